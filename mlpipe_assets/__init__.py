@@ -1,0 +1,1 @@
+"""ML data pipelines as Dagster assets."""

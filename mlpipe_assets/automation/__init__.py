@@ -1,0 +1,1 @@
+"""Jobs, and the plan of what is out of date."""

@@ -1,0 +1,115 @@
+"""What is out of date: which partitions their inputs, or the code, have left behind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
+from mlpipe_assets.partitions import START_DATE, days_between, last_partition
+from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.acceptances import accepted_days
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.stages import interim, processed
+from mlpipe_assets.windows import Inputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """Days of one table to build, and days that cannot be, with the reason."""
+
+    table: str
+    days: tuple[date, ...] = ()
+    blocked: tuple[tuple[date, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropZone:
+    """What lies in the drop zone of the catalog's sources."""
+
+    new_files: int
+    problems: tuple[str, ...]
+
+
+def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
+    """How many files no run has dealt with yet, and which cannot be read."""
+    new = 0
+    problems: list[str] = []
+    for source in catalog.sources:
+        ledger = Ledger.load(lake, source.name)
+        files, wrong = drop_zone.look(lake.root / "raw" / source.name)
+        problems += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
+        for file in files:
+            status = ledger.status_of(file)
+            if status is None:
+                new += 1
+            elif status["problem"]:
+                problems.append(f"raw/{source.name}/{file.name}: {status['problem']}")
+    for folder in drop_zone.undeclared_folders(lake.root / "raw", [s.name for s in catalog.sources]):
+        problems.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
+    return DropZone(new_files=new, problems=tuple(problems))
+
+
+def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> Work:
+    """Days of a source whose clean table is not what its events and the code make of them."""
+    ledger = Ledger.load(lake, source.name)
+    last = last_partition()
+    arrived = [day for day in ledger.days() if START_DATE <= day <= last]
+    accepted = accepted_days(lake, source.name)
+    candidates = set(arrived) | {d for d in accepted if START_DATE <= d <= last}
+    if source.empty_days and not is_snapshot(source) and arrived:
+        candidates |= set(days_between(arrived[0], arrived[-1]))
+    days: list[date] = []
+    blocked: list[tuple[date, str]] = []
+    for day in sorted(filter(wanted, candidates)):
+        inputs = interim.inputs_digest(source, ledger.of_day(day))
+        facts = lake.facts("interim", source.name, day)
+        refusal = interim.refusal_of(lake, source, day)
+        if refusal and refusal["inputs"] == inputs and day not in accepted:
+            blocked.append((day, str(refusal["problem"])))
+        elif not facts or facts["inputs"] != inputs or facts.get("accepted_because") != accepted.get(day) or refusal:
+            days.append(day)
+    if arrived and not source.empty_days:
+        gaps = [d for d in days_between(arrived[0], arrived[-1]) if d not in set(arrived) and d not in accepted and wanted(d)]
+        blocked += [(day, "nothing came") for day in gaps]
+    return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
+
+
+def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Callable[[date], bool]) -> Work:
+    """Days of a view that its window or the code has left behind, and those whose window has a hole."""
+    inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    first, last = inputs.first_day(), inputs.last_day()
+    days: list[date] = []
+    blocked: list[tuple[date, str]] = []
+    if first is None or last is None:
+        return Work(table=f"features/{view.name}")
+    for day in filter(wanted, days_between(first, last)):
+        hole = inputs.holes(day)
+        if hole:
+            blocked.append((day, hole))
+            continue
+        facts = lake.facts("features", view.name, day)
+        if not facts or facts["inputs"] != inputs.digest(day):
+            days.append(day)
+    return Work(table=f"features/{view.name}", days=tuple(days), blocked=tuple(blocked))
+
+
+def training_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
+    """The newest training set, when it is `every` days old, or no longer what its inputs and the code make.
+
+    A model's training set is built once a spine interval, not daily: between two feature days nothing new can enter it.
+    """
+    table = f"processed/{model.name}"
+    features = [day for day in lake.days("features", model.view.name) if wanted(day)]
+    if not features:
+        return Work(table=table)
+    built = [day for day in lake.days("processed", model.name, "train.parquet") if day <= features[-1] and wanted(day)]
+    newest = built[-1] if built else None
+    as_of = features[-1] if newest is None or features[-1] - newest >= model.every else newest
+    plan = processed.plan_training_set(model, as_of, features[0])
+    hole = processed.holes(lake, catalog, plan)
+    if hole:
+        return Work(table=table, blocked=((as_of, hole),))
+    facts = lake.facts("processed", model.name, as_of, "train.parquet")
+    fresh = facts is not None and facts["inputs"] == processed.inputs_digest(lake, catalog, plan)
+    return Work(table=table, days=() if fresh else (as_of,))

@@ -1,0 +1,1 @@
+"""What exists: declarations of sources, entities, feature views and models. Values only."""

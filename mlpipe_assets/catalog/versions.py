@@ -1,0 +1,76 @@
+"""Code versions: digests of what decides a table, and of nothing else.
+
+White space and comments in SQL, docstrings, descriptions, owners and freshness do not count; a window, a TTL, a
+tolerance, a type or a rule does.
+"""
+
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+import sqlglot
+
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source
+from mlpipe_assets.errors import SqlError
+from mlpipe_assets.rules import contract_digest, digest, function_digest
+
+_WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
+_TOO_VOLATILE = ("current_date", "current_timestamp", "current_time", "now", "today", "random", "uuid", "localtimestamp")
+_NOT_PORTABLE = ("asof", "qualify", "generate_series", "unnest", "list_value", "read_parquet", "read_csv")
+
+
+@lru_cache(maxsize=None)
+def source_version(source: Source) -> str:
+    """Code version of a source's interim table."""
+    return _declaration(source, [contract_digest(source.contract)])
+
+
+@lru_cache(maxsize=None)
+def view_version(catalog: Catalog, view: FeatureView) -> str:
+    """Feature version: SQL, contract, declaration and the versions of the tables it reads."""
+    upstream = [source_version(catalog.source(name)) for name in view.inputs]
+    return _declaration(view, [contract_digest(view.contract), sql_digest(catalog.read_sql(view.sql)), *upstream])
+
+
+@lru_cache(maxsize=None)
+def model_version(catalog: Catalog, model: Model) -> str:
+    """Code version of a training set."""
+    upstream = [view_version(catalog, model.view), *(source_version(catalog.source(n)) for n in model.inputs)]
+    return _declaration(model, [contract_digest(model.contract), sql_digest(catalog.read_sql(model.sql)), *upstream])
+
+
+@lru_cache(maxsize=None)
+def sql_digest(sql: str) -> str:
+    """Digest of a SQL text as its parser understands it.
+
+    Raises: SqlError when it does not parse.
+    """
+    return digest(_parsed(sql).sql(dialect="duckdb", comments=False, normalize=True))
+
+
+def lint_sql(sql: str, name: str) -> list[str]:
+    """What the house rules forbid in a SQL file: the clock, chance, and words only one engine knows."""
+    plain = " ".join(_parsed(sql).sql(dialect="duckdb", comments=False, normalize=True).lower().split())
+    problems = [f"{name}: calls {word}; time comes from the partition or a parameter" for word in _TOO_VOLATILE if _word(word, plain)]
+    return problems + [f"{name}: uses {word}, which not every engine reads alike" for word in _NOT_PORTABLE if _word(word, plain)]
+
+
+def _word(word: str, text: str) -> bool:
+    padded = "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
+    return word in padded
+
+
+def _parsed(sql: str) -> sqlglot.exp.Expression:
+    try:
+        return sqlglot.parse_one(sql, dialect="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise SqlError(f"The SQL does not parse: {str(error).splitlines()[0][:300]}") from error
+
+
+def _declaration(item: Any, parts: list[str]) -> str:
+    values: dict[str, Any] = {}
+    for declared in fields(item):
+        value = getattr(item, declared.name)
+        if declared.name not in _WORDING:
+            values[declared.name] = function_digest(value) if callable(value) else repr(value)
+    return digest([values, *parts])[:16]

@@ -1,0 +1,31 @@
+"""Errors a user can act on: who, what, how many, an example, what to do."""
+
+
+class MlpipeError(Exception):
+    """A problem in the data or the set-up that the message explains in full; shown without a traceback."""
+
+
+class SettingsError(MlpipeError):
+    """An environment variable or a declaration holds a value we cannot use."""
+
+
+class LakeError(MlpipeError):
+    """The data folder cannot be read or written."""
+
+
+class BusyError(MlpipeError):
+    """Another run is writing the same table."""
+
+
+class SqlError(MlpipeError):
+    """A SQL file breaks the house rules, or the engine refused it."""
+
+
+class MissingPartitionError(MlpipeError):
+    """A partition that does not exist was asked for."""
+
+
+def shorten(items: list[str], limit: int = 5) -> str:
+    """The first `limit` items, comma separated, with a count of the rest."""
+    head = ", ".join(items[:limit])
+    return head if len(items) <= limit else f"{head} and {len(items) - limit:,} more"

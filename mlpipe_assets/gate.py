@@ -1,0 +1,160 @@
+"""The only door to a table: a contract judges rows, the refused go to quarantine, the rest may be written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.rules import Contract, Rule, columns, repeated, rules, unique_keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """One rule that rows broke: how many, and up to five of the values (none where they are personal)."""
+
+    column: str
+    text: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+    def spell(self, received: int) -> str:
+        """The breach in one line."""
+        shown = f" (e.g. {', '.join(self.examples)})" if self.examples else ""
+        return f"{self.column}: {self.text} fails on {self.count:,} of {received:,} rows{shown}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a contract says of a frame.
+
+    Attributes:
+        structural: Columns missing, unexpected or of the wrong type; no row was judged then.
+        breaches: Rules that rows broke.
+        refused: One boolean per row; None where every row holds.
+        reasons: One text per refused row, every reason joined by "; ".
+    """
+
+    rows: int
+    structural: tuple[str, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    refused: pl.Series | None = None
+    reasons: pl.Series = field(default_factory=lambda: pl.Series("reasons", [], dtype=pl.String))
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing at all is wrong."""
+        return not self.structural and self.refused is None
+
+    @property
+    def refused_count(self) -> int:
+        """Rows refused."""
+        return 0 if self.refused is None else int(self.refused.sum())
+
+    def errors(self) -> list[str]:
+        """One line per thing wrong."""
+        return [*self.structural, *(breach.spell(self.rows) for breach in self.breaches)]
+
+
+def structural_problems(schema: dict[str, pl.DataType] | pl.Schema, contract: Contract) -> tuple[str, ...]:
+    """Columns a frame lacks, has too many of, or holds in another type than its contract says."""
+    promised = {column.name: column.dtype for column in columns(contract)}
+    missing = [f"{name}: column missing" for name in promised if name not in schema]
+    extra = [f"{name}: column not in the contract {contract.__name__}" for name in schema if name not in promised]
+    wrong = [
+        f"{name}: is {schema[name]}, the contract {contract.__name__} says {dtype}"
+        for name, dtype in promised.items()
+        if name in schema and schema[name] != dtype
+    ]
+    return (*missing, *wrong, *extra)
+
+
+def judge(
+    frame: pl.DataFrame,
+    contract: Contract,
+    *,
+    uniqueness: bool = True,
+    uncast: pl.DataFrame | None = None,
+    uncast_reasons: dict[str, str] | None = None,
+) -> Verdict:
+    """The verdict of a contract over a frame, every bad row named.
+
+    Args:
+        frame: Rows in the contract's columns.
+        contract: The promise.
+        uniqueness: Whether keys are judged too; sources resolve duplicates afterwards.
+        uncast: Booleans of the frame's shape or part of it: values that could not be cast (null in `frame`).
+        uncast_reasons: Per column of `uncast`, what the value is not.
+    """
+    structural = structural_problems(frame.schema, contract)
+    if structural:
+        return Verdict(rows=frame.height, structural=structural)
+    flags: dict[str, pl.Series] = {}
+    named: dict[str, tuple[str, str]] = {}
+    failed = uncast if uncast is not None else pl.DataFrame()
+    vectorised = {f"{i}": r for i, r in enumerate(rules(contract)) if isinstance(r.violated, pl.Expr)}
+    marks = frame.select(**{i: _expr(r) for i, r in vectorised.items()})
+    for i, rule in enumerate(rules(contract)):
+        flag = marks[f"{i}"] if f"{i}" in vectorised else _called(rule, frame)
+        if rule.column in failed.columns and flag.any():
+            flag = flag & ~failed[rule.column]
+        if flag.any():
+            flags[f"{i}"], named[f"{i}"] = flag, (rule.column, rule.text)
+    for column in failed.columns:
+        if failed[column].any():
+            flags[f"cast {column}"] = failed[column]
+            named[f"cast {column}"] = (column, (uncast_reasons or {}).get(column, "cannot be read"))
+    for key in unique_keys(contract) if uniqueness else ():
+        flag = repeated(frame, key)
+        if flag.any():
+            flags[f"unique {key}"], named[f"unique {key}"] = flag, (", ".join(key), "unique")
+    if not flags:
+        return Verdict(rows=frame.height)
+    return _verdict(frame, contract, flags, named)
+
+
+def _expr(rule: Rule) -> pl.Expr:
+    if not isinstance(rule.violated, pl.Expr):  # narrowed by the caller; states it for the type checker
+        raise TypeError(rule.text)
+    return rule.violated
+
+
+def _called(rule: Rule, frame: pl.DataFrame) -> pl.Series:
+    if isinstance(rule.violated, pl.Expr):
+        raise TypeError(rule.text)
+    return rule.violated(frame)
+
+
+def _verdict(
+    frame: pl.DataFrame, contract: Contract, flags: dict[str, pl.Series], named: dict[str, tuple[str, str]]
+) -> Verdict:
+    table = pl.DataFrame(flags)
+    refused = table.select(pl.any_horizontal(pl.all())).to_series().alias("refused")
+    personal = {column.name for column in columns(contract) if column.metadata.get("personal")}
+    breaches = tuple(
+        Breach(
+            column=named[name][0],
+            text=named[name][1],
+            count=int(flag.sum()),
+            examples=_examples(frame, named[name], flag, personal),
+        )
+        for name, flag in flags.items()
+    )
+    spelled = [
+        pl.when(pl.col(name)).then(pl.lit(f"{named[name][0]}: {named[name][1]}")).otherwise(None) for name in table.columns
+    ]
+    reasons = table.filter(refused).select(pl.concat_str(spelled, separator="; ", ignore_nulls=True)).to_series()
+    return Verdict(rows=frame.height, breaches=breaches, refused=refused, reasons=reasons.alias("reasons"))
+
+
+def _examples(frame: pl.DataFrame, name: tuple[str, str], flag: pl.Series, personal: set[str]) -> tuple[str, ...]:
+    column, text = name
+    if column not in frame.columns or column in personal or text == "is null":
+        return ()
+    seen = frame[column].filter(flag).drop_nulls().head(200).unique(maintain_order=True).head(5)
+    return tuple(str(value)[:40] for value in seen)
+
+
+def summarise(errors: Sequence[str]) -> str:
+    """Errors as one bounded line."""
+    return shorten(list(errors), 5)

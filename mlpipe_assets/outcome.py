@@ -1,0 +1,166 @@
+"""What became of each day an asset was asked for, and how that is told: checks, metadata, report, failure."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.partitions import ONE_DAY, spell_days
+from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.reports import add_to_report
+
+_log = logging.getLogger("mlpipe")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one day of a table.
+
+    Attributes:
+        counts: Rows received, accepted, duplicates, quarantined (or rows, for tables we make).
+        breaches: Rules that rows broke, in words.
+        refused: Why the day was not written; the partition that was there stays.
+        missing: Why there was nothing to write.
+        carried: A snapshot source without a delivery that day: the one before stays in force.
+        written: The partition's file, now visible.
+        beyond_the_run: A day the run was not asked for, changed because rows of it were superseded.
+    """
+
+    day: date
+    counts: dict[str, int] = field(default_factory=dict)
+    breaches: Sequence[str] = ()
+    accepted_because: str | None = None
+    refused: str | None = None
+    missing: str | None = None
+    carried: bool = False
+    written: Staged | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    beyond_the_run: bool = False
+
+
+def tell(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    key: dg.AssetKey,
+    outcomes: Sequence[Outcome],
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    extra_checks: Sequence[dg.AssetCheckResult] = (),
+    balanced: bool = True,
+) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+    """Say what happened: checks first, then the days written; a failure when days were refused.
+
+    Raises: dg.Failure (never retried) naming the refused days, after everything else was reported.
+    """
+    table = key.to_user_string()
+    refused = [o for o in outcomes if o.refused]
+    missing = [o for o in outcomes if o.missing]
+    errors = [f"[{o.day}] {o.refused}" + (f" ({shorten(list(o.breaches), 5)})" if o.breaches else "") for o in refused]
+    extra_errors = [f"{c.check_name}: {c.description}" for c in extra_checks if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR]
+    notes = [f"[{o.day}] {o.missing}" for o in missing]
+    notes += [f"[{o.day}] {line}" for o in outcomes if not o.refused for line in o.breaches]
+    notes += [f"[{o.day}] accepted: {o.accepted_because}" for o in outcomes if o.accepted_because is not None]
+    totals = _totals(outcomes)
+    add_to_report(
+        lake,
+        context.run_id,
+        table,
+        counts={**totals, "days_written": sum(1 for o in outcomes if o.written), "partitions": _partitions(outcomes)},
+        errors=[*errors, *extra_errors],
+        notes=notes,
+    )
+    for line in errors:
+        _log.error("%s %s", table, line)
+    for o in missing:
+        _log.warning("%s [%s] %s", table, o.day, o.missing)
+    yield _contract_check(outcomes, errors, notes)
+    if balanced:
+        yield _accounting_check(outcomes)
+    yield from extra_checks
+    failed = bool(errors or extra_errors)
+    whole = not failed and not missing
+    for o in outcomes:
+        if o.beyond_the_run or (not whole and o.written):
+            context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{o.day}", metadata=_metadata(o)))
+        elif whole:
+            context.add_asset_metadata(_metadata(o), asset_key=key, partition_key=f"{o.day}")
+    if failed:
+        raise dg.Failure(
+            description=_failure_text(table, errors or extra_errors, refused),
+            metadata={"errors": dg.MetadataValue.json([*errors, *extra_errors][:100]), **totals},
+            allow_retries=False,
+        )
+    if whole:
+        yield dg.Output(None, metadata={"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})})
+
+
+def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[str]) -> dg.AssetCheckResult:
+    judged = [*errors, *notes]
+    return dg.AssetCheckResult(
+        check_name="contract_holds",
+        passed=not judged,
+        severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
+        description=shorten(judged, 10) or f"All rows of {spell_days(o.day for o in outcomes)} hold.",
+        metadata={"failures": dg.MetadataValue.json(judged[:100]), "failure_lines": len(judged), **_totals(outcomes)},
+    )
+
+
+def _accounting_check(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
+    off = [o for o in outcomes if o.counts and not _balanced(o.counts)]
+    totals = _totals(outcomes)
+    return dg.AssetCheckResult(
+        check_name="rows_are_accounted_for",
+        passed=not off,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Unbalanced: {shorten([f'{o.day} {o.counts}' for o in off])}"
+        if off
+        else "received {received:,} = accepted {accepted:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(
+            **{"received": 0, "accepted": 0, "duplicates": 0, "quarantined": 0, **totals}
+        ),
+        metadata=totals,
+    )
+
+
+def _balanced(counts: Mapping[str, int]) -> bool:
+    return counts["received"] == counts["accepted"] + counts["duplicates"] + counts["quarantined"] and min(counts.values()) >= 0
+
+
+def _totals(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    names = dict.fromkeys(name for o in outcomes for name in o.counts)
+    return {name: sum(o.counts.get(name, 0) for o in outcomes) for name in names}
+
+
+def _partitions(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{o.day}": {
+            **o.counts,
+            "status": "refused" if o.refused else "missing" if o.missing else "carried" if o.carried else "written",
+            **({"digest": o.written.digest} if o.written else {}),
+            **({"accepted_because": o.accepted_because} if o.accepted_because is not None else {}),
+        }
+        for o in outcomes
+    }
+
+
+def _metadata(outcome: Outcome) -> dict[str, Any]:
+    metadata: dict[str, Any] = {**outcome.counts, "as_of": f"{outcome.day + ONE_DAY}T00:00:00+00:00"}
+    if "accepted" in outcome.counts or "rows" in outcome.counts:
+        metadata["dagster/partition_row_count"] = outcome.counts.get("accepted", outcome.counts.get("rows", 0))
+    if outcome.carried:
+        metadata["carried"] = "no delivery that day: the snapshot before stays in force"
+    if outcome.written:
+        metadata |= {"digest": outcome.written.digest, "bytes": outcome.written.size}
+    if outcome.breaches:
+        metadata["refused_because"] = list(outcome.breaches)[:10]
+    if outcome.accepted_because is not None:
+        metadata["accepted_because"] = outcome.accepted_because
+    return metadata
+
+
+def _failure_text(table: str, errors: list[str], refused: Sequence[Outcome]) -> str:
+    days = f" {spell_days(o.day for o in refused)}" if refused else ""
+    return f"{table}: not written{days}. {shorten(errors, 5)}"[:2000]

@@ -1,0 +1,65 @@
+"""The one partitioning of the project: UTC calendar days from MLPIPE_START_DATE to today, today included."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+
+from mlpipe_assets.errors import MissingPartitionError
+from mlpipe_assets.settings import read_settings
+
+START_DATE = read_settings().start_date
+DAILY = dg.DailyPartitionsDefinition(start_date=START_DATE.isoformat(), end_offset=1)
+ONE_DAY = timedelta(days=1)
+
+
+def last_partition() -> date:
+    """The newest day a partition exists for."""
+    return date.fromisoformat(DAILY.get_last_partition_key() or START_DATE.isoformat())
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Every day from `first` to `last`, both included; empty when `last` lies before `first`."""
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+def existing_days(keys: Sequence[str], asset: str) -> list[date]:
+    """The days of partition keys, in order.
+
+    Raises: MissingPartitionError for keys outside the partitions, which Dagster's command line lets through.
+    """
+    last = last_partition()
+    days: list[date] = []
+    for key in keys:
+        try:
+            day = date.fromisoformat(key)
+        except ValueError:
+            raise MissingPartitionError(
+                f"{asset}: {key!r} is not a partition key. Keys are days such as {START_DATE}."
+            ) from None
+        if not START_DATE <= day <= last:
+            raise MissingPartitionError(
+                f"{asset}: partition {key} does not exist; partitions run from {START_DATE} to {last}. "
+                "Ask for a day in between, or set MLPIPE_START_DATE to start earlier."
+            )
+        days.append(day)
+    return sorted(days)
+
+
+def contiguous(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """The given days as (first, last) stretches without a gap, in order."""
+    first = previous = None
+    for day in sorted(set(days)):
+        if previous is not None and day - previous == ONE_DAY:
+            previous = day
+            continue
+        if first is not None and previous is not None:
+            yield first, previous
+        first = previous = day
+    if first is not None and previous is not None:
+        yield first, previous
+
+
+def spell_days(days: Iterable[date]) -> str:
+    """Days as short text: `2026-01-05, 2026-01-09 to 2026-01-12`."""
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in contiguous(days)) or "no day"

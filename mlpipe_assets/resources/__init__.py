@@ -1,0 +1,1 @@
+"""The outside world: the lake, the SQL engine, the drop zone."""

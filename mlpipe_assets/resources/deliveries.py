@@ -1,0 +1,153 @@
+"""The ledger of deliveries: which file brought which days, and under which names its content was seen."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from mlpipe_assets.resources.drop_zone import DroppedFile
+from mlpipe_assets.resources.lake import Lake, Staged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One file as it arrived.
+
+    Attributes:
+        delivery: SHA-256 of the content.
+        known_at: When its rows could first be known, UTC.
+        arrived: The day refused rows without a readable event time are kept under.
+        events: Rows per event date.
+        quarantined: Rows refused on arrival.
+        columns: Column names as received; empty where rows name their own (JSON).
+        replaces: The delivery this name stood for before.
+        backdated: Whether the first snapshot, of no date, was taken to hold from the start.
+    """
+
+    source: str
+    delivery: str
+    source_file: str
+    known_at: datetime
+    arrived: date
+    events: dict[date, int]
+    quarantined: int = 0
+    columns: tuple[str, ...] = ()
+    replaces: str | None = None
+    backdated: bool = False
+
+    @property
+    def received(self) -> int:
+        """Rows in the file."""
+        return sum(self.events.values()) + self.quarantined
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """Deliveries of one source, and every file name seen with what became of it."""
+
+    lake: Lake
+    source: str
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, lake: Lake, source: str) -> "Ledger":
+        """The ledger as it stands on disk."""
+        ledger = cls(lake=lake, source=source)
+        for path in sorted(ledger._folder.glob("*.json")):
+            found = _parse(json.loads(path.read_text(encoding="utf-8")))
+            ledger.deliveries[found.delivery] = found
+        if ledger._seen_path.exists():
+            ledger.seen = json.loads(ledger._seen_path.read_text(encoding="utf-8"))
+        return ledger
+
+    def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
+        """What became of this very file (same name, size and mtime); None when it must be looked at."""
+        known = self.seen.get(file.name)
+        return known if known and (known["size"], known["mtime_ns"]) == (file.size, file.mtime_ns) else None
+
+    def note(self, file: DroppedFile, *, delivery: str | None = None, problem: str | None = None) -> None:
+        """Remember what became of a file; `save` writes it down."""
+        self.seen[file.name] = {
+            "size": file.size,
+            "mtime_ns": file.mtime_ns,
+            "delivery": delivery or (self.seen.get(file.name) or {}).get("delivery"),
+            "problem": problem,
+        }
+
+    def save(self) -> None:
+        """Write down the names seen."""
+        self.lake.write_json(self._seen_path, self.seen)
+
+    def begin(self, delivery: str) -> None:
+        """Mark a delivery as being written, so that what a killed run leaves of it is found."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._pending(delivery).touch()
+
+    def complete(self, delivery: Delivery, staged: Iterable[Staged]) -> None:
+        """Make a delivery's files visible, then count it."""
+        self.lake.commit(*staged)
+        self.lake.write_json(self._folder / f"{delivery.delivery}.json", asdict(delivery) | _dump(delivery))
+        self.deliveries[delivery.delivery] = delivery
+        self._pending(delivery.delivery).unlink(missing_ok=True)
+
+    def abandon(self, delivery: str) -> None:
+        """Remove whatever was written of a delivery that was never counted."""
+        for path in (
+            *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}.parquet"),
+            *(self.lake.root / "validation" / "quarantine" / self.source).glob(f"date=*/{delivery}.parquet"),
+        ):
+            path.unlink(missing_ok=True)
+        self._pending(delivery).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed runs left of deliveries that were never counted."""
+        for path in list(self._folder.glob("*.pending")):
+            if path.stem in self.deliveries:
+                path.unlink(missing_ok=True)
+            else:
+                self.abandon(path.stem)
+
+    def of_day(self, day: date) -> list[Delivery]:
+        """Deliveries that brought rows of a day, or were refused rows on it, in order of digest."""
+        found = [d for d in self.deliveries.values() if day in d.events or (d.quarantined and d.arrived == day)]
+        return sorted(found, key=lambda d: d.delivery)
+
+    def days(self) -> list[date]:
+        """Every event date that rows came for, in order."""
+        return sorted({day for d in self.deliveries.values() for day in d.events})
+
+    def event_path(self, delivery: str, day: date) -> Path:
+        """The immutable file of a delivery's events of one day."""
+        return self.lake.folder("raw", "_events") / self.source / f"date={day}" / f"{delivery}.parquet"
+
+    @property
+    def _folder(self) -> Path:
+        return self.lake.root / "meta" / "deliveries" / self.source
+
+    @property
+    def _seen_path(self) -> Path:
+        return self.lake.root / "meta" / "drop_zone" / f"{self.source}.json"
+
+    def _pending(self, delivery: str) -> Path:
+        return self._folder / f"{delivery}.pending"
+
+
+def _dump(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "known_at": delivery.known_at.isoformat(),
+        "arrived": delivery.arrived.isoformat(),
+        "events": {day.isoformat(): count for day, count in sorted(delivery.events.items())},
+        "received": delivery.received,
+    }
+
+
+def _parse(record: dict[str, Any]) -> Delivery:
+    fields = {name: value for name, value in record.items() if name != "received"}
+    fields["known_at"] = datetime.fromisoformat(fields["known_at"])
+    fields["arrived"] = date.fromisoformat(fields["arrived"])
+    fields["events"] = {date.fromisoformat(day): count for day, count in fields["events"].items()}
+    fields["columns"] = tuple(fields["columns"])
+    return Delivery(**fields)

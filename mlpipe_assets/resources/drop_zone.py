@@ -1,0 +1,138 @@
+"""The drop zone: which files lie in data/raw/<source>/, which may be read, and when each was known."""
+
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from datetime import time as clock
+from pathlib import Path
+
+from mlpipe_assets.readers.open import SUFFIXES
+
+_IN_TRANSFER = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+_KNOWN_AT_FORMATS = ("%Y%m%dT%H%M%S", "%Y%m%dT%H%M", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d")
+END_OF_DAY = clock(23, 59, 59, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DroppedFile:
+    """A file as it lay in the drop zone at one moment. `name` is relative to the source's folder."""
+
+    name: str
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A file that could not be used, and why."""
+
+    name: str
+    reason: str
+
+
+def look(folder: Path) -> tuple[list[DroppedFile], list[Problem]]:
+    """The files of a source's drop zone in order of name, and what lies there that cannot be read."""
+    files: list[DroppedFile] = []
+    problems: list[Problem] = []
+    if not folder.exists():
+        return files, problems
+    if not folder.is_dir():
+        return files, [Problem(name=folder.name, reason="is not a folder")]
+    home = folder.resolve()
+    for parent, folders, names in os.walk(folder, onerror=lambda e: problems.append(_no_entry(folder, e))):
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "_")))
+        for name in [f for f in folders if f.lower().endswith(SUFFIXES)]:
+            problems.append(Problem(name=_relative(folder, parent, name), reason="is a folder, not a file"))
+        for name in sorted(names):
+            if name.startswith((".", "~$")) or name.lower().endswith(_IN_TRANSFER):
+                continue
+            found = _examine(folder, home, Path(parent) / name)
+            (files if isinstance(found, DroppedFile) else problems).append(found)  # type: ignore[arg-type]
+    return sorted(files, key=lambda f: f.name), sorted(problems, key=lambda p: p.name)
+
+
+def settle(files: Sequence[DroppedFile], seconds: float) -> set[str]:
+    """Names of files still being written: touched within `seconds`, and size or mtime moved while we watched."""
+    young = [f for f in files if time.time() - f.mtime_ns / 1e9 < seconds]
+    if not young:
+        return set()
+    time.sleep(seconds)
+    return {f.name for f in young if not unchanged(f)}
+
+
+def unchanged(file: DroppedFile) -> bool:
+    """Whether a file still has the size and mtime it was seen with."""
+    try:
+        now = file.path.stat()
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) == (file.size, file.mtime_ns)
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def known_at(file: DroppedFile, pattern: str) -> tuple[datetime, bool]:
+    """When a file's rows could first be known (UTC), and whether its name said so.
+
+    A name with only a date means the end of that day: its rows may be of that day, and none was known before. Without
+    a date in the name it is the file's modification time.
+    """
+    found = re.search(pattern, Path(file.name).name)
+    if found:
+        text = re.sub(r"[-:_ ]|Z$", "", found.group(1 if found.groups() else 0)).replace("T", "")
+        for form in (f.replace("T", "") for f in _KNOWN_AT_FORMATS):
+            try:
+                moment = datetime.strptime(text, form).replace(tzinfo=UTC)
+            except ValueError:
+                continue
+            whole_day = len(text) == len("20260131")
+            return (datetime.combine(moment.date(), END_OF_DAY) if whole_day else moment), True
+    return datetime.fromtimestamp(file.mtime_ns // 1_000_000_000, tz=UTC), False
+
+
+def undeclared_folders(raw: Path, declared: Sequence[str]) -> list[str]:
+    """Folders of the drop zone no source is declared for."""
+    if not raw.is_dir():
+        return []
+    return sorted(e.name for e in os.scandir(raw) if e.is_dir() and e.name not in declared and e.name[0] not in "._")
+
+
+def arrival_day(moment: datetime) -> date:
+    """The UTC day a delivery arrived."""
+    return moment.astimezone(UTC).date()
+
+
+def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | Problem:
+    name = path.relative_to(folder).as_posix()
+    try:
+        if path.is_symlink() and not path.resolve().is_relative_to(home):
+            return Problem(name=name, reason="is a link that leads out of the drop zone")
+        info = path.stat()
+    except OSError as error:
+        return Problem(name=name, reason=f"cannot be opened: {error.strerror}")
+    if not stat.S_ISREG(info.st_mode):
+        return Problem(name=name, reason="is not a regular file")
+    if not name.lower().endswith(SUFFIXES):
+        return Problem(name=name, reason=f"is of no format we read ({', '.join(SUFFIXES)})")
+    if not os.access(path, os.R_OK):
+        return Problem(name=name, reason="cannot be opened: Permission denied")
+    return DroppedFile(name=name, path=path, size=info.st_size, mtime_ns=info.st_mtime_ns)
+
+
+def _relative(folder: Path, parent: str, name: str) -> str:
+    return (Path(parent) / name).relative_to(folder).as_posix()
+
+
+def _no_entry(folder: Path, error: OSError) -> Problem:
+    name = Path(error.filename or folder).name
+    return Problem(name=name, reason=f"cannot be opened: {error.strerror}")

@@ -1,0 +1,188 @@
+"""The lake: partitioned Parquet on disk, whole or not at all, with each partition's facts in its own footer."""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from mlpipe_assets.errors import BusyError, LakeError
+
+FACTS = "mlpipe"
+PART = "part.parquet"
+_PATIENCE = 10.0  # seconds to wait for another run of the same table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A file written beside its target under a temporary name, not yet visible."""
+
+    temporary: Path
+    target: Path
+    size: int
+    digest: str
+
+
+class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Tables as folders of day partitions below one root."""
+
+    data_dir: str
+
+    @property
+    def root(self) -> Path:
+        """The data folder."""
+        return Path(self.data_dir)
+
+    def folder(self, stage: str, name: str, day: date | None = None) -> Path:
+        """Where a table, or one of its partitions, lives."""
+        table = self.root / stage / name
+        return table / f"date={day}" if day else table
+
+    def path(self, stage: str, name: str, day: date, file: str = PART) -> Path:
+        """The file of a partition."""
+        return self.folder(stage, name, day) / file
+
+    def days(self, stage: str, name: str, file: str = PART) -> list[date]:
+        """The days a table has a partition for, in order."""
+        folder = self.folder(stage, name)
+        if not folder.is_dir():
+            return []
+        names = (entry.name.removeprefix("date=") for entry in os.scandir(folder) if entry.name.startswith("date="))
+        return sorted(day for day in map(date.fromisoformat, names) if self.path(stage, name, day, file).exists())
+
+    def facts(self, stage: str, name: str, day: date, file: str = PART) -> dict[str, Any] | None:
+        """What a partition's footer says of how it was made; None when there is no such partition."""
+        path = self.path(stage, name, day, file)
+        if not path.exists():
+            return None
+        try:
+            text = pl.read_parquet_metadata(path).get(FACTS)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise LakeError(f"{path} cannot be read: {error}. Delete it and run again to rebuild it.") from error
+        return json.loads(text) if text else {}
+
+    def read(self, stage: str, name: str, day: date, columns: list[str] | None = None, file: str = PART) -> pl.DataFrame:
+        """One partition."""
+        return pl.read_parquet(self.path(stage, name, day, file), columns=columns, hive_partitioning=False)
+
+    def stage(self, target: Path, frame: pl.DataFrame, facts: Mapping[str, Any]) -> Staged:
+        """Write a frame under a temporary name in the target's folder.
+
+        Raises: LakeError when the disk is full or the folder cannot be written; nothing is left behind.
+        """
+        buffer = BytesIO()
+        frame.write_parquet(
+            buffer, compression="zstd", compression_level=1, metadata={FACTS: json.dumps(facts, sort_keys=True)}
+        )
+        return self.stage_bytes(target, buffer.getbuffer())
+
+    def stage_bytes(self, target: Path, content: bytes | memoryview) -> Staged:
+        """Write bytes under a temporary name in the target's folder."""
+
+        def write(temporary: Path) -> None:
+            with temporary.open("wb") as handle:
+                handle.write(content)
+
+        return self.stage_with(target, write)
+
+    def stage_with(self, target: Path, write: Callable[[Path], None]) -> Staged:
+        """Let `write` make a temporary file in the target's folder."""
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write(temporary)
+            with temporary.open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+                os.fsync(handle.fileno())
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise self._explained(error, target) from error
+        return Staged(temporary=temporary, target=target, size=temporary.stat().st_size, digest=digest)
+
+    def commit(self, *staged: Staged) -> None:
+        """Make staged files visible, one atomic rename each."""
+        try:
+            for item in staged:
+                os.replace(item.temporary, item.target)
+            for folder in {item.target.parent for item in staged}:
+                _sync_folder(folder)
+        except OSError as error:
+            raise self._explained(error, staged[0].target) from error
+
+    def discard(self, *staged: Staged) -> None:
+        """Forget staged files."""
+        for item in staged:
+            item.temporary.unlink(missing_ok=True)
+
+    def write_json(self, target: Path, value: object) -> None:
+        """Replace a small JSON file, whole."""
+        self.commit(self.stage_bytes(target, json.dumps(value, indent=1, sort_keys=True, default=str).encode() + b"\n"))
+
+    def remove(self, path: Path) -> None:
+        """Remove a file that may not be there."""
+        path.unlink(missing_ok=True)
+
+    @contextmanager
+    def writing(self, stage: str, name: str) -> Iterator[None]:
+        """Be the only run that writes a table; leftovers of a killed one are swept away.
+
+        Raises: BusyError when another run still writes it after ten seconds.
+        """
+        path = self.root / "meta" / "locks" / f"{stage}.{name}.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = path.open("a+")
+        except OSError as error:
+            raise self._explained(error, path) from error
+        with handle:
+            deadline = time.monotonic() + _PATIENCE
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise BusyError(
+                            f"{stage}/{name}: another run is writing this table. Nothing was changed here; "
+                            "run again when it has ended."
+                        ) from None
+                    time.sleep(0.1)
+            self._sweep(stage, name)
+            yield
+
+    def _sweep(self, stage: str, name: str) -> None:
+        """Remove temporary files that a killed run of this table left."""
+        folders = [self.folder(stage, name)]
+        if stage == "raw":
+            folders = [self.folder("raw", "_events") / name, self.root / "validation" / "quarantine" / name]
+        for folder in folders:
+            if folder.is_dir():
+                for left in folder.glob("*/.*.tmp"):
+                    left.unlink(missing_ok=True)
+
+    def _explained(self, error: OSError, target: Path) -> LakeError:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return LakeError(f"No space left to write {target}. Nothing was replaced; free some space and run again.")
+        reason = error.strerror or str(error)
+        return LakeError(
+            f"Cannot write {target}: {reason}. Check that MLPIPE_DATA_DIR ({self.root}) is a folder this user may write."
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,74 @@
+"""The warehouse face of the lake: DuckDB views raw.*, stg.*, feats.*, meta.* over the files, no copy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.errors import SqlError
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+
+
+@contextmanager
+def warehouse(lake: Lake, engine: Engine, catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that knows every table of the lake that has rows."""
+    with engine.connect() as connection:
+        for schema in ("raw", "stg", "feats", "training", "meta"):
+            connection.execute(f"create schema {schema}")
+        for schema, name, glob in _tables(lake, catalog):
+            if any(lake.root.glob(glob)):
+                _view(connection, f"{schema}.{name}", lake.root / glob)
+        counted = [f"{path.stem}" for path in lake.root.glob("meta/deliveries/*/*.json")]
+        if counted and any(lake.root.glob("raw/_events/*/*/*.parquet")):
+            # files of a delivery that a killed run did not finish are not in the ledger, and not in the view
+            connection.execute("create temp table counted as select unnest($1) as delivery", [counted])
+            files = _literal(lake.root / "raw/_events/*/*/*.parquet")
+            connection.execute(
+                f"create view raw.raw_events as select * from read_parquet({files}, hive_partitioning = false) "
+                "where delivery in (select delivery from counted)"
+            )
+        yield connection
+
+
+def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> pl.DataFrame:
+    """The rows of one statement over the views.
+
+    Raises: SqlError with the engine's own words and the tables there are.
+    """
+    with warehouse(lake, engine, catalog) as connection:
+        try:
+            relation = connection.sql(sql)
+            return pl.DataFrame(relation) if relation is not None else pl.DataFrame()
+        except duckdb.Error as error:
+            names = connection.execute("select schema_name || '.' || view_name from duckdb_views() where not internal").fetchall()
+            tables = ", ".join(sorted(row[0] for row in names)) or "none yet: run `mlpipe run` first"
+            raise SqlError(f"{str(error).strip()[:800]}\nTables: {tables}") from error
+
+
+def _tables(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+    for source in catalog.sources:
+        yield "stg", source.name, f"interim/{source.name}/date=*/part.parquet"
+    for view in catalog.feature_views:
+        yield "feats", view.name, f"features/{view.name}/date=*/part.parquet"
+    for model in catalog.models:
+        yield "training", model.name, f"processed/{model.name}/date=*/*.parquet"
+    for path in sorted((lake.root / "meta").glob("*.parquet")):
+        yield "meta", path.stem, f"meta/{path.name}"
+    yield "meta", "quarantine", "validation/quarantine/*/date=*/*.parquet"
+
+
+def _view(connection: duckdb.DuckDBPyConnection, name: str, files: Path) -> None:
+    hive = "true, hive_types = {'date': date}" if "date=" in str(files) and not name.startswith("meta.") else "false"
+    extra = ", filename = true" if name.startswith("training.") else ""
+    columns = "* exclude (filename), parse_filename(filename, true) as split" if extra else "*"
+    connection.execute(
+        f"create view {name} as select {columns} from read_parquet({_literal(files)}, hive_partitioning = {hive}{extra})"
+    )
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

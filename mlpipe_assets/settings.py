@@ -1,0 +1,66 @@
+"""What the environment decides: where the data lives, when it starts, how much memory the engine may take."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from mlpipe_assets.errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The values of one process, read once."""
+
+    data_dir: Path
+    start_date: date
+    memory_limit: str
+    settle_seconds: float
+    catalog: str
+
+
+def read_settings(environ: dict[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Raises: SettingsError naming the variable, its value and what it should look like.
+    """
+    env = dict(os.environ) if environ is None else environ
+    return Settings(
+        data_dir=Path(env.get("MLPIPE_DATA_DIR") or PROJECT_ROOT / "data").absolute(),
+        start_date=_date(env, "MLPIPE_START_DATE", "2026-01-01"),
+        memory_limit=_memory(env, "MLPIPE_MEMORY_LIMIT", "1GB"),
+        settle_seconds=_seconds(env, "MLPIPE_SETTLE_SECONDS", "1"),
+        catalog=env.get("MLPIPE_CATALOG") or "mlpipe_assets.catalog.contents:CATALOG",
+    )
+
+
+def _date(env: dict[str, str], name: str, default: str) -> date:
+    text = env.get(name) or default
+    try:
+        value = date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{name}={text!r} is not a date. Write it as 2026-01-31.") from None
+    if len(text) != len("2026-01-31") or value > date(2262, 1, 1) or value < date(1900, 1, 1):
+        raise SettingsError(f"{name}={text!r} is not a usable date. Write it as 2026-01-31, between 1900 and 2261.")
+    return value
+
+
+def _memory(env: dict[str, str], name: str, default: str) -> str:
+    text = (env.get(name) or default).strip().upper()
+    number = text.removesuffix("B").rstrip("KMGTI")
+    if not number.replace(".", "", 1).isdigit() or not text.endswith("B"):
+        raise SettingsError(f"{name}={text!r} is not an amount of memory. Write it as 1GB or 800MB.")
+    return text
+
+
+def _seconds(env: dict[str, str], name: str, default: str) -> float:
+    text = env.get(name) or default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 3600:  # also refuses nan
+        raise SettingsError(f"{name}={text!r} is not a number of seconds between 0 and 3600.")
+    return value

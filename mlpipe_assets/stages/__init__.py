@@ -1,0 +1,1 @@
+"""How each stage is made, one module per stage, in the order data flows."""

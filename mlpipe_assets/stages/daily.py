@@ -1,0 +1,80 @@
+"""What every daily asset shares: partitions, policies, and what people see of it."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from mlpipe_assets.partitions import DAILY
+from mlpipe_assets.rules import Contract, columns
+
+# Used on purpose and pinned by the lock; a line per asset at every start would bury what matters.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+
+def daily(
+    key: dg.AssetKey,
+    *,
+    description: str,
+    owners: Sequence[str],
+    kinds: set[str],
+    fresh_within: timedelta,
+    code_version: str,
+    schema: dg.TableSchema,
+    checks: Iterable[dg.AssetCheckSpec],
+    deps: Iterable[dg.AssetDep] = (),
+    tags: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Keyword arguments of `dg.asset` for a daily table of the lake.
+
+    The output is optional: a run that could not write every day it was asked for reports the days it wrote one by one.
+    """
+    return {
+        "key": key,
+        "group_name": key.path[0],
+        "partitions_def": DAILY,
+        "backfill_policy": dg.BackfillPolicy.single_run(),
+        "description": description,
+        "owners": list(owners),
+        "kinds": kinds,
+        "freshness_policy": dg.FreshnessPolicy.time_window(fail_window=fresh_within),
+        "code_version": code_version,
+        "metadata": {"dagster/column_schema": schema},
+        "check_specs": list(checks),
+        "deps": list(deps),
+        "tags": tags,
+        "output_required": False,
+    }
+
+
+def column_schema(contract: Contract) -> dg.TableSchema:
+    """A contract as the column table of the UI."""
+    unique = contract.to_schema().unique
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=str(column.dtype),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=column.unique, other=list(column.constraints)
+                ),
+                tags={"personal": ""} if column.metadata.get("personal") else {},
+            )
+            for column in columns(contract)
+        ],
+        constraints=dg.TableConstraints(other=[f"unique: {', '.join(unique)}"]) if unique else None,
+    )
+
+
+def check(key: dg.AssetKey, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
+    """The spec of a check an asset yields itself."""
+    return dg.AssetCheckSpec(name, asset=key, description=description, blocking=blocking)
+
+
+def first_sentence(contract: Contract) -> str:
+    """The contract's docstring as a description, its lines joined."""
+    return " ".join((contract.__doc__ or contract.__name__).split())

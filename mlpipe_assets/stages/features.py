@@ -1,0 +1,166 @@
+"""features: what was known of each entity at the end of each day, by one SQL file, a range in one pass."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView, is_snapshot
+from mlpipe_assets.catalog.lineage import column_lineage
+from mlpipe_assets.catalog.versions import lint_sql, view_version
+from mlpipe_assets.gate import judge
+from mlpipe_assets.leakage import prove, sample_days
+from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.partitions import existing_days
+from mlpipe_assets.resources.engine import DayFrames, Engine
+from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.registry import register
+from mlpipe_assets.rules import columns, contract_digest
+from mlpipe_assets.stages.daily import check, column_schema, daily, first_sentence
+from mlpipe_assets.windows import Inputs
+
+_log = logging.getLogger("mlpipe")
+
+
+def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
+    """The asset of one feature view, cut at the end of each day."""
+    key = dg.AssetKey(["features", view.name])
+    rolling = dg.TimeWindowPartitionMapping(
+        start_offset=1 - view.lookback.days, end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
+    checks = (
+        check(key, "contract_holds", f"Every row of {view.contract.__name__} holds.", blocking=True),
+        check(key, "features_ignore_the_future", "Sampled rows are the same with all later events removed.", blocking=True),
+    )
+
+    @dg.asset(
+        **daily(
+            key,
+            description=first_sentence(view.contract),
+            owners=view.owners,
+            kinds={"duckdb", "sql", "parquet"},
+            fresh_within=view.fresh_within,
+            code_version=view_version(catalog, view),
+            schema=column_schema(view.contract),
+            checks=checks,
+            deps=[
+                dg.AssetDep(
+                    dg.AssetKey(["interim", name]),
+                    partition_mapping=None if is_snapshot(catalog.source(name)) else rolling,
+                )
+                for name in view.inputs
+            ],
+        )
+    )
+    def build(
+        context: dg.AssetExecutionContext, lake: Lake, engine: Engine
+    ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+        days = existing_days(context.partition_keys, key.to_user_string())
+        with lake.writing("features", view.name):
+            outcomes, proof = build_features(lake, engine, catalog, view, days)
+        lineage = {"dagster/column_lineage": column_lineage(catalog.read_sql(view.sql), "interim", tuple(view.inputs))}
+        facts = {"feature_version": view_version(catalog, view), **lineage}
+        yield from tell(context, lake, key, outcomes, metadata=facts, extra_checks=[proof], balanced=False)
+
+    return build
+
+
+def build_features(
+    lake: Lake, engine: Engine, catalog: Catalog, view: FeatureView, days: Sequence[date]
+) -> tuple[list[Outcome], dg.AssetCheckResult]:
+    """Build feature days in one pass; a day whose window has a hole, or whose rows break the contract, is refused."""
+    inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    holes = {day: inputs.holes(day) for day in days}
+    sound = [day for day in days if holes[day] is None]
+    outcomes = [Outcome(day=day, refused=hole) for day, hole in holes.items() if hole]
+    if not sound:
+        return outcomes, _no_proof()
+    start, end = sound[0], sound[-1]
+    _log.info("features/%s: %s to %s", view.name, start, end)
+    sql = catalog.read_sql(view.sql)
+    with engine.select_by_day(
+        sql,
+        inputs.tables(start, end),
+        {"start": start, "end": end},
+        rows=inputs.rows(start, end),
+        key=view.entity.join_key,
+        days=len(sound),
+    ) as frames:
+        sampled = sample_days(sound)
+        rows_of_days: dict[date, pl.DataFrame] = {}
+        for day in sound:
+            _log.info("features/%s: writing %s", view.name, day)
+            outcome, frame = _judge(lake, inputs, frames, day)
+            outcomes.append(outcome)
+            if day in sampled and not outcome.refused:
+                rows_of_days[day] = frame
+    proof = _with_lint(prove(engine, inputs, rows_of_days, "features_ignore_the_future"), lint_sql(sql, view.sql))
+    staged = [o.written for o in outcomes if o.written]
+    if not proof.passed:
+        lake.discard(*staged)
+        return [_unwritten(o) for o in outcomes], proof
+    if staged:
+        lake.commit(*staged)
+        register(lake, "feature_registry", [_registry_row(catalog, view)])
+    return sorted(outcomes, key=lambda o: o.day), proof
+
+
+def _judge(lake: Lake, inputs: Inputs, frames: DayFrames, day: date) -> tuple[Outcome, pl.DataFrame]:
+    """One day judged by its contract and staged, not yet visible."""
+    view = inputs.view
+    frame = frames.day(day, [view.entity.join_key])
+    wanted = [column.name for column in columns(view.contract)]
+    if set(wanted) == set(frame.columns):
+        frame = frame.select(wanted)
+    verdict = judge(frame, view.contract)
+    counts = {"rows": frame.height}
+    if not verdict.holds:
+        return Outcome(day=day, counts=counts, breaches=verdict.errors(), refused="breaks its contract"), frame
+    facts = {
+        "table": f"features/{view.name}",
+        "date": f"{day}",
+        "code_version": view_version(inputs.catalog, view),
+        "inputs": (digest := inputs.digest(day)),
+        "fingerprint": digest,
+        **counts,
+    }
+    staged: Staged = lake.stage(lake.path("features", view.name, day), frame, facts)
+    return Outcome(day=day, counts=counts, written=staged, facts=facts), frame
+
+
+def _unwritten(outcome: Outcome) -> Outcome:
+    return Outcome(day=outcome.day, counts=outcome.counts, breaches=outcome.breaches, refused=outcome.refused or "it would leak")
+
+
+def _with_lint(proof: dg.AssetCheckResult, problems: list[str]) -> dg.AssetCheckResult:
+    if not problems:
+        return proof
+    return dg.AssetCheckResult(
+        check_name=proof.check_name,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="; ".join(problems)[:1000],
+        metadata={"sql": problems},
+    )
+
+
+def _no_proof() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="features_ignore_the_future",
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="No day could be built, so there was nothing to prove.",
+    )
+
+
+def _registry_row(catalog: Catalog, view: FeatureView) -> dict[str, object]:
+    return {
+        "view": view.name,
+        "version": view_version(catalog, view),
+        "contract": contract_digest(view.contract),
+        "lookback_days": view.lookback.days,
+        "ttl_hours": view.ttl.total_seconds() / 3600,
+        "columns": ", ".join(column.name for column in columns(view.contract)),
+    }

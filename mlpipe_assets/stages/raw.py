@@ -1,0 +1,311 @@
+"""raw: every file of the drop zone as immutable events, each under the day it happened."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.partitions import ONE_DAY, START_DATE, existing_days, last_partition
+from mlpipe_assets.readers.blocks import UnreadableFileError
+from mlpipe_assets.readers.open import read_blocks
+from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.deliveries import Delivery, Ledger
+from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
+from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.reports import add_to_report
+from mlpipe_assets.settings import read_settings
+from mlpipe_assets.stages.daily import check, daily
+from mlpipe_assets.transforms.arrival import arrive
+from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA
+
+_log = logging.getLogger("mlpipe")
+_SPILL_BYTES = 96 << 20
+
+
+@dataclass(kw_only=True)
+class Ingested:
+    """What one look at the drop zone brought."""
+
+    new: list[Delivery] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    known_elsewhere: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def raw_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that ingests every delivery of a source not known yet, whichever days it brings."""
+    key = dg.AssetKey(["raw", source.name])
+    schema = dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in EVENT_SCHEMA.items()])
+    checks = (
+        check(key, "files_are_readable", "Every file of the drop zone could be read, and none is still being written."),
+        check(key, "rows_are_accounted_for", "Rows received = events + rows quarantined on arrival."),
+    )
+
+    @dg.asset(
+        **daily(
+            key,
+            description=f"Files of {source.name} as immutable JSON events, exactly as received, each under its event date.",
+            owners=source.owners,
+            kinds={"polars", "parquet"},
+            fresh_within=source.fresh_within,
+            code_version="1",
+            schema=schema,
+            checks=checks,
+        )
+    )
+    def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+        days = existing_days(context.partition_keys, key.to_user_string())
+        with lake.writing("raw", source.name):
+            ledger = Ledger.load(lake, source.name)
+            found = ingest(lake, source, ledger)
+        yield from _tell(context, lake, key, ledger, found, days)
+
+    return build
+
+
+def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
+    """Bring every new delivery of the drop zone into the lake; each is whole or absent, whatever happens."""
+    ledger.sweep()
+    files, problems = drop_zone.look(lake.root / "raw" / source.name)
+    found = Ingested(problems=problems)
+    fresh = [file for file in files if ledger.status_of(file) is None]
+    for file in files:
+        status = ledger.status_of(file)
+        if status and status["problem"]:
+            found.problems.append(Problem(name=file.name, reason=status["problem"]))
+    moving = drop_zone.settle(fresh, read_settings().settle_seconds)
+    found.waiting += sorted(moving)
+    order = sorted((f for f in fresh if f.name not in moving), key=lambda f: (drop_zone.known_at(f, source.known_at)[0], f.name))
+    for number, file in enumerate(order, start=1):
+        _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{len(order):,}")
+        _take(lake, source, ledger, file, found)
+    if fresh:
+        ledger.save()
+    return found
+
+
+def _take(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, found: Ingested) -> None:
+    """Make a delivery of one file, or say why not."""
+    try:
+        digest = drop_zone.content_digest(file.path)
+    except OSError as error:
+        found.problems.append(Problem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
+        return
+    if digest in ledger.deliveries:
+        if ledger.deliveries[digest].source_file != file.name:
+            found.known_elsewhere.append(f"{file.name} (same content as {ledger.deliveries[digest].source_file})")
+        ledger.note(file, delivery=digest)
+        return
+    before = (ledger.seen.get(file.name) or {}).get("delivery")
+    ledger.begin(digest)
+    staged: list[Staged] = []
+    try:
+        delivery = _read(lake, source, ledger, file, digest, before, staged)
+    except (UnreadableFileError, pl.exceptions.ColumnNotFoundError) as error:
+        reason = str(error).splitlines()[0][:300]
+        if not isinstance(error, UnreadableFileError):
+            reason = f"lacks a column that {source.name}'s prepare function needs: {reason}"
+        found.problems.append(Problem(name=file.name, reason=reason))
+        ledger.note(file, problem=reason)
+        lake.discard(*staged)
+        ledger.abandon(digest)
+        return
+    if not drop_zone.unchanged(file):
+        found.waiting.append(file.name)
+        lake.discard(*staged)
+        ledger.abandon(digest)
+        return
+    ledger.complete(delivery, staged)
+    ledger.note(file, delivery=digest)
+    found.new.append(delivery)
+    if delivery.replaces:
+        found.changed.append(file.name)
+
+
+def _read(
+    lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest: str, before: str | None, staged: list[Staged]
+) -> Delivery:
+    """Read a file into staged event files, one a day; they are not visible yet."""
+    known_at, dated = drop_zone.known_at(file, source.known_at)
+    previous = ledger.deliveries.get(before or "")
+    if previous:  # new content under a known name corrects it, so it was known later, if only by a moment
+        known_at = max(known_at, previous.known_at + timedelta(microseconds=1))
+    arrived = drop_zone.arrival_day(known_at)
+    backdated = source.event_time is None and not dated and not ledger.deliveries
+    columns: tuple[str, ...] = ()
+    tabular = True
+    with _Spill() as spill:
+        for block in read_blocks(file.path, delimiter=source.delimiter):
+            events, refused = arrive(
+                block,
+                source,
+                delivery=digest,
+                source_file=file.name,
+                known_at=known_at,
+                snapshot_day=START_DATE if backdated else max(arrived, START_DATE),
+                arrived=arrived,
+            )
+            tabular = tabular and block.text is not None
+            columns = columns or (tuple(block.text.columns) if block.text is not None else ())
+            spill.add(events, refused)
+        for day, frame in spill.days():
+            staged.append(_stage(lake, ledger.event_path(digest, day), frame))
+        quarantine = lake.root / "validation" / "quarantine" / source.name / f"date={arrived}" / f"{digest}.parquet"
+        if spill.refused:
+            rows = pl.concat(spill.refused).sort("record_number")
+            staged.append(lake.stage(quarantine, rows, {}))
+        return Delivery(
+            source=source.name,
+            delivery=digest,
+            source_file=file.name,
+            known_at=known_at,
+            arrived=arrived,
+            events=dict(sorted(spill.counts.items())),
+            quarantined=sum(frame.height for frame in spill.refused),
+            columns=columns if tabular else (),
+            replaces=previous.delivery if previous else None,
+            backdated=backdated,
+        )
+
+
+def _stage(lake: Lake, target: Path, frame: pl.DataFrame | pl.LazyFrame) -> Staged:
+    if isinstance(frame, pl.DataFrame):
+        return lake.stage(target, frame, {})
+    return lake.stage_with(target, lambda path: frame.sink_parquet(path, compression="zstd", compression_level=1))
+
+
+class _Spill:
+    """Events by day, in memory while they are few and on disk when a file is large."""
+
+    def __init__(self) -> None:
+        self.counts: dict[date, int] = {}
+        self.refused: list[pl.DataFrame] = []
+        self._held: dict[date, list[pl.DataFrame]] = {}
+        self._bytes = 0
+        self._folder: Path | None = None
+        self._chunk = 0
+
+    def __enter__(self) -> "_Spill":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def add(self, events: pl.DataFrame, refused: pl.DataFrame) -> None:
+        """Take one block."""
+        if refused.height:
+            self.refused.append(refused.select(list(QUARANTINE_SCHEMA)))
+        if not events.height:
+            return
+        alike = events["event_date"].min() == events["event_date"].max()
+        for part in [events] if alike else events.partition_by("event_date", maintain_order=True):
+            day = part["event_date"][0]
+            self.counts[day] = self.counts.get(day, 0) + part.height
+            self._held.setdefault(day, []).append(part)
+        self._bytes += int(events.estimated_size())
+        if self._bytes > _SPILL_BYTES:
+            self._to_disk()
+
+    def days(self) -> Iterator[tuple[date, pl.DataFrame | pl.LazyFrame]]:
+        """Each day's events in the order received."""
+        if self._folder is None:
+            for day in sorted(self._held):
+                yield day, pl.concat(self._held[day])
+            return
+        self._to_disk()
+        for day in sorted(self.counts):
+            yield day, pl.scan_parquet(sorted((self._folder / f"{day}").glob("*.parquet")))
+
+    def _to_disk(self) -> None:
+        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="mlpipe-ingest-"))
+        for day, parts in self._held.items():
+            (self._folder / f"{day}").mkdir(exist_ok=True)
+            pl.concat(parts).write_parquet(self._folder / f"{day}" / f"{self._chunk:06}.parquet", compression="lz4")
+        self._held, self._bytes, self._chunk = {}, 0, self._chunk + 1
+
+
+def _tell(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    key: dg.AssetKey,
+    ledger: Ledger,
+    found: Ingested,
+    days: list[date],
+) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+    """Checks, metadata of each day touched, and the run's report."""
+    touched = sorted({day for d in found.new for day in d.events})
+    unreadable = [f"{p.name}: {p.reason}" for p in found.problems]
+    waiting = [f"{name}: still being written, left for the next run" for name in found.waiting]
+    last = last_partition()
+    outside = {
+        "before_start": sum(n for d in found.new for day, n in d.events.items() if day < START_DATE),
+        "after_today": sum(n for d in found.new for day, n in d.events.items() if day > last),
+    }
+    received = sum(d.received for d in found.new)
+    quarantined = sum(d.quarantined for d in found.new)
+    counts = {
+        "deliveries": len(found.new),
+        "received": received,
+        "events": received - quarantined,
+        "quarantined": quarantined,
+        "days_touched": len(touched),
+        **outside,
+        "changed_under_a_known_name": found.changed,
+        "known_under_another_name": found.known_elsewhere,
+        "backdated_to_the_start": [d.source_file for d in found.new if d.backdated],
+        "waiting": found.waiting,
+    }
+    table = key.to_user_string()
+    add_to_report(lake, context.run_id, table, counts=counts, errors=unreadable, notes=waiting)
+    for line in (*unreadable, *waiting, *(f"{n}: content changed, taken as a new delivery" for n in found.changed)):
+        _log.warning("%s: %s", table, line)
+    on_disk = sum(_rows(ledger, d) for d in found.new)
+    yield dg.AssetCheckResult(
+        check_name="files_are_readable",
+        passed=not unreadable and not waiting,
+        severity=dg.AssetCheckSeverity.ERROR if unreadable else dg.AssetCheckSeverity.WARN,
+        description=shorten([*unreadable, *waiting], 20) or "All files were read.",
+        metadata={"unreadable": unreadable, "waiting": waiting},
+    )
+    yield dg.AssetCheckResult(
+        check_name="rows_are_accounted_for",
+        passed=on_disk + quarantined == received,
+        description=f"received {received:,} = events {on_disk:,} + quarantined {quarantined:,}",
+        metadata={**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk},
+    )
+    for day in sorted({*touched, *days}):
+        metadata = _metadata(ledger, found, day)
+        if day in days:
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=f"{day}")
+        elif START_DATE <= day <= last:
+            context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{day}", metadata=metadata))
+    summary = {k: v for k, v in counts.items() if v}
+    yield dg.Output(None, metadata={"this_run": summary})
+
+
+def _rows(ledger: Ledger, delivery: Delivery) -> int:
+    """Rows really in a delivery's event files."""
+    paths = [ledger.event_path(delivery.delivery, day) for day in delivery.events]
+    return sum(pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item() for path in paths)
+
+
+def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, object]:
+    deliveries = ledger.of_day(day)
+    fresh = [d for d in found.new if day in d.events]
+    return {
+        "dagster/partition_row_count": sum(d.events.get(day, 0) for d in deliveries),
+        "deliveries": len(deliveries),
+        "new_deliveries": [d.source_file for d in fresh][:20],
+        "quarantined_on_arrival": sum(d.quarantined for d in deliveries if d.arrived == day),
+        "as_of": f"{day + ONE_DAY}T00:00:00+00:00",
+    }

@@ -1,0 +1,1 @@
+"""Pure frame to frame functions; no dagster in here."""

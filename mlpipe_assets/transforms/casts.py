@@ -1,0 +1,88 @@
+"""Text as received to the types of a contract, visibly: a value that cannot be cast is marked, never guessed."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+ISO_TIMES = (
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f%#z",
+    "%Y-%m-%d %H:%M:%S%.f%#z",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d",
+)
+ISO_DATES = ("%Y-%m-%d",)
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+
+
+def trim(text: pl.DataFrame, nulls: Sequence[str]) -> pl.DataFrame:
+    """The same text without surrounding white space, with the texts that mean null as null."""
+    stripped = pl.all().str.strip_chars()
+    return text.select(pl.when(~stripped.is_in(list(nulls))).then(stripped).name.keep())
+
+
+def cast_column(
+    text: pl.Series, dtype: pl.DataType, *, formats: Sequence[str] | None = None, time_zone: str = "UTC"
+) -> pl.Series:
+    """Trimmed text as `dtype`; null where it was null or cannot be read exactly.
+
+    Decimals with more digits than the type holds, numbers with a fraction where whole ones belong and times that do
+    not exist in the zone are not rounded: they are null.
+    """
+    if dtype == pl.String:
+        return text
+    if dtype == pl.Boolean:
+        low = text.str.to_lowercase()
+        return pl.select(pl.when(low.is_in(_TRUE)).then(statement=True).when(low.is_in(_FALSE)).then(statement=False))[
+            "literal"
+        ].alias(text.name)
+    if dtype == pl.Date:
+        return _first_that_reads(text, formats or ISO_DATES, lambda t, f: t.str.to_date(f, strict=False))
+    if isinstance(dtype, pl.Datetime):
+        times = _first_that_reads(text, formats or ISO_TIMES, lambda t, f: _to_utc(t, f, time_zone))
+        return times if dtype.time_zone else times.dt.replace_time_zone(None)
+    if isinstance(dtype, pl.Decimal):
+        exact = text.str.contains(rf"^[+-]?(\d+(\.\d{{0,{dtype.scale}}}0*)?|\.\d{{1,{dtype.scale}}}0*)$")
+        return pl.select(pl.when(exact).then(text.str.strip_prefix("+")))[text.name].cast(dtype, strict=False)
+    return text.cast(dtype, strict=False)
+
+
+def describe(dtype: pl.DataType) -> str:
+    """What a value that could not be cast is not, in words."""
+    if isinstance(dtype, pl.Decimal):
+        return f"not a number with at most {dtype.scale} decimals"
+    if isinstance(dtype, pl.Datetime):
+        return "not a date and time"
+    if dtype == pl.Date:
+        return "not a date"
+    if dtype.is_integer():
+        return "not a whole number"
+    if dtype.is_float():
+        return "not a number"
+    if dtype == pl.Boolean:
+        return "not true or false"
+    return f"not a {dtype}"
+
+
+def _first_that_reads(text: pl.Series, formats: Sequence[str], read) -> pl.Series:  # type: ignore[no-untyped-def]
+    """Each value by the first format that reads it; later formats only run while values are left."""
+    result = read(text, formats[0])
+    for form in formats[1:]:
+        left = text.is_not_null() & result.is_null()
+        if not left.any():
+            break
+        rows = left.arg_true()
+        result = result.scatter(rows, read(text.gather(rows), form))
+    return result.alias(text.name)
+
+
+def _to_utc(text: pl.Series, form: str, time_zone: str) -> pl.Series:
+    """Times of one format as UTC instants; of two readings of a clock hour that repeats, the earlier."""
+    if "%#z" in form or "%z" in form:
+        return text.str.to_datetime(form.replace("%#z", "%#z"), time_unit="us", time_zone="UTC", strict=False)
+    local = text.str.to_datetime(form, time_unit="us", strict=False)
+    if time_zone == "UTC":
+        return local.dt.replace_time_zone("UTC")
+    return local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")

@@ -1,0 +1,91 @@
+"""Text rows to clean typed rows, and rows that share a key to the one known last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.rules import columns, repeated
+from mlpipe_assets.transforms.casts import cast_column, describe
+from mlpipe_assets.transforms.events import PROVENANCE, clean_dtype, decode, own_columns
+
+RANK = ("known_at", "delivery", "record_number")
+MISSING = "column missing from the file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """Rows in the contract's types. `uncast` marks values that could not be cast; they are null in `rows`."""
+
+    rows: pl.DataFrame
+    uncast: pl.DataFrame
+    reasons: dict[str, str]
+
+
+def cast_rows(clean: pl.DataFrame, provenance: pl.DataFrame, source: Source) -> Typed:
+    """Clean text with its provenance as the contract's columns, in the contract's order."""
+    typed: dict[str, pl.Series] = {}
+    uncast: dict[str, pl.Series] = {}
+    reasons: dict[str, str] = {}
+    for name in own_columns(source):
+        dtype = clean_dtype(source, name)
+        typed[name] = cast_column(clean[name], dtype, formats=source.time_formats, time_zone=source.time_zone)
+        failed = clean[name].is_not_null() & typed[name].is_null()
+        if failed.any():
+            uncast[name], reasons[name] = failed, describe(dtype)
+    columns = source.contract.to_schema().columns
+    rows = pl.DataFrame({name: provenance[name] if name in PROVENANCE else typed[name] for name in columns})
+    return Typed(rows=rows, uncast=pl.DataFrame(uncast), reasons=reasons)
+
+
+def key_hash(frame: pl.DataFrame, key: Sequence[str]) -> pl.Series:
+    """64-bit hash of each row's key, comparable within this process."""
+    return frame.select(pl.struct(key) if len(key) > 1 else pl.col(key[0])).to_series().hash()
+
+
+def latest_of_each_day(frame: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """One row per key and event_date: the one known last; ties go to the greater (delivery, record_number)."""
+    within = (*key, "event_date")
+    twice = repeated(frame, within)
+    if not twice.any():
+        return frame
+    winners = frame.filter(twice).sort(RANK, descending=True).unique(subset=within, keep="first", maintain_order=True)
+    return pl.concat([frame.filter(~twice), winners])
+
+
+def superseded(candidates: pl.DataFrame, key: Sequence[str], within: timedelta) -> pl.DataFrame:
+    """Candidates that another row with the same key, of another day at most `within` away, was known after.
+
+    Shape in and out: the key columns, event_date and the rank columns, one row per key and event_date.
+    """
+    ranked = candidates.sort(RANK).with_row_index("rank")
+    pairs = ranked.join(ranked.select(*key, "event_date", "rank"), on=list(key), suffix="_other")
+    distance = (pl.col("event_date_other") - pl.col("event_date")).abs()
+    lost = pairs.filter(
+        (pl.col("event_date") != pl.col("event_date_other")) & (distance <= within) & (pl.col("rank_other") > pl.col("rank"))
+    )
+    return lost.select(candidates.columns).unique().sort("event_date", *RANK)
+
+
+def reasons_in_words(refused: pl.DataFrame, received: int, source: Source) -> list[str]:
+    """Why rows were refused: one line per reason with its count and up to three values as received.
+
+    Values of columns marked personal are not shown.
+    """
+    if not refused.height:
+        return []
+    personal = {column.name for column in columns(source.contract) if column.metadata.get("personal")}
+    each = refused.select(pl.col("reasons").str.split("; "), "payload").explode("reasons")
+    lines: list[str] = []
+    for (reason,), rows in each.group_by("reasons", maintain_order=True):
+        name = str(reason).partition(":")[0]
+        shown = "" if name in personal or "null" in str(reason) else _received_values(rows["payload"].head(3), name)
+        lines.append(f"{reason} fails on {rows.height:,} of {received:,} rows{shown}")
+    return lines
+
+
+def _received_values(payload: pl.Series, name: str) -> str:
+    values = decode(payload, [name])[name].drop_nulls().unique(maintain_order=True)
+    return f" (e.g. {', '.join(value[:40] for value in values)})" if values.len() else ""

@@ -1,0 +1,1 @@
+"""Tests of mlpipe_assets; the folders mirror the package."""

@@ -1,0 +1,134 @@
+-- What was known of each customer at the end of each day from $start to $end.
+-- An order counts from its day until its window ends: it enters every window once and leaves it once, so a range costs
+-- one pass over the daily totals, and a single day only a grouping of its window. Money is whole cents until the end.
+-- grain:  customer_id, as_of; customers with an order in the last 90 days
+-- inputs: orders, customers (interim; date is the event date), days (day: each day from $start to $end)
+-- params: $start, $end date, both included
+with daily as (
+    select
+        customer_id,
+        date as day,
+        cast(count(*) as integer) as n,
+        cast(sum(cast(amount * 100 as bigint)) as bigint) as cents,
+        cast(sum(case when channel = 'web' then 1 else 0 end) as integer) as web,
+        cast(sum(case when channel = 'app' then 1 else 0 end) as integer) as app,
+        cast(sum(case when channel = 'store' then 1 else 0 end) as integer) as store,
+        cast(sum(case when channel = 'partner' then 1 else 0 end) as integer) as partner
+    from orders
+    where date > $start - 90 and date <= $end
+    group by customer_id, date
+),
+
+changes as (
+    select
+        customer_id,
+        greatest(day, $start) as day,
+        case when day > $start - 7 then n else 0 end as n_7,
+        case when day > $start - 30 then n else 0 end as n_30,
+        n as n_90,
+        case when day > $start - 7 then cents else 0 end as cents_7,
+        case when day > $start - 30 then cents else 0 end as cents_30,
+        cents as cents_90,
+        case when day > $start - 30 then web else 0 end as web,
+        case when day > $start - 30 then app else 0 end as app,
+        case when day > $start - 30 then store else 0 end as store,
+        case when day > $start - 30 then partner else 0 end as partner,
+        day as ordered_on
+    from daily
+    union all
+    select customer_id, day + 7, -n, 0, 0, -cents, 0, 0, 0, 0, 0, 0, null
+    from daily
+    where day + 7 > $start and day + 7 <= $end
+    union all
+    select customer_id, day + 30, 0, -n, 0, 0, -cents, 0, -web, -app, -store, -partner, null
+    from daily
+    where day + 30 > $start and day + 30 <= $end
+    union all
+    select customer_id, day + 90, 0, 0, -n, 0, 0, -cents, 0, 0, 0, 0, null
+    from daily
+    where day + 90 > $start and day + 90 <= $end
+),
+
+change_of_day as (
+    select
+        customer_id,
+        day,
+        cast(sum(n_7) as integer) as n_7,
+        cast(sum(n_30) as integer) as n_30,
+        cast(sum(n_90) as integer) as n_90,
+        cast(sum(cents_7) as bigint) as cents_7,
+        cast(sum(cents_30) as bigint) as cents_30,
+        cast(sum(cents_90) as bigint) as cents_90,
+        cast(sum(web) as integer) as web,
+        cast(sum(app) as integer) as app,
+        cast(sum(store) as integer) as store,
+        cast(sum(partner) as integer) as partner,
+        max(ordered_on) as ordered_on
+    from changes
+    group by customer_id, day
+),
+
+first_seen as (
+    select customer_id, min(day) as day
+    from change_of_day
+    group by customer_id
+),
+
+spine as (
+    select f.customer_id, d.day
+    from first_seen as f
+    inner join days as d on d.day >= f.day
+),
+
+totals as (
+    select
+        s.customer_id,
+        s.day,
+        sum(c.n_7) over w as n_7,
+        sum(c.n_30) over w as n_30,
+        sum(c.n_90) over w as n_90,
+        sum(c.cents_7) over w as cents_7,
+        sum(c.cents_30) over w as cents_30,
+        sum(c.cents_90) over w as cents_90,
+        sum(c.web) over w as web,
+        sum(c.app) over w as app,
+        sum(c.store) over w as store,
+        sum(c.partner) over w as partner,
+        max(c.ordered_on) over w as ordered_on
+    from spine as s
+    left join change_of_day as c on s.customer_id = c.customer_id and s.day = c.day
+    window w as (partition by s.customer_id order by s.day rows between unbounded preceding and current row)
+),
+
+snapshot_of_day as (
+    select d.day, max(c.date) as snapshot
+    from days as d
+    inner join (select distinct date from customers) as c on d.day >= c.date
+    group by d.day
+)
+
+select
+    t.customer_id,
+    cast(t.day + 1 as timestamp) as as_of,
+    cast(t.n_7 as bigint) as orders_7d,
+    cast(t.n_30 as bigint) as orders_30d,
+    cast(t.n_90 as bigint) as orders_90d,
+    cast(t.cents_7 as double) / 100 as revenue_7d,
+    cast(t.cents_30 as double) / 100 as revenue_30d,
+    cast(t.cents_90 as double) / 100 as revenue_90d,
+    cast(t.cents_30 as double) / 100 / nullif(t.n_30, 0) as avg_order_value_30d,
+    cast(t.day - t.ordered_on as bigint) as days_since_last_order,
+    cast(
+        (case when t.web > 0 then 1 else 0 end)
+        + (case when t.app > 0 then 1 else 0 end)
+        + (case when t.store > 0 then 1 else 0 end)
+        + (case when t.partner > 0 then 1 else 0 end) as bigint
+    ) as distinct_channels_30d,
+    cast(t.day - k.signup_date as bigint) as tenure_days,
+    k.age,
+    k.region
+from totals as t
+left join snapshot_of_day as s on t.day = s.day
+left join customers as k on t.customer_id = k.customer_id and s.snapshot = k.date
+where t.n_90 > 0
+order by as_of, customer_id
