@@ -1,15 +1,18 @@
 """What a feature row may look at: the interim partitions of its window, and which of them are not there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+import polars as pl
+
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Source, is_snapshot
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, days_between, last_partition, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.engine import Table
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest
 
@@ -122,9 +125,19 @@ class Inputs:
         first = start - self.view.lookback + ONE_DAY
         return sorted(d for d in source.present if first <= d <= end)
 
-    def tables(self, start: date, end: date) -> dict[str, Sequence[Path]]:
-        """Files of each input for a range."""
-        return {s.source.name: s.paths(self.days_read(s, start, end)) for s in self.sources}
+    def tables(self, start: date, end: date) -> dict[str, Table]:
+        """The tables the view's SQL reads for a range: each input's files, and `days`.
+
+        `days` has a row for each day from `start` to `end`, and for each snapshot input a column `<input>_snapshot` with
+        the day of the newest snapshot at or before it.
+        """
+        wanted = days_between(start, end)
+        days = {"day": pl.Series("day", wanted, dtype=pl.Date)}
+        for s in self.sources:
+            if is_snapshot(s.source):
+                name = f"{s.source.name}_snapshot"
+                days[name] = pl.Series(name, [s.snapshot_in_force(day) for day in wanted], dtype=pl.Date)
+        return {"days": pl.DataFrame(days), **{s.source.name: s.paths(self.days_read(s, start, end)) for s in self.sources}}
 
     def rows(self, start: date, end: date) -> int:
         """Rows the event inputs hold for a range."""

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SqlError
@@ -34,15 +33,15 @@ def warehouse(lake: Lake, engine: Engine, catalog: Catalog) -> Iterator[duckdb.D
         yield connection
 
 
-def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> pl.DataFrame:
-    """The rows of one statement over the views.
+def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Column names and rows of one statement over the views.
 
     Raises: SqlError with the engine's own words and the tables there are.
     """
     with warehouse(lake, engine, catalog) as connection:
         try:
-            relation = connection.sql(sql)
-            return pl.DataFrame(relation) if relation is not None else pl.DataFrame()
+            result = connection.execute(sql)
+            return [column[0] for column in result.description or []], result.fetchall()
         except duckdb.Error as error:
             names = connection.execute("select schema_name || '.' || view_name from duckdb_views() where not internal").fetchall()
             tables = ", ".join(sorted(row[0] for row in names)) or "none yet: run `mlpipe run` first"

@@ -47,6 +47,7 @@ def daily(
         "deps": list(deps),
         "tags": tags,
         "output_required": False,
+        "dagster_type": dg.Nothing,
     }
 
 

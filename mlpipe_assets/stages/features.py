@@ -110,8 +110,10 @@ def build_features(
 def _judge(lake: Lake, inputs: Inputs, frames: DayFrames, day: date) -> tuple[Outcome, pl.DataFrame]:
     """One day judged by its contract and staged, not yet visible."""
     view = inputs.view
-    frame = frames.day(day, [view.entity.join_key])
     wanted = [column.name for column in columns(view.contract)]
+    frame = frames.day(day, [view.entity.join_key])
+    if frame is None:
+        frame = pl.DataFrame(schema={column.name: column.dtype for column in columns(view.contract)})
     if set(wanted) == set(frame.columns):
         frame = frame.select(wanted)
     verdict = judge(frame, view.contract)

@@ -176,8 +176,8 @@ def _judge_and_write(
     wanted = [column.name for column in columns(model.contract)]
     splits: dict[str, pl.DataFrame] = {}
     for name in SPLITS:
-        parts = [frames.day(day, [key]) for day in plan.splits[name]]
-        whole = pl.concat(parts) if parts else pl.DataFrame(schema=frames.schema or {})
+        parts = [part for day in plan.splits[name] if (part := frames.day(day, [key])) is not None]
+        whole = pl.concat(parts) if parts else pl.DataFrame(schema={c.name: c.dtype for c in columns(model.contract)})
         splits[name] = whole.select(wanted) if set(wanted) == set(whole.columns) else whole
     counts = {"rows": sum(f.height for f in splits.values()), **{f"rows_{n}": f.height for n, f in splits.items()}}
     breaches = [f"{name}: {line}" for name, frame in splits.items() for line in judge(frame, model.contract).errors()]

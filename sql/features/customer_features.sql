@@ -1,8 +1,10 @@
 -- What was known of each customer at the end of each day from $start to $end.
 -- An order counts from its day until its window ends: it enters every window once and leaves it once, so a range costs
--- one pass over the daily totals, and a single day only a grouping of its window. Money is whole cents until the end.
+-- one pass over the daily totals, and a single day only a grouping of its window. Between two changes the totals of a
+-- customer stand still, so only days of change are summed. Money is whole cents until the end.
 -- grain:  customer_id, as_of; customers with an order in the last 90 days
--- inputs: orders, customers (interim; date is the event date), days (day: each day from $start to $end)
+-- inputs: orders, customers (interim; date is the event date)
+--         days (each day from $start to $end; customers_snapshot: the newest snapshot at or before it)
 -- params: $start, $end date, both included
 with daily as (
     select
@@ -68,48 +70,31 @@ change_of_day as (
     group by customer_id, day
 ),
 
-first_seen as (
-    select customer_id, min(day) as day
-    from change_of_day
-    group by customer_id
-),
-
-spine as (
-    select f.customer_id, d.day
-    from first_seen as f
-    inner join days as d on d.day >= f.day
-),
-
 totals as (
     select
-        s.customer_id,
-        s.day,
-        sum(c.n_7) over w as n_7,
-        sum(c.n_30) over w as n_30,
-        sum(c.n_90) over w as n_90,
-        sum(c.cents_7) over w as cents_7,
-        sum(c.cents_30) over w as cents_30,
-        sum(c.cents_90) over w as cents_90,
-        sum(c.web) over w as web,
-        sum(c.app) over w as app,
-        sum(c.store) over w as store,
-        sum(c.partner) over w as partner,
-        max(c.ordered_on) over w as ordered_on
-    from spine as s
-    left join change_of_day as c on s.customer_id = c.customer_id and s.day = c.day
-    window w as (partition by s.customer_id order by s.day rows between unbounded preceding and current row)
-),
-
-snapshot_of_day as (
-    select d.day, max(c.date) as snapshot
-    from days as d
-    inner join (select distinct date from customers) as c on d.day >= c.date
-    group by d.day
+        customer_id,
+        day,
+        coalesce(lead(day) over by_day, $end + 1) as until,
+        sum(n_7) over w as n_7,
+        sum(n_30) over w as n_30,
+        sum(n_90) over w as n_90,
+        sum(cents_7) over w as cents_7,
+        sum(cents_30) over w as cents_30,
+        sum(cents_90) over w as cents_90,
+        sum(web) over w as web,
+        sum(app) over w as app,
+        sum(store) over w as store,
+        sum(partner) over w as partner,
+        max(ordered_on) over w as ordered_on
+    from change_of_day
+    window
+        by_day as (partition by customer_id order by day),
+        w as (partition by customer_id order by day rows between unbounded preceding and current row)
 )
 
 select
     t.customer_id,
-    cast(t.day + 1 as timestamp) as as_of,
+    cast(d.day + 1 as timestamp) as as_of,
     cast(t.n_7 as bigint) as orders_7d,
     cast(t.n_30 as bigint) as orders_30d,
     cast(t.n_90 as bigint) as orders_90d,
@@ -117,18 +102,18 @@ select
     cast(t.cents_30 as double) / 100 as revenue_30d,
     cast(t.cents_90 as double) / 100 as revenue_90d,
     cast(t.cents_30 as double) / 100 / nullif(t.n_30, 0) as avg_order_value_30d,
-    cast(t.day - t.ordered_on as bigint) as days_since_last_order,
+    cast(d.day - t.ordered_on as bigint) as days_since_last_order,
     cast(
         (case when t.web > 0 then 1 else 0 end)
         + (case when t.app > 0 then 1 else 0 end)
         + (case when t.store > 0 then 1 else 0 end)
         + (case when t.partner > 0 then 1 else 0 end) as bigint
     ) as distinct_channels_30d,
-    cast(t.day - k.signup_date as bigint) as tenure_days,
+    cast(d.day - k.signup_date as bigint) as tenure_days,
     k.age,
     k.region
 from totals as t
-left join snapshot_of_day as s on t.day = s.day
-left join customers as k on t.customer_id = k.customer_id and s.snapshot = k.date
+inner join days as d on d.day >= t.day and d.day < t.until
+left join customers as k on t.customer_id = k.customer_id and d.customers_snapshot = k.date
 where t.n_90 > 0
 order by as_of, customer_id

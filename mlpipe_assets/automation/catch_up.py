@@ -1,0 +1,165 @@
+"""Bring every stage up to date: what `mlpipe run` does, as Dagster runs of exactly the days that are behind."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import dagster as dg
+
+from mlpipe_assets.automation.plan import Work, feature_work, interim_work, look_at_drop_zone, training_work
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
+from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.lake import Lake
+
+_log = logging.getLogger("mlpipe")
+_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+@dataclass(kw_only=True)
+class TableRun:
+    """What was done to one table: partitions built, seconds, and what went wrong."""
+
+    table: str
+    days: list[date] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """What a catch-up did.
+
+    Attributes:
+        tables: What was built, in flow order.
+        errors: What keeps data out of the tables; a person has to look.
+        warnings: What a person should know.
+        run_ids: The Dagster runs, newest last.
+    """
+
+    tables: dict[str, TableRun] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    run_ids: list[str] = field(default_factory=list)
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether everything was up to date already."""
+        return not self.run_ids
+
+
+def catch_up(
+    lake: Lake,
+    catalog: Catalog,
+    load: Callable[[], tuple[dg.Definitions, dg.DagsterInstance]],
+    wanted: Callable[[date], bool],
+) -> Summary:
+    """Ingest the drop zone, then build what is behind, stage by stage; what can be built is, whatever else fails.
+
+    Args:
+        lake: The lake.
+        catalog: What exists.
+        load: Gives definitions and instance; called once there is work, since that takes a second.
+        wanted: Which days may be built.
+    """
+    runner = _Runner(load=load, summary=Summary())
+    summary = runner.summary
+    zone = look_at_drop_zone(lake, catalog)
+    if zone.new_files:
+        for source in catalog.sources:
+            files, _ = drop_zone.look(lake.root / "raw" / source.name)
+            if files:
+                newest = max(drop_zone.arrival_day(drop_zone.known_at(f, source.known_at)[0]) for f in files)
+                day = min(max(newest, START_DATE), last_partition())
+                runner.run("ingest_job", f"raw/{source.name}", [day])
+    summary.errors += look_at_drop_zone(lake, catalog).problems
+    for source in catalog.sources:
+        before = interim_work(lake, source, wanted)
+        runner.build("daily_job", before)
+        _tell_blocked(summary, interim_work(lake, source, wanted) if before.days else before)
+    for view in catalog.feature_views:
+        work = feature_work(lake, catalog, view, wanted)
+        runner.build("daily_job", work)
+        _tell_blocked(summary, work)
+    for model in catalog.models:
+        work = training_work(lake, catalog, model, wanted)
+        runner.build("training_job", work)
+        _tell_blocked(summary, work, error=False)
+    summary.errors = list(dict.fromkeys(summary.errors))
+    summary.warnings = [w for w in dict.fromkeys(summary.warnings) if w not in summary.errors]
+    return summary
+
+
+def _tell_blocked(summary: Summary, work: Work, *, error: bool = True) -> None:
+    """Days that cannot be built, grouped by reason; `nothing came` is a warning."""
+    reasons: dict[str, list[date]] = {}
+    for day, reason in work.blocked:
+        kind = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
+        reasons.setdefault(kind, []).append(day)
+    for reason, days in reasons.items():
+        line = f"{work.table} {spell_days(days)}: {reason}"
+        (summary.errors if error and reason != "nothing came" else summary.warnings).append(line)
+
+
+@dataclass(kw_only=True)
+class _Runner:
+    load: Callable[[], tuple[dg.Definitions, dg.DagsterInstance]]
+    summary: Summary
+    _loaded: tuple[dg.Definitions, dg.DagsterInstance] | None = None
+
+    def build(self, job: str, work: Work) -> None:
+        for first, last in contiguous(work.days):
+            self.run(job, work.table, [day for day in work.days if first <= day <= last])
+
+    def run(self, job: str, table: str, days: Sequence[date]) -> None:
+        """One Dagster run over a stretch of days, in this process."""
+        if self._loaded is None:
+            self._loaded = self.load()
+        definitions, instance = self._loaded
+        first, last = f"{days[0]}", f"{days[-1]}"
+        tags = {"dagster/partition": first} if first == last else dict(zip(_RANGE, (first, last), strict=True))
+        _log.info("%s: %s", table, spell_days(days))
+        started = time.monotonic()
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(table.split("/"))],
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        entry = self.summary.tables.setdefault(table, TableRun(table=table))
+        entry.seconds += time.monotonic() - started
+        self.summary.run_ids.append(result.run_id)
+        if table.startswith("raw/"):
+            entry.days += _touched(result)
+        elif result.success:
+            entry.days += days
+        for check in result.get_asset_check_evaluations():
+            failed_hard = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+            line = f"{table}: {check.description}"
+            if failed_hard:
+                self.summary.errors.append(line)
+            elif not check.passed and check.check_name not in ("contract_holds", "files_are_readable"):
+                self.summary.warnings.append(line)
+        if not result.success:
+            entry.days += [d for d in _touched(result) if d not in entry.days]
+            self.summary.errors += _failures(result, table)
+
+
+def _touched(result: dg.ExecuteInProcessResult) -> list[date]:
+    """Days the run materialized."""
+    events = [e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization]
+    return sorted({date.fromisoformat(e.partition) for e in events if e.partition})
+
+
+def _failures(result: dg.ExecuteInProcessResult, table: str) -> list[str]:
+    """Why steps failed, where no check has said it already; a bug shows its own text."""
+    lines: list[str] = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data is None and failure.error is not None:
+                cause = failure.error.cause or failure.error
+                lines.append(f"{table}: {(cause.message or '').strip()[:1500]}")
+    return lines

@@ -1,0 +1,1 @@
+"""Readers: one dropped file in, blocks of records out, every value exactly as received."""

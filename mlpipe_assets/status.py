@@ -1,0 +1,95 @@
+"""What the lake holds, partition by partition, read off ledgers and footers."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.lake import PART, Lake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """One partition of one table. Counts that a stage does not have are None."""
+
+    table: str
+    date: date
+    received: int | None = None
+    accepted: int | None = None
+    duplicates: int | None = None
+    quarantined: int | None = None
+    rows: int | None = None
+    digest: str | None = None
+    as_of: str | None = None
+    note: str | None = None
+
+
+def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterator[Partition]:
+    """Every partition, table by table in flow order, day by day."""
+    for source in catalog.sources:
+        yield from _raw(lake, source.name)
+    for source in catalog.sources:
+        yield from _table(lake, "interim", source.name, digests=digests)
+    for view in catalog.feature_views:
+        yield from _table(lake, "features", view.name, digests=digests)
+    for model in catalog.models:
+        for file in ("train.parquet", "validation.parquet", "test.parquet"):
+            yield from _table(lake, "processed", model.name, file, digests=digests)
+
+
+def _raw(lake: Lake, name: str) -> Iterator[Partition]:
+    ledger = Ledger.load(lake, name)
+    last = last_partition()
+    days = set(ledger.days()) | {d.arrived for d in ledger.deliveries.values() if d.quarantined}
+    for day in sorted(days):
+        deliveries = ledger.of_day(day)
+        events = sum(d.events.get(day, 0) for d in deliveries)
+        refused = sum(d.quarantined for d in deliveries if d.arrived == day)
+        outside = None if START_DATE <= day <= last else "outside the partitions: kept, not processed"
+        names = hashlib.sha256("".join(d.delivery for d in deliveries).encode()).hexdigest()
+        yield Partition(
+            table=f"raw/{name}",
+            date=day,
+            received=events + refused,
+            accepted=events,
+            duplicates=0,
+            quarantined=refused,
+            rows=events,
+            digest=names,
+            as_of=_as_of(day),
+            note=outside,
+        )
+
+
+def _table(lake: Lake, stage: str, name: str, file: str = PART, *, digests: bool) -> Iterator[Partition]:
+    refused_folder = lake.root / "meta" / "refused" / stage / name
+    refused = {date.fromisoformat(path.stem) for path in refused_folder.glob("*.json")}
+    present = lake.days(stage, name, file)
+    table = f"{stage}/{name}" if file == PART else f"{stage}/{name}/{file.removesuffix('.parquet')}"
+    for day in sorted({*present, *refused}):
+        facts = lake.facts(stage, name, day, file) or {}
+        note = f"accepted: {facts['accepted_because']}" if "accepted_because" in facts else None
+        if day in refused:
+            note = "refused; the partition before stays" if facts else "refused"
+        digest = None
+        if digests and facts:
+            digest = hashlib.sha256(lake.path(stage, name, day, file).read_bytes()).hexdigest()
+        yield Partition(
+            table=table,
+            date=day,
+            received=facts.get("received"),
+            accepted=facts.get("accepted"),
+            duplicates=facts.get("duplicates"),
+            quarantined=facts.get("quarantined"),
+            rows=facts.get("rows", facts.get("accepted")),
+            digest=digest,
+            as_of=_as_of(day) if facts else None,
+            note=note,
+        )
+
+
+def _as_of(day: date) -> str:
+    return f"{day + ONE_DAY}T00:00:00+00:00"

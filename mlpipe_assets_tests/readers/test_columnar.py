@@ -1,0 +1,66 @@
+"""Parquet files: values as text, nulls kept."""
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from mlpipe_assets.readers.blocks import UnreadableFileError
+from mlpipe_assets_tests.readers.reading import malformed, read_bytes, read_file, records
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("000123", "000123"),
+        (5, "5"),
+        (5.0, "5.0"),
+        (True, "true"),
+        (Decimal("1.10"), "1.10"),
+        (date(2026, 1, 5), "2026-01-05"),
+        (datetime(2026, 1, 5, 1, 2, 3), "2026-01-05T01:02:03"),
+        (datetime(2026, 1, 5, 1, 2, 3, 400000), "2026-01-05T01:02:03.400000"),
+        (datetime(2026, 1, 5, tzinfo=UTC), "2026-01-05T00:00:00+00:00"),
+        (time(1, 2, 3, 4), "01:02:03.000004"),
+        (b"\xff\x00", "ff00"),
+        ([1, 2], "[1, 2]"),
+        ({"k": "é"}, '{"k": "é"}'),
+    ],
+)
+def test_a_value_becomes_text_and_null_stays_null(tmp_path: Path, value: object, text: str) -> None:
+    pl.DataFrame({"a": [value, None]}).write_parquet(tmp_path / "o[1].parquet")
+
+    read = read_file(tmp_path / "o[1].parquet")
+
+    assert read.text is not None
+    assert_frame_equal(read.text, pl.DataFrame({"a": [text, None]}, schema={"a": pl.String}))
+    assert read.records.get_column("payload")[1] == '{"a":null}'
+
+
+@pytest.mark.parametrize("block_bytes", [1, 1 << 20])
+def test_records_are_numbered_by_position(tmp_path: Path, block_bytes: int) -> None:
+    pl.DataFrame({"a": ["x", 'y"', None], "b": [1, None, 3]}).write_parquet(tmp_path / "o.parquet")
+
+    read = read_file(tmp_path / "o.parquet", block_bytes=block_bytes)
+
+    expected = records((1, '{"a":"x","b":"1"}'), (2, '{"a":"y\\"","b":null}'), (3, '{"a":null,"b":"3"}'))
+    assert_frame_equal(read.records, expected)
+    assert_frame_equal(read.malformed, malformed())
+
+
+def test_a_file_without_rows_is_one_empty_block(tmp_path: Path) -> None:
+    pl.DataFrame(schema={"a": pl.Int64}).write_parquet(tmp_path / "o.parquet")
+
+    read = read_file(tmp_path / "o.parquet")
+
+    assert read.text is not None
+    assert_frame_equal(read.text, pl.DataFrame(schema={"a": pl.String}))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"a,b\n1,2\n" * 9])
+def test_what_is_no_parquet_file_is_unreadable(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UnreadableFileError, match=r"o\.parquet: not a readable Parquet file"):
+        read_bytes(tmp_path, content, "o.parquet")

@@ -1,0 +1,120 @@
+"""JSON lines and arrays: text kept verbatim, broken pieces set apart."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from mlpipe_assets.readers.blocks import UnreadableFileError
+from mlpipe_assets_tests.readers.reading import malformed, read_bytes, records
+
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+OBJECTS = st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5) | st.lists(st.dictionaries(st.just("k"), st.none()))))
+PIECES = ["{", "}", "[", "]", ",", '"', '{"a":1}', '{"a":[{"b":1},{"b":2}]}', ',{"a":2}', "\n", "nul", '"a":', "1.5", "é", "\\"]
+
+
+def test_the_text_of_each_line_is_kept_verbatim(tmp_path: Path) -> None:
+    read = read_bytes(tmp_path, b'\xef\xbb\xbf {"a": 1.10, "n": 12345678901234567890123} \r\n\n{"b":"\\u00e9"}', "x.jsonl")
+
+    assert read.text is None
+    assert_frame_equal(read.records, records((1, '{"a": 1.10, "n": 12345678901234567890123}'), (3, '{"b":"\\u00e9"}')))
+    assert_frame_equal(read.malformed, malformed())
+
+
+@pytest.mark.parametrize(
+    ("element", "shown", "reason"),
+    [
+        (b"17", "17", "not a JSON object"),
+        (b'{"a":NaN}', '{"a":NaN}', "not JSON: NaN"),
+        (b'{"a":-Infinity}', '{"a":-Infinity}', "not JSON: -Infinity"),
+        (b'{"a":oops}', '{"a":oops}', "not JSON: expecting value"),
+        (b'{"a":"\xff"}', '{"a":"\\xff"}', "not UTF-8 text"),
+        (b'{"a":"\\ud800"}', '{"a":"\\ud800"}', "a lone surrogate: half of a character, which other engines cannot read"),
+        (b'{"a":' + b"[" * 101 + b"]" * 101 + b"}", '{"a":' + "[" * 101 + "]" * 101 + "}", "nested too deeply"),
+        (b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}", '{"a":' + "[" * 9000 + "]" * 9000 + "}", "nested too deeply"),
+    ],
+)
+def test_a_broken_element_is_refused_alone_in_lines_and_arrays(tmp_path: Path, element: bytes, shown: str, reason: str) -> None:
+    lines = read_bytes(tmp_path, b'{"i":1}\n' + element + b'\n{"i":3}\n', "x.json")
+    array = read_bytes(tmp_path, b'[{"i":1},\n' + element + b', {"i":3}]\n', "x.json")
+
+    assert_frame_equal(lines.records, records((1, '{"i":1}'), (3, '{"i":3}')))
+    assert_frame_equal(lines.malformed, malformed((2, shown, reason)))
+    assert_frame_equal(array.records, lines.records)
+    assert_frame_equal(array.malformed, lines.malformed)
+
+
+def test_a_line_with_two_objects_is_refused(tmp_path: Path) -> None:
+    read = read_bytes(tmp_path, b'{"a":1} {"a":2}\n', "x.ndjson")
+
+    assert_frame_equal(read.malformed, malformed((1, '{"a":1} {"a":2}', "text after the end of the object")))
+
+
+@pytest.mark.parametrize(
+    ("content", "whole", "broken"),
+    [
+        (b'[{"a":1},{"b":', [(1, '{"a":1}')], [(2, '{"b":', "not JSON: expecting value")]),
+        (b'[{"a":1}', [(1, '{"a":1}')], [(2, "", "the array is never closed: the file may be cut short")]),
+        (b'[{"a":1}] more', [(1, '{"a":1}')], [(2, "more", "text after the end of the array")]),
+        (b'[{"a":1}{"b":2},]', [(1, '{"a":1}'), (2, '{"b":2}')], []),
+        (
+            b'[{"a":1, {"b":2}, {"c":3}]',
+            [(2, '{"b":2}'), (3, '{"c":3}')],
+            [(1, '{"a":1', "not JSON: expecting property name enclosed in double quotes")],
+        ),
+        (b'[{"a":"5" pipe"},{"b":2}]', [(2, '{"b":2}')], [(1, '{"a":"5" pipe"}', "not JSON: expecting ',' delimiter")]),
+        (
+            b'[{"id":1,"i":[{"s":1},{"s":2}, {"id":2,"i":[]}, {"id":3}]',
+            [(2, '{"id":2,"i":[]}'), (3, '{"id":3}')],
+            [(1, '{"id":1,"i":[{"s":1},{"s":2}', "not JSON: expecting ',' delimiter")],
+        ),
+        (b'[{"i":1,"x":[{"s":1},{"s":2', [], [(1, '{"i":1,"x":[{"s":1},{"s":2', "not JSON: expecting ',' delimiter")]),
+        (b" [ ] ", [], []),
+        (b"", [], []),
+    ],
+)
+@pytest.mark.parametrize("block_bytes", [1, 7, 1 << 20])
+def test_an_array_keeps_its_whole_elements_whatever_is_broken(
+    tmp_path: Path, content: bytes, whole: list[tuple[int, str]], broken: list[tuple[int, str, str]], block_bytes: int
+) -> None:
+    read = read_bytes(tmp_path, content, "x.json", block_bytes=block_bytes)
+
+    assert_frame_equal(read.records, records(*whole))
+    assert_frame_equal(read.malformed, malformed(*broken))
+
+
+def test_sound_elements_between_two_stray_quotes_are_kept(tmp_path: Path) -> None:
+    read = read_bytes(tmp_path, b'[{"a":"5" pipe"},{"a":"x"},{"a":2},{"a":"6" pipe"},{"a":3}]', "x.json")
+
+    assert_frame_equal(read.records, records((2, '{"a":"x"}'), (3, '{"a":2}'), (5, '{"a":3}')))
+    assert read.malformed.get_column("payload").to_list() == ['{"a":"5" pipe"}', '{"a":"6" pipe"}']
+
+
+@QUICK
+@given(objects=OBJECTS, indent=st.sampled_from([None, 1]), block_bytes=st.sampled_from([1, 5, 64]))
+def test_every_sound_array_comes_back_whole(tmp_path: Path, objects: list[dict[str, object]], indent: int | None, block_bytes: int) -> None:
+    read = read_bytes(tmp_path, json.dumps(objects, indent=indent).encode(), "x.json", block_bytes=block_bytes)
+
+    assert [json.loads(payload) for payload in read.records.get_column("payload")] == objects
+    assert read.malformed.is_empty()
+
+
+@QUICK
+@given(body=st.lists(st.sampled_from(PIECES), max_size=20).map("".join), opening=st.sampled_from(["", "["]), block_bytes=st.sampled_from([1, 5]))
+def test_any_text_gives_the_same_for_any_block_size(tmp_path: Path, body: str, opening: str, block_bytes: int) -> None:
+    content = (opening + body).encode()
+    small, large = read_bytes(tmp_path, content, "x.json", block_bytes=block_bytes), read_bytes(tmp_path, content, "x.json")
+
+    assert_frame_equal(small.records, large.records)
+    assert_frame_equal(small.malformed, large.malformed)
+
+
+def test_a_cut_gzip_or_binary_file_is_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError, match="broken or cut gzip"):
+        read_bytes(tmp_path, gzip.compress(b'[{"a":1}]')[:-4], "x.json.gz")
+    with pytest.raises(UnreadableFileError, match="binary file"):
+        read_bytes(tmp_path, b'{"a":"\0"}', "x.jsonl")
