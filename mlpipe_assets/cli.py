@@ -117,21 +117,21 @@ def _run(options: argparse.Namespace) -> int:
 
 def _load_dagster() -> "tuple[dg.Definitions, dg.DagsterInstance]":
     """The project's definitions, and the instance of this checkout unless DAGSTER_HOME names another."""
-    import dagster as dg
-
     from mlpipe_assets.definitions import defs
+    from mlpipe_assets.resources.instance import open_instance
     from mlpipe_assets.settings import PROJECT_ROOT
 
-    if not os.environ.get("DAGSTER_HOME"):
-        home = PROJECT_ROOT / ".dagster"
+    named = os.environ.get("DAGSTER_HOME")
+    if named and not Path(named).is_dir():
+        raise SettingsError(f"DAGSTER_HOME={named!r} is not a folder. Make it, or unset it.")
+    home = Path(named) if named else PROJECT_ROOT / ".dagster"
+    if not named:
         home.mkdir(exist_ok=True)
         link = home / "dagster.yaml"
         if not link.exists() and (PROJECT_ROOT / "dagster.yaml").exists():
             link.symlink_to(Path("..") / "dagster.yaml")
         os.environ["DAGSTER_HOME"] = str(home)
-    elif not Path(os.environ["DAGSTER_HOME"]).is_dir():
-        raise SettingsError(f"DAGSTER_HOME={os.environ['DAGSTER_HOME']!r} is not a folder. Make it, or unset it.")
-    return defs, dg.DagsterInstance.get()
+    return defs, open_instance(home.absolute())
 
 
 def _console() -> Console:

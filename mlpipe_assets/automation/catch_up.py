@@ -9,9 +9,10 @@ from datetime import date
 import dagster as dg
 
 from mlpipe_assets.automation.plan import Work, feature_work, interim_work, look_at_drop_zone, training_work
-from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
+from mlpipe_assets.catalog.declarations import Catalog, Source
+from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
 from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 
 _log = logging.getLogger("mlpipe")
@@ -68,11 +69,10 @@ def catch_up(
     zone = look_at_drop_zone(lake, catalog)
     if zone.new_files:
         for source in catalog.sources:
-            files, _ = drop_zone.look(lake.root / "raw" / source.name)
-            if files:
-                newest = max(drop_zone.arrival_day(drop_zone.known_at(f, source.known_at)[0]) for f in files)
-                day = min(max(newest, START_DATE), last_partition())
-                runner.run("ingest_job", f"raw/{source.name}", [day])
+            stretches = list(contiguous(_arrivals(lake, source)))
+            if stretches:  # any day's run takes every new file; a long stretch reports its days as one batch
+                first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
+                runner.run("ingest_job", f"raw/{source.name}", days_between(first, last))
     summary.errors += look_at_drop_zone(lake, catalog).problems
     for source in catalog.sources:
         before = interim_work(lake, source, wanted)
@@ -89,6 +89,15 @@ def catch_up(
     summary.errors = list(dict.fromkeys(summary.errors))
     summary.warnings = [w for w in dict.fromkeys(summary.warnings) if w not in summary.errors]
     return summary
+
+
+def _arrivals(lake: Lake, source: Source) -> list[date]:
+    """Days on which files that no run has dealt with arrived, by their names or times, moved into the partitions."""
+    ledger = Ledger.load(lake, source.name)
+    files = drop_zone.look(lake.root / "raw" / source.name)[0]
+    new = [file for file in files if ledger.status_of(file) is None]
+    days = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in new}
+    return sorted(min(max(day, START_DATE), last_partition()) for day in days)
 
 
 def _tell_blocked(summary: Summary, work: Work, *, error: bool = True) -> None:
