@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
-from mlpipe_assets.errors import MissingPartitionError, MlpipeError, SettingsError, SqlError
+from mlpipe_assets.errors import LakeError, MissingPartitionError, MlpipeError, SettingsError, SqlError
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -189,9 +189,6 @@ class _LineHandler(logging.Handler):
 def _print_summary(console: Console, lake: "Lake", catalog: "Catalog", summary: "Summary", seconds: float) -> None:
     from mlpipe_assets.status import partitions
 
-    if summary.did_nothing and not summary.errors and not summary.warnings:
-        console.print(f"Everything is up to date: nothing new in {lake.root / 'raw'} ({seconds:.1f} s).")
-        return
     totals: dict[str, dict[str, int]] = {}
     for p in partitions(lake, catalog, digests=False):
         table = "/".join(p.table.split("/")[:2])
@@ -199,6 +196,9 @@ def _print_summary(console: Console, lake: "Lake", catalog: "Catalog", summary: 
         total["partitions"] += 0 if p.table.endswith(("/validation", "/test")) or p.rows is None else 1
         for name in ("rows", "quarantined", "duplicates"):
             total[name] += getattr(p, name) or 0
+    if totals and summary.did_nothing and not summary.errors and not summary.warnings:
+        console.print(f"Everything is up to date: nothing new in {lake.root / 'raw'} ({seconds:.1f} s).")
+        return
     if not summary.did_nothing:
         table_of = Table(title="Every stage, in the order data flows", title_justify="left")
         for name in ("table", "partitions", "built now", "rows", "quarantined", "duplicates", "seconds"):
@@ -216,16 +216,20 @@ def _print_summary(console: Console, lake: "Lake", catalog: "Catalog", summary: 
                 f"{done.seconds:.1f}" if done else "",
             )
         console.print(table_of)
-    else:
+    elif totals:
         console.print("Nothing new to build.")
     _print_lines(console, "[yellow]warning:[/]", summary.warnings)
     _print_lines(console, "[bold red]error:[/]", summary.errors)
-    if not totals and not summary.errors:
-        console.print(f"There are no files yet. Put some into {lake.root / 'raw'}/<source>/, or try: mlpipe sample")
+    if not totals and not summary.errors and not summary.warnings:
+        console.print(_nothing_yet(lake))
     elif summary.errors:
         console.print(f"Done in {seconds:.1f} s, with errors. Next: mlpipe status, or see {lake.root / 'validation'}")
     else:
         console.print(f"Done in {seconds:.1f} s. Next: {_next(catalog)}")
+
+
+def _nothing_yet(lake: "Lake") -> str:
+    return f"There are no files yet. Put some into {lake.root / 'raw'}/<source>/, or try: mlpipe sample"
 
 
 def _next(catalog: "Catalog") -> str:
@@ -272,6 +276,9 @@ def _status(options: argparse.Namespace) -> int:
         print(json.dumps(document, default=str))  # noqa: T201
         return 0
     console = _console()
+    if not found and not zone.new_files and not problems:
+        console.print(_nothing_yet(lake))
+        return 0
     table = Table()
     for name in ("table", "partitions", "first", "last", "received", "accepted", "duplicates", "quarantined", "rows"):
         table.add_column(name, justify="left" if name in ("table", "first", "last") else "right")
@@ -348,13 +355,16 @@ def _sample(options: argparse.Namespace) -> int:
         if getattr(options, name) < 1:
             raise SettingsError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes at least 1.")
     lake, _ = _open()
-    counts = write_sample(
-        lake.root,
-        days=options.days,
-        orders_per_day=options.orders_per_day,
-        customers=options.customers,
-        seed=options.seed,
-    )
+    try:
+        counts = write_sample(
+            lake.root,
+            days=options.days,
+            orders_per_day=options.orders_per_day,
+            customers=options.customers,
+            seed=options.seed,
+        )
+    except OSError as error:
+        raise LakeError(f"Cannot write the sample below {lake.root}: {error.strerror}.") from error
     console = Console(highlight=False)
     console.print(f"Wrote the sample into {lake.root / 'raw'}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}", soft_wrap=True)
     console.print("Next: mlpipe run")

@@ -23,6 +23,16 @@ def sample_days(days: Sequence[date], count: int = 3) -> list[date]:
     return sorted({days[0], days[-1], *inner[: count - 2]})
 
 
+def sample_keys(rows: pl.DataFrame, key: str, count: int = _KEYS) -> pl.Series:
+    """Up to `count` of the join keys of a frame, the same ones each time."""
+    return rows.select(key).unique().sort(pl.col(key).cast(pl.String).hash(seed=7), key).head(count)[key]
+
+
+def only_keys(key: str, keys: pl.Series) -> Only:
+    """The condition that leaves these join keys of every table."""
+    return Only(column=key, condition=f'"{key}" in ({", ".join(_literal(k) for k in keys)})')
+
+
 def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame], check_name: str) -> dg.AssetCheckResult:
     """The check that features of sampled (key, day) do not change when everything after the day is removed.
 
@@ -38,11 +48,11 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
     differences: list[str] = []
     compared = 0
     for day, rows in rows_of_days.items():
-        keys = rows.select(key).unique().sort(pl.col(key).cast(pl.String).hash(seed=7), key).head(_KEYS)[key]
+        keys = sample_keys(rows, key)
         if not keys.len():
             continue
         stored = rows.filter(pl.col(key).is_in(keys.implode())).sort(key)
-        only = Only(column=key, condition=f'"{key}" in ({", ".join(_literal(k) for k in keys)})')
+        only = only_keys(key, keys)
         alone = engine.select(sql, inputs.tables(day, day), {"start": day, "end": day}, only)
         shared = [column for column in alone.columns if column in stored.columns and column != "as_of"]
         compared += stored.height

@@ -31,12 +31,13 @@ def existing_days(keys: Sequence[str], asset: str) -> list[date]:
     last = last_partition()
     days: list[date] = []
     for key in keys:
+        day: date | None
         try:
             day = date.fromisoformat(key)
         except ValueError:
-            raise MissingPartitionError(
-                f"{asset}: {key!r} is not a partition key. Keys are days such as {START_DATE}."
-            ) from None
+            day = None
+        if day is None or f"{day}" != key:
+            raise MissingPartitionError(f"{asset}: {key!r} is not a partition key. Keys are days such as {START_DATE}.")
         if not START_DATE <= day <= last:
             raise MissingPartitionError(
                 f"{asset}: partition {key} does not exist; partitions run from {START_DATE} to {last}. "

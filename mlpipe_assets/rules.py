@@ -121,10 +121,19 @@ def contract_digest(contract: Contract) -> str:
             [c.name, str(c.dtype), c.nullable, c.unique, c.constraints, sorted(c.metadata.items(), key=str)]
             for c in columns(contract)
         ],
-        "custom": [function_digest(check._check_fn) for check in schema.checks],  # noqa: SLF001 (pandera has no public way)
+        "custom": [_check_digest(check) for c in schema.columns.values() for check in c.checks]
+        + [_check_digest(check) for check in schema.checks],
         "unique": schema.unique,
     }
     return digest(parts)
+
+
+def _check_digest(check: Any) -> str:
+    """Digest of what a check runs; pandera wraps a model's own method in an adapter, the same for all."""
+    function = check._check_fn  # noqa: SLF001 (pandera has no public way)
+    for cell in getattr(function, "__closure__", None) or ():
+        function = getattr(cell.cell_contents, "check_fn", function)
+    return function_digest(function)
 
 
 def function_digest(function: Callable[..., Any] | None) -> str:
@@ -172,7 +181,12 @@ def _spell(check: Any) -> str:
         case "equal_to" | "not_equal_to":
             return f"{'=' if check.name == 'equal_to' else '<>'} {s['value']}"
         case name:
-            return f"{name}{s}" if s else str(name)
+            return f"{name}{_ordered(s)}" if s else str(name)
+
+
+def _ordered(statistics: dict[str, Any]) -> dict[str, Any]:
+    """Statistics with sets as sorted lists: their own order changes from one process to the next."""
+    return {name: sorted(v, key=str) if isinstance(v, set | frozenset) else v for name, v in statistics.items()}
 
 
 def _expression(check: Any, value: pl.Expr) -> pl.Expr | None:

@@ -1,6 +1,7 @@
 """What the environment decides: where the data lives, when it starts, how much memory the engine may take."""
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -49,8 +50,8 @@ def _date(env: dict[str, str], name: str, default: str) -> date:
 
 def _memory(env: dict[str, str], name: str, default: str) -> str:
     text = (env.get(name) or default).strip().upper()
-    number = text.removesuffix("B").rstrip("KMGTI")
-    if not number.replace(".", "", 1).isdigit() or not text.endswith("B"):
+    amount = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:[KMGT]I?)?B", text)
+    if not amount or not float(amount[1]):
         raise SettingsError(f"{name}={text!r} is not an amount of memory. Write it as 1GB or 800MB.")
     return text
 

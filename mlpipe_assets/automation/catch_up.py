@@ -147,9 +147,12 @@ class _Runner:
         for check in result.get_asset_check_evaluations():
             failed_hard = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
             line = f"{table}: {check.description}"
-            if failed_hard:
+            if check.check_name == "files_are_readable":  # look_at_drop_zone names what cannot be read, file by file
+                waiting = check.metadata["waiting"].value
+                self.summary.warnings += [f"{table}: {name}" for name in waiting] if isinstance(waiting, list) else []
+            elif failed_hard:
                 self.summary.errors.append(line)
-            elif not check.passed and check.check_name not in ("contract_holds", "files_are_readable"):
+            elif not check.passed and check.check_name != "contract_holds":
                 self.summary.warnings.append(line)
         if not result.success:
             entry.days += [d for d in _touched(result) if d not in entry.days]

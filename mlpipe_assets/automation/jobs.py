@@ -4,7 +4,6 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.partitions import DAILY
 
 
 def jobs_of(catalog: Catalog) -> list[UnresolvedAssetJobDefinition]:
@@ -15,9 +14,7 @@ def jobs_of(catalog: Catalog) -> list[UnresolvedAssetJobDefinition]:
         "training_job": ("Training sets as of a day or of each day of a range.", ["processed"], bool(catalog.models)),
     }
     return [
-        dg.define_asset_job(
-            name, selection=dg.AssetSelection.groups(*groups), partitions_def=DAILY, description=description
-        )
+        dg.define_asset_job(name, selection=dg.AssetSelection.groups(*groups), description=description)
         for name, (description, groups, wanted) in stages.items()
         if wanted
     ]

@@ -59,13 +59,14 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
     candidates = set(arrived) | {d for d in accepted if START_DATE <= d <= last}
     if source.empty_days and not is_snapshot(source) and arrived:
         candidates |= set(days_between(arrived[0], arrived[-1]))
+    candidates |= {d for d in _unread_days(ledger, source) if START_DATE <= d <= last}
     days: list[date] = []
     blocked: list[tuple[date, str]] = []
     for day in sorted(filter(wanted, candidates)):
         inputs = interim.inputs_digest(source, ledger.of_day(day))
         facts = lake.facts("interim", source.name, day)
         refusal = interim.refusal_of(lake, source, day)
-        if refusal and refusal["inputs"] == inputs and day not in accepted:
+        if refusal and refusal["inputs"] == interim.refusal_digest(source, ledger, day) and day not in accepted:
             blocked.append((day, str(refusal["problem"])))
         elif not facts or facts["inputs"] != inputs or facts.get("accepted_because") != accepted.get(day) or refusal:
             days.append(day)
@@ -73,6 +74,19 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
         gaps = [d for d in days_between(arrived[0], arrived[-1]) if d not in set(arrived) and d not in accepted and wanted(d)]
         blocked += [(day, "nothing came") for day in gaps]
     return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
+
+
+def _unread_days(ledger: Ledger, source: Source) -> set[date]:
+    """Days of arrival with more unreadable rows than the source tolerates, or refused for them: no event may tell of them."""
+    unread: dict[date, int] = {}
+    for d in ledger.deliveries.values():
+        if d.quarantined:
+            unread[d.arrived] = unread.get(d.arrived, 0) + (0 if d.delivery in ledger.corrected else d.quarantined)
+    return {
+        day
+        for day, rows in unread.items()
+        if not source.tolerance.allows(rows, rows) or interim.refusal_of(ledger.lake, source, day)
+    }
 
 
 def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Callable[[date], bool]) -> Work:
@@ -106,7 +120,7 @@ def training_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[
     built = [day for day in lake.days("processed", model.name, "train.parquet") if day <= features[-1] and wanted(day)]
     newest = built[-1] if built else None
     as_of = features[-1] if newest is None or features[-1] - newest >= model.every else newest
-    plan = processed.plan_training_set(model, as_of, features[0])
+    plan = processed.plan_training_set(model, as_of, lake.days("features", model.view.name)[0])
     hole = processed.holes(lake, catalog, plan)
     if hole:
         return Work(table=table, blocked=((as_of, hole),))

@@ -19,7 +19,7 @@ def load_catalog(reference: str) -> Catalog:
     module, _, attribute = reference.partition(":")
     try:
         catalog = getattr(importlib.import_module(module), attribute or "CATALOG")
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(f"MLPIPE_CATALOG={reference!r}: {error}. Write it as package.module:CATALOG.") from error
     if not isinstance(catalog, Catalog):
         raise SettingsError(f"MLPIPE_CATALOG={reference!r} is a {type(catalog).__name__}, not a Catalog.")

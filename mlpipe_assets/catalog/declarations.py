@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import pandera.polars as pa
@@ -134,15 +135,20 @@ class Catalog:
 
     def __post_init__(self) -> None:
         """Refuse a catalog whose names clash or point nowhere."""
-        names = [item.name for item in (*self.sources, *self.feature_views)]
+        names = [*(source.name for source in self.sources), *(view.name for view in self.feature_views)]
         problems = [f"{name!r} is declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
         known = {source.name for source in self.sources}
-        for reader in (*self.feature_views, *self.models):
+        readers: list[FeatureView | Model] = [*self.feature_views, *self.models]
+        for reader in readers:
             problems += [f"{reader.name}: input {n!r} is no source" for n in reader.inputs if n not in known]
             if not (self.sql_dir / reader.sql).is_file():
                 problems.append(f"{reader.name}: no SQL file {self.sql_dir / reader.sql}")
         views = {view.name for view in self.feature_views}
-        problems += [f"{m.name}: view {m.view.name!r} is not in the catalog" for m in self.models if m.view.name not in views]
+        problems += [
+            f"{model.name}: view {model.view.name!r} is not in the catalog"
+            for model in self.models
+            if model.view.name not in views
+        ]
         if problems:
             raise SettingsError(f"The catalog does not hold together: {'; '.join(problems)}.")
 
@@ -154,8 +160,13 @@ class Catalog:
         return found[0]
 
     def read_sql(self, path: str) -> str:
-        """The text of a SQL file."""
-        return (self.sql_dir / path).read_text(encoding="utf-8")
+        """The text of a SQL file as this process first read it, so that a run's version is that of the SQL it ran."""
+        return _read_once(self.sql_dir / path)
+
+
+@cache
+def _read_once(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def is_snapshot(source: Source) -> bool:

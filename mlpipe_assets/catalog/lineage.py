@@ -1,6 +1,6 @@
 """Which input columns each output column of a select comes from, read off the SQL."""
 
-from functools import lru_cache
+from functools import cache
 
 import dagster as dg
 import sqlglot
@@ -10,7 +10,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 _Seen = dict[tuple[int, str], set[tuple[str, str]]]
 
 
-@lru_cache(maxsize=None)
+@cache
 def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableColumnLineage:
     """Lineage of every output column that names input columns, as the UI shows it."""
     root = build_scope(sqlglot.parse_one(sql, dialect="duckdb"))
@@ -18,7 +18,7 @@ def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableCol
         return dg.TableColumnLineage({})
     found = {
         select.alias_or_name: sorted(_origins(root, select, frozenset(inputs), {}))
-        for select in root.expression.selects
+        for select in _selects(root)
     }
     return dg.TableColumnLineage(
         {
@@ -29,7 +29,7 @@ def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableCol
     )
 
 
-def _origins(scope: Scope, node: exp.Expression, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
+def _origins(scope: Scope, node: exp.Expr, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
     """(table, column) pairs an expression of a scope reads, followed through CTEs and unions."""
     found: set[tuple[str, str]] = set()
     for column in node.find_all(exp.Column):
@@ -54,13 +54,19 @@ def _through(scope: Scope, name: str, inputs: frozenset[str], seen: _Seen) -> se
 
 def _resolve(scope: Scope, name: str, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
     if scope.set_operation_scopes:
-        first = scope.set_operation_scopes[0].expression
-        position = next((i for i, s in enumerate(first.selects) if s.alias_or_name == name), None)
+        first = _selects(scope.set_operation_scopes[0])
+        position = next((i for i, s in enumerate(first) if s.alias_or_name == name), None)
         if position is None:
             return set()
-        return set().union(*(_origins(u, u.expression.selects[position], inputs, seen) for u in _leaves(scope)))
-    chosen = [select for select in scope.expression.selects if select.alias_or_name == name]
+        return set().union(*(_origins(u, _selects(u)[position], inputs, seen) for u in _leaves(scope)))
+    chosen = [select for select in _selects(scope) if select.alias_or_name == name]
     return set().union(*(_origins(scope, select, inputs, seen) for select in chosen)) if chosen else set()
+
+
+def _selects(scope: Scope) -> list[exp.Expr]:
+    """The output expressions of a select; of a union, those of its first part."""
+    query = scope.expression
+    return list(query.selects) if isinstance(query, exp.Query) else []
 
 
 def _leaves(scope: Scope) -> list[Scope]:

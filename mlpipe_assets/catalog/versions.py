@@ -4,42 +4,47 @@ White space and comments in SQL, docstrings, descriptions, owners and freshness 
 tolerance, a type or a rule does.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import sqlglot
+from sqlglot import exp
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
-_TOO_VOLATILE = ("current_date", "current_timestamp", "current_time", "now", "today", "random", "uuid", "localtimestamp")
+_TOO_VOLATILE = (
+    *("current_date", "current_timestamp", "current_time", "get_current_timestamp", "get_current_time", "transaction_timestamp"),
+    *("now", "today", "localtime", "localtimestamp", "random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "nextval"),
+)
 _NOT_PORTABLE = ("asof", "qualify", "generate_series", "unnest", "list_value", "read_parquet", "read_csv")
 
 
-@lru_cache(maxsize=None)
+@cache
 def source_version(source: Source) -> str:
     """Code version of a source's interim table."""
     return _declaration(source, [contract_digest(source.contract)])
 
 
-@lru_cache(maxsize=None)
+@cache
 def view_version(catalog: Catalog, view: FeatureView) -> str:
     """Feature version: SQL, contract, declaration and the versions of the tables it reads."""
     upstream = [source_version(catalog.source(name)) for name in view.inputs]
     return _declaration(view, [contract_digest(view.contract), sql_digest(catalog.read_sql(view.sql)), *upstream])
 
 
-@lru_cache(maxsize=None)
+@cache
 def model_version(catalog: Catalog, model: Model) -> str:
     """Code version of a training set."""
     upstream = [view_version(catalog, model.view), *(source_version(catalog.source(n)) for n in model.inputs)]
     return _declaration(model, [contract_digest(model.contract), sql_digest(catalog.read_sql(model.sql)), *upstream])
 
 
-@lru_cache(maxsize=None)
+@cache
 def sql_digest(sql: str) -> str:
     """Digest of a SQL text as its parser understands it.
 
@@ -48,10 +53,19 @@ def sql_digest(sql: str) -> str:
     return digest(_parsed(sql).sql(dialect="duckdb", comments=False, normalize=True))
 
 
-def lint_sql(sql: str, name: str) -> list[str]:
-    """What the house rules forbid in a SQL file: the clock, chance, and words only one engine knows."""
-    plain = " ".join(_parsed(sql).sql(dialect="duckdb", comments=False, normalize=True).lower().split())
-    problems = [f"{name}: calls {word}; time comes from the partition or a parameter" for word in _TOO_VOLATILE if _word(word, plain)]
+def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
+    """What the house rules forbid in a SQL file: the clock, chance, words only one engine knows, and other tables.
+
+    Rows of a table that was not handed over, a file say, would escape the windows, and every proof over them.
+    """
+    parsed = _parsed(sql)
+    known = {*tables, *(cte.alias for cte in parsed.find_all(exp.CTE))}
+    strange = sorted({table.sql(dialect="duckdb") for table in parsed.find_all(exp.Table) if table.name not in known or table.db})
+    plain = " ".join(parsed.sql(dialect="duckdb", comments=False, normalize=True).lower().split())
+    problems = [
+        f"{name}: calls {word}; time comes from the partition or a parameter" for word in _TOO_VOLATILE if _word(word, plain)
+    ]
+    problems += [f"{name}: reads {table}, which is not among its inputs ({', '.join(tables)})" for table in strange]
     return problems + [f"{name}: uses {word}, which not every engine reads alike" for word in _NOT_PORTABLE if _word(word, plain)]
 
 
@@ -60,7 +74,7 @@ def _word(word: str, text: str) -> bool:
     return word in padded
 
 
-def _parsed(sql: str) -> sqlglot.exp.Expression:
+def _parsed(sql: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(sql, dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:

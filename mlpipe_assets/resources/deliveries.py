@@ -68,6 +68,18 @@ class Ledger:
         known = self.seen.get(file.name)
         return known if known and (known["size"], known["mtime_ns"]) == (file.size, file.mtime_ns) else None
 
+    def standing(self, name: str) -> Delivery | None:
+        """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
+        seen = (self.seen.get(name) or {}).get("delivery")
+        under = [d for d in self.deliveries.values() if d.source_file == name and d.delivery not in self.corrected]
+        newest = max(under, key=lambda d: (d.known_at, d.delivery), default=None)
+        return newest or self.deliveries.get(seen or "")
+
+    @property
+    def corrected(self) -> set[str]:
+        """Deliveries whose file its sender has replaced since: what was refused of them no longer counts."""
+        return {d.replaces for d in self.deliveries.values() if d.replaces}
+
     def note(self, file: DroppedFile, *, delivery: str | None = None, problem: str | None = None) -> None:
         """Remember what became of a file; `save` writes it down."""
         self.seen[file.name] = {
@@ -83,8 +95,7 @@ class Ledger:
 
     def begin(self, delivery: str) -> None:
         """Mark a delivery as being written, so that what a killed run leaves of it is found."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._pending(delivery).touch()
+        self.lake.commit(self.lake.stage_bytes(self._pending(delivery), b""))
 
     def complete(self, delivery: Delivery, staged: Iterable[Staged]) -> None:
         """Make a delivery's files visible, then count it."""
@@ -97,7 +108,7 @@ class Ledger:
         """Remove whatever was written of a delivery that was never counted."""
         for path in (
             *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}.parquet"),
-            *(self.lake.root / "validation" / "quarantine" / self.source).glob(f"date=*/{delivery}.parquet"),
+            *self._quarantine.glob(f"date=*/{delivery}.parquet"),
         ):
             path.unlink(missing_ok=True)
         self._pending(delivery).unlink(missing_ok=True)
@@ -122,6 +133,14 @@ class Ledger:
     def event_path(self, delivery: str, day: date) -> Path:
         """The immutable file of a delivery's events of one day."""
         return self.lake.folder("raw", "_events") / self.source / f"date={day}" / f"{delivery}.parquet"
+
+    def refused_path(self, delivery: str, day: date) -> Path:
+        """The file of a delivery's rows refused on arrival."""
+        return self._quarantine / f"date={day}" / f"{delivery}.parquet"
+
+    @property
+    def _quarantine(self) -> Path:
+        return self.lake.root / "validation" / "quarantine" / self.source
 
     @property
     def _folder(self) -> Path:

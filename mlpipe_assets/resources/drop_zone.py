@@ -14,7 +14,7 @@ from pathlib import Path
 from mlpipe_assets.readers.open import SUFFIXES
 
 _IN_TRANSFER = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
-_KNOWN_AT_FORMATS = ("%Y%m%dT%H%M%S", "%Y%m%dT%H%M", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d")
+_KNOWN_AT_FORMATS = {14: "%Y%m%d%H%M%S", 12: "%Y%m%d%H%M", 8: "%Y%m%d"}  # by digits: %m also reads the 1 of 1231
 END_OF_DAY = clock(23, 59, 59, tzinfo=UTC)
 
 
@@ -47,8 +47,11 @@ def look(folder: Path) -> tuple[list[DroppedFile], list[Problem]]:
     home = folder.resolve()
     for parent, folders, names in os.walk(folder, onerror=lambda e: problems.append(_no_entry(folder, e))):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "_")))
-        for name in [f for f in folders if f.lower().endswith(SUFFIXES)]:
-            problems.append(Problem(name=_relative(folder, parent, name), reason="is a folder, not a file"))
+        for name in folders:
+            if (Path(parent) / name).is_symlink():
+                problems.append(Problem(name=_relative(folder, parent, name), reason="is a link to a folder, which is not followed"))
+            elif name.lower().endswith(SUFFIXES):
+                problems.append(Problem(name=_relative(folder, parent, name), reason="is a folder, not a file"))
         for name in sorted(names):
             if name.startswith((".", "~$")) or name.lower().endswith(_IN_TRANSFER):
                 continue
@@ -90,13 +93,12 @@ def known_at(file: DroppedFile, pattern: str) -> tuple[datetime, bool]:
     found = re.search(pattern, Path(file.name).name)
     if found:
         text = re.sub(r"[-:_ ]|Z$", "", found.group(1 if found.groups() else 0)).replace("T", "")
-        for form in (f.replace("T", "") for f in _KNOWN_AT_FORMATS):
+        for digits in dict.fromkeys((text, text[:8])):  # orders_20260131_9999: a number that is no time of day
             try:
-                moment = datetime.strptime(text, form).replace(tzinfo=UTC)
+                moment = datetime.strptime(digits, _KNOWN_AT_FORMATS.get(len(digits), "%Y%m%d")).replace(tzinfo=UTC)
             except ValueError:
                 continue
-            whole_day = len(text) == len("20260131")
-            return (datetime.combine(moment.date(), END_OF_DAY) if whole_day else moment), True
+            return (datetime.combine(moment.date(), END_OF_DAY) if len(digits) == len("20260131") else moment), True
     return datetime.fromtimestamp(file.mtime_ns // 1_000_000_000, tz=UTC), False
 
 
@@ -114,6 +116,9 @@ def arrival_day(moment: datetime) -> date:
 
 def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | Problem:
     name = path.relative_to(folder).as_posix()
+    if name.encode("utf-8", "replace").decode() != name:
+        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+        return Problem(name=shown, reason="has a name that is not UTF-8; rename it")
     try:
         if path.is_symlink() and not path.resolve().is_relative_to(home):
             return Problem(name=name, reason="is a link that leads out of the drop zone")

@@ -22,6 +22,7 @@ Table = Sequence[Path] | pl.DataFrame
 _ROWS_A_PASS = 1_000_000  # input rows one pass may hold: with their windows about 400 MB of DuckDB's memory
 _DAYS_A_PASS = 7  # a pass over fewer days groups its input once and keeps far less
 _MOST_BUCKETS = 4096
+_LAST_ORDER = re.compile(r"\border\s+by\s+[\w.,\s]+\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,10 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         with tempfile.TemporaryDirectory(prefix="mlpipe-select-") as folder:
             target = Path(folder) / "rows.parquet"
-            self._copy(f"({sql}\n)", f"{_quoted(target)} (format parquet)", sql, tables, params, only)
+            try:
+                self._copy(f"({sql}\n)", f"{_quoted(target)} (format parquet)", tables, params, only)
+            except duckdb.OutOfMemoryException as error:
+                raise SqlError(f"The query does not fit in MLPIPE_MEMORY_LIMIT={self.memory_limit}. Raise it.") from error
             return _utc(pl.read_parquet(target, hive_partitioning=False, memory_map=False))
 
     def select_by_day(
@@ -98,14 +102,15 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
             days: Days in the range.
         """
         buckets = max(1, math.ceil(rows / _ROWS_A_PASS * min(1.0, days / _DAYS_A_PASS)))
-        by_day = f"(select *, cast(as_of - interval 1 microsecond as date) as _day from (\n{sql}\n))"
+        unordered = _LAST_ORDER.sub("", sql.rstrip().rstrip(";"))  # days are sorted when they are read back
+        by_day = f"(select *, cast(as_of - interval 1 microsecond as date) as _day from (\n{unordered}\n))"
         while True:
             frames = DayFrames()
             try:
                 for bucket in range(buckets):
                     only = Only(column=key, condition=f'hash("{key}") % {buckets} = {bucket}') if buckets > 1 else None
-                    target = f"{_quoted(frames.folder(bucket))} (format parquet, compression snappy, partition_by (_day))"
-                    self._copy(by_day, target, sql, tables, params, only)
+                    target = f"{_quoted(frames.folder(bucket))} (format parquet, compression lz4, partition_by (_day))"
+                    self._copy(by_day, target, tables, params, only)
                 return frames
             except duckdb.OutOfMemoryException as error:
                 frames.close()
@@ -119,14 +124,16 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
                 raise
 
     def _copy(
-        self, rows: str, target: str, sql: str, tables: Mapping[str, Table], params: Mapping[str, Any], only: Only | None
+        self, rows: str, target: str, tables: Mapping[str, Table], params: Mapping[str, Any], only: Only | None
     ) -> None:
-        wanted = {name: value for name, value in params.items() if re.search(rf"\${name}\b", sql)}
         with self.connect() as connection, tempfile.TemporaryDirectory(prefix="mlpipe-tables-") as folder:
             for name, table in tables.items():
                 _register(connection, name, table, Path(folder), only)
             try:
-                connection.execute(f"copy {rows} to {target}", wanted or None)
+                # A comment may name parameters that the statement itself does not bind.
+                statement = connection.extract_statements(f"copy {rows} to {target}")[0]
+                bound = {name: params[name] for name in statement.named_parameters if name in params}
+                connection.execute(statement, bound or None)
             except duckdb.OutOfMemoryException:
                 raise
             except duckdb.Error as error:

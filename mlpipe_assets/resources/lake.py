@@ -105,8 +105,9 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
             with temporary.open("rb") as handle:
                 digest = hashlib.file_digest(handle, "sha256").hexdigest()
                 os.fsync(handle.fileno())
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            if temporary.exists():
+                temporary.unlink()
             raise self._explained(error, target) from error
         return Staged(temporary=temporary, target=target, size=temporary.stat().st_size, digest=digest)
 
@@ -159,22 +160,28 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
                         ) from None
                     time.sleep(0.1)
             self._sweep(stage, name)
-            yield
+            try:
+                yield
+            except BaseException:  # a full disk above all: what is not visible by now never will be
+                self._sweep(stage, name)
+                raise
 
     def _sweep(self, stage: str, name: str) -> None:
-        """Remove temporary files that a killed run of this table left."""
-        folders = [self.folder(stage, name)]
+        """Remove temporary files that a killed run of this table left; never those of another table, whose run may live."""
+        patterns = [f"{stage}/{name}/*/.*.tmp", f"meta/refused/{stage}/{name}/.*.tmp"]
         if stage == "raw":
-            folders = [self.folder("raw", "_events") / name, self.root / "validation" / "quarantine" / name]
-        for folder in folders:
-            if folder.is_dir():
-                for left in folder.glob("*/.*.tmp"):
-                    left.unlink(missing_ok=True)
+            patterns = [f"raw/_events/{name}/*/.*.tmp", f"meta/deliveries/{name}/.*.tmp", f"meta/drop_zone/.{name}.json.*.tmp"]
+        if stage in ("raw", "interim"):  # both put rows into quarantine: on arrival by delivery, afterwards as refused.parquet
+            patterns.append(f"validation/quarantine/{name}/*/.{'[0-9a-f]' * 64 if stage == 'raw' else 'refused'}.parquet.*.tmp")
+        for pattern in patterns:
+            for left in self.root.glob(pattern):
+                left.unlink(missing_ok=True)
 
-    def _explained(self, error: OSError, target: Path) -> LakeError:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    def _explained(self, error: OSError | pl.exceptions.PolarsError, target: Path) -> LakeError:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "os error 28" in str(error) or "os error 27" in str(error):
             return LakeError(f"No space left to write {target}. Nothing was replaced; free some space and run again.")
-        reason = error.strerror or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         return LakeError(
             f"Cannot write {target}: {reason}. Check that MLPIPE_DATA_DIR ({self.root}) is a folder this user may write."
         )

@@ -41,6 +41,8 @@ def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> tuple[list[
     with warehouse(lake, engine, catalog) as connection:
         try:
             result = connection.execute(sql)
+            if result is None:
+                raise SqlError('The query is empty. Try: mlpipe sql "show all tables"')
             return [column[0] for column in result.description or []], result.fetchall()
         except duckdb.Error as error:
             names = connection.execute("select schema_name || '.' || view_name from duckdb_views() where not internal").fetchall()

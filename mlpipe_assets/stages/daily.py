@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
-from mlpipe_assets.partitions import DAILY
+from mlpipe_assets.errors import MissingPartitionError
+from mlpipe_assets.partitions import DAILY, days_between, existing_days
 from mlpipe_assets.rules import Contract, columns
 
 # Used on purpose and pinned by the lock; a line per asset at every start would bury what matters.
@@ -51,6 +53,18 @@ def daily(
     }
 
 
+def days_of_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> list[date]:
+    """The days a run was asked for, in order.
+
+    Raises: MissingPartitionError for a key outside the partitions; Dagster itself stumbles over it with an invariant.
+    """
+    asked = context.partition_key_range
+    first, last = existing_days([asked.start, asked.end], key.to_user_string())
+    if f"{first}" != asked.start:
+        raise MissingPartitionError(f"{key.to_user_string()}: the range {asked.start} to {asked.end} ends before it begins.")
+    return days_between(first, last)
+
+
 def column_schema(contract: Contract) -> dg.TableSchema:
     """A contract as the column table of the UI."""
     unique = contract.to_schema().unique
@@ -58,7 +72,7 @@ def column_schema(contract: Contract) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=column.name,
-                type=str(column.dtype),
+                type=type_name(column.dtype),
                 description=column.description,
                 constraints=dg.TableColumnConstraints(
                     nullable=column.nullable, unique=column.unique, other=list(column.constraints)
@@ -69,6 +83,15 @@ def column_schema(contract: Contract) -> dg.TableSchema:
         ],
         constraints=dg.TableConstraints(other=[f"unique: {', '.join(unique)}"]) if unique else None,
     )
+
+
+def type_name(dtype: pl.DataType) -> str:
+    """A type as people read it."""
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime ({dtype.time_zone or 'no zone'})"
+    if isinstance(dtype, pl.Decimal):
+        return f"Decimal({dtype.precision},{dtype.scale})"
+    return str(dtype)
 
 
 def check(key: dg.AssetKey, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:

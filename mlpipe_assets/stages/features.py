@@ -13,12 +13,11 @@ from mlpipe_assets.catalog.versions import lint_sql, view_version
 from mlpipe_assets.gate import judge
 from mlpipe_assets.leakage import prove, sample_days
 from mlpipe_assets.outcome import Outcome, tell
-from mlpipe_assets.partitions import existing_days
 from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, contract_digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
 from mlpipe_assets.windows import Inputs
 
 _log = logging.getLogger("mlpipe")
@@ -57,7 +56,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = existing_days(context.partition_keys, key.to_user_string())
+        days = days_of_run(context, key)
         with lake.writing("features", view.name):
             outcomes, proof = build_features(lake, engine, catalog, view, days)
         lineage = {"dagster/column_lineage": column_lineage(catalog.read_sql(view.sql), "interim", tuple(view.inputs))}
@@ -96,7 +95,7 @@ def build_features(
             outcomes.append(outcome)
             if day in sampled and not outcome.refused:
                 rows_of_days[day] = frame
-    proof = _with_lint(prove(engine, inputs, rows_of_days, "features_ignore_the_future"), lint_sql(sql, view.sql))
+    proof = _with_lint(prove(engine, inputs, rows_of_days, "features_ignore_the_future"), lint_sql(sql, view.sql, ("days", *view.inputs)))
     staged = [o.written for o in outcomes if o.written]
     if not proof.passed:
         lake.discard(*staged)

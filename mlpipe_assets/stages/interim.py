@@ -14,17 +14,26 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
-from mlpipe_assets.partitions import START_DATE, existing_days, last_partition
+from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Delivery, Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.rules import digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, own_columns
-from mlpipe_assets.transforms.staging import MISSING, RANK, cast_rows, key_hash, latest_of_each_day, reasons_in_words, superseded
+from mlpipe_assets.transforms.staging import (
+    MISSING,
+    RANK,
+    cast_rows,
+    key_hash,
+    latest_of_each_day,
+    reasons_in_words,
+    superseded,
+)
 
 _log = logging.getLogger("mlpipe")
 _ROWS_AT_ONCE = 400_000
@@ -55,7 +64,7 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = existing_days(context.partition_keys, key.to_user_string())
+        days = days_of_run(context, key)
         with lake.writing("interim", source.name):
             outcomes = build_interim(lake, engine, source, days)
         yield from tell(context, lake, key, outcomes)
@@ -73,6 +82,7 @@ class _Day:
     refused: int = 0
     standing_refused: int = 0
     superseded: list[tuple[str, int]] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     staged: Staged | None = None
     quarantine: Staged | None = None
@@ -125,9 +135,9 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
         entry.superseded = sorted(
             (row["delivery"], row["record_number"]) for row in lost.filter(pl.col("event_date") == entry.day).to_dicts()
         )
-    outcomes = [_settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()]
-    elsewhere = lost.filter(~pl.col("event_date").is_in(list(built)))
-    return outcomes + _withdraw(lake, source, elsewhere)
+    # First: a run killed in between must leave a day that is still to be built, not a key that stands twice.
+    withdrawn = _withdraw(lake, source, lost.filter(~pl.col("event_date").is_in(list(built))))
+    return [_settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()] + withdrawn
 
 
 def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
@@ -146,23 +156,23 @@ def _read(engine: Engine, source: Source, ledger: Ledger, days: Sequence[date], 
     """Events of days with their clean text columns; columns a file never had are marked in `lacking`."""
     parts: list[pl.DataFrame] = []
     wanted = names or own_columns(source)
-    groups: dict[tuple[str, ...], list[Path]] = {}
+    groups: dict[tuple[bool, tuple[str, ...]], list[Path]] = {}
     for delivery in ledger.deliveries.values():
         paths = [ledger.event_path(delivery.delivery, day) for day in days if delivery.events.get(day)]
         if paths:
             shape = delivery.columns if source.prepare else tuple(n for n in wanted if n in delivery.columns)
-            groups.setdefault(shape if delivery.columns else (), []).extend(paths)
-    for shape, paths in sorted(groups.items()):
-        events, text = _decoded(engine, sorted(paths), shape)
-        clean = clean_text(text, source)
-        lacking = [] if not shape or source.prepare else [n for n in wanted if n not in shape]
+            groups.setdefault((bool(delivery.columns), shape), []).extend(paths)
+    for (tabular, shape), paths in sorted(groups.items()):
+        events, text = _decoded(engine, sorted(paths), shape if tabular else None)
+        clean = clean_text(text, source, wanted)
+        lacking = [] if not tabular or source.prepare else [n for n in wanted if n not in shape]
         marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
         parts.append(pl.concat([events, clean.select(wanted)], how="horizontal").with_columns(marked))
     empty = {**{n: QUARANTINE_SCHEMA[n] for n in _ORIGIN}, **dict.fromkeys(wanted, pl.String()), "lacking": pl.List(pl.String)}
     return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
 
 
-def _decoded(engine: Engine, paths: list[Path], shape: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _decoded(engine: Engine, paths: list[Path], shape: tuple[str, ...] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events and their payload's text columns, by the engine where it is exact and by Python where it is not."""
     if shape and len({name.lower() for name in shape}) == len(shape):
         try:
@@ -172,17 +182,20 @@ def _decoded(engine: Engine, paths: list[Path], shape: tuple[str, ...]) -> tuple
         except duckdb.Error:
             _log.debug("the engine's JSON reader refused %s; read them one by one", paths)
     frame = pl.concat([pl.read_parquet(path, hive_partitioning=False) for path in paths])
-    return frame.select(_ORIGIN), decode(frame["payload"], shape or None)
+    return frame.select(_ORIGIN), decode(frame["payload"], shape)
 
 
 def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chunk: list[_Day]) -> pl.DataFrame:
     """Winners of each day of a chunk; refused rows are staged for quarantine and counted."""
     frame = _read(engine, source, ledger, [entry.day for entry in chunk])
     rows, refused = _judged(frame, source)
-    corrected = {d.replaces for d in ledger.deliveries.values() if d.replaces}
+    corrected = ledger.corrected
     for entry in chunk:
         lacking = frame.filter(pl.col("event_date") == entry.day)["lacking"].explode().drop_nulls().unique().sort()
-        entry.errors += [f"{name}: {MISSING} ({_files(entry, name)})" for name in lacking]
+        standing = [d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in corrected]
+        files = {name: [d.source_file for d in standing if name not in d.columns] for name in lacking}
+        entry.lacking = [f"{name}: {MISSING} ({shorten(names, 3)})" for name, names in files.items() if names]
+        entry.errors += _turned_away(ledger, entry)
         away = refused.filter(pl.col("event_date") == entry.day).sort("delivery", "record_number")
         entry.refused = away.height
         entry.standing_refused = away.filter(~pl.col("delivery").is_in(list(corrected))).height
@@ -199,7 +212,8 @@ def _judged(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataF
     uncast, reasons = typed.uncast, dict(typed.reasons)
     for name in frame["lacking"].explode().drop_nulls().unique():
         flag = frame["lacking"].list.contains(name)
-        uncast = uncast.with_columns((uncast[name] | flag if name in uncast.columns else flag).alias(name))
+        merged = uncast[name] | flag if name in uncast.columns else flag
+        uncast = pl.DataFrame([*uncast.drop(name, strict=False).get_columns(), merged.alias(name)])
         reasons[name] = MISSING
     verdict = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast, uncast_reasons=reasons)
     rows = typed.rows.with_columns(frame["event_date"])
@@ -209,8 +223,12 @@ def _judged(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataF
     return rows.filter(~verdict.refused), away.select(list(QUARANTINE_SCHEMA))
 
 
-def _files(entry: _Day, name: str) -> str:
-    return ", ".join(d.source_file for d in entry.deliveries if d.columns and name not in d.columns)[:200]
+def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
+    """Why rows were refused on arrival, without values: a line that cannot be read may hold anything."""
+    paths = [ledger.refused_path(d.delivery, entry.day) for d in entry.deliveries if d.quarantined and d.arrived == entry.day]
+    reasons = [pl.read_parquet(path, columns=["reasons"], hive_partitioning=False) for path in paths]
+    counted = pl.concat(reasons).group_by("reasons").len().sort("len", "reasons", descending=[True, False]) if reasons else pl.DataFrame()
+    return [f"{reason}: {count:,} of {entry.counts['received']:,} rows" for reason, count in counted.head(10).rows()]
 
 
 def _lost(
@@ -289,12 +307,13 @@ def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str
         if entry.staged:
             lake.discard(entry.staged)
         if problem:
-            lake.write_json(refusal, {"problem": problem, "counts": entry.counts, "inputs": inputs_digest(source, entry.deliveries)})
+            lake.write_json(refusal, {"problem": problem, "counts": entry.counts, "inputs": refusal_digest(source, ledger, entry.day)})
             return replace(outcome, refused=problem)
         return replace(outcome, missing=f"nothing came for {entry.day}")
     if source.event_time is None and not entry.events:
         if entry.staged:
             lake.discard(entry.staged)
+        lake.remove(refusal)
         return replace(outcome, carried=True)
     written = _commit(lake, source, entry, reason)
     lake.remove(refusal)
@@ -303,11 +322,10 @@ def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str
 
 def _problem(source: Source, entry: _Day, ledger: Ledger) -> str | None:
     """Why a day may not be written; rows of files that their sender has replaced since no longer count."""
-    corrected = {d.replaces for d in ledger.deliveries.values() if d.replaces}
+    corrected = ledger.corrected
     standing = [d for d in entry.deliveries if d.delivery not in corrected]
-    lacking = [e for e in entry.errors if MISSING in e and any(d.source_file in e for d in standing)]
-    if lacking:
-        return "; ".join(lacking)
+    if entry.lacking:
+        return "; ".join(entry.lacking)
     refused = entry.standing_refused + sum(d.quarantined for d in standing if d.arrived == entry.day)
     received = sum(d.events.get(entry.day, 0) + (d.quarantined if d.arrived == entry.day else 0) for d in standing)
     if not source.tolerance.allows(refused, received):
@@ -345,6 +363,12 @@ def _refusal_path(lake: Lake, source: Source, day: date) -> Path:
 def inputs_digest(source: Source, deliveries: Sequence[Delivery]) -> str:
     """Digest of all a day is made of: its deliveries and the code."""
     return digest([source_version(source), [d.delivery for d in deliveries]])
+
+
+def refusal_digest(source: Source, ledger: Ledger, day: date) -> str:
+    """Digest of all a refusal rests on: the day's deliveries, which of them were replaced since, and the code."""
+    deliveries = ledger.of_day(day)
+    return digest([inputs_digest(source, deliveries), sorted(d.delivery for d in deliveries if d.delivery in ledger.corrected)])
 
 
 def _facts(source: Source, entry: _Day, reason: str | None) -> dict[str, object]:

@@ -12,22 +12,24 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import lint_sql, model_version, view_version
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
-from mlpipe_assets.leakage import prove, sample_days
+from mlpipe_assets.leakage import different, only_keys, prove, sample_days, sample_keys
 from mlpipe_assets.outcome import Outcome, tell
-from mlpipe_assets.partitions import ONE_DAY, START_DATE, days_between, existing_days, spell_days
+from mlpipe_assets.partitions import ONE_DAY, START_DATE, days_between, spell_days
 from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
 from mlpipe_assets.transforms.splits import SPLITS, spine_days, split_days
 from mlpipe_assets.windows import Inputs, SourceDays
 
 _log = logging.getLogger("mlpipe")
+_LABEL_KEYS = 1000  # a label that looks a day too far differs on few rows, so it takes many to see it
 _CHECKS = {
     "splits_do_not_overlap": "No row is in two splits, and every split lies after the one before.",
     "labels_do_not_cross_splits": "The label window of a split's last day ends before the next split begins.",
     "labels_are_complete": "Every label window is over by the end of the partition's day.",
+    "labels_look_at_their_window": "Sampled labels are the same from the days of their window alone.",
     "label_is_no_feature": "The label, and nothing equal to it, is among the features.",
     "training_features_ignore_the_future": "Sampled rows are the same with all events after their day removed.",
     "splits_are_filled": "The history is long enough for train, validation and test.",
@@ -81,7 +83,7 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = existing_days(context.partition_keys, key.to_user_string())
+        days = days_of_run(context, key)
         outcomes: list[Outcome] = []
         proofs: dict[str, dg.AssetCheckResult] = {}
         with lake.writing("processed", model.name):
@@ -184,7 +186,7 @@ def _judge_and_write(
     if breaches:
         refused = Outcome(day=plan.as_of, counts=counts, breaches=breaches, refused="breaks its contract")
         return refused, [_not_judged(name) for name in _CHECKS]
-    checks = _checks(engine, Inputs(lake=lake, catalog=catalog, view=model.view), plan, splits, lint_sql(catalog.read_sql(model.sql), model.sql))
+    checks = _checks(engine, Inputs(lake=lake, catalog=catalog, view=model.view), plan, splits, lint_sql(catalog.read_sql(model.sql), model.sql, ("features", *model.inputs)))
     broken = [c for c in checks if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR]
     if broken:
         text = "; ".join(f"{c.check_name}: {c.description}" for c in broken)
@@ -245,6 +247,7 @@ def _checks(
         _result("splits_do_not_overlap", _overlaps(days), "No split overlaps another."),
         _result("labels_do_not_cross_splits", _crossings(days, plan), "No label window reaches into the next split."),
         _result("labels_are_complete", _incomplete(days, plan), f"Every label was complete by {plan.as_of}."),
+        _result("labels_look_at_their_window", _elsewhere(engine, inputs, plan, rows), "Labels follow from their window alone."),
         _result("label_is_no_feature", [*_leaking_columns(splits, plan.model), *lint], "No feature gives the label away."),
         proof,
         _result("splits_are_filled", _empty(plan, splits), "All three splits have rows.", dg.AssetCheckSeverity.WARN),
@@ -282,6 +285,26 @@ def _crossings(days: Mapping[str, list[date]], plan: TrainingPlan) -> list[str]:
 def _incomplete(days: Mapping[str, list[date]], plan: TrainingPlan) -> list[str]:
     late = [day for found in days.values() for day in found if day + plan.model.horizon > plan.as_of]
     return [f"labels of {spell_days(late)} look beyond {plan.as_of}"] if late else []
+
+
+def _elsewhere(engine: Engine, inputs: Inputs, plan: TrainingPlan, rows_of_days: Mapping[date, pl.DataFrame]) -> list[str]:
+    """Sampled labels that come out otherwise when nothing but the days of their window is there to look at."""
+    model, lake = plan.model, inputs.lake
+    if any(model.label not in rows.columns for rows in rows_of_days.values()):
+        return []
+    key = model.view.entity.join_key
+    problems: list[str] = []
+    for day, rows in rows_of_days.items():
+        keys = sample_keys(rows, key, _LABEL_KEYS)
+        sources = [SourceDays(lake=lake, source=inputs.catalog.source(name)) for name in model.inputs]
+        ahead = days_between(day + ONE_DAY, day + model.horizon)
+        tables = {s.source.name: s.paths(d for d in ahead if d in s.present) for s in sources}
+        tables["features"] = [lake.path("features", model.view.name, day)]
+        params = {"horizon": model.horizon.days}
+        alone = engine.select(inputs.catalog.read_sql(model.sql), tables, params, only_keys(key, keys)).sort(key)
+        stored = rows.filter(pl.col(key).is_in(keys.implode())).sort(key)
+        problems += [f"{day} {line}" for line in different(stored.select(key, model.label), alone.select(key, model.label), key)]
+    return problems
 
 
 def _leaking_columns(splits: Mapping[str, pl.DataFrame], model: Model) -> list[str]:

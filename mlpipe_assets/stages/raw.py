@@ -12,8 +12,8 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.errors import shorten
-from mlpipe_assets.partitions import ONE_DAY, START_DATE, existing_days, last_partition
+from mlpipe_assets.errors import LakeError, shorten
+from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
@@ -22,7 +22,7 @@ from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.daily import check, daily
+from mlpipe_assets.stages.daily import check, daily, days_of_run, type_name
 from mlpipe_assets.transforms.arrival import arrive
 from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA
 
@@ -44,7 +44,7 @@ class Ingested:
 def raw_asset(source: Source) -> dg.AssetsDefinition:
     """The asset that ingests every delivery of a source not known yet, whichever days it brings."""
     key = dg.AssetKey(["raw", source.name])
-    schema = dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in EVENT_SCHEMA.items()])
+    schema = dg.TableSchema([dg.TableColumn(name, type_name(dtype)) for name, dtype in EVENT_SCHEMA.items()])
     checks = (
         check(key, "files_are_readable", "Every file of the drop zone could be read, and none is still being written."),
         check(key, "rows_are_accounted_for", "Rows received = events + rows quarantined on arrival."),
@@ -63,7 +63,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         )
     )
     def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = existing_days(context.partition_keys, key.to_user_string())
+        days = days_of_run(context, key)
         with lake.writing("raw", source.name):
             ledger = Ledger.load(lake, source.name)
             found = ingest(lake, source, ledger)
@@ -105,11 +105,15 @@ def _take(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, found: 
             found.known_elsewhere.append(f"{file.name} (same content as {ledger.deliveries[digest].source_file})")
         ledger.note(file, delivery=digest)
         return
-    before = (ledger.seen.get(file.name) or {}).get("delivery")
     ledger.begin(digest)
     staged: list[Staged] = []
     try:
-        delivery = _read(lake, source, ledger, file, digest, before, staged)
+        delivery = _read(lake, source, ledger, file, digest, staged)
+    except OSError as error:
+        found.problems.append(Problem(name=file.name, reason=f"cannot be read: {error.strerror}"))
+        lake.discard(*staged)
+        ledger.abandon(digest)
+        return
     except (UnreadableFileError, pl.exceptions.ColumnNotFoundError) as error:
         reason = str(error).splitlines()[0][:300]
         if not isinstance(error, UnreadableFileError):
@@ -132,15 +136,17 @@ def _take(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, found: 
 
 
 def _read(
-    lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest: str, before: str | None, staged: list[Staged]
+    lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest: str, staged: list[Staged]
 ) -> Delivery:
     """Read a file into staged event files, one a day; they are not visible yet."""
     known_at, dated = drop_zone.known_at(file, source.known_at)
-    previous = ledger.deliveries.get(before or "")
+    previous = ledger.standing(file.name)
     if previous:  # new content under a known name corrects it, so it was known later, if only by a moment
         known_at = max(known_at, previous.known_at + timedelta(microseconds=1))
     arrived = drop_zone.arrival_day(known_at)
     backdated = source.event_time is None and not dated and not ledger.deliveries
+    if source.event_time is None:  # a snapshot is of one day, its broken lines too
+        arrived = START_DATE if backdated else max(arrived, START_DATE)
     columns: tuple[str, ...] = ()
     tabular = True
     with _Spill() as spill:
@@ -151,7 +157,7 @@ def _read(
                 delivery=digest,
                 source_file=file.name,
                 known_at=known_at,
-                snapshot_day=START_DATE if backdated else max(arrived, START_DATE),
+                snapshot_day=arrived,
                 arrived=arrived,
             )
             tabular = tabular and block.text is not None
@@ -159,10 +165,9 @@ def _read(
             spill.add(events, refused)
         for day, frame in spill.days():
             staged.append(_stage(lake, ledger.event_path(digest, day), frame))
-        quarantine = lake.root / "validation" / "quarantine" / source.name / f"date={arrived}" / f"{digest}.parquet"
         if spill.refused:
             rows = pl.concat(spill.refused).sort("record_number")
-            staged.append(lake.stage(quarantine, rows, {}))
+            staged.append(lake.stage(ledger.refused_path(digest, arrived), rows, {}))
         return Delivery(
             source=source.name,
             delivery=digest,
@@ -227,10 +232,14 @@ class _Spill:
             yield day, pl.scan_parquet(sorted((self._folder / f"{day}").glob("*.parquet")))
 
     def _to_disk(self) -> None:
-        self._folder = self._folder or Path(tempfile.mkdtemp(prefix="mlpipe-ingest-"))
-        for day, parts in self._held.items():
-            (self._folder / f"{day}").mkdir(exist_ok=True)
-            pl.concat(parts).write_parquet(self._folder / f"{day}" / f"{self._chunk:06}.parquet", compression="lz4")
+        try:
+            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="mlpipe-ingest-"))
+            for day, parts in self._held.items():
+                (self._folder / f"{day}").mkdir(exist_ok=True)
+                pl.concat(parts).write_parquet(self._folder / f"{day}" / f"{self._chunk:06}.parquet", compression="lz4")
+        except (OSError, pl.exceptions.PolarsError) as error:
+            place = self._folder or tempfile.gettempdir()
+            raise LakeError(f"Cannot put events aside in {place}: {error}. Free some space there, or point TMPDIR elsewhere.") from error
         self._held, self._bytes, self._chunk = {}, 0, self._chunk + 1
 
 
@@ -266,7 +275,7 @@ def _tell(
         "waiting": found.waiting,
     }
     table = key.to_user_string()
-    add_to_report(lake, context.run_id, table, counts=counts, errors=unreadable, notes=waiting)
+    add_to_report(lake, context.run.run_id, table, counts=counts, errors=unreadable, notes=waiting)
     for line in (*unreadable, *waiting, *(f"{n}: content changed, taken as a new delivery" for n in found.changed)):
         _log.warning("%s: %s", table, line)
     on_disk = sum(_rows(ledger, d) for d in found.new)

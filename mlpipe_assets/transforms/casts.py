@@ -44,7 +44,8 @@ def cast_column(
         times = _first_that_reads(text, formats or ISO_TIMES, lambda t, f: _to_utc(t, f, time_zone))
         return times if dtype.time_zone else times.dt.replace_time_zone(None)
     if isinstance(dtype, pl.Decimal):
-        exact = text.str.contains(rf"^[+-]?(\d+(\.\d{{0,{dtype.scale}}}0*)?|\.\d{{1,{dtype.scale}}}0*)$")
+        leading = rf"|\.\d{{1,{dtype.scale}}}0*" if dtype.scale else ""
+        exact = text.str.contains(rf"^[+-]?(\d+(\.\d{{0,{dtype.scale}}}0*)?{leading})$")
         return pl.select(pl.when(exact).then(text.str.strip_prefix("+")))[text.name].cast(dtype, strict=False)
     return text.cast(dtype, strict=False)
 

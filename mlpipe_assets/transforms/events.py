@@ -37,23 +37,26 @@ def decode(payload: pl.Series, names: Sequence[str] | None = None) -> pl.DataFra
     """
     rows = [json.loads(text, parse_float=str, parse_int=str) for text in payload]
     wanted = list(names) if names is not None else list(dict.fromkeys(name for row in rows for name in row))
+    if not wanted:
+        return pl.DataFrame(height=len(rows))
     return pl.DataFrame(
         {name: pl.Series(name, [_text(row.get(name)) for row in rows], dtype=pl.String) for name in wanted}
     )
 
 
-def clean_text(text: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """Text as received, trimmed and prepared: the text columns of the contract, null where a row has none.
+def clean_text(text: pl.DataFrame, source: Source, names: Sequence[str] | None = None) -> pl.DataFrame:
+    """Text as received, trimmed and prepared: the contract's text columns, or some of them, null where a row has none.
 
     Raises: polars' ColumnNotFoundError when `prepare` needs a column that did not come.
     """
-    clean = trim(text, source.nulls) if text.width else text
+    wanted = list(names) if names is not None else own_columns(source)
+    needed = text if source.prepare is not None else text.select(name for name in text.columns if name in wanted)
+    clean = trim(needed, source.nulls) if needed.width else needed
     if source.prepare is not None:
         clean = source.prepare(clean)
-    return clean.select(
-        pl.col(name) if name in clean.columns else pl.lit(None, dtype=pl.String).alias(name)
-        for name in own_columns(source)
-    )
+    height = clean.height if clean.width else text.height
+    empty = pl.Series([None], dtype=pl.String).new_from_index(0, height)
+    return pl.DataFrame([clean[name] if name in clean.columns else empty.alias(name) for name in wanted])
 
 
 def event_dates(clean: pl.DataFrame, source: Source) -> pl.Series:

@@ -37,7 +37,7 @@ def cast_rows(clean: pl.DataFrame, provenance: pl.DataFrame, source: Source) -> 
             uncast[name], reasons[name] = failed, describe(dtype)
     columns = source.contract.to_schema().columns
     rows = pl.DataFrame({name: provenance[name] if name in PROVENANCE else typed[name] for name in columns})
-    return Typed(rows=rows, uncast=pl.DataFrame(uncast), reasons=reasons)
+    return Typed(rows=rows, uncast=pl.DataFrame(uncast or None, height=rows.height), reasons=reasons)
 
 
 def key_hash(frame: pl.DataFrame, key: Sequence[str]) -> pl.Series:

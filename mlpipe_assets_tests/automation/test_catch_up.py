@@ -1,0 +1,189 @@
+"""`mlpipe run` without the command line: what is behind is built, in runs of exactly those days, and nothing else."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlpipe_assets.automation.catch_up import Summary, catch_up
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.definitions import build_definitions
+from mlpipe_assets.partitions import days_between
+from mlpipe_assets.resources.acceptances import accept
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.settings import read_settings
+from mlpipe_assets_tests.planted import (
+    SPEND_SQL,
+    START,
+    day,
+    drop_customers,
+    drop_orders,
+    one_a_day,
+    planted_catalog,
+)
+
+LAST = 8
+State = dict[str, tuple[str, int]]
+Run = Callable[..., Summary]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Catches up a lake below tmp_path, by default with the planted catalog, all days wanted."""
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
+    lake = Lake(data_dir=str(tmp_path / "data"))
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+
+        def call(catalog: Catalog | None = None, wanted: Callable[[date], bool] = lambda _: True) -> Summary:
+            catalog = catalog or planted_catalog(tmp_path / "sql")
+            return catch_up(lake, catalog, lambda: (build_definitions(catalog, read_settings()), instance), wanted)
+
+        yield call
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Files of eight days in the drop zone, not yet ingested."""
+    lake = Lake(data_dir=str(tmp_path / "data"))
+    for n in range(1, LAST + 1):
+        drop_orders(lake, f"orders_{day(n)}.csv", one_a_day(n, n, ("ann", "bob")))
+    drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+    return lake
+
+
+def state(lake: Lake) -> State:
+    """Digest and mtime of every partition, by path."""
+    found = [p for stage in ("interim", "features", "processed") for p in (lake.root / stage).rglob("*.parquet")]
+    return {
+        p.relative_to(lake.root).as_posix(): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in found
+    }
+
+
+def changed(lake: Lake, before: State, table: str) -> list[date]:
+    """Days of a table whose file was written since."""
+    after = state(lake)
+    paths = [p for p in after if p.startswith(table) and after[p] != before.get(p)]
+    return sorted({date.fromisoformat(p.split("date=")[1][:10]) for p in paths})
+
+
+def built(summary: Summary) -> dict[str, list[date]]:
+    return {table: sorted(set(done.days)) for table, done in summary.tables.items()}
+
+
+def test_a_fresh_lake_is_built_whole_and_a_second_call_does_nothing(lake: Lake, run: Run) -> None:
+    days = days_between(day(1), day(LAST))
+
+    summary = run()
+
+    assert built(summary) == {
+        "raw/orders": days,
+        "raw/customers": [day(1)],
+        "interim/orders": days,
+        "interim/customers": [day(1)],
+        "features/spend": days,
+        "processed/returning": [day(LAST)],
+    }
+    assert summary.errors == []
+    assert len(summary.run_ids) == 6  # one a table, however many days
+
+    before = state(lake)
+    again = run()
+
+    assert again.did_nothing
+    assert (again.errors, state(lake)) == ([], before)
+
+
+def test_a_late_file_rebuilds_its_days_and_the_windows_over_them_only(lake: Lake, run: Run) -> None:
+    run()
+    before = state(lake)
+    drop_orders(lake, "orders_2026-07-01.csv", [("late", "eve", day(3), "5.00", "app")])
+
+    summary = run()
+
+    assert changed(lake, before, "interim/orders") == built(summary)["interim/orders"] == [day(3)]
+    assert changed(lake, before, "features/spend") == built(summary)["features/spend"] == [day(3), day(4), day(5)]
+    assert changed(lake, before, "processed/returning") == [day(LAST)]
+
+
+def test_a_new_day_is_one_more_partition(lake: Lake, run: Run) -> None:
+    run()
+    before = state(lake)
+    drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
+
+    run()
+
+    assert changed(lake, before, "interim") == changed(lake, before, "features") == [day(LAST + 1)]
+
+
+def test_new_sql_rebuilds_the_view_and_what_learns_from_it(lake: Lake, run: Run, tmp_path: Path) -> None:
+    run()
+    before = state(lake)
+
+    summary = run(planted_catalog(tmp_path / "newer", spend_sql=SPEND_SQL.replace("count(*)", "count(*) + 1")))
+
+    assert changed(lake, before, "interim") == []
+    assert built(summary) == {"features/spend": days_between(day(1), day(LAST)), "processed/returning": [day(LAST)]}
+
+
+def test_a_refused_day_blocks_the_windows_over_it_and_leaves_the_others(lake: Lake, run: Run) -> None:
+    refused = [(f"x{i}", "ann", day(4), "-1.00", "web") for i in range(30)]
+    drop_orders(lake, f"orders_{day(4)}.csv", refused)
+
+    summary = run()
+
+    assert lake.days("interim", "orders") == [d for d in days_between(day(1), day(LAST)) if d != day(4)]
+    assert lake.days("features", "spend") == [day(1), day(2), day(3), day(7), day(8)]
+    text = "\n".join(summary.errors)
+    assert "interim/orders 2026-01-04: 30 of 30 rows refused, 20 tolerated" in text
+    assert "features/spend 2026-01-04 to 2026-01-06: interim/orders has holes: 2026-01-04 refused" in text
+    assert len([line for line in summary.errors if line.startswith("features/spend")]) == 1
+
+
+def test_an_accepted_day_is_built_and_so_are_the_windows_over_it(lake: Lake, run: Run) -> None:
+    drop_orders(lake, f"orders_{day(4)}.csv", [(f"x{i}", "ann", day(4), "-1.00", "web") for i in range(30)])
+    run()
+    again = run()
+    accept(lake, "orders", [day(4)], "the till was broken")
+
+    summary = run()
+
+    assert again.did_nothing
+    assert again.errors != []
+    assert summary.errors == []
+    assert built(summary)["interim/orders"] == [day(4)]
+    assert built(summary)["features/spend"] == [day(4), day(5), day(6)]
+
+
+def test_a_corrected_file_mends_a_refused_day(lake: Lake, run: Run) -> None:
+    drop_orders(lake, f"orders_{day(4)}.csv", [(f"x{i}", "ann", day(4), "-1.00", "web") for i in range(30)])
+    run()
+    drop_orders(lake, f"orders_{day(4)}.csv", one_a_day(4, 4))
+
+    summary = run()
+
+    assert summary.errors == []
+    assert lake.days("features", "spend") == days_between(day(1), day(LAST))
+
+
+def test_days_outside_the_range_asked_for_are_not_built(lake: Lake, run: Run) -> None:
+    run(wanted=lambda d: day(3) <= d <= day(6))
+
+    assert lake.days("interim", "orders") == days_between(day(3), day(6))
+    assert lake.days("features", "spend") == []  # orders began on the 1st, so the windows of these days have holes... 
+
+
+def test_leaky_sql_is_an_error_that_names_the_check(lake: Lake, run: Run, tmp_path: Path) -> None:
+    summary = run(planted_catalog(tmp_path / "leaky", spend_sql=SPEND_SQL.replace("o.date <= d.day", "o.date <= $end")))
+
+    assert lake.days("features", "spend") == []
+    assert any("values change when later events are removed" in line for line in summary.errors)
+
+
+def test_a_bug_in_the_sql_is_told_without_a_traceback(lake: Lake, run: Run, tmp_path: Path) -> None:
+    summary = run(planted_catalog(tmp_path / "broken", spend_sql=SPEND_SQL.replace("o.customer_id,", "o.no_such_column,", 1)))
+
+    assert any("no_such_column" in line for line in summary.errors)
+    assert not any("Traceback" in line or "Stack Trace" in line for line in summary.errors)

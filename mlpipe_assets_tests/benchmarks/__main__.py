@@ -1,0 +1,89 @@
+"""`python -m mlpipe_assets_tests.benchmarks`: measure, print the table, and keep it in docs/benchmarks.md."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from mlpipe_assets_tests.benchmarks.agreement import DisagreementError
+from mlpipe_assets_tests.benchmarks.child import ROOT, ChildError, python
+from mlpipe_assets_tests.benchmarks.flights import measure_flights
+from mlpipe_assets_tests.benchmarks.importing import measure_import
+from mlpipe_assets_tests.benchmarks.pipeline import measure_pipeline
+from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, write_page
+from mlpipe_assets_tests.benchmarks.validate import measure_validation
+from mlpipe_assets_tests.benchmarks.workload import Workload
+
+_NAMES = ("import", "validate", "pipeline", "flights")
+_SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
+_QUICK_SIZES = (
+    Workload(orders=100_000, customers=20_000, more_days=1),
+    Workload(orders=300_000, customers=20_000, more_days=1),
+)
+_PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def main() -> int:
+    """0 when everything promised was met, 1 when something was missed, 2 when something could not be measured."""
+    options = _parser().parse_args()
+    sizes = _QUICK_SIZES if options.quick else _SIZES
+    with ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpipe-bench-")))
+        folder = folder.absolute()
+        work: dict[str, Callable[[], Measured | None]] = {
+            "import": measure_import,
+            "validate": lambda: measure_validation(_written(folder, sizes[-1]) / "raw", max(options.repeats, 5)),
+            "pipeline": lambda: measure_pipeline(folder, [(w, _written(folder, w)) for w in sizes], options.repeats),
+            "flights": lambda: measure_flights(folder / "flights", options.repeats),
+        }
+        measured: list[Measured] = []
+        try:
+            for name in options.only or _NAMES:
+                print(f"measuring: {name}", flush=True)
+                if (found := work[name]()) is not None:
+                    measured.append(found)
+        except (ChildError, DisagreementError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+    show(measured, "Quick: small sizes, for checking the benchmark itself" if options.quick else "Benchmarks")
+    _keep(options, measured)
+    return 1 if any(line.met is False for m in measured for line in m.lines) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mlpipe_assets_tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes; the page in docs/ stays as it is")
+    parser.add_argument("--only", nargs="+", choices=_NAMES, metavar="NAME", help=f"some of: {', '.join(_NAMES)}")
+    parser.add_argument("--repeats", type=int, default=3, help="repetitions of which the median counts (3)")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="make the workloads here, and use them again next time"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="every number as JSON (docs/benchmarks.json)")
+    return parser
+
+
+def _written(folder: Path, workload: Workload) -> Path:
+    """Where a workload lies; written by a process of its own if it is not there yet."""
+    numbers = [workload.orders, workload.customers, workload.days, workload.more_days, workload.seed]
+    target = folder / f"workload-{'-'.join(map(str, numbers))}"
+    if not (target / "truth.json").exists():
+        print(f"writing {workload.orders:,} orders to {target}", flush=True)
+        written = python("-m", "mlpipe_assets_tests.benchmarks.workload", f"{target}", *map(str, numbers)).output
+        (target / "truth.json").write_text(written, encoding="utf-8")
+    return target
+
+
+def _keep(options: argparse.Namespace, measured: Sequence[Measured]) -> None:
+    """Only a full measurement of everything replaces what docs/ says."""
+    whole = not options.quick and not options.only
+    if whole:
+        write_page(_PAGE, measured)
+    if options.out or whole:
+        chosen = {"quick": options.quick, "only": options.only, "repeats": options.repeats}
+        write_json(options.out or _PAGE.with_suffix(".json"), measured, chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What kills, full disks and two runs at once may not do."""

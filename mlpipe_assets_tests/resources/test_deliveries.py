@@ -1,0 +1,77 @@
+"""The ledger: deliveries, the days they brought, and what a killed run leaves."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mlpipe_assets.resources.deliveries import Delivery, Ledger
+from mlpipe_assets.resources.drop_zone import DroppedFile
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7
+
+FIRST = Delivery(
+    source="orders",
+    delivery="a" * 64,
+    source_file="orders.csv",
+    known_at=datetime(2026, 1, 6, 1, 2, 3, 4, tzinfo=UTC),
+    arrived=JAN_6,
+    events={JAN_5: 2, JAN_6: 1},
+    quarantined=1,
+    columns=("order_id", "größe"),
+)
+SECOND = replace(FIRST, delivery="b" * 64, events={JAN_5: 1}, quarantined=0, arrived=JAN_7, replaces="a" * 64)
+FILE = DroppedFile(name="orders.csv", path=Path("orders.csv"), size=10, mtime_ns=123)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    ledger = Ledger.load(Lake(data_dir=str(tmp_path)), "orders")
+    for delivery in (SECOND, FIRST):
+        ledger.complete(delivery, [])
+    return ledger
+
+
+def test_a_ledger_reads_back_what_it_wrote(ledger: Ledger) -> None:
+    ledger.note(FILE, delivery="a" * 64)
+    ledger.save()
+
+    again = Ledger.load(ledger.lake, "orders")
+
+    assert again.deliveries == {"a" * 64: FIRST, "b" * 64: SECOND}
+    assert again.status_of(FILE) == {"size": 10, "mtime_ns": 123, "delivery": "a" * 64, "problem": None}
+    assert FIRST.received == 4
+
+
+def test_a_day_has_the_deliveries_that_brought_rows_of_it_or_were_refused_rows_on_it(ledger: Ledger) -> None:
+    assert [ledger.of_day(day) for day in (JAN_5, JAN_6, JAN_7)] == [[FIRST, SECOND], [FIRST], []]
+    assert ledger.days() == [JAN_5, JAN_6]
+
+
+def test_a_file_must_be_looked_at_again_when_its_size_or_time_moved(ledger: Ledger) -> None:
+    ledger.note(FILE, problem="is broken")
+
+    assert (ledger.status_of(FILE) or {})["problem"] == "is broken"
+    assert ledger.status_of(replace(FILE, size=11)) is None
+    assert ledger.status_of(replace(FILE, mtime_ns=124)) is None
+    assert ledger.status_of(replace(FILE, name="other.csv")) is None
+
+
+def test_a_name_stands_for_the_newest_delivery_seen_under_it(ledger: Ledger) -> None:
+    assert ledger.standing("orders.csv") == SECOND
+    assert ledger.standing("other.csv") is None
+
+
+def test_what_a_killed_run_left_of_an_uncounted_delivery_is_swept_and_the_rest_stays(ledger: Ledger) -> None:
+    for delivery in ("a" * 64, "c" * 64):
+        ledger.lake.commit(ledger.lake.stage(ledger.event_path(delivery, JAN_5), pl.DataFrame({"x": [1]}), {}))
+        ledger.lake.commit(ledger.lake.stage(ledger.refused_path(delivery, JAN_6), pl.DataFrame({"x": [1]}), {}))
+    ledger.begin("a" * 64)
+    ledger.begin("c" * 64)
+
+    Ledger.load(ledger.lake, "orders").sweep()
+
+    assert [path.stem for path in ledger.lake.root.rglob("*.parquet")] == ["a" * 64] * 2
+    assert not list(ledger.lake.root.rglob("*.pending"))

@@ -1,0 +1,395 @@
+"""interim: one row per key whatever the order of files and runs, and every row received accounted for."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from mlpipe_assets.automation.plan import interim_work
+from mlpipe_assets.catalog.declarations import Tolerance
+from mlpipe_assets.catalog.sources import customers, orders
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets_tests.frames import (
+    JAN_5,
+    JAN_6,
+    JAN_7,
+    STRICT,
+    build,
+    counts,
+    days_from,
+    drop,
+    events,
+    file_digests,
+    materialize,
+    order,
+    order_ids,
+    orders_csv,
+    quarantined,
+    take,
+)
+
+ANYTHING = Tolerance(share=1.0)
+NEAR = replace(orders, dedupe_within=timedelta(days=2), tolerance=ANYTHING, duplicate_tolerance=ANYTHING)
+PROPERTY = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(data_dir=f"{tmp_path}/data")
+
+
+@contextmanager
+def fresh_lake() -> Iterator[Lake]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Lake(data_dir=folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Messy:
+    """One delivery: the day its name tells, and its lines."""
+
+    known: int
+    lines: tuple[str, ...]
+
+    @property
+    def content(self) -> str:
+        return orders_csv(*self.lines)
+
+
+LINE = st.one_of(
+    st.builds(
+        lambda key, day, amount: order(f"o{key}", f"2026-01-{day:02}T10:00:00Z", amount),
+        st.integers(0, 4),
+        st.integers(3, 9),
+        st.sampled_from(["1", "2.50", "3", "-1", "much"]),
+    ),
+    st.sampled_from(["cut off", order("o1", "soon"), order("o2", ""), '"never closed,c1']),
+)
+DELIVERIES = st.lists(
+    st.builds(Messy, known=st.integers(3, 12), lines=st.lists(LINE, min_size=1, max_size=5).map(tuple)),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda messy: messy.lines,
+)
+
+
+def name_of(messy: Messy, number: int) -> str:
+    return f"{number:02}_2026-01-{messy.known:02}.csv"
+
+
+def catch_up(lake: Lake) -> None:
+    """Build exactly the days that are behind, as `mlpipe run` does."""
+    days = interim_work(lake, NEAR, lambda _: True).days
+    if days:
+        build(lake, days, NEAR)
+
+
+@PROPERTY
+@given(DELIVERIES)
+def test_every_row_received_is_accepted_a_duplicate_or_quarantined_and_found_exactly_once(
+    deliveries: list[Messy],
+) -> None:
+    with fresh_lake() as lake:
+        for number, messy in enumerate(deliveries):
+            drop(lake, name_of(messy, number), messy.content)
+        found = take(lake, NEAR)
+        ledger = Ledger.load(lake, "orders")
+        days = sorted({*ledger.days(), *(d.arrived for d in found.new if d.quarantined)})
+
+        outcomes = {o.day: o.counts for o in build(lake, days, NEAR)}
+
+        kept = (
+            events(lake) if ledger.days() else pl.DataFrame(schema={"delivery": pl.String, "record_number": pl.Int64})
+        )
+        on_arrival = sorted((lake.root / "validation" / "quarantine" / "orders").glob(f"date=*/{'?' * 64}.parquet"))
+        refused = sorted((lake.root / "validation" / "quarantine" / "orders").glob("date=*/refused.parquet"))
+        at_the_door = [row for path in on_arrival for row in pl.read_parquet(path)["delivery", "record_number"].rows()]
+        judged_away = [row for path in refused for row in pl.read_parquet(path)["delivery", "record_number"].rows()]
+        accepted = [
+            row for day in days for row in lake.read("interim", "orders", day)["delivery", "record_number"].rows()
+        ]
+        received = [*kept["delivery", "record_number"].rows(), *at_the_door]
+
+        assert max(Counter(received).values()) == 1
+        assert len(received) == sum(d.received for d in found.new) == sum(c["received"] for c in outcomes.values())
+        assert max(Counter([*accepted, *judged_away, *at_the_door]).values(), default=1) == 1
+        assert {*accepted, *judged_away, *at_the_door} <= set(received)
+        for day, count in outcomes.items():
+            assert count["received"] == count["accepted"] + count["duplicates"] + count["quarantined"]
+            assert min(count.values()) >= 0
+            assert count["accepted"] == lake.read("interim", "orders", day).height
+            facts = lake.facts("interim", "orders", day)
+            assert facts is not None
+            assert {name: facts[name] for name in count} == count
+        assert sum(c["quarantined"] for c in outcomes.values()) == len(judged_away) + len(at_the_door)
+
+
+@PROPERTY
+@given(deliveries=DELIVERIES, data=st.data())
+def test_the_order_of_files_and_runs_never_changes_a_byte(deliveries: list[Messy], data: st.DataObject) -> None:
+    with fresh_lake() as at_once, fresh_lake() as step_by_step, fresh_lake() as renamed:
+        for number, messy in enumerate(deliveries):
+            drop(at_once, name_of(messy, number), messy.content)
+        take(at_once, NEAR)
+        catch_up(at_once)
+
+        numbers = data.draw(st.permutations(range(len(deliveries))))
+        for number in numbers:
+            drop(step_by_step, name_of(deliveries[number], number), deliveries[number].content)
+            take(step_by_step, NEAR)
+            if data.draw(st.booleans()):
+                catch_up(step_by_step)
+        for day in data.draw(st.permutations(interim_work(step_by_step, NEAR, lambda _: True).days)):
+            build(step_by_step, [day], NEAR)
+
+        for number, other in enumerate(numbers):
+            drop(renamed, name_of(deliveries[other], number), deliveries[other].content)
+        take(renamed, NEAR)
+        catch_up(renamed)
+
+        below = ("interim", "raw/_events", "validation/quarantine")
+        assert file_digests(step_by_step.root, *below) == file_digests(at_once.root, *below)
+        assert file_digests(renamed.root, "interim") == file_digests(at_once.root, "interim")
+        assert interim_work(step_by_step, NEAR, lambda _: True).days == ()
+
+
+@PROPERTY
+@given(
+    versions=st.lists(st.tuples(st.integers(0, 3), st.integers(3, 9)), min_size=1, max_size=8),
+    data=st.data(),
+)
+def test_the_split_of_rows_among_files_never_changes_the_table(
+    versions: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Each version of a key is known on a day of its own; which file of that day brings it does not matter."""
+    with fresh_lake() as together, fresh_lake() as apart:
+        rows = [
+            (known, order(f"o{key}", f"2026-01-{day:02}T10:00:00Z", f"{known}"))
+            for known, (key, day) in enumerate(versions, start=10)
+        ]
+        for known, line in rows:
+            others = [order(f"x{known}{i}", "2026-01-06T10:00:00Z") for i in range(2)]
+            drop(together, f"all_2026-01-{known}.csv", orders_csv(line, *others))
+            cut = data.draw(st.integers(0, 2))
+            for part, lines in enumerate((others[:cut], [line, *others[cut:]])):
+                if lines:
+                    drop(apart, f"{data.draw(st.integers(0, 9))}_{part}_2026-01-{known}.csv", orders_csv(*lines))
+        for lake in (together, apart):
+            take(lake, NEAR)
+            catch_up(lake)
+
+        days = together.days("interim", "orders")
+        assert apart.days("interim", "orders") == days
+        for day in days:
+            left, right = (
+                lake.read("interim", "orders", day).drop("delivery", "record_number") for lake in (together, apart)
+            )
+            assert_frame_equal(left, right)
+
+
+@pytest.mark.parametrize(
+    ("distance", "left"),
+    [(7, {0: [], 7: ["o1"]}), (8, {0: ["o1"], 8: ["o1"]})],
+    ids=["exactly dedupe_within apart", "a day further apart"],
+)
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_a_key_sent_again_with_another_event_date_leaves_the_day_it_was_on(
+    lake: Lake, distance: int, left: dict[int, list[str]], *, one_by_one: bool
+) -> None:
+    days = days_from(JAN_5, left)
+    for day, known in zip(days, ("2026-01-20", "2026-01-21"), strict=True):
+        drop(lake, f"orders_{known}.csv", orders_csv(order("o1", f"{day}T10:00:00Z")))
+        if one_by_one:
+            take(lake)
+            build(lake, [day])
+    if not one_by_one:
+        take(lake)
+        build(lake, days)
+
+    assert distance in left
+    assert {offset: order_ids(lake, day) for offset, day in zip(left, days, strict=True)} == left
+
+
+def test_a_key_known_last_on_an_earlier_day_leaves_the_later_one(lake: Lake) -> None:
+    drop(
+        lake,
+        "orders_2026-01-20.csv",
+        orders_csv(order("o1", "2026-01-07T10:00:00Z"), order("o2", "2026-01-07T10:00:00Z")),
+    )
+    take(lake)
+    build(lake, [JAN_7])
+    drop(lake, "orders_2026-01-21.csv", orders_csv(order("o1", "2026-01-05T10:00:00Z")))
+    take(lake)
+
+    outcomes = build(lake, [JAN_5])
+
+    assert [(o.day, o.counts, o.beyond_the_run) for o in outcomes] == [
+        (JAN_5, counts(1, 1), False),
+        (JAN_7, counts(2, 1, 1), True),
+    ]
+    assert (order_ids(lake, JAN_5), order_ids(lake, JAN_7)) == (["o1"], ["o2"])
+
+
+def test_a_day_changed_beyond_the_run_is_reported_to_dagster(lake: Lake) -> None:
+    drop(lake, "orders_2026-01-20.csv", orders_csv(order("o1", "2026-01-07T10:00:00Z")))
+    materialize(lake, JAN_7)
+    drop(lake, "orders_2026-01-21.csv", orders_csv(order("o1", "2026-01-05T10:00:00Z")))
+
+    run = materialize(lake, JAN_5)
+
+    assert run.materialized["interim/orders"] == ["2026-01-05", "2026-01-07"]
+
+
+@pytest.mark.parametrize("order_of_runs", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (1, 0, 2)])
+def test_a_chain_of_three_leaves_the_last_whatever_the_order_of_runs(lake: Lake, order_of_runs: Sequence[int]) -> None:
+    """First and last lie further apart than dedupe_within; the middle one supersedes the first and loses to the last."""
+    days = days_from(JAN_5, (0, 6, 12))
+    for number in order_of_runs:
+        drop(lake, f"orders_2026-01-2{number}.csv", orders_csv(order("o1", f"{days[number]}T10:00:00Z")))
+        take(lake)
+        build(lake, [days[number]])
+
+    assert [order_ids(lake, day) for day in days] == [[], [], ["o1"]]
+
+
+def test_a_refused_row_supersedes_nothing(lake: Lake) -> None:
+    lenient = replace(orders, tolerance=ANYTHING)
+    drop(lake, "orders_2026-01-20.csv", orders_csv(order("o1")))
+    drop(
+        lake,
+        "orders_2026-01-21.csv",
+        orders_csv(order("o1", amount="-1"), order("o1", "2026-01-06T10:00:00Z", amount="-1")),
+    )
+    take(lake, lenient)
+
+    build(lake, [JAN_5, JAN_6], lenient)
+
+    assert (order_ids(lake, JAN_5), order_ids(lake, JAN_6)) == (["o1"], [])
+
+
+def test_ties_break_on_delivery_and_then_on_record_number(lake: Lake) -> None:
+    for name, amount in (("a", "1"), ("b", "2"), ("c", "3")):
+        drop(lake, f"{name}_2026-01-20.csv", orders_csv(order("o1", amount=amount), order("o1", amount=f"{amount}.5")))
+    take(lake)
+
+    build(lake, [JAN_5])
+
+    winner = max(Ledger.load(lake, "orders").deliveries)
+    assert lake.read("interim", "orders", JAN_5)["delivery", "record_number"].rows() == [(winner, 3)]
+
+
+def test_a_file_that_nothing_could_be_read_of_is_work_for_the_day_it_arrived(lake: Lake) -> None:
+    """Else nobody would hear of it: it brings no event, so no day would be behind."""
+    drop(lake, "orders_2026-01-05.csv", orders_csv("o1,10.00", header="order_id,amount"))
+    take(lake, STRICT)
+
+    before = interim_work(lake, STRICT, lambda _: True)
+    build(lake, before.days, STRICT)
+    after = interim_work(lake, STRICT, lambda _: True)
+
+    assert before.days == (JAN_5,)
+    assert (after.days, after.blocked) == ((), ((JAN_5, "1 of 1 rows refused, 0 tolerated"),))
+
+
+def test_its_corrected_file_takes_that_work_away(lake: Lake) -> None:
+    drop(lake, "orders_2026-01-05.csv", orders_csv("o1,10.00", header="order_id,amount"))
+    take(lake, STRICT)
+    build(lake, interim_work(lake, STRICT, lambda _: True).days, STRICT)
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1", "2026-01-06T10:00:00Z")))
+    take(lake, STRICT)
+
+    build(lake, interim_work(lake, STRICT, lambda _: True).days, STRICT)
+
+    work = interim_work(lake, STRICT, lambda _: True)
+    assert (work.days, work.blocked) == ((), ())
+    assert order_ids(lake, JAN_6) == ["o1"]
+
+
+SNAPSHOT = "customer_id,email,age,region,signup_date\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "refused"),
+    [
+        (
+            "customers_2026-01-05.csv",
+            "a,b\n1,2\n3,4\n",
+            "age: column missing from the file (customers_2026-01-05.csv); customer_id: column missing",
+        ),
+        ("customers_2026-01-05.jsonl", "{}\n{}\n", "2 of 2 rows refused, 0 tolerated"),
+        ("customers_2026-01-05.csv", f"{SNAPSHOT}c1,x@y,200,north,2025-01-01\n", "1 of 1 rows refused, 0 tolerated"),
+    ],
+    ids=["no known column", "rows without fields", "a broken rule"],
+)
+def test_a_snapshot_that_does_not_hold_is_refused(lake: Lake, name: str, content: str, refused: str) -> None:
+    source = replace(customers, tolerance=Tolerance(share=0.0))
+    drop(lake, name, content, source="customers")
+    take(lake, source)
+
+    (outcome,) = build(lake, [JAN_5], source)
+
+    assert outcome.refused is not None
+    assert outcome.refused.startswith(refused)
+    assert lake.days("interim", "customers") == []
+
+
+def test_a_day_without_a_snapshot_carries_the_one_before(lake: Lake) -> None:
+    drop(lake, "customers_2026-01-05.csv", f"{SNAPSHOT}c1,x@y,20,north,2025-01-01\n", source="customers")
+    take(lake, customers)
+
+    outcomes = build(lake, [JAN_5, JAN_6], customers)
+
+    assert [(o.day, o.carried, o.written is not None) for o in outcomes] == [(JAN_5, False, True), (JAN_6, True, False)]
+
+
+def test_personal_values_are_in_quarantine_only(lake: Lake) -> None:
+    drop(
+        lake,
+        "customers_2026-01-05.csv",
+        f"{SNAPSHOT}c1,secret@example.org,200,north,2025-01-01\n,hidden@example.org,20,north,2025-01-01\n",
+        source="customers",
+    )
+
+    run = materialize(lake, JAN_5, source=customers)
+
+    told = f"{run.report} {[c.description for c in run.checks.values()]} {[c.metadata for c in run.checks.values()]}"
+    assert "age: >= 0 and <= 130 fails on 1 of 2 rows (e.g. 200)" in told
+    assert "@example.org" not in told
+    assert quarantined(lake, "customers").height == 2
+
+
+def test_columns_of_several_files_of_a_day_may_stand_in_any_order_and_number(lake: Lake) -> None:
+    drop(lake, "a_2026-01-05.csv", orders_csv(order("o1")))
+    drop(
+        lake,
+        "b_2026-01-05.csv",
+        orders_csv(
+            "x,north,web,P00001,1,2.00,2026-01-05T10:00:00Z,c1,o2",
+            header="extra,region,channel,product_id,quantity,amount,order_ts,customer_id,order_id",
+        ),
+    )
+    take(lake)
+
+    (outcome,) = build(lake, [JAN_5])
+
+    assert outcome.counts == counts(2, 2)
+    assert order_ids(lake, JAN_5) == ["o1", "o2"]
+
+
+def test_known_at_is_when_the_winning_row_could_be_known(lake: Lake) -> None:
+    drop(lake, "orders.csv", orders_csv(order("o1")), modified=datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC))
+    take(lake)
+
+    build(lake, [JAN_5])
+
+    assert lake.read("interim", "orders", JAN_5)["known_at"].to_list() == [datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)]

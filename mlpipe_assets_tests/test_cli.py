@@ -1,0 +1,227 @@
+"""The `mlpipe` command: what it prints, and its exit codes; 1 is data, 2 is usage."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.cli import main
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders, one_a_day
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """An empty lake that the command is pointed at, and a home for Dagster."""
+    dagster_home(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("mlpipe_assets.definitions.defs", _definitions(tmp_path / "data"))
+    return Lake(data_dir=str(tmp_path / "data"))
+
+
+def dagster_home(root: Path) -> None:
+    """A folder for Dagster that sends nothing home."""
+    (root / "home").mkdir()
+    (root / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+
+
+def _definitions(data: Path) -> object:
+    """The project's definitions over another lake; the module's own read the environment when it was imported."""
+    from dataclasses import replace
+
+    from mlpipe_assets.catalog.contents import CATALOG
+    from mlpipe_assets.definitions import SETTINGS, build_definitions
+
+    return build_definitions(CATALOG, replace(SETTINGS, data_dir=data))
+
+
+def drop_days(lake: Lake, first: int, last: int) -> None:
+    for n in range(first, last + 1):
+        drop_orders(lake, f"orders_{day(n)}.csv", one_a_day(n, n, ("ann", "bob")))
+    drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+
+
+def test_run_status_and_sql_tell_the_story_of_a_lake(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_days(lake, 1, 3)
+
+    assert main(["run"]) == 0
+    told = capsys.readouterr().out
+    assert "interim/orders" in told
+    assert "features/customer_features: 2026-01-01 to 2026-01-03" in told
+    assert "Next:" in told
+
+    assert main(["run"]) == 0
+    again = capsys.readouterr().out
+    assert "up to date" in again.lower() or "Nothing new to build" in again
+
+    assert main(["status"]) == 0
+    assert "features/customer_features" in capsys.readouterr().out
+
+    assert main(["status", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    partitions = [p for p in document["partitions"] if p["table"] == "interim/orders"]
+    assert [p["date"] for p in partitions] == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    assert {(p["received"], p["accepted"], p["duplicates"], p["quarantined"]) for p in partitions} == {(2, 2, 0, 0)}
+    assert all(len(p["digest"]) == 64 and p["as_of"].endswith("T00:00:00+00:00") for p in partitions)
+    assert document["behind"] == {}
+
+    assert main(["sql", "select customer_id, orders_7d from feats.customer_features where date = '2026-01-03' order by 1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"customer_id": "ann", "orders_7d": 3}, {"customer_id": "bob", "orders_7d": 3}]
+
+    assert main(["sql", "select '[bold]' as odd, null as nothing"]) == 0
+    assert "[bold]" in capsys.readouterr().out
+
+
+def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_days(lake, 1, 3)
+    drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)])
+
+    assert main(["run"]) == 1
+    told = capsys.readouterr().out
+    assert "30 of 30 rows refused, 20 tolerated" in told
+    assert main(["run"]) == 1
+
+    assert main(["accept", "orders", "2026-01-02", "--reason", "the till [east] was broken"]) == 0
+    assert "Accepted orders 2026-01-02: the till [east] was broken" in capsys.readouterr().out
+    assert main(["run"]) == 0
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    assert "interim/orders 2026-01-02: accepted: the till [east] was broken" in capsys.readouterr().out
+
+
+def test_an_empty_lake_says_where_files_go(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["run"], ["status"]):
+        assert main(command) == 0
+        assert "mlpipe sample" in capsys.readouterr().out, command
+    assert main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["partitions"] == []
+
+
+def test_only_the_days_asked_for_are_built(lake: Lake) -> None:
+    drop_days(lake, 1, 4)
+
+    assert main(["run", "--to", "2026-01-02"]) == 0
+
+    assert lake.days("features", "customer_features") == [day(1), day(2)]
+
+
+def test_an_undeclared_folder_is_exit_1_and_named(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_days(lake, 1, 1)
+    (lake.root / "raw" / "payments").mkdir()
+
+    assert main(["run"]) == 1
+    assert "raw/payments/: no source of that name is declared" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sql", "select * from nowhere"], "nowhere"),
+        (["sql", "selec 1"], "selec"),
+        (["sql", ""], "query"),
+        (["accept", "payments", "2026-01-02", "--reason", "x"], "No source 'payments'; there are orders, customers"),
+        (["accept", "orders", "2026-01-32", "--reason", "x"], "'2026-01-32' is not a day"),
+        (["accept", "orders", "2026-01-09..2026-01-05", "--reason", "x"], "the last lies before the first"),
+        (["accept", "orders", "2025-12-31", "--reason", "x"], "does not exist; partitions run from 2026-01-01"),
+        (["accept", "orders", "2026-01-02", "--reason", " "], "--reason is empty"),
+        (["run", "--from", "2026-01-09", "--to", "2026-01-05"], "No day lies between"),
+        (["run", "--from", "2999-01-01"], "No day lies between"),
+        (["sample", "--days", "0"], "--days is 0; it takes at least 1"),
+    ],
+)
+def test_a_wrong_call_is_exit_2_with_one_message(
+    arguments: list[str], said: str, lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+
+    told = capsys.readouterr()
+    assert said in told.err
+    assert "Traceback" not in told.out + told.err
+    assert not (lake.root / "meta" / "acceptances.jsonl").exists()
+
+
+@pytest.mark.parametrize("arguments", [["run", "--from", "yesterday"], ["nonsense"], [], ["accept", "orders", "2026-01-01"]])
+def test_a_call_that_does_not_parse_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+
+    assert stopped.value.code == 2
+    assert "usage: mlpipe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MLPIPE_MEMORY_LIMIT", "lots", "MLPIPE_MEMORY_LIMIT='LOTS' is not an amount of memory"),
+        ("MLPIPE_MEMORY_LIMIT", "0GB", "MLPIPE_MEMORY_LIMIT='0GB' is not an amount of memory"),
+        ("MLPIPE_MEMORY_LIMIT", "5KMB", "MLPIPE_MEMORY_LIMIT='5KMB' is not an amount of memory"),
+        ("MLPIPE_CATALOG", "no.such.module:CATALOG", "MLPIPE_CATALOG='no.such.module:CATALOG'"),
+        ("MLPIPE_CATALOG", "json:dumps", "is a function, not a Catalog"),
+        ("MLPIPE_CATALOG", "", ""),
+        ("MLPIPE_CATALOG", ":", "MLPIPE_CATALOG=':'"),
+        ("MLPIPE_SETTLE_SECONDS", "nan", "MLPIPE_SETTLE_SECONDS='nan' is not a number of seconds"),
+        ("MLPIPE_START_DATE", "01.02.2026", "MLPIPE_START_DATE='01.02.2026' is not a date"),
+    ],
+)
+def test_a_wrong_environment_is_exit_2_and_names_the_variable(
+    name: str, value: str, said: str, lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    code = main(["sql", "select 1 as one"])
+
+    assert (code, said in capsys.readouterr().err) == (2 if said else 0, True)
+
+
+def test_a_dagster_home_that_is_no_folder_is_exit_2(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    drop_days(lake, 1, 1)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "nowhere"))
+
+    assert main(["run"]) == 2
+    assert "is not a folder. Make it, or unset it." in capsys.readouterr().err
+
+
+def test_a_data_folder_that_is_a_file_is_exit_1(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "file"))
+
+    assert main(["sample", "--days", "1"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_sample_is_written_where_the_environment_says(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "--days", "2", "--orders-per-day", "3", "--customers", "4"]) == 0
+
+    assert sorted(p.name for p in (lake.root / "raw").iterdir()) == ["customers", "orders"]
+    assert "Next: mlpipe run" in capsys.readouterr().out
+
+
+def mlpipe(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process of its own, with nothing of our environment but what it needs."""
+    env = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", **environment}  # noqa: S108 (a home nobody writes to)
+    return subprocess.run(
+        [sys.executable, "-m", "mlpipe_assets.cli", *arguments], cwd=PROJECT_ROOT, env=env, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_as_a_user_types_it(tmp_path: Path) -> None:
+    dagster_home(tmp_path)
+    lake = Lake(data_dir=str(tmp_path / "data"))
+    drop_days(lake, 5, 6)
+    env = {"MLPIPE_DATA_DIR": str(lake.root), "DAGSTER_HOME": str(tmp_path / "home"), "MLPIPE_SETTLE_SECONDS": "0"}
+
+    done = mlpipe("run", MLPIPE_START_DATE="2026-01-06", **env)
+    wrong = mlpipe("run", MLPIPE_START_DATE="soon", **env)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lake.days("interim", "orders") == [day(6)]
+    assert wrong.returncode == 2
+    assert wrong.stderr == "error: MLPIPE_START_DATE='soon' is not a date. Write it as 2026-01-31.\n"

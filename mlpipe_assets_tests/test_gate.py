@@ -1,0 +1,90 @@
+"""The verdict of a contract: every bad row with every reason, in few words, without personal values."""
+
+import pandera.polars as pa
+import polars as pl
+from polars.testing import assert_series_equal
+
+from mlpipe_assets.gate import judge, structural_problems, summarise
+
+
+class People(pa.DataFrameModel):
+    """People. Grain: person_id."""
+
+    person_id: str = pa.Field(unique=True)
+    email: str = pa.Field(str_matches=r".+@.+", metadata={"personal": True})
+    age: pl.Int64 = pa.Field(ge=0, nullable=True)
+
+    class Config:
+        strict = True
+
+
+def people(*rows: tuple[str | None, str | None, int | None]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={"person_id": pl.String, "email": pl.String, "age": pl.Int64}, orient="row")
+
+
+def test_a_frame_that_holds_has_no_refused_rows() -> None:
+    verdict = judge(people(("a", "a@x", 1), ("b", "b@x", None)), People)
+
+    assert (verdict.holds, verdict.refused_count, verdict.errors()) == (True, 0, [])
+
+
+def test_an_empty_frame_holds() -> None:
+    assert judge(people(), People).holds
+
+
+def test_every_bad_row_is_named_with_every_reason() -> None:
+    verdict = judge(people(("a", "nobody", -1), ("b", "b@x", 5), ("a", "c@x", 6), (None, "d@x", -7)), People)
+
+    assert verdict.refused is not None
+    assert verdict.refused.to_list() == [True, False, True, True]
+    expected = [
+        r"email: matches .+@.+; age: >= 0; person_id: unique",
+        "person_id: unique",
+        "person_id: is null; age: >= 0",
+    ]
+    assert_series_equal(verdict.reasons, pl.Series("reasons", expected))
+    assert verdict.errors() == [
+        "person_id: is null fails on 1 of 4 rows",
+        "email: matches .+@.+ fails on 1 of 4 rows",
+        "age: >= 0 fails on 2 of 4 rows (e.g. -1, -7)",
+        "person_id: unique fails on 2 of 4 rows (e.g. a)",
+    ]
+
+
+def test_columns_missing_unexpected_or_of_the_wrong_type_are_named_and_no_row_is_judged() -> None:
+    frame = pl.DataFrame({"person_id": ["a"], "age": ["old"], "shoe": [44]})
+
+    verdict = judge(frame, People)
+
+    assert verdict.errors() == [
+        "email: column missing",
+        "age: is String, the contract People says Int64",
+        "shoe: column not in the contract People",
+    ]
+    assert (verdict.holds, verdict.refused) == (False, None)
+    assert structural_problems(people().schema, People) == ()
+
+
+def test_a_value_that_could_not_be_cast_is_told_as_that_and_not_as_null() -> None:
+    frame = people((None, "a@x", 1), (None, "b@x", 2))
+
+    verdict = judge(
+        frame, People, uncast=pl.DataFrame({"person_id": [True, False]}), uncast_reasons={"person_id": "not a number"}
+    )
+
+    assert verdict.reasons.to_list() == ["person_id: not a number", "person_id: is null"]
+
+
+def test_errors_are_bounded_and_never_show_personal_values() -> None:
+    frame = people(*((f"{'x' * 500}{i}", f"secret{i}", -i) for i in range(1, 300)))
+    frame = pl.concat([frame, frame])
+
+    errors = judge(frame, People).errors()
+
+    assert "secret" not in " ".join(errors)
+    assert all(len(line) < 400 for line in errors)
+    assert len(summarise([f"{i}" for i in range(100)])) < 40
+
+
+def test_uniqueness_may_be_left_to_deduplication() -> None:
+    assert judge(people(("a", "a@x", 1), ("a", "a@x", 1)), People, uniqueness=False).holds
