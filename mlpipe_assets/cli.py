@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlpipe_assets.automation.catch_up import Summary
     from mlpipe_assets.catalog.declarations import Catalog
     from mlpipe_assets.resources.lake import Lake
+    from mlpipe_assets.status import Partition
 
 _DATA, _USAGE, _STOPPED = 1, 2, 130
 _MOST_LINES = 12
@@ -105,11 +106,13 @@ def _run(options: argparse.Namespace) -> int:
 
     first, last = options.first or START_DATE, options.last or last_partition()
     if first > last or last < START_DATE or first > last_partition():
-        raise SettingsError(f"No day lies between {first} and {last}; partitions run from {START_DATE} to {last_partition()}.")
+        raise SettingsError(
+            f"No day lies between {first} and {last}; partitions run from {START_DATE} to {last_partition()}."
+        )
     lake, catalog = _open()
     console = _console()
     started = time.monotonic()
-    with _progress(console):
+    with _Progress(console):
         summary = catch_up(lake, catalog, _load_dagster, lambda day: first <= day <= last)
     _print_summary(console, lake, catalog, summary, time.monotonic() - started)
     return _DATA if summary.errors else 0
@@ -140,7 +143,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=10_000)
 
 
-class _progress:  # noqa: N801 (reads as a context manager)
+class _Progress:
     """Shows what is being done: one moving line on a terminal, a line per table elsewhere."""
 
     def __init__(self, console: Console) -> None:
@@ -155,7 +158,7 @@ class _progress:  # noqa: N801 (reads as a context manager)
             self._status.start()
             self._handler: logging.Handler = _StatusHandler(self._status.update)
         else:
-            self._handler = _LineHandler(lambda line: print(line, flush=True))  # noqa: T201
+            self._handler = _LineHandler(lambda line: print(line, flush=True))
         self._logger.addHandler(self._handler)
 
     def __exit__(self, *_: object) -> None:
@@ -209,7 +212,7 @@ def _print_summary(console: Console, lake: "Lake", catalog: "Catalog", summary: 
             table_of.add_row(
                 table,
                 f"{total['partitions']:,}",
-                f"{len(set(done.days)):,}" if done else "–",
+                f"{len(set(done.days)):,}" if done else "-",
                 f"{total['rows']:,}",
                 f"{total['quarantined']:,}" if made else "",
                 f"{total['duplicates']:,}" if table.startswith("interim") else "",
@@ -234,7 +237,8 @@ def _nothing_yet(lake: "Lake") -> str:
 
 def _next(catalog: "Catalog") -> str:
     names = [f"feats.{view.name}" for view in catalog.feature_views] or [f"stg.{s.name}" for s in catalog.sources]
-    return f'make dev   (the UI), or   .venv/bin/mlpipe sql "select * from {names[0]} limit 5"' if names else "make dev"
+    ask = f'.venv/bin/mlpipe sql "from {names[0]} limit 5"' if names else ".venv/bin/mlpipe status"
+    return f"make dev   (the UI), or   {ask}"
 
 
 def _print_lines(console: Console, label: str, lines: Sequence[str]) -> None:
@@ -267,18 +271,29 @@ def _status(options: argparse.Namespace) -> int:
             reasons.setdefault(reason if work.table.startswith("interim") else "a hole in the window", []).append(day)
         problems += [f"{work.table} {spell_days(days)}: {reason}" for reason, days in reasons.items()]
     if options.json:
-        document = {
+        document: dict[str, Any] = {
             "partitions": [asdict(p) for p in found],
             "new_files": zone.new_files,
             "behind": {table: [f"{day}" for day in days] for table, days in behind.items()},
             "problems": problems,
         }
-        print(json.dumps(document, default=str))  # noqa: T201
+        print(json.dumps(document, default=str))
         return 0
     console = _console()
     if not found and not zone.new_files and not problems:
         console.print(_nothing_yet(lake))
         return 0
+    _print_tables(console, found)
+    if zone.new_files:
+        console.print(f"{zone.new_files:,} new files in {lake.root / 'raw'}. Next: mlpipe run", soft_wrap=True)
+    for name, days in behind.items():
+        console.print(f"{name} is behind: {spell_days(days)}. Next: mlpipe run", soft_wrap=True)
+    _print_lines(console, "[bold red]problem:[/]", problems)
+    return 0
+
+
+def _print_tables(console: Console, found: "Sequence[Partition]") -> None:
+    """One line a table, and the partitions there is something to say of."""
     table = Table()
     for name in ("table", "partitions", "first", "last", "received", "accepted", "duplicates", "quarantined", "rows"):
         table.add_column(name, justify="left" if name in ("table", "first", "last") else "right")
@@ -290,12 +305,6 @@ def _status(options: argparse.Namespace) -> int:
     for partition in found:
         if partition.note:
             console.print(f"{partition.table} {partition.date}: {_plain(partition.note)}", soft_wrap=True)
-    if zone.new_files:
-        console.print(f"{zone.new_files:,} new files in {lake.root / 'raw'}. Next: mlpipe run", soft_wrap=True)
-    for name, days in behind.items():
-        console.print(f"{name} is behind: {spell_days(days)}. Next: mlpipe run", soft_wrap=True)
-    _print_lines(console, "[bold red]problem:[/]", problems)
-    return 0
 
 
 def _sum(rows: Sequence[Any], name: str) -> str:
@@ -311,7 +320,7 @@ def _sql(options: argparse.Namespace) -> int:
     lake, catalog = _open()
     names, rows = query(lake, Engine(memory_limit=read_settings().memory_limit), catalog, options.query)
     if options.json:
-        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str))  # noqa: T201
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str))
         return 0
     table = Table()
     for name in names:
@@ -337,7 +346,9 @@ def _accept(options: argparse.Namespace) -> int:
     try:
         wanted = days_between(date.fromisoformat(first), date.fromisoformat(last or first))
     except ValueError:
-        raise SettingsError(f"{options.day!r} is not a day. Write it as 2026-01-31, or 2026-01-05..2026-01-09.") from None
+        raise SettingsError(
+            f"{options.day!r} is not a day. Write it as 2026-01-31, or 2026-01-05..2026-01-09."
+        ) from None
     days = existing_days([f"{day}" for day in wanted], f"interim/{source.name}")
     if not days:
         raise SettingsError(f"{options.day!r} holds no day: the last lies before the first.")
@@ -366,7 +377,10 @@ def _sample(options: argparse.Namespace) -> int:
     except OSError as error:
         raise LakeError(f"Cannot write the sample below {lake.root}: {error.strerror}.") from error
     console = Console(highlight=False)
-    console.print(f"Wrote the sample into {lake.root / 'raw'}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}", soft_wrap=True)
+    console.print(
+        f"Wrote the sample into {lake.root / 'raw'}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
+        soft_wrap=True,
+    )
     console.print("Next: mlpipe run")
     return 0
 

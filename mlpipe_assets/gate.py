@@ -141,7 +141,8 @@ def _verdict(
         for name, flag in flags.items()
     )
     spelled = [
-        pl.when(pl.col(name)).then(pl.lit(f"{named[name][0]}: {named[name][1]}")).otherwise(None) for name in table.columns
+        pl.when(pl.col(name)).then(pl.lit(f"{named[name][0]}: {named[name][1]}")).otherwise(None)
+        for name in table.columns
     ]
     reasons = table.filter(refused).select(pl.concat_str(spelled, separator="; ", ignore_nulls=True)).to_series()
     return Verdict(rows=frame.height, breaches=breaches, refused=refused, reasons=reasons.alias("reasons"))

@@ -33,7 +33,9 @@ def only_keys(key: str, keys: pl.Series) -> Only:
     return Only(column=key, condition=f'"{key}" in ({", ".join(_literal(k) for k in keys)})')
 
 
-def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame], check_name: str) -> dg.AssetCheckResult:
+def prove(
+    engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame], check_name: str
+) -> dg.AssetCheckResult:
     """The check that features of sampled (key, day) do not change when everything after the day is removed.
 
     Args:
@@ -56,7 +58,9 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
         alone = engine.select(sql, inputs.tables(day, day), {"start": day, "end": day}, only)
         shared = [column for column in alone.columns if column in stored.columns and column != "as_of"]
         compared += stored.height
-        differences += [f"{day} {line}" for line in different(stored.select(shared), alone.select(shared).sort(key), key)]
+        differences += [
+            f"{day} {line}" for line in different(stored.select(shared), alone.select(shared).sort(key), key)
+        ]
     return dg.AssetCheckResult(
         check_name=check_name,
         passed=not differences,
@@ -64,7 +68,11 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
         description=f"{len(differences):,} values change when later events are removed: {shorten(differences)}"
         if differences
         else f"{compared:,} rows of {len(rows_of_days)} days are the same with all later events removed.",
-        metadata={"rows_compared": compared, "days": [f"{day}" for day in rows_of_days], "differences": differences[:50]},
+        metadata={
+            "rows_compared": compared,
+            "days": [f"{day}" for day in rows_of_days],
+            "differences": differences[:50],
+        },
     )
 
 
@@ -81,7 +89,9 @@ def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str) -> list[str]:
             same = same | ((left - right).abs() <= _EQUAL_WITHIN * right.abs()).fill_null(value=False)
         if not same.all():
             rows = (~same).arg_true()
-            lines.append(f"{name}: {rows.len()} of {stored.height} differ (e.g. {left[rows[0]]} against {right[rows[0]]})")
+            lines.append(
+                f"{name}: {rows.len()} of {stored.height} differ (e.g. {left[rows[0]]} against {right[rows[0]]})"
+            )
     return lines
 
 

@@ -61,7 +61,11 @@ def tell(
     refused = [o for o in outcomes if o.refused]
     missing = [o for o in outcomes if o.missing]
     errors = [f"[{o.day}] {o.refused}" + (f" ({shorten(list(o.breaches), 5)})" if o.breaches else "") for o in refused]
-    extra_errors = [f"{c.check_name}: {c.description}" for c in extra_checks if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR]
+    extra_errors = [
+        f"{c.check_name}: {c.description}"
+        for c in extra_checks
+        if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR
+    ]
     notes = [f"[{o.day}] {o.missing}" for o in missing]
     notes += [f"[{o.day}] {line}" for o in outcomes if not o.refused for line in o.breaches]
     notes += [f"[{o.day}] accepted: {o.accepted_because}" for o in outcomes if o.accepted_because is not None]
@@ -80,7 +84,9 @@ def tell(
         _log.warning("%s [%s] %s", table, o.day, o.missing)
     failed = bool(errors or extra_errors)
     whole = not failed and not missing
-    for o in outcomes:  # before the checks: Dagster stores logged events with the next one yielded, and a failure is none
+    for (
+        o
+    ) in outcomes:  # before the checks: Dagster stores logged events with the next one yielded, and a failure is none
         if o.beyond_the_run or (not whole and o.written):
             context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{o.day}", metadata=_metadata(o)))
         elif whole:
@@ -96,19 +102,28 @@ def tell(
             allow_retries=False,
         )
     if whole:
-        yield dg.Output(None, metadata={"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})})
+        yield dg.Output(
+            None,
+            metadata={"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})},
+        )
 
 
 def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[str]) -> dg.AssetCheckResult:
     judged = [*errors, *notes]
     cases = [(f"{o.day}", line) for o in outcomes for line in (*([o.refused] if o.refused else []), *o.breaches)]
     days = {day for day, _ in cases}
-    within = f"{len(cases):,} kinds of failure on {len(days):,} days, within tolerance: " if len(days) > 1 and not errors else ""
+    within = (
+        f"{len(cases):,} kinds of failure on {len(days):,} days, within tolerance: "
+        if len(days) > 1 and not errors
+        else ""
+    )
     return dg.AssetCheckResult(
         check_name="contract_holds",
         passed=not judged,
         severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
-        description=(within + shorten(judged, 5)) if judged else f"All rows of {spell_days(o.day for o in outcomes)} hold.",
+        description=(within + shorten(judged, 5))
+        if judged
+        else f"All rows of {spell_days(o.day for o in outcomes)} hold.",
         metadata={
             "failure_cases": dg.MetadataValue.table(
                 records=[dg.TableRecord({"date": day, "failure": line}) for day, line in cases[:_MOST_CASES]],
@@ -137,7 +152,10 @@ def _accounting_check(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
 
 
 def _balanced(counts: Mapping[str, int]) -> bool:
-    return counts["received"] == counts["accepted"] + counts["duplicates"] + counts["quarantined"] and min(counts.values()) >= 0
+    return (
+        counts["received"] == counts["accepted"] + counts["duplicates"] + counts["quarantined"]
+        and min(counts.values()) >= 0
+    )
 
 
 def _totals(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -11,7 +11,7 @@ import json
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Rule:
     violated: pl.Expr | Callable[[pl.DataFrame], pl.Series]
 
 
-@lru_cache(maxsize=None)
+@cache
 def columns(contract: Contract) -> tuple[Column, ...]:
     """The columns of a contract, in order."""
     return tuple(
@@ -60,7 +60,7 @@ def columns(contract: Contract) -> tuple[Column, ...]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def rules(contract: Contract) -> tuple[Rule, ...]:
     """Every promise about single rows; uniqueness is judged apart by `repeated`."""
     schema = contract.to_schema()
@@ -104,15 +104,16 @@ def repeated(frame: pl.DataFrame, key: tuple[str, ...]) -> pl.Series:
     none = pl.repeat(value=False, n=frame.height, eager=True)
     if not suspects.size:
         return none
-    suspicious = pl.Series(hashes).is_in(pl.Series(suspects).implode()) & frame.select(
-        pl.all_horizontal(pl.col(*key).is_not_null())
-    ).to_series()
+    suspicious = (
+        pl.Series(hashes).is_in(pl.Series(suspects).implode())
+        & frame.select(pl.all_horizontal(pl.col(*key).is_not_null())).to_series()
+    )
     rows = suspicious.arg_true()
     twice = frame[rows].select(pl.struct(key).is_duplicated()).to_series()
     return none.scatter(rows.filter(twice), values=True) if twice.any() else none
 
 
-@lru_cache(maxsize=None)
+@cache
 def contract_digest(contract: Contract) -> str:
     """Digest of everything the contract decides; wording, comments and white space do not count."""
     schema = contract.to_schema()
@@ -194,16 +195,16 @@ def _expression(check: Any, value: pl.Expr) -> pl.Expr | None:
     s: dict[str, Any] = check.statistics or {}
     match check.name:
         case "greater_than_or_equal_to":
-            return value >= s["min_value"]
+            return value.ge(s["min_value"])
         case "greater_than":
-            return value > s["min_value"]
+            return value.gt(s["min_value"])
         case "less_than_or_equal_to":
-            return value <= s["max_value"]
+            return value.le(s["max_value"])
         case "less_than":
-            return value < s["max_value"]
+            return value.lt(s["max_value"])
         case "in_range":
-            low = value >= s["min_value"] if s["include_min"] else value > s["min_value"]
-            high = value <= s["max_value"] if s["include_max"] else value < s["max_value"]
+            low = value.ge(s["min_value"]) if s["include_min"] else value.gt(s["min_value"])
+            high = value.le(s["max_value"]) if s["include_max"] else value.lt(s["max_value"])
             return low & high
         case "isin":
             return value.is_in(list(s["allowed_values"]))
@@ -221,9 +222,9 @@ def _by_pandera(check: Any, column: str | None) -> Callable[[pl.DataFrame], pl.S
 
     def violated(frame: pl.DataFrame) -> pl.Series:
         result = check(frame.lazy(), column) if column else check(frame.lazy())
-        holds = result.check_output.collect().to_series()
+        holds: pl.Series = result.check_output.collect().to_series()
         if holds.len() == 1 and frame.height != 1:  # an aggregate speaks for all rows
             holds = pl.repeat(bool(holds[0]), frame.height, eager=True)
-        return ~holds.fill_null(value=True)
+        return holds.fill_null(value=True).not_()
 
     return violated

@@ -83,7 +83,7 @@ def _people(rng: np.random.Generator, count: int, days: int) -> pl.DataFrame:
         - 0.02 * (age - 45)
         + 0.5 * rng.normal(size=count)
     )
-    moves = rng.random(count) < 0.03  # noqa: PLR2004 - the share of customers who move house
+    moves = rng.random(count) < 0.03
     return pl.DataFrame(
         {
             "signup_day": np.sort(signup),
@@ -121,7 +121,7 @@ def _orders(rng: np.random.Generator, people: pl.DataFrame, pace: NDArray[np.int
         people["new_region"].to_numpy()[buyer],
         people["region"].to_numpy()[buyer],
     )
-    loyal = rng.random(count) < 0.8  # noqa: PLR2004 - the share of orders in the favourite channel
+    loyal = rng.random(count) < 0.8
     channel = np.where(loyal, people["channel"].to_numpy()[buyer], rng.integers(0, len(CHANNELS), count))
     return (
         pl.DataFrame(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlpipe_assets.errors import SettingsError
 
+_AN_HOUR = 3600
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -62,6 +63,6 @@ def _seconds(env: dict[str, str], name: str, default: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 3600:  # also refuses nan
+    if not 0 <= value <= _AN_HOUR:  # also refuses nan
         raise SettingsError(f"{name}={text!r} is not a number of seconds between 0 and 3600.")
     return value

@@ -137,7 +137,10 @@ class Inputs:
             if is_snapshot(s.source):
                 name = f"{s.source.name}_snapshot"
                 days[name] = pl.Series(name, [s.snapshot_in_force(day) for day in wanted], dtype=pl.Date)
-        return {"days": pl.DataFrame(days), **{s.source.name: s.paths(self.days_read(s, start, end)) for s in self.sources}}
+        return {
+            "days": pl.DataFrame(days),
+            **{s.source.name: s.paths(self.days_read(s, start, end)) for s in self.sources},
+        }
 
     def rows(self, start: date, end: date) -> int:
         """Rows the event inputs hold for a range."""
@@ -146,6 +149,7 @@ class Inputs:
     def digest(self, day: date) -> str:
         """Digest of all a feature day is made of: the code and the partitions of its window."""
         read = [
-            [s.source.name, [[f"{d}", s.fact(d, "fingerprint")] for d in self.days_read(s, day, day)]] for s in self.sources
+            [s.source.name, [[f"{d}", s.fact(d, "fingerprint")] for d in self.days_read(s, day, day)]]
+            for s in self.sources
         ]
         return digest([view_version(self.catalog, self.view), read])

@@ -53,7 +53,7 @@ class Returning(Spend):
 
     class Config:
         strict = True
-        unique = ["customer_id", "as_of"]  # noqa: RUF012 (pandera's own form)
+        unique = ("customer_id", "as_of")
 
 
 SPEND_SQL = """
@@ -162,7 +162,9 @@ def one_a_day(first: int, last: int, who: Sequence[str] = ("ann",)) -> list[Orde
     return [(f"{name}{n}", name, day(n), "10.00", "web") for n in range(first, last + 1) for name in who]
 
 
-def materialize(asset: dg.AssetsDefinition, lake: Lake, first: date, last: date | None = None) -> dg.ExecuteInProcessResult:
+def materialize(
+    asset: dg.AssetsDefinition, lake: Lake, first: date, last: date | None = None
+) -> dg.ExecuteInProcessResult:
     """One run of one asset over a day or a range, on an instance that forgets; it may fail, but only on purpose."""
     tags = {"dagster/asset_partition_range_start": f"{first}", "dagster/asset_partition_range_end": f"{last}"}
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:

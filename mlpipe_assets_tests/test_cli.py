@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.cli import main
+from mlpipe_assets.definitions import SETTINGS, build_definitions
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders, one_a_day
@@ -31,11 +34,6 @@ def dagster_home(root: Path) -> None:
 
 def _definitions(data: Path) -> object:
     """The project's definitions over another lake; the module's own read the environment when it was imported."""
-    from dataclasses import replace
-
-    from mlpipe_assets.catalog.contents import CATALOG
-    from mlpipe_assets.definitions import SETTINGS, build_definitions
-
     return build_definitions(CATALOG, replace(SETTINGS, data_dir=data))
 
 
@@ -69,8 +67,20 @@ def test_run_status_and_sql_tell_the_story_of_a_lake(lake: Lake, capsys: pytest.
     assert all(len(p["digest"]) == 64 and p["as_of"].endswith("T00:00:00+00:00") for p in partitions)
     assert document["behind"] == {}
 
-    assert main(["sql", "select customer_id, orders_7d from feats.customer_features where date = '2026-01-03' order by 1", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == [{"customer_id": "ann", "orders_7d": 3}, {"customer_id": "bob", "orders_7d": 3}]
+    assert (
+        main(
+            [
+                "sql",
+                "select customer_id, orders_7d from feats.customer_features where date = '2026-01-03' order by 1",
+                "--json",
+            ]
+        )
+        == 0
+    )
+    assert json.loads(capsys.readouterr().out) == [
+        {"customer_id": "ann", "orders_7d": 3},
+        {"customer_id": "bob", "orders_7d": 3},
+    ]
 
     assert main(["sql", "select '[bold]' as odd, null as nothing"]) == 0
     assert "[bold]" in capsys.readouterr().out
@@ -144,7 +154,9 @@ def test_a_wrong_call_is_exit_2_with_one_message(
     assert not (lake.root / "meta" / "acceptances.jsonl").exists()
 
 
-@pytest.mark.parametrize("arguments", [["run", "--from", "yesterday"], ["nonsense"], [], ["accept", "orders", "2026-01-01"]])
+@pytest.mark.parametrize(
+    "arguments", [["run", "--from", "yesterday"], ["nonsense"], [], ["accept", "orders", "2026-01-01"]]
+)
 def test_a_call_that_does_not_parse_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
@@ -206,9 +218,14 @@ def test_the_sample_is_written_where_the_environment_says(lake: Lake, capsys: py
 
 def mlpipe(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command as a process of its own, with nothing of our environment but what it needs."""
-    env = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", **environment}  # noqa: S108 (a home nobody writes to)
+    env = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", **environment}
     return subprocess.run(
-        [sys.executable, "-m", "mlpipe_assets.cli", *arguments], cwd=PROJECT_ROOT, env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "mlpipe_assets.cli", *arguments],
+        cwd=PROJECT_ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -36,7 +36,14 @@ class Place:
         env = {k: v for k, v in os.environ.items() if not k.startswith(("MLPIPE_", "DAGSTER_"))}
         env |= {"DAGSTER_HOME": str(self.home), "MLPIPE_DATA_DIR": str(self.lake.root), "MLPIPE_SETTLE_SECONDS": "0"}
         env |= {"PYTHONPATH": str(PROJECT_ROOT), "PATH": f"{BIN}:{env['PATH']}", "COLUMNS": "300"}
-        return subprocess.run([str(BIN / command[0]), *command[1:]], cwd=PROJECT_ROOT, env=env, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [str(BIN / command[0]), *command[1:]],
+            cwd=PROJECT_ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def job(self, name: str, first: str, last: str | None = None) -> subprocess.CompletedProcess[str]:
         """`dagster job execute` for a day or a range."""
@@ -86,7 +93,8 @@ def test_jobs_materialize_the_day_or_the_range_they_are_asked_for(place: Place) 
 
 
 @pytest.mark.parametrize(
-    ("first", "last"), [("2025-12-31", None), ("2026-13-01", None), (f"{last_partition()}", f"{last_partition() + timedelta(days=3)}")]
+    ("first", "last"),
+    [("2025-12-31", None), ("2026-13-01", None), (f"{last_partition()}", f"{last_partition() + timedelta(days=3)}")],
 )
 def test_a_partition_that_does_not_exist_is_refused(first: str, last: str | None, tmp_path: Path) -> None:
     place = Place(tmp_path)
@@ -95,7 +103,11 @@ def test_a_partition_that_does_not_exist_is_refused(first: str, last: str | None
 
     text = refused.stdout + refused.stderr
     assert refused.returncode != 0
-    said = "does not match format" if first == "2026-13-01" else f"partition {last or first} does not exist; partitions run from"
+    said = (
+        "does not match format"
+        if first == "2026-13-01"
+        else f"partition {last or first} does not exist; partitions run from"
+    )
     assert said in text  # a key that is no day at all stops in Dagster, before any code of ours
     assert not (place.lake.root / "interim").exists()
     assert not (place.lake.root / "raw" / "_events").exists()
@@ -105,7 +117,16 @@ def test_assets_materialize_and_launch_over_a_range_in_one_run(tmp_path: Path) -
     place = Place(tmp_path)
 
     select = ["--select", "group:raw or group:interim"]
-    done = place.run("dagster", "asset", "materialize", "-m", "mlpipe_assets.definitions", *select, "--partition-range", f"{day(1)}...{day(40)}")
+    done = place.run(
+        "dagster",
+        "asset",
+        "materialize",
+        "-m",
+        "mlpipe_assets.definitions",
+        *select,
+        "--partition-range",
+        f"{day(1)}...{day(40)}",
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert place.runs() == 1
     assert place.materialized("interim/orders") == keys(1, 40)

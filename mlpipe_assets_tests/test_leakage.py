@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
-import pandera.polars as pa
 import polars as pl
 import pytest
 
@@ -26,7 +25,6 @@ from mlpipe_assets_tests.planted import (
     Customer,
     Returning,
     Spend,
-    UtcTime,
     day,
     failed_checks,
     materialize,
@@ -38,7 +36,11 @@ from mlpipe_assets_tests.planted import (
 )
 
 WHO = ("ann", "bob", "cyd")
-ORDERS = [o for n in range(1, 21) for o in one_a_day(n, n, [w for i, w in enumerate(WHO) if (n * 7 + i * 3) % 4 < 2] or ["ann"])]
+ORDERS = [
+    o
+    for n in range(1, 21)
+    for o in one_a_day(n, n, [w for i, w in enumerate(WHO) if (n * 7 + i * 3) % 4 < 2] or ["ann"])
+]
 SNAPSHOTS: Mapping[date, Sequence[Customer]] = {
     START: [(who, 30, "north", START) for who in WHO],
     day(13): [(who, 31, "north", START) for who in WHO],
@@ -53,15 +55,23 @@ def edited(sql: str, old: str, new: str) -> str:
 
 def files(lake: Lake, stage: str, name: str) -> dict[str, str]:
     folder = lake.folder(stage, name)
-    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
 
 
 LEAKS = {
-    "a window to the wrong side": edited(SPEND_SQL, "o.date > d.day - 3 and o.date <= d.day", "o.date > d.day - 3 and o.date < d.day + 3"),
+    "a window to the wrong side": edited(
+        SPEND_SQL, "o.date > d.day - 3 and o.date <= d.day", "o.date > d.day - 3 and o.date < d.day + 3"
+    ),
     "the end of the range instead of the day": edited(SPEND_SQL, "o.date <= d.day", "o.date <= $end"),
     "no lower bound": edited(SPEND_SQL, "o.date > d.day - 3 and o.date <= d.day", "o.date <= d.day"),
     "a window longer than the lookback": edited(SPEND_SQL, "d.day - 3", "d.day - 9"),
-    "the newest snapshot": edited(SPEND_SQL, "k.date = d.customers_snapshot", "k.date = (select max(date) from customers)"),
+    "the newest snapshot": edited(
+        SPEND_SQL, "k.date = d.customers_snapshot", "k.date = (select max(date) from customers)"
+    ),
     "any snapshot": edited(SPEND_SQL, " and k.date = d.customers_snapshot", " and k.date >= d.customers_snapshot"),
 }
 
@@ -94,7 +104,9 @@ def test_a_run_of_one_day_cannot_leak_because_no_later_file_is_handed_over(leak:
     assert lake.read("features", "spend", day(12)).equals(expected)
 
 
-@pytest.mark.parametrize("clock", ["current_date", "now()", "current_timestamp", "today()", "random()", "uuid()", "get_current_timestamp()"])
+@pytest.mark.parametrize(
+    "clock", ["current_date", "now()", "current_timestamp", "today()", "random()", "uuid()", "get_current_timestamp()"]
+)
 def test_sql_that_asks_the_clock_or_chance_is_refused(clock: str, tmp_path: Path) -> None:
     sql = edited(SPEND_SQL, "max(k.age)", f"max(case when cast({clock} as varchar) > '' then k.age end)")
     catalog = planted_catalog(tmp_path / "sql", spend_sql=sql)
@@ -107,12 +119,18 @@ def test_sql_that_asks_the_clock_or_chance_is_refused(clock: str, tmp_path: Path
 
 
 def test_a_word_of_one_engine_only_is_named() -> None:
-    assert lint_sql("select unnest(x) as y from t", "a.sql", ["t"]) == ["a.sql: uses unnest, which not every engine reads alike"]
+    assert lint_sql("select unnest(x) as y from t", "a.sql", ["t"]) == [
+        "a.sql: uses unnest, which not every engine reads alike"
+    ]
 
 
-@pytest.mark.parametrize("table", ["'/data/interim/orders/date=2026-01-09/part.parquet'", "read_parquet('x')", "feats.spend", "payments"])
+@pytest.mark.parametrize(
+    "table", ["'/data/interim/orders/date=2026-01-09/part.parquet'", "read_parquet('x')", "feats.spend", "payments"]
+)
 def test_a_table_that_was_not_handed_over_is_refused(table: str) -> None:
-    (line,) = lint_sql(f"with own as (select 1 as a) select a from own union all select a from {table}", "a.sql", ["orders", "days"])[:1]
+    (line,) = lint_sql(
+        f"with own as (select 1 as a) select a from own union all select a from {table}", "a.sql", ["orders", "days"]
+    )[:1]
 
     assert "is not among its inputs (orders, days)" in line
 
@@ -160,7 +178,7 @@ class Twin(Returning):
 
     class Config:
         strict = True
-        unique = ["customer_id", "as_of"]  # noqa: RUF012 (pandera's own form)
+        unique = ("customer_id", "as_of")
 
 
 def refused_training(tmp_path: Path, catalog: Catalog) -> tuple[dg.ExecuteInProcessResult, dict[str, str]]:
@@ -174,7 +192,9 @@ def refused_training(tmp_path: Path, catalog: Catalog) -> tuple[dg.ExecuteInProc
 
 def test_a_label_among_the_features_by_name_is_refused(tmp_path: Path) -> None:
     view: FeatureView = replace(spend, contract=Giveaway)
-    with_label = edited(SPEND_SQL, "cast(max(k.age) as bigint) as age", "cast(max(k.age) as bigint) as age, count(*) > 1 as label")
+    with_label = edited(
+        SPEND_SQL, "cast(max(k.age) as bigint) as age", "cast(max(k.age) as bigint) as age, count(*) > 1 as label"
+    )
     only = edited(RETURNING_SQL, "f.*exclude (date), exists(", "f.*exclude (date, label), exists(")
     catalog = planted_catalog(tmp_path / "leaky", spend_sql=with_label, returning_sql=only, view=view)
 

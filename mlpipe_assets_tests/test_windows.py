@@ -9,7 +9,17 @@ from polars.testing import assert_frame_equal
 
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.windows import Inputs, SourceDays
-from mlpipe_assets_tests.planted import START, Customer, bring_in, day, drop_orders, one_a_day, planted_catalog, planted_lake, spend
+from mlpipe_assets_tests.planted import (
+    START,
+    Customer,
+    bring_in,
+    day,
+    drop_orders,
+    one_a_day,
+    planted_catalog,
+    planted_lake,
+    spend,
+)
 
 ANN: list[Customer] = [("ann", 30, "north", START)]
 
@@ -18,7 +28,9 @@ ANN: list[Customer] = [("ann", 30, "north", START)]
 def inputs(tmp_path: Path) -> Inputs:
     """Orders of the 3rd to the 9th, snapshots of the 1st and the 6th, a window of three days."""
     catalog = planted_catalog(tmp_path / "sql")
-    lake = planted_lake(tmp_path / "data", catalog, one_a_day(3, 9), {day(1): ANN, day(6): [("ann", 31, "north", START)]})
+    lake = planted_lake(
+        tmp_path / "data", catalog, one_a_day(3, 9), {day(1): ANN, day(6): [("ann", 31, "north", START)]}
+    )
     return Inputs(lake=lake, catalog=catalog, view=spend)
 
 
@@ -49,7 +61,9 @@ def test_each_day_is_told_the_snapshot_in_force(inputs: Inputs) -> None:
         (None, 11, "its window over interim/orders has holes: 2026-01-10 to 2026-01-11 missing"),
     ],
 )
-def test_a_hole_is_a_day_of_the_window_that_is_not_there(inputs: Inputs, removed: int | None, asked: int, reason: str | None) -> None:
+def test_a_hole_is_a_day_of_the_window_that_is_not_there(
+    inputs: Inputs, removed: int | None, asked: int, reason: str | None
+) -> None:
     if removed:
         inputs.lake.path("interim", "orders", day(removed)).unlink()
 
@@ -83,7 +97,9 @@ def test_an_empty_lake_has_no_days(tmp_path: Path) -> None:
 
 def test_rows_before_the_first_partition_do_not_begin_the_source(tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "sql")
-    lake = planted_lake(tmp_path / "data", catalog, [("old", "ann", date(2025, 12, 1), "1.00", "web"), *one_a_day(2, 3)])
+    lake = planted_lake(
+        tmp_path / "data", catalog, [("old", "ann", date(2025, 12, 1), "1.00", "web"), *one_a_day(2, 3)]
+    )
 
     orders = SourceDays(lake=lake, source=catalog.source("orders"))
 

@@ -1,6 +1,7 @@
 """Bring every stage up to date: what `mlpipe run` does, as Dagster runs of exactly the days that are behind."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ def catch_up(
             if stretches:  # any day's run takes every new file; a long stretch reports its days as one batch
                 first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
                 runner.run("ingest_job", f"raw/{source.name}", days_between(first, last))
+        summary.warnings += [line for source in catalog.sources for line in _outside(lake, source)]
     summary.errors += look_at_drop_zone(lake, catalog).problems
     for source in catalog.sources:
         before = interim_work(lake, source, wanted)
@@ -98,6 +100,17 @@ def _arrivals(lake: Lake, source: Source) -> list[date]:
     new = [file for file in files if ledger.status_of(file) is None]
     days = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in new}
     return sorted(min(max(day, START_DATE), last_partition()) for day in days)
+
+
+def _outside(lake: Lake, source: Source) -> list[str]:
+    """Events kept that belong to no partition."""
+    days = Ledger.load(lake, source.name).events_by_day()
+    last = last_partition()
+    early = sum(count for day, count in days.items() if day < START_DATE)
+    late = sum(count for day, count in days.items() if day > last)
+    lines = [f"{early:,} events before {START_DATE} (MLPIPE_START_DATE)"] if early else []
+    lines += [f"{late:,} events after today"] if late else []
+    return [f"raw/{source.name}: {' and '.join(lines)} are kept, not processed"] if lines else []
 
 
 def _tell_blocked(summary: Summary, work: Work, *, error: bool = True) -> None:
@@ -173,5 +186,6 @@ def _failures(result: dg.ExecuteInProcessResult, table: str) -> list[str]:
             failure = event.step_failure_data
             if failure.user_failure_data is None and failure.error is not None:
                 cause = failure.error.cause or failure.error
-                lines.append(f"{table}: {(cause.message or '').strip()[:1500]}")
+                message = re.sub(r"^mlpipe_assets\.errors\.\w+: ", "", (cause.message or "").strip())
+                lines.append(message[:1500] if message.startswith(table) else f"{table}: {message[:1500]}")
     return lines

@@ -10,7 +10,11 @@ def jobs_of(catalog: Catalog) -> list[UnresolvedAssetJobDefinition]:
     """ingest_job (raw), daily_job (raw to features) and training_job (training sets), where the catalog has them."""
     stages = {
         "ingest_job": ("Bring every new file of the drop zone into the lake.", ["raw"], bool(catalog.sources)),
-        "daily_job": ("A day or a range, from files to features.", ["raw", "interim", "features"], bool(catalog.sources)),
+        "daily_job": (
+            "A day or a range, from files to features.",
+            ["raw", "interim", "features"],
+            bool(catalog.sources),
+        ),
         "training_job": ("Training sets as of a day or of each day of a range.", ["processed"], bool(catalog.models)),
     }
     return [

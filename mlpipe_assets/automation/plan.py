@@ -71,7 +71,11 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
         elif not facts or facts["inputs"] != inputs or facts.get("accepted_because") != accepted.get(day) or refusal:
             days.append(day)
     if arrived and not source.empty_days:
-        gaps = [d for d in days_between(arrived[0], arrived[-1]) if d not in set(arrived) and d not in accepted and wanted(d)]
+        gaps = [
+            d
+            for d in days_between(arrived[0], arrived[-1])
+            if d not in set(arrived) and d not in accepted and wanted(d)
+        ]
         blocked += [(day, "nothing came") for day in gaps]
     return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
 

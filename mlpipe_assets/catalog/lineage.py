@@ -16,10 +16,7 @@ def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableCol
     root = build_scope(sqlglot.parse_one(sql, dialect="duckdb"))
     if root is None:
         return dg.TableColumnLineage({})
-    found = {
-        select.alias_or_name: sorted(_origins(root, select, frozenset(inputs), {}))
-        for select in _selects(root)
-    }
+    found = {select.alias_or_name: sorted(_origins(root, select, frozenset(inputs), {})) for select in _selects(root)}
     return dg.TableColumnLineage(
         {
             name: [dg.TableColumnDep(dg.AssetKey([stage, table]), column) for table, column in origins]

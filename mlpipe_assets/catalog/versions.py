@@ -18,8 +18,26 @@ from mlpipe_assets.rules import contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
 _TOO_VOLATILE = (
-    *("current_date", "current_timestamp", "current_time", "get_current_timestamp", "get_current_time", "transaction_timestamp"),
-    *("now", "today", "localtime", "localtimestamp", "random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "nextval"),
+    *(
+        "current_date",
+        "current_timestamp",
+        "current_time",
+        "get_current_timestamp",
+        "get_current_time",
+        "transaction_timestamp",
+    ),
+    *(
+        "now",
+        "today",
+        "localtime",
+        "localtimestamp",
+        "random",
+        "uuid",
+        "gen_random_uuid",
+        "uuidv4",
+        "uuidv7",
+        "nextval",
+    ),
 )
 _NOT_PORTABLE = ("asof", "qualify", "generate_series", "unnest", "list_value", "read_parquet", "read_csv")
 
@@ -60,13 +78,19 @@ def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
     """
     parsed = _parsed(sql)
     known = {*tables, *(cte.alias for cte in parsed.find_all(exp.CTE))}
-    strange = sorted({table.sql(dialect="duckdb") for table in parsed.find_all(exp.Table) if table.name not in known or table.db})
+    strange = sorted(
+        {table.sql(dialect="duckdb") for table in parsed.find_all(exp.Table) if table.name not in known or table.db}
+    )
     plain = " ".join(parsed.sql(dialect="duckdb", comments=False, normalize=True).lower().split())
     problems = [
-        f"{name}: calls {word}; time comes from the partition or a parameter" for word in _TOO_VOLATILE if _word(word, plain)
+        f"{name}: calls {word}; time comes from the partition or a parameter"
+        for word in _TOO_VOLATILE
+        if _word(word, plain)
     ]
     problems += [f"{name}: reads {table}, which is not among its inputs ({', '.join(tables)})" for table in strange]
-    return problems + [f"{name}: uses {word}, which not every engine reads alike" for word in _NOT_PORTABLE if _word(word, plain)]
+    return problems + [
+        f"{name}: uses {word}, which not every engine reads alike" for word in _NOT_PORTABLE if _word(word, plain)
+    ]
 
 
 def _word(word: str, text: str) -> bool:
@@ -81,7 +105,7 @@ def _parsed(sql: str) -> exp.Expr:
         raise SqlError(f"The SQL does not parse: {str(error).splitlines()[0][:300]}") from error
 
 
-def _declaration(item: Any, parts: list[str]) -> str:
+def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     values: dict[str, Any] = {}
     for declared in fields(item):
         value = getattr(item, declared.name)

@@ -44,7 +44,7 @@ class CustomerFeatures(pa.DataFrameModel):
     )
 
     @pa.dataframe_check
-    def longer_windows_hold_shorter_ones(cls, data: pa.PolarsData) -> pl.LazyFrame:  # noqa: N805
+    def longer_windows_hold_shorter_ones(cls, data: pa.PolarsData) -> pl.LazyFrame:  # type: ignore[misc]  # noqa: N805 (a class method, by pandera)
         """Every order of 7 days is one of 30 days, and every one of those is one of 90."""
         return data.lazyframe.select(
             pl.col("orders_7d").le(pl.col("orders_30d")) & pl.col("orders_30d").le(pl.col("orders_90d"))

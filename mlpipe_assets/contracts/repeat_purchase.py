@@ -16,4 +16,4 @@ class RepeatPurchase(CustomerFeatures):
 
     class Config:
         strict = True
-        unique = ["customer_id", "as_of"]
+        unique = ("customer_id", "as_of")

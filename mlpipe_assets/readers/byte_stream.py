@@ -28,7 +28,7 @@ class ByteStream:
         if self._zipped and path.stat().st_size == 0:
             raise UnreadableFileError(_broken_gzip(path, "it is empty"))
         # Held open across blocks, closed by __exit__.
-        self._file: gzip.GzipFile | BinaryIO = gzip.open(path) if self._zipped else path.open("rb")  # noqa: SIM115
+        self._file: gzip.GzipFile | BinaryIO = gzip.open(path) if self._zipped else path.open("rb")
         try:
             self.head = self._open_head()
         except BaseException:
@@ -39,7 +39,9 @@ class ByteStream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def read(self, size: int) -> bytes:

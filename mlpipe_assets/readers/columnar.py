@@ -36,8 +36,12 @@ def read_parquet(path: Path, *, block_bytes: int) -> Iterator[Block]:
         except _BROKEN as error:
             raise _unreadable(path, error) from error
         if start < total and not frame.height:
-            raise UnreadableFileError(f"{path.name}: damaged Parquet file, it ends at row {start:,} of {total:,}. Deliver it again.")
-        text = pl.DataFrame([column_text(column).alias(name) for name, column in zip(names, frame.get_columns(), strict=True)])
+            raise UnreadableFileError(
+                f"{path.name}: damaged Parquet file, it ends at row {start:,} of {total:,}. Deliver it again."
+            )
+        text = pl.DataFrame(
+            [column_text(column).alias(name) for name, column in zip(names, frame.get_columns(), strict=True)]
+        )
         numbers = pl.int_range(start + 1, start + 1 + frame.height, dtype=pl.Int64, eager=True)
         yield Block(records=records_frame(numbers, payloads(text)), text=text, malformed=malformed_frame([]))
         start += max(frame.height, 1)

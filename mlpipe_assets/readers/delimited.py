@@ -72,7 +72,9 @@ def _read_pieces(data: bytes, line: int, header: Header, *, swapped: bool, compl
     while pieces.end < cut:
         stop = cut if pieces.end + window >= cut else data.index(b"\n", pieces.end + window) + 1
         stretch = data[pieces.end : stop]
-        fast = read_simple(stretch, pieces.line, delimiter, width) or read_sound_prefix(stretch, pieces.line, delimiter, width)
+        fast = read_simple(stretch, pieces.line, delimiter, width) or read_sound_prefix(
+            stretch, pieces.line, delimiter, width
+        )
         if fast:
             _add(pieces, header, fast.numbers, fast.text, plain=fast.plain, swapped=swapped)
             pieces.malformed += fast.malformed
@@ -83,7 +85,12 @@ def _read_pieces(data: bytes, line: int, header: Header, *, swapped: bool, compl
         window = _WINDOW_BYTES
         stop = min(stop, pieces.end + window)
         slow = read_slowly(data, pieces.end, stop, pieces.line, delimiter, width, complete=complete)
-        text = pl.DataFrame({f"c{position}": pl.Series([row[position] for row in slow.rows], dtype=pl.String) for position in range(width)})
+        text = pl.DataFrame(
+            {
+                f"c{position}": pl.Series([row[position] for row in slow.rows], dtype=pl.String)
+                for position in range(width)
+            }
+        )
         _add(pieces, header, pl.Series(slow.numbers, dtype=pl.Int64), text, plain=False, swapped=swapped)
         pieces.malformed += slow.malformed
         pieces.end, pieces.line = slow.end, slow.line
@@ -92,7 +99,9 @@ def _read_pieces(data: bytes, line: int, header: Header, *, swapped: bool, compl
     return pieces
 
 
-def _add(pieces: _Pieces, header: Header, numbers: pl.Series, text: pl.DataFrame, *, plain: bool, swapped: bool) -> None:
+def _add(
+    pieces: _Pieces, header: Header, numbers: pl.Series, text: pl.DataFrame, *, plain: bool, swapped: bool
+) -> None:
     if not text.height:
         return
     if swapped and not plain:
@@ -117,4 +126,6 @@ def _no_rows(header: Header | None) -> pl.DataFrame:
 
 def _refuse_unfinished_header(data: bytes, path: Path, *, complete: bool) -> None:
     if complete and data.strip(b"\r\n"):
-        raise UnreadableFileError(f"{path.name}: the header has a quote that never closes. Correct it and deliver the file again.")
+        raise UnreadableFileError(
+            f"{path.name}: the header has a quote that never closes. Correct it and deliver the file again."
+        )

@@ -35,7 +35,12 @@ def read_simple(data: bytes, line: int, delimiter: bytes, width: int) -> FastStr
         return None
     lines = data_read.count(b"\n")
     # A line with too many fields makes polars raise, so the total can only be right if every line is.
-    if data_read.startswith(b"\n") or b"\n\n" in data_read or data_read.count(delimiter) != (width - 1) * lines or not (data.isascii() or is_utf8(data)):
+    if (
+        data_read.startswith(b"\n")
+        or b"\n\n" in data_read
+        or data_read.count(delimiter) != (width - 1) * lines
+        or not (data.isascii() or is_utf8(data))
+    ):
         return None
     text = parse(data_read, delimiter, width, quoted=False)
     if text is None or text.height != lines:

@@ -32,16 +32,26 @@ def read_header(data: bytes, path: Path, delimiter: str | None) -> Header | None
     stop = _record_end(data, start)
     if stop < 0:
         if len(data) - start > MAX_FIELD_BYTES:
-            raise UnreadableFileError(f"{path.name}: the header (line {line}) does not end within 1 MB. Check its quotes and line ends.")
+            raise UnreadableFileError(
+                f"{path.name}: the header (line {line}) does not end within 1 MB. Check its quotes and line ends."
+            )
         return None
     header = data[start:stop]
     if not is_utf8(header):
-        raise UnreadableFileError(f"{path.name}: the header (line {line}) is not UTF-8 text. Save the file as UTF-8 and deliver it again.")
-    separator = _checked(delimiter, path) if delimiter is not None else sniff(header, fallback=b"\t" if ".tsv" in path.suffixes else b",")
+        raise UnreadableFileError(
+            f"{path.name}: the header (line {line}) is not UTF-8 text. Save the file as UTF-8 and deliver it again."
+        )
+    separator = (
+        _checked(delimiter, path)
+        if delimiter is not None
+        else sniff(header, fallback=b"\t" if ".tsv" in path.suffixes else b",")
+    )
     outcome = scan(header, 0, separator, None, complete=True)
     if not isinstance(outcome, Record):
         reason = outcome.reason if isinstance(outcome, Refusal) else "it is cut"
-        raise UnreadableFileError(f"{path.name}: the header (line {line}) cannot be read: {reason}. Correct it and deliver the file again.")
+        raise UnreadableFileError(
+            f"{path.name}: the header (line {line}) cannot be read: {reason}. Correct it and deliver the file again."
+        )
     names = column_names([field.decode() for field in outcome.fields], path)
     return Header(names=names, delimiter=separator, end=stop, next_line=line + header.count(b"\n"))
 
@@ -58,7 +68,9 @@ def column_names(cells: Sequence[str], path: Path) -> tuple[str, ...]:
             f"{name[:_SHOWN_CHARACTERS]!r} at positions {_positions(names, name)}" for name in repeated[:_SHOWN_NAMES]
         )
         more = f" and {len(repeated) - _SHOWN_NAMES:,} more" if len(repeated) > _SHOWN_NAMES else ""
-        raise UnreadableFileError(f"{path.name}: columns named twice in the header: {shown}{more}. Give each column its own name.")
+        raise UnreadableFileError(
+            f"{path.name}: columns named twice in the header: {shown}{more}. Give each column its own name."
+        )
     return names
 
 

@@ -43,7 +43,9 @@ class SlowStretch:
     starved: bool = False
 
 
-def read_slowly(data: bytes, start: int, stop: int, line: int, delimiter: bytes, width: int, *, complete: bool) -> SlowStretch:
+def read_slowly(
+    data: bytes, start: int, stop: int, line: int, delimiter: bytes, width: int, *, complete: bool
+) -> SlowStretch:
     """Records that start in data[start:stop], where `start` begins line number `line`.
 
     A refused line is set apart alone: reading goes on at the next line, even inside what looked like a quoted field. `complete` says

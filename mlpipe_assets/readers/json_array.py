@@ -34,7 +34,9 @@ class _Buffer:
     text: str = ""
     at: int = 0
     complete: bool = False
-    decoder: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("surrogateescape"))
+    decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    )
 
     def add(self, data: bytes) -> None:
         """Drop what was read and append `data`; no data means the end of the file."""
@@ -56,7 +58,9 @@ class _Found:
     size: int = 0
 
     def block(self) -> Block:
-        return Block(records=records_frame(self.numbers, self.payloads), text=None, malformed=malformed_frame(self.malformed))
+        return Block(
+            records=records_frame(self.numbers, self.payloads), text=None, malformed=malformed_frame(self.malformed)
+        )
 
 
 def read_array(stream: ByteStream, head: bytes, *, block_bytes: int) -> Iterator[Block]:
@@ -97,7 +101,9 @@ def _next_character(buffer: _Buffer) -> str:
 
 def _read_end(buffer: _Buffer, found: _Found, number: int, *, closed: bool) -> None:
     if not closed:
-        found.malformed.append(Malformed(number=number, text="", reason="the array is never closed: the file may be cut short"))
+        found.malformed.append(
+            Malformed(number=number, text="", reason="the array is never closed: the file may be cut short")
+        )
         return
     buffer.at += 1
     rest = ""
@@ -108,7 +114,9 @@ def _read_end(buffer: _Buffer, found: _Found, number: int, *, closed: bool) -> N
             break
         buffer.more()
     if rest:
-        found.malformed.append(Malformed(number=number, text=_received(rest.rstrip()), reason="text after the end of the array"))
+        found.malformed.append(
+            Malformed(number=number, text=_received(rest.rstrip()), reason="text after the end of the array")
+        )
 
 
 def _read_element(buffer: _Buffer, found: _Found, number: int, limit: int) -> int:
@@ -123,7 +131,9 @@ def _read_element(buffer: _Buffer, found: _Found, number: int, limit: int) -> in
         except (json.JSONDecodeError, NotFiniteError, RecursionError) as error:
             position = error.pos if isinstance(error, json.JSONDecodeError) else buffer.at
             open_string = isinstance(error, json.JSONDecodeError) and error.msg.startswith("Unterminated string")
-            cut = open_string or (isinstance(error, json.JSONDecodeError) and position >= len(buffer.text) - _LONGEST_TOKEN)
+            cut = open_string or (
+                isinstance(error, json.JSONDecodeError) and position >= len(buffer.text) - _LONGEST_TOKEN
+            )
             if cut and not buffer.complete and rest < limit:
                 buffer.more()
                 continue
@@ -144,7 +154,9 @@ def _read_element(buffer: _Buffer, found: _Found, number: int, limit: int) -> in
             found.numbers.append(number)
             found.payloads.append(text)
         else:
-            found.malformed.append(Malformed(number=number, text=_received(text[:MAX_MALFORMED_CHARACTERS]), reason=reason))
+            found.malformed.append(
+                Malformed(number=number, text=_received(text[:MAX_MALFORMED_CHARACTERS]), reason=reason)
+            )
         return limit
 
 

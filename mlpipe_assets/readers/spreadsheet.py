@@ -48,7 +48,7 @@ def read_spreadsheet(path: Path, *, block_bytes: int) -> Iterator[Block]:
     """
     with path.open("rb") as file:
         if file.read(len(_OLD_FORMAT)) == _OLD_FORMAT:
-            message = f"{path.name}: an encrypted workbook or the old .xls format. Save it as .xlsx without a password and deliver it again."
+            message = f"{path.name}: encrypted, or the old .xls format. Save it as .xlsx without a password and deliver it again."
             raise UnreadableFileError(message)
         file.seek(0)
         rows = _filled_rows(file, path)
@@ -76,7 +76,9 @@ def read_spreadsheet(path: Path, *, block_bytes: int) -> Iterator[Block]:
 def _filled_rows(file: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
     """Row number and texts of each row that holds something, without its empty cells at the end."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # styles and extensions openpyxl does not know: no matter for values
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # styles and extensions openpyxl does not know: no matter for values
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
         try:
             for sheet in workbook.worksheets:
@@ -93,11 +95,11 @@ def _filled_rows(file: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]
         finally:
             workbook.close()
     except _BROKEN as error:
-        message = f"{path.name}: not a readable Excel workbook ({type(error).__name__}). Open it in Excel, save it as .xlsx and deliver it again."
+        message = f"{path.name}: not a readable Excel workbook ({type(error).__name__}). Save it as .xlsx in Excel and deliver it again."
         raise UnreadableFileError(message) from error
 
 
-def _rows_of(sheet: Any) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - openpyxl has no types
+def _rows_of(sheet: Any) -> Iterator[Sequence[Any]]:
     """All rows, the empty ones in between too, read a batch at a time so that muting openpyxl does not mute the caller."""
     sheet.reset_dimensions()  # some writers state a wrong size, and rows beyond it would be lost
     rows = sheet.iter_rows()
@@ -109,7 +111,7 @@ def _rows_of(sheet: Any) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - openpyxl 
         yield from batch
 
 
-def cell_text(value: Any, number_format: str) -> str:  # noqa: ANN401 - openpyxl gives whatever the cell holds
+def cell_text(value: Any, number_format: str) -> str:
     """A cell as text: whole numbers without a point, times in ISO format, a date alone only where the cell shows no time."""
     if value is None:
         return ""

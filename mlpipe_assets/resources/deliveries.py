@@ -128,7 +128,15 @@ class Ledger:
 
     def days(self) -> list[date]:
         """Every event date that rows came for, in order."""
-        return sorted({day for d in self.deliveries.values() for day in d.events})
+        return sorted(self.events_by_day())
+
+    def events_by_day(self) -> dict[date, int]:
+        """Rows that came for each event date."""
+        counts: dict[date, int] = {}
+        for delivery in self.deliveries.values():
+            for day, count in delivery.events.items():
+                counts[day] = counts.get(day, 0) + count
+        return counts
 
     def event_path(self, delivery: str, day: date) -> Path:
         """The immutable file of a delivery's events of one day."""

@@ -49,7 +49,9 @@ def look(folder: Path) -> tuple[list[DroppedFile], list[Problem]]:
         folders[:] = sorted(f for f in folders if not f.startswith((".", "_")))
         for name in folders:
             if (Path(parent) / name).is_symlink():
-                problems.append(Problem(name=_relative(folder, parent, name), reason="is a link to a folder, which is not followed"))
+                problems.append(
+                    Problem(name=_relative(folder, parent, name), reason="is a link to a folder, which is not followed")
+                )
             elif name.lower().endswith(SUFFIXES):
                 problems.append(Problem(name=_relative(folder, parent, name), reason="is a folder, not a file"))
         for name in sorted(names):

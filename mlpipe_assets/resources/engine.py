@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import duckdb
@@ -55,7 +55,7 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
                 connection.close()
 
     def decode(self, paths: Sequence[Path], names: Sequence[str]) -> pl.DataFrame:
-        """Events with the named payload fields as text columns `field_0`, `field_1` …
+        """Events with the named payload fields as text columns `field_0`, `field_1` and so on.
 
         Raises: duckdb.Error for payloads its JSON reader refuses.
         """
@@ -82,7 +82,9 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
             try:
                 self._copy(f"({sql}\n)", f"{_quoted(target)} (format parquet)", tables, params, only)
             except duckdb.OutOfMemoryException as error:
-                raise SqlError(f"The query does not fit in MLPIPE_MEMORY_LIMIT={self.memory_limit}. Raise it.") from error
+                raise SqlError(
+                    f"The query does not fit in MLPIPE_MEMORY_LIMIT={self.memory_limit}. Raise it."
+                ) from error
             return _utc(pl.read_parquet(target, hive_partitioning=False, memory_map=False))
 
     def select_by_day(
@@ -111,7 +113,6 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
                     only = Only(column=key, condition=f'hash("{key}") % {buckets} = {bucket}') if buckets > 1 else None
                     target = f"{_quoted(frames.folder(bucket))} (format parquet, compression lz4, partition_by (_day))"
                     self._copy(by_day, target, tables, params, only)
-                return frames
             except duckdb.OutOfMemoryException as error:
                 frames.close()
                 if buckets >= _MOST_BUCKETS:
@@ -122,6 +123,8 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
             except BaseException:
                 frames.close()
                 raise
+            else:
+                return frames
 
     def _copy(
         self, rows: str, target: str, tables: Mapping[str, Table], params: Mapping[str, Any], only: Only | None
@@ -163,7 +166,7 @@ class DayFrames:
         """Remove the files."""
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def __enter__(self) -> "DayFrames":
+    def __enter__(self) -> Self:
         """Use as a context to have the files removed."""
         return self
 
@@ -183,9 +186,7 @@ def _utc(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _register(
-    connection: duckdb.DuckDBPyConnection, name: str, table: Table, folder: Path, only: Only | None
-) -> None:
+def _register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, folder: Path, only: Only | None) -> None:
     """A view of that name over files or a frame; files bring the day of their `date=` folder as the column `date`."""
     if isinstance(table, pl.DataFrame):
         path = folder / f"{name}.parquet"

@@ -43,7 +43,9 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]  # type: ignore[override]
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Mapping[str, Any],
     ) -> "BatchedSqliteEventLogStorage":
         """The storage of a config; Dagster's own makes its own class here."""
         return cls(inst_data=inst_data, **config_value)

@@ -72,7 +72,9 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise LakeError(f"{path} cannot be read: {error}. Delete it and run again to rebuild it.") from error
         return json.loads(text) if text else {}
 
-    def read(self, stage: str, name: str, day: date, columns: list[str] | None = None, file: str = PART) -> pl.DataFrame:
+    def read(
+        self, stage: str, name: str, day: date, columns: list[str] | None = None, file: str = PART
+    ) -> pl.DataFrame:
         """One partition."""
         return pl.read_parquet(self.path(stage, name, day, file), columns=columns, hive_partitioning=False)
 
@@ -115,7 +117,7 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Make staged files visible, one atomic rename each."""
         try:
             for item in staged:
-                os.replace(item.temporary, item.target)
+                item.temporary.replace(item.target)
             for folder in {item.target.parent for item in staged}:
                 _sync_folder(folder)
         except OSError as error:
@@ -170,16 +172,29 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Remove temporary files that a killed run of this table left; never those of another table, whose run may live."""
         patterns = [f"{stage}/{name}/*/.*.tmp", f"meta/refused/{stage}/{name}/.*.tmp"]
         if stage == "raw":
-            patterns = [f"raw/_events/{name}/*/.*.tmp", f"meta/deliveries/{name}/.*.tmp", f"meta/drop_zone/.{name}.json.*.tmp"]
-        if stage in ("raw", "interim"):  # both put rows into quarantine: on arrival by delivery, afterwards as refused.parquet
-            patterns.append(f"validation/quarantine/{name}/*/.{'[0-9a-f]' * 64 if stage == 'raw' else 'refused'}.parquet.*.tmp")
+            patterns = [
+                f"raw/_events/{name}/*/.*.tmp",
+                f"meta/deliveries/{name}/.*.tmp",
+                f"meta/drop_zone/.{name}.json.*.tmp",
+            ]
+        if stage in (
+            "raw",
+            "interim",
+        ):  # both put rows into quarantine: on arrival by delivery, afterwards as refused.parquet
+            patterns.append(
+                f"validation/quarantine/{name}/*/.{'[0-9a-f]' * 64 if stage == 'raw' else 'refused'}.parquet.*.tmp"
+            )
         for pattern in patterns:
             for left in self.root.glob(pattern):
                 left.unlink(missing_ok=True)
 
     def _explained(self, error: OSError | pl.exceptions.PolarsError, target: Path) -> LakeError:
         number = error.errno if isinstance(error, OSError) else None
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "os error 28" in str(error) or "os error 27" in str(error):
+        if (
+            number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            or "os error 28" in str(error)
+            or "os error 27" in str(error)
+        ):
             return LakeError(f"No space left to write {target}. Nothing was replaced; free some space and run again.")
         reason = getattr(error, "strerror", None) or str(error)
         return LakeError(

@@ -7,7 +7,9 @@ import polars as pl
 from mlpipe_assets.resources.lake import Lake
 
 
-def register(lake: Lake, table: str, rows: Sequence[dict[str, object]], key: Sequence[str] = ("view", "version")) -> None:
+def register(
+    lake: Lake, table: str, rows: Sequence[dict[str, object]], key: Sequence[str] = ("view", "version")
+) -> None:
     """Add rows to a registry; those with the same key are replaced, and nothing is written when nothing is new."""
     path = lake.root / "meta" / f"{table}.parquet"
     old = pl.read_parquet(path, hive_partitioning=False).to_dicts() if path.exists() else []

@@ -11,7 +11,13 @@ _MOST_ERRORS = 200
 
 
 def add_to_report(
-    lake: Lake, run_id: str, table: str, *, counts: Mapping[str, Any], errors: Iterable[str] = (), notes: Iterable[str] = ()
+    lake: Lake,
+    run_id: str,
+    table: str,
+    *,
+    counts: Mapping[str, Any],
+    errors: Iterable[str] = (),
+    notes: Iterable[str] = (),
 ) -> Path:
     """Add one table's verdict to the report of a run, pass or fail.
 

@@ -45,7 +45,9 @@ def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> tuple[list[
                 raise SqlError('The query is empty. Try: mlpipe sql "show all tables"')
             return [column[0] for column in result.description or []], result.fetchall()
         except duckdb.Error as error:
-            names = connection.execute("select schema_name || '.' || view_name from duckdb_views() where not internal").fetchall()
+            names = connection.execute(
+                "select schema_name || '.' || view_name from duckdb_views() where not internal"
+            ).fetchall()
             tables = ", ".join(sorted(row[0] for row in names)) or "none yet: run `mlpipe run` first"
             raise SqlError(f"{str(error).strip()[:800]}\nTables: {tables}") from error
 

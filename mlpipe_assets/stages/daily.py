@@ -61,7 +61,9 @@ def days_of_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> list[dat
     asked = context.partition_key_range
     first, last = existing_days([asked.start, asked.end], key.to_user_string())
     if f"{first}" != asked.start:
-        raise MissingPartitionError(f"{key.to_user_string()}: the range {asked.start} to {asked.end} ends before it begins.")
+        raise MissingPartitionError(
+            f"{key.to_user_string()}: the range {asked.start} to {asked.end} ends before it begins."
+        )
     return days_between(first, last)
 
 

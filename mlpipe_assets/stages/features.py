@@ -31,7 +31,9 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
     )
     checks = (
         check(key, "contract_holds", f"Every row of {view.contract.__name__} holds.", blocking=True),
-        check(key, "features_ignore_the_future", "Sampled rows are the same with all later events removed.", blocking=True),
+        check(
+            key, "features_ignore_the_future", "Sampled rows are the same with all later events removed.", blocking=True
+        ),
     )
 
     @dg.asset(
@@ -95,7 +97,10 @@ def build_features(
             outcomes.append(outcome)
             if day in sampled and not outcome.refused:
                 rows_of_days[day] = frame
-    proof = _with_lint(prove(engine, inputs, rows_of_days, "features_ignore_the_future"), lint_sql(sql, view.sql, ("days", *view.inputs)))
+    proof = _with_lint(
+        prove(engine, inputs, rows_of_days, "features_ignore_the_future"),
+        lint_sql(sql, view.sql, ("days", *view.inputs)),
+    )
     staged = [o.written for o in outcomes if o.written]
     if not proof.passed:
         lake.discard(*staged)
@@ -132,7 +137,9 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayFrames, day: date) -> tuple[Ou
 
 
 def _unwritten(outcome: Outcome) -> Outcome:
-    return Outcome(day=outcome.day, counts=outcome.counts, breaches=outcome.breaches, refused=outcome.refused or "it would leak")
+    return Outcome(
+        day=outcome.day, counts=outcome.counts, breaches=outcome.breaches, refused=outcome.refused or "it would leak"
+    )
 
 
 def _with_lint(proof: dg.AssetCheckResult, problems: list[str]) -> dg.AssetCheckResult:

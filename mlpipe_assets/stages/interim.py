@@ -44,7 +44,12 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
     """The asset that makes a source's clean table of each day out of its events."""
     key = dg.AssetKey(["interim", source.name])
     checks = (
-        check(key, "contract_holds", f"Every row of {source.contract.__name__} holds; the rest is quarantined.", blocking=True),
+        check(
+            key,
+            "contract_holds",
+            f"Every row of {source.contract.__name__} holds; the rest is quarantined.",
+            blocking=True,
+        ),
         check(key, "rows_are_accounted_for", "Rows received = accepted + duplicates + quarantined, each day."),
     )
 
@@ -130,7 +135,9 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
                 rows.drop("event_date"),
                 _facts(source, entry, accepted.get(entry.day)),
             )
-    lost = _lost(lake, engine, source, ledger, built, np.concatenate(hashes or [np.empty(0)]), np.concatenate(where or [np.empty(0)]))
+    lost = _lost(
+        engine, source, ledger, built, np.concatenate(hashes or [np.empty(0)]), np.concatenate(where or [np.empty(0)])
+    )
     for entry in built.values():
         entry.superseded = sorted(
             (row["delivery"], row["record_number"]) for row in lost.filter(pl.col("event_date") == entry.day).to_dicts()
@@ -152,7 +159,9 @@ def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
         yield chunk
 
 
-def _read(engine: Engine, source: Source, ledger: Ledger, days: Sequence[date], names: list[str] | None = None) -> pl.DataFrame:
+def _read(
+    engine: Engine, source: Source, ledger: Ledger, days: Sequence[date], names: list[str] | None = None
+) -> pl.DataFrame:
     """Events of days with their clean text columns; columns a file never had are marked in `lacking`."""
     parts: list[pl.DataFrame] = []
     wanted = names or own_columns(source)
@@ -168,7 +177,11 @@ def _read(engine: Engine, source: Source, ledger: Ledger, days: Sequence[date], 
         lacking = [] if not tabular or source.prepare else [n for n in wanted if n not in shape]
         marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
         parts.append(pl.concat([events, clean.select(wanted)], how="horizontal").with_columns(marked))
-    empty = {**{n: QUARANTINE_SCHEMA[n] for n in _ORIGIN}, **dict.fromkeys(wanted, pl.String()), "lacking": pl.List(pl.String)}
+    empty = {
+        **{n: QUARANTINE_SCHEMA[n] for n in _ORIGIN},
+        **dict.fromkeys(wanted, pl.String()),
+        "lacking": pl.List(pl.String),
+    }
     return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
 
 
@@ -192,7 +205,9 @@ def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chu
     corrected = ledger.corrected
     for entry in chunk:
         lacking = frame.filter(pl.col("event_date") == entry.day)["lacking"].explode().drop_nulls().unique().sort()
-        standing = [d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in corrected]
+        standing = [
+            d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in corrected
+        ]
         files = {name: [d.source_file for d in standing if name not in d.columns] for name in lacking}
         entry.lacking = [f"{name}: {MISSING} ({shorten(names, 3)})" for name, names in files.items() if names]
         entry.errors += _turned_away(ledger, entry)
@@ -225,18 +240,30 @@ def _judged(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataF
 
 def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
     """Why rows were refused on arrival, without values: a line that cannot be read may hold anything."""
-    paths = [ledger.refused_path(d.delivery, entry.day) for d in entry.deliveries if d.quarantined and d.arrived == entry.day]
+    paths = [
+        ledger.refused_path(d.delivery, entry.day) for d in entry.deliveries if d.quarantined and d.arrived == entry.day
+    ]
     reasons = [pl.read_parquet(path, columns=["reasons"], hive_partitioning=False) for path in paths]
-    counted = pl.concat(reasons).group_by("reasons").len().sort("len", "reasons", descending=[True, False]) if reasons else pl.DataFrame()
+    counted = (
+        pl.concat(reasons).group_by("reasons").len().sort("len", "reasons", descending=[True, False])
+        if reasons
+        else pl.DataFrame()
+    )
     return [f"{reason}: {count:,} of {entry.counts['received']:,} rows" for reason, count in counted.head(10).rows()]
 
 
 def _lost(
-    lake: Lake, engine: Engine, source: Source, ledger: Ledger, built: dict[date, _Day], hashes: np.ndarray, where: np.ndarray
+    engine: Engine, source: Source, ledger: Ledger, built: dict[date, _Day], hashes: np.ndarray, where: np.ndarray
 ) -> pl.DataFrame:
     """Rows that lose to a row of another day: their key, event_date and rank."""
     columns = [*source.key, "event_date", *RANK]
-    empty = pl.DataFrame(schema={**{k: pl.String() for k in source.key}, "event_date": pl.Date, **{r: QUARANTINE_SCHEMA[r] for r in RANK}})
+    empty = pl.DataFrame(
+        schema={
+            **{k: pl.String() for k in source.key},
+            "event_date": pl.Date,
+            **{r: QUARANTINE_SCHEMA[r] for r in RANK},
+        }
+    )
     if not source.dedupe_within or not hashes.size:
         return empty
     near = _neighbours(ledger, source, built)
@@ -269,7 +296,9 @@ def _neighbours(ledger: Ledger, source: Source, built: dict[date, _Day]) -> list
     ]
 
 
-def _same_keys(engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray) -> pl.DataFrame | None:
+def _same_keys(
+    engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray
+) -> pl.DataFrame | None:
     """Valid rows of neighbouring days whose key is among those built, one per key and day."""
     parts: list[pl.DataFrame] = []
     known = pl.Series(np.unique(hashes))
@@ -307,7 +336,10 @@ def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str
         if entry.staged:
             lake.discard(entry.staged)
         if problem:
-            lake.write_json(refusal, {"problem": problem, "counts": entry.counts, "inputs": refusal_digest(source, ledger, entry.day)})
+            lake.write_json(
+                refusal,
+                {"problem": problem, "counts": entry.counts, "inputs": refusal_digest(source, ledger, entry.day)},
+            )
             return replace(outcome, refused=problem)
         return replace(outcome, missing=f"nothing came for {entry.day}")
     if source.event_time is None and not entry.events:
@@ -332,7 +364,9 @@ def _problem(source: Source, entry: _Day, ledger: Ledger) -> str | None:
         allowed = max(source.tolerance.rows, int(source.tolerance.share * received))
         return f"{refused:,} of {received:,} rows refused, {allowed:,} tolerated"
     if not source.duplicate_tolerance.allows(entry.counts["duplicates"], entry.counts["received"]):
-        return f"{entry.counts['duplicates']:,} of {entry.counts['received']:,} rows are duplicates, beyond the tolerance"
+        return (
+            f"{entry.counts['duplicates']:,} of {entry.counts['received']:,} rows are duplicates, beyond the tolerance"
+        )
     return None
 
 
@@ -368,7 +402,9 @@ def inputs_digest(source: Source, deliveries: Sequence[Delivery]) -> str:
 def refusal_digest(source: Source, ledger: Ledger, day: date) -> str:
     """Digest of all a refusal rests on: the day's deliveries, which of them were replaced since, and the code."""
     deliveries = ledger.of_day(day)
-    return digest([inputs_digest(source, deliveries), sorted(d.delivery for d in deliveries if d.delivery in ledger.corrected)])
+    return digest(
+        [inputs_digest(source, deliveries), sorted(d.delivery for d in deliveries if d.delivery in ledger.corrected)]
+    )
 
 
 def _facts(source: Source, entry: _Day, reason: str | None) -> dict[str, object]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import dagster as dg
 import polars as pl
@@ -24,6 +25,7 @@ from mlpipe_assets.transforms.splits import SPLITS, spine_days, split_days
 from mlpipe_assets.windows import Inputs, SourceDays
 
 _log = logging.getLogger("mlpipe")
+_BOTH = 2  # values of a label that tells something
 _LABEL_KEYS = 1000  # a label that looks a day too far differs on few rows, so it takes many to see it
 _CHECKS = {
     "splits_do_not_overlap": "No row is in two splits, and every split lies after the one before.",
@@ -59,8 +61,12 @@ class TrainingPlan:
 def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     """The asset of a model's training set as of each day."""
     key = dg.AssetKey(["processed", model.name])
-    past = dg.TimeWindowPartitionMapping(start_offset=-model.horizon.days, end_offset=-model.horizon.days, allow_nonexistent_upstream_partitions=True)
-    future = dg.TimeWindowPartitionMapping(start_offset=1 - model.horizon.days, end_offset=0, allow_nonexistent_upstream_partitions=True)
+    past = dg.TimeWindowPartitionMapping(
+        start_offset=-model.horizon.days, end_offset=-model.horizon.days, allow_nonexistent_upstream_partitions=True
+    )
+    future = dg.TimeWindowPartitionMapping(
+        start_offset=1 - model.horizon.days, end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
     checks = [check(key, "contract_holds", f"Every row of {model.contract.__name__} holds.", blocking=True)]
     checks += [check(key, name, text, blocking=name != "splits_are_filled") for name, text in _CHECKS.items()]
 
@@ -113,9 +119,7 @@ def holes(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str | None:
     """Why a training set cannot be built: no spine, feature days missing or of another version, labels not there."""
     model = plan.model
     if not plan.used:
-        return (
-            f"no feature day has a complete label by {plan.as_of}: it takes {model.every.days + model.horizon.days} days of history"
-        )
+        return f"no feature day has a complete label by {plan.as_of}: it takes {model.every.days + model.horizon.days} days of history"
     problems: list[str] = []
     facts = {day: lake.facts("features", model.view.name, day) for day in plan.used}
     absent = [day for day, fact in facts.items() if fact is None]
@@ -137,8 +141,8 @@ def inputs_digest(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str:
     """Digest of all a training set is made of: the code, its feature days and the days its labels look at."""
     model = plan.model
     read: list[object] = [model_version(catalog, model)]
-    for day in plan.used:
-        read.append([f"{day}", (lake.facts("features", model.view.name, day) or {}).get("fingerprint")])
+    made = {day: lake.facts("features", model.view.name, day) or {} for day in plan.used}
+    read += [[f"{day}", facts.get("fingerprint")] for day, facts in made.items()]
     for name in model.inputs:
         source = SourceDays(lake=lake, source=catalog.source(name))
         read.append([name, [[f"{d}", source.fact(d, "fingerprint")] for d in plan.label_days() if d in source.present]])
@@ -186,7 +190,13 @@ def _judge_and_write(
     if breaches:
         refused = Outcome(day=plan.as_of, counts=counts, breaches=breaches, refused="breaks its contract")
         return refused, [_not_judged(name) for name in _CHECKS]
-    checks = _checks(engine, Inputs(lake=lake, catalog=catalog, view=model.view), plan, splits, lint_sql(catalog.read_sql(model.sql), model.sql, ("features", *model.inputs)))
+    checks = _checks(
+        engine,
+        Inputs(lake=lake, catalog=catalog, view=model.view),
+        plan,
+        splits,
+        lint_sql(catalog.read_sql(model.sql), model.sql, ("features", *model.inputs)),
+    )
     broken = [c for c in checks if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR]
     if broken:
         text = "; ".join(f"{c.check_name}: {c.description}" for c in broken)
@@ -247,8 +257,14 @@ def _checks(
         _result("splits_do_not_overlap", _overlaps(days), "No split overlaps another."),
         _result("labels_do_not_cross_splits", _crossings(days, plan), "No label window reaches into the next split."),
         _result("labels_are_complete", _incomplete(days, plan), f"Every label was complete by {plan.as_of}."),
-        _result("labels_look_at_their_window", _elsewhere(engine, inputs, plan, rows), "Labels follow from their window alone."),
-        _result("label_is_no_feature", [*_leaking_columns(splits, plan.model), *lint], "No feature gives the label away."),
+        _result(
+            "labels_look_at_their_window",
+            _elsewhere(engine, inputs, plan, rows),
+            "Labels follow from their window alone.",
+        ),
+        _result(
+            "label_is_no_feature", [*_leaking_columns(splits, plan.model), *lint], "No feature gives the label away."
+        ),
         proof,
         _result("splits_are_filled", _empty(plan, splits), "All three splits have rows.", dg.AssetCheckSeverity.WARN),
     ]
@@ -265,9 +281,7 @@ def _ordered(days: Mapping[str, list[date]]) -> list[tuple[str, list[date]]]:
 
 def _overlaps(days: Mapping[str, list[date]]) -> list[str]:
     filled = _ordered(days)
-    return [
-        f"{a} ends on {x[-1]}, {b} begins on {y[0]}" for (a, x), (b, y) in zip(filled, filled[1:], strict=False) if x[-1] >= y[0]
-    ]
+    return [f"{a} ends on {x[-1]}, {b} begins on {y[0]}" for (a, x), (b, y) in pairwise(filled) if x[-1] >= y[0]]
 
 
 def _crossings(days: Mapping[str, list[date]], plan: TrainingPlan) -> list[str]:
@@ -277,7 +291,7 @@ def _crossings(days: Mapping[str, list[date]], plan: TrainingPlan) -> list[str]:
     return [
         f"labels of {a} look up to {x[-1] + horizon}, {b} begins on {y[0]}: the embargo of {plan.model.embargo.days} days is "
         f"shorter than the horizon of {horizon.days}"
-        for (a, x), (b, y) in zip(filled, filled[1:], strict=False)
+        for (a, x), (b, y) in pairwise(filled)
         if x[-1] + horizon > y[0]
     ]
 
@@ -287,7 +301,9 @@ def _incomplete(days: Mapping[str, list[date]], plan: TrainingPlan) -> list[str]
     return [f"labels of {spell_days(late)} look beyond {plan.as_of}"] if late else []
 
 
-def _elsewhere(engine: Engine, inputs: Inputs, plan: TrainingPlan, rows_of_days: Mapping[date, pl.DataFrame]) -> list[str]:
+def _elsewhere(
+    engine: Engine, inputs: Inputs, plan: TrainingPlan, rows_of_days: Mapping[date, pl.DataFrame]
+) -> list[str]:
     """Sampled labels that come out otherwise when nothing but the days of their window is there to look at."""
     model, lake = plan.model, inputs.lake
     if any(model.label not in rows.columns for rows in rows_of_days.values()):
@@ -303,7 +319,9 @@ def _elsewhere(engine: Engine, inputs: Inputs, plan: TrainingPlan, rows_of_days:
         params = {"horizon": model.horizon.days}
         alone = engine.select(inputs.catalog.read_sql(model.sql), tables, params, only_keys(key, keys)).sort(key)
         stored = rows.filter(pl.col(key).is_in(keys.implode())).sort(key)
-        problems += [f"{day} {line}" for line in different(stored.select(key, model.label), alone.select(key, model.label), key)]
+        problems += [
+            f"{day} {line}" for line in different(stored.select(key, model.label), alone.select(key, model.label), key)
+        ]
     return problems
 
 
@@ -315,7 +333,7 @@ def _leaking_columns(splits: Mapping[str, pl.DataFrame], model: Model) -> list[s
     if model.label not in train.columns:
         return [*found, f"the training set has no column {model.label}"]
     label = train[model.label].cast(pl.Float64)
-    if train.height < 2 or label.n_unique() < 2:
+    if label.n_unique() < _BOTH:
         return found
     for name in train.columns:
         if name in (model.label, model.view.entity.join_key, "as_of") or not (
@@ -323,7 +341,11 @@ def _leaking_columns(splits: Mapping[str, pl.DataFrame], model: Model) -> list[s
         ):
             continue
         values = train[name].cast(pl.Float64)
-        if values.null_count() == 0 and values.n_unique() == 2 and abs(pl.DataFrame({"a": values, "b": label}).select(pl.corr("a", "b")).item()) > 1 - 1e-12:
+        if (
+            values.null_count() == 0
+            and values.n_unique() == _BOTH
+            and abs(pl.DataFrame({"a": values, "b": label}).select(pl.corr("a", "b")).item()) > 1 - 1e-12
+        ):
             found.append(f"{name} holds the label")
     return found
 

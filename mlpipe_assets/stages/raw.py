@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any, Self
 
 import dagster as dg
 import polars as pl
@@ -84,7 +85,9 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
             found.problems.append(Problem(name=file.name, reason=status["problem"]))
     moving = drop_zone.settle(fresh, read_settings().settle_seconds)
     found.waiting += sorted(moving)
-    order = sorted((f for f in fresh if f.name not in moving), key=lambda f: (drop_zone.known_at(f, source.known_at)[0], f.name))
+    order = sorted(
+        (f for f in fresh if f.name not in moving), key=lambda f: (drop_zone.known_at(f, source.known_at)[0], f.name)
+    )
     for number, file in enumerate(order, start=1):
         _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{len(order):,}")
         _take(lake, source, ledger, file, found)
@@ -135,9 +138,7 @@ def _take(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, found: 
         found.changed.append(file.name)
 
 
-def _read(
-    lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest: str, staged: list[Staged]
-) -> Delivery:
+def _read(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest: str, staged: list[Staged]) -> Delivery:
     """Read a file into staged event files, one a day; they are not visible yet."""
     known_at, dated = drop_zone.known_at(file, source.known_at)
     previous = ledger.standing(file.name)
@@ -199,7 +200,7 @@ class _Spill:
         self._folder: Path | None = None
         self._chunk = 0
 
-    def __enter__(self) -> "_Spill":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -239,7 +240,9 @@ class _Spill:
                 pl.concat(parts).write_parquet(self._folder / f"{day}" / f"{self._chunk:06}.parquet", compression="lz4")
         except (OSError, pl.exceptions.PolarsError) as error:
             place = self._folder or tempfile.gettempdir()
-            raise LakeError(f"Cannot put events aside in {place}: {error}. Free some space there, or point TMPDIR elsewhere.") from error
+            raise LakeError(
+                f"Cannot put events aside in {place}: {error}. Free some space there, or point TMPDIR elsewhere."
+            ) from error
         self._held, self._bytes, self._chunk = {}, 0, self._chunk + 1
 
 
@@ -308,7 +311,7 @@ def _rows(ledger: Ledger, delivery: Delivery) -> int:
     return sum(pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item() for path in paths)
 
 
-def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, object]:
+def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, Any]:
     deliveries = ledger.of_day(day)
     fresh = [d for d in found.new if day in d.events]
     return {

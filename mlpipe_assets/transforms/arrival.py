@@ -10,7 +10,14 @@ from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA, cle
 
 
 def arrive(
-    block: Block, source: Source, *, delivery: str, source_file: str, known_at: datetime, snapshot_day: date, arrived: date
+    block: Block,
+    source: Source,
+    *,
+    delivery: str,
+    source_file: str,
+    known_at: datetime,
+    snapshot_day: date,
+    arrived: date,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """One block as (events, refused): events carry their event date; refused rows a reason and the day of arrival."""
     stamp = {
@@ -25,7 +32,11 @@ def arrive(
         records = records.with_columns(event_date=pl.lit(snapshot_day))
     else:
         text = block.text if block.text is not None else decode(records["payload"])
-        days = event_dates(clean_text(text, source, [source.event_time]), source) if text.width else pl.Series([None], dtype=pl.Date)
+        days = (
+            event_dates(clean_text(text, source, [source.event_time]), source)
+            if text.width
+            else pl.Series([None], dtype=pl.Date)
+        )
         records = records.with_columns(event_date=days if records.height else pl.lit(None, dtype=pl.Date))
         missing = block.text is not None and source.prepare is None and source.event_time not in text.columns
         reason = "the file has no such column" if missing else "is null or cannot be read as a time"

@@ -1,6 +1,6 @@
 """Text as received to the types of a contract, visibly: a value that cannot be cast is marked, never guessed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -47,7 +47,10 @@ def cast_column(
         leading = rf"|\.\d{{1,{dtype.scale}}}0*" if dtype.scale else ""
         exact = text.str.contains(rf"^[+-]?(\d+(\.\d{{0,{dtype.scale}}}0*)?{leading})$")
         return pl.select(pl.when(exact).then(text.str.strip_prefix("+")))[text.name].cast(dtype, strict=False)
-    return text.cast(dtype, strict=False)
+    numbers = text.cast(dtype, strict=False)
+    if dtype.is_float():  # "inf" and "nan" are texts that a cast would take for numbers
+        numbers = numbers.set(~numbers.is_finite().fill_null(value=True), None)
+    return numbers
 
 
 def describe(dtype: pl.DataType) -> str:
@@ -67,7 +70,9 @@ def describe(dtype: pl.DataType) -> str:
     return f"not a {dtype}"
 
 
-def _first_that_reads(text: pl.Series, formats: Sequence[str], read) -> pl.Series:  # type: ignore[no-untyped-def]
+def _first_that_reads(
+    text: pl.Series, formats: Sequence[str], read: Callable[[pl.Series, str], pl.Series]
+) -> pl.Series:
     """Each value by the first format that reads it; later formats only run while values are left."""
     result = read(text, formats[0])
     for form in formats[1:]:

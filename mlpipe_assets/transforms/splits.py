@@ -26,7 +26,7 @@ def split_days(
     days = list(spine)
     if len(days) >= 3 + 2 * gap:
         usable = len(days) - 2 * gap
-        test = max(1, round(usable * shares[2]))
+        test = max(1, min(round(usable * shares[2]), usable - 2))
         validation = max(1, min(round(usable * shares[1]), usable - test - 1))
         train = usable - test - validation
         after = train + gap
@@ -37,6 +37,6 @@ def split_days(
         }
     if len(days) >= 2 + gap:
         usable = len(days) - gap
-        test = max(1, round(usable * shares[2]))
+        test = max(1, min(round(usable * shares[2]), usable - 1))
         return {"train": days[: usable - test], "validation": [], "test": days[usable - test + gap :]}
     return {"train": days, "validation": [], "test": []}

@@ -64,7 +64,9 @@ def superseded(candidates: pl.DataFrame, key: Sequence[str], within: timedelta) 
     pairs = ranked.join(ranked.select(*key, "event_date", "rank"), on=list(key), suffix="_other")
     distance = (pl.col("event_date_other") - pl.col("event_date")).abs()
     lost = pairs.filter(
-        (pl.col("event_date") != pl.col("event_date_other")) & (distance <= within) & (pl.col("rank_other") > pl.col("rank"))
+        (pl.col("event_date") != pl.col("event_date_other"))
+        & (distance <= within)
+        & (pl.col("rank_other") > pl.col("rank"))
     )
     return lost.select(candidates.columns).unique().sort("event_date", *RANK)
 

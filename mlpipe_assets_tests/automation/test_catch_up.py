@@ -58,7 +58,8 @@ def state(lake: Lake) -> State:
     """Digest and mtime of every partition, by path."""
     found = [p for stage in ("interim", "features", "processed") for p in (lake.root / stage).rglob("*.parquet")]
     return {
-        p.relative_to(lake.root).as_posix(): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in found
+        p.relative_to(lake.root).as_posix(): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns)
+        for p in found
     }
 
 
@@ -172,7 +173,7 @@ def test_days_outside_the_range_asked_for_are_not_built(lake: Lake, run: Run) ->
     run(wanted=lambda d: day(3) <= d <= day(6))
 
     assert lake.days("interim", "orders") == days_between(day(3), day(6))
-    assert lake.days("features", "spend") == []  # orders began on the 1st, so the windows of these days have holes... 
+    assert lake.days("features", "spend") == []  # their windows reach back to the 1st
 
 
 def test_leaky_sql_is_an_error_that_names_the_check(lake: Lake, run: Run, tmp_path: Path) -> None:
@@ -183,7 +184,9 @@ def test_leaky_sql_is_an_error_that_names_the_check(lake: Lake, run: Run, tmp_pa
 
 
 def test_a_bug_in_the_sql_is_told_without_a_traceback(lake: Lake, run: Run, tmp_path: Path) -> None:
-    summary = run(planted_catalog(tmp_path / "broken", spend_sql=SPEND_SQL.replace("o.customer_id,", "o.no_such_column,", 1)))
+    summary = run(
+        planted_catalog(tmp_path / "broken", spend_sql=SPEND_SQL.replace("o.customer_id,", "o.no_such_column,", 1))
+    )
 
     assert any("no_such_column" in line for line in summary.errors)
     assert not any("Traceback" in line or "Stack Trace" in line for line in summary.errors)

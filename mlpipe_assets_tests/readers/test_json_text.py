@@ -13,12 +13,34 @@ from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets_tests.readers.reading import malformed, read_bytes, records
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-OBJECTS = st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5) | st.lists(st.dictionaries(st.just("k"), st.none()))))
-PIECES = ["{", "}", "[", "]", ",", '"', '{"a":1}', '{"a":[{"b":1},{"b":2}]}', ',{"a":2}', "\n", "nul", '"a":', "1.5", "é", "\\"]
+OBJECTS = st.lists(
+    st.dictionaries(
+        st.text(max_size=3), st.integers() | st.text(max_size=5) | st.lists(st.dictionaries(st.just("k"), st.none()))
+    )
+)
+PIECES = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    '"',
+    '{"a":1}',
+    '{"a":[{"b":1},{"b":2}]}',
+    ',{"a":2}',
+    "\n",
+    "nul",
+    '"a":',
+    "1.5",
+    "é",
+    "\\",
+]
 
 
 def test_the_text_of_each_line_is_kept_verbatim(tmp_path: Path) -> None:
-    read = read_bytes(tmp_path, b'\xef\xbb\xbf {"a": 1.10, "n": 12345678901234567890123} \r\n\n{"b":"\\u00e9"}', "x.jsonl")
+    read = read_bytes(
+        tmp_path, b'\xef\xbb\xbf {"a": 1.10, "n": 12345678901234567890123} \r\n\n{"b":"\\u00e9"}', "x.jsonl"
+    )
 
     assert read.text is None
     assert_frame_equal(read.records, records((1, '{"a": 1.10, "n": 12345678901234567890123}'), (3, '{"b":"\\u00e9"}')))
@@ -33,12 +55,18 @@ def test_the_text_of_each_line_is_kept_verbatim(tmp_path: Path) -> None:
         (b'{"a":-Infinity}', '{"a":-Infinity}', "not JSON: -Infinity"),
         (b'{"a":oops}', '{"a":oops}', "not JSON: expecting value"),
         (b'{"a":"\xff"}', '{"a":"\\xff"}', "not UTF-8 text"),
-        (b'{"a":"\\ud800"}', '{"a":"\\ud800"}', "a lone surrogate: half of a character, which other engines cannot read"),
+        (
+            b'{"a":"\\ud800"}',
+            '{"a":"\\ud800"}',
+            "a lone surrogate: half of a character, which other engines cannot read",
+        ),
         (b'{"a":' + b"[" * 101 + b"]" * 101 + b"}", '{"a":' + "[" * 101 + "]" * 101 + "}", "nested too deeply"),
         (b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}", '{"a":' + "[" * 9000 + "]" * 9000 + "}", "nested too deeply"),
     ],
 )
-def test_a_broken_element_is_refused_alone_in_lines_and_arrays(tmp_path: Path, element: bytes, shown: str, reason: str) -> None:
+def test_a_broken_element_is_refused_alone_in_lines_and_arrays(
+    tmp_path: Path, element: bytes, shown: str, reason: str
+) -> None:
     lines = read_bytes(tmp_path, b'{"i":1}\n' + element + b'\n{"i":3}\n', "x.json")
     array = read_bytes(tmp_path, b'[{"i":1},\n' + element + b', {"i":3}]\n', "x.json")
 
@@ -96,7 +124,9 @@ def test_sound_elements_between_two_stray_quotes_are_kept(tmp_path: Path) -> Non
 
 @QUICK
 @given(objects=OBJECTS, indent=st.sampled_from([None, 1]), block_bytes=st.sampled_from([1, 5, 64]))
-def test_every_sound_array_comes_back_whole(tmp_path: Path, objects: list[dict[str, object]], indent: int | None, block_bytes: int) -> None:
+def test_every_sound_array_comes_back_whole(
+    tmp_path: Path, objects: list[dict[str, object]], indent: int | None, block_bytes: int
+) -> None:
     read = read_bytes(tmp_path, json.dumps(objects, indent=indent).encode(), "x.json", block_bytes=block_bytes)
 
     assert [json.loads(payload) for payload in read.records.get_column("payload")] == objects
@@ -104,10 +134,17 @@ def test_every_sound_array_comes_back_whole(tmp_path: Path, objects: list[dict[s
 
 
 @QUICK
-@given(body=st.lists(st.sampled_from(PIECES), max_size=20).map("".join), opening=st.sampled_from(["", "["]), block_bytes=st.sampled_from([1, 5]))
+@given(
+    body=st.lists(st.sampled_from(PIECES), max_size=20).map("".join),
+    opening=st.sampled_from(["", "["]),
+    block_bytes=st.sampled_from([1, 5]),
+)
 def test_any_text_gives_the_same_for_any_block_size(tmp_path: Path, body: str, opening: str, block_bytes: int) -> None:
     content = (opening + body).encode()
-    small, large = read_bytes(tmp_path, content, "x.json", block_bytes=block_bytes), read_bytes(tmp_path, content, "x.json")
+    small, large = (
+        read_bytes(tmp_path, content, "x.json", block_bytes=block_bytes),
+        read_bytes(tmp_path, content, "x.json"),
+    )
 
     assert_frame_equal(small.records, large.records)
     assert_frame_equal(small.malformed, large.malformed)

@@ -24,7 +24,9 @@ def workbook(path: Path, rows: dict[int, list[object]]) -> Path:
 
 
 def test_rows_of_the_first_filled_sheet_keep_their_numbers(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "o.xlsx", {2: ["id", " amount "], 4: ["000123", 5.0], 6: ["2", None], 7: ["3", 1, None, "extra"]})
+    path = workbook(
+        tmp_path / "o.xlsx", {2: ["id", " amount "], 4: ["000123", 5.0], 6: ["2", None], 7: ["3", 1, None, "extra"]}
+    )
 
     read = read_file(path)
 

@@ -13,7 +13,9 @@ from mlpipe_assets.errors import SqlError
 from mlpipe_assets.resources import engine as engine_module
 from mlpipe_assets.resources.engine import Engine, Only
 
-DAYS = pl.DataFrame({"k": ["a", "b", "a"], "n": [1, 2, 3], "on": [date(2026, 1, 1), date(2026, 1, 1), date(2026, 1, 2)]})
+DAYS = pl.DataFrame(
+    {"k": ["a", "b", "a"], "n": [1, 2, 3], "on": [date(2026, 1, 1), date(2026, 1, 1), date(2026, 1, 2)]}
+)
 BY_DAY = "select k, n, cast(t.on + 1 as timestamp) as as_of from t order by as_of, k"
 
 
@@ -21,7 +23,9 @@ def test_rows_come_in_the_order_of_the_select_with_times_in_utc() -> None:
     frame = Engine().select("select k, n, cast(t.on + 1 as timestamp) as as_of from t order by n desc", {"t": DAYS}, {})
 
     as_of = [datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)]
-    expected = pl.DataFrame({"k": ["a", "b", "a"], "n": [3, 2, 1], "as_of": as_of}, schema_overrides={"as_of": pl.Datetime("us", "UTC")})
+    expected = pl.DataFrame(
+        {"k": ["a", "b", "a"], "n": [3, 2, 1], "as_of": as_of}, schema_overrides={"as_of": pl.Datetime("us", "UTC")}
+    )
     assert_frame_equal(frame, expected)
 
 
@@ -36,7 +40,9 @@ def test_files_bring_the_day_of_their_folder(tmp_path: Path) -> None:
 def test_only_reads_part_of_the_tables_that_have_the_column() -> None:
     other = pl.DataFrame({"x": [1]})
 
-    frame = Engine().select("select k, x from t cross join u order by n", {"t": DAYS, "u": other}, {}, Only(column="k", condition="k = 'a'"))
+    frame = Engine().select(
+        "select k, x from t cross join u order by n", {"t": DAYS, "u": other}, {}, Only(column="k", condition="k = 'a'")
+    )
 
     assert frame.rows() == [("a", 1), ("a", 1)]
 
@@ -54,7 +60,11 @@ def test_each_day_has_its_rows_sorted_whatever_the_buckets(rows: int) -> None:
 
     assert first is not None
     assert second is not None
-    assert (first.select("k", "n").rows(), second.select("k", "n").rows(), third) == ([("a", 1), ("b", 2)], [("a", 3)], None)
+    assert (first.select("k", "n").rows(), second.select("k", "n").rows(), third) == (
+        [("a", 1), ("b", 2)],
+        [("a", 3)],
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +84,7 @@ def test_what_the_engine_refuses_is_a_sql_error_in_its_words(sql: str, said: str
 
 def test_a_query_that_does_not_fit_is_run_in_more_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
-    whole = Engine._copy  # noqa: SLF001 (the one place where the engine's memory runs out)
+    whole = Engine._copy
 
     def copy(self: Engine, rows: str, target: str, *rest: Any) -> None:
         only = rest[-1]
@@ -102,7 +112,7 @@ def test_a_query_that_fits_in_no_number_of_parts_says_what_to_raise(monkeypatch:
 
     monkeypatch.setattr(Engine, "_copy", copy)
 
-    with pytest.raises(SqlError, match="does not fit in MLPIPE_MEMORY_LIMIT=1MB, even in 2 parts. Raise it"):
+    with pytest.raises(SqlError, match=r"does not fit in MLPIPE_MEMORY_LIMIT=1MB, even in 2 parts\. Raise it"):
         Engine(memory_limit="1MB").select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, key="k", days=1)
 
 

@@ -23,10 +23,17 @@ def test_every_table_of_the_lake_answers(tmp_path: Path) -> None:
     def ask(sql: str) -> list[tuple[object, ...]]:
         return query(lake, Engine(), catalog, sql)[1]
 
-    assert ask("select source, count(*) from raw.raw_events group by source order by source") == [("customers", 1), ("orders", 10)]
+    assert ask("select source, count(*) from raw.raw_events group by source order by source") == [
+        ("customers", 1),
+        ("orders", 10),
+    ]
     assert ask("select count(*), min(date), max(date) from stg.orders") == [(9, day(1), day(9))]
     assert ask("select count(*) from stg.customers") == [(1,)]
-    assert ask("select date, orders_3d from feats.spend order by date limit 3") == [(day(1), 1), (day(2), 2), (day(3), 3)]
+    assert ask("select date, orders_3d from feats.spend order by date limit 3") == [
+        (day(1), 1),
+        (day(2), 2),
+        (day(3), 3),
+    ]
     assert ask("select split, count(*) from training.returning group by split order by split") == [
         ("test", 1),
         ("train", 3),

@@ -61,7 +61,13 @@ def tables_of(placed: Sequence[Placed], known: Sequence[Known], start: date, end
         ),
         "customers": pl.DataFrame(
             known,
-            schema={"customer_id": pl.String, "date": pl.Date, "age": pl.Int64, "region": pl.String, "signup_date": pl.Date},
+            schema={
+                "customer_id": pl.String,
+                "date": pl.Date,
+                "age": pl.Int64,
+                "region": pl.String,
+                "signup_date": pl.Date,
+            },
             orient="row",
         ),
     }
@@ -135,7 +141,9 @@ def test_an_order_leaves_each_window_on_its_day(age: int, in_7: int, in_30: int,
     features = run_sql([("ann", on - timedelta(days=age), 100, "web")], [], on - timedelta(days=days_before), on)
 
     last = features.filter(pl.col("as_of").dt.date() == on + timedelta(days=1))
-    assert last.select("orders_7d", "orders_30d", "orders_90d", "days_since_last_order").rows() == [(in_7, in_30, in_90, age)]
+    assert last.select("orders_7d", "orders_30d", "orders_90d", "days_since_last_order").rows() == [
+        (in_7, in_30, in_90, age)
+    ]
 
 
 @pytest.mark.parametrize("days_before", [0, 95])
@@ -192,7 +200,9 @@ cases = st.fixed_dictionaries(
         ),
         "known": st.dictionaries(
             st.tuples(st.sampled_from(["ann", "bob", "eve"]), st.sampled_from([day(1), day(60), day(150), day(209)])),
-            st.tuples(st.none() | st.integers(0, 130), st.sampled_from(["north", "islands"]), st.integers(-800, 210).map(day)),
+            st.tuples(
+                st.none() | st.integers(0, 130), st.sampled_from(["north", "islands"]), st.integers(-800, 210).map(day)
+            ),
         ).map(lambda found: [(who, on, *rest) for (who, on), rest in found.items()]),
         "start": st.integers(90, 210),
         "length": st.sampled_from([1, 2, 5, 8, 35, 95]),
@@ -227,7 +237,9 @@ def test_buckets_of_customers_do_not_change_a_day(
         for on in days_between(start, end):
             found = frames.day(on, ["customer_id"])
             expected = expected_frame(case["placed"], case["known"], on, on)
-            assert_frame_equal(expected.clear() if found is None else found.select(list(SCHEMA)), expected, rel_tol=1e-12)
+            assert_frame_equal(
+                expected.clear() if found is None else found.select(list(SCHEMA)), expected, rel_tol=1e-12
+            )
 
 
 # Feature days of a lake
@@ -276,8 +288,8 @@ def test_a_hole_refuses_in_a_later_run_of_one_day_too(tmp_path: Path) -> None:
 
     assert not result.success
     assert lake.days("features", "spend") == []
-    failure = result.filter_events(lambda e: e.is_step_failure)[0].step_failure_data
-    assert "[2026-01-06] its window over interim/orders has holes: 2026-01-04 missing" in failure.user_failure_data.description
+    said = failed_checks(result)["contract_holds"]
+    assert "[2026-01-06] its window over interim/orders has holes: 2026-01-04 missing" in said
 
 
 def test_a_refused_day_is_a_hole_even_while_its_old_partition_stays(tmp_path: Path) -> None:
@@ -310,12 +322,21 @@ def test_features_need_a_snapshot_at_or_before_their_day(tmp_path: Path) -> None
     assert refusals == {day(2): "no snapshot of interim/customers at or before 2026-01-02", day(3): None}
 
 
-def test_a_new_day_hands_the_engine_the_files_of_its_window_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_day_hands_the_engine_the_files_of_its_window_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     catalog, lake = spend_lake(tmp_path, one_a_day(1, 20))
     handed: list[Path] = []
     for name in ("select", "select_by_day"):
 
-        def noting(self: Engine, sql: str, tables: Mapping[str, Table], *rest: Any, whole: Any = getattr(Engine, name), **more: Any) -> Any:
+        def noting(
+            self: Engine,
+            sql: str,
+            tables: Mapping[str, Table],
+            *rest: Any,
+            whole: Any = getattr(Engine, name),
+            **more: Any,
+        ) -> Any:
             handed.extend(path for table in tables.values() if not isinstance(table, pl.DataFrame) for path in table)
             return whole(self, sql, tables, *rest, **more)
 

@@ -35,7 +35,9 @@ SQL = CATALOG.read_sql(repeat_purchase.sql)
 
 def labels(ordered_on: list[int], features_of: int = 10, horizon: int = 28) -> list[bool]:
     """Labels of a customer described on one day, by the days they order on."""
-    names = [name for name in repeat_purchase.contract.to_schema().columns if name not in ("customer_id", "as_of", "label")]
+    names = [
+        name for name in repeat_purchase.contract.to_schema().columns if name not in ("customer_id", "as_of", "label")
+    ]
     features = pl.DataFrame(
         {
             "customer_id": ["ann"],
@@ -62,7 +64,9 @@ def test_a_label_looks_from_the_day_after_to_the_end_of_the_horizon(ordered_on: 
 
 def test_no_features_give_no_labels() -> None:
     names = list(repeat_purchase.contract.to_schema().columns)[:-1]
-    features = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in names}).with_columns(date=pl.Series([], dtype=pl.Date))
+    features = pl.DataFrame({name: pl.Series([], dtype=pl.String) for name in names}).with_columns(
+        date=pl.Series([], dtype=pl.Date)
+    )
     orders = pl.DataFrame({"customer_id": ["ann"], "date": [day(1)]})
 
     assert Engine().select(SQL, {"features": features, "orders": orders}, {"horizon": 28}).is_empty()
@@ -128,7 +132,9 @@ def test_splits_are_on_record_with_the_version_of_their_features(tmp_path: Path)
         assert row["feature_version"] == view_version(catalog, catalog.feature_views[0])
 
 
-@pytest.mark.parametrize(("last", "empty"), [(5, ["validation"]), (4, ["validation", "test"]), (3, ["validation", "test"])])
+@pytest.mark.parametrize(
+    ("last", "empty"), [(5, ["validation"]), (4, ["validation", "test"]), (3, ["validation", "test"])]
+)
 def test_a_short_history_is_written_with_a_warning(last: int, empty: list[str], tmp_path: Path) -> None:
     catalog, lake = training_lake(tmp_path, last)
 
@@ -222,7 +228,10 @@ def test_a_range_builds_a_training_set_as_of_each_of_its_days(tmp_path: Path) ->
 
 def test_rows_that_break_the_contract_keep_the_training_set_away(tmp_path: Path) -> None:
     catalog, lake = training_lake(tmp_path, 9)
-    broken = planted_catalog(tmp_path / "b", returning_sql=catalog.read_sql("returning.sql").replace("(date)", "(date) replace (0 as orders_3d)"))
+    broken = planted_catalog(
+        tmp_path / "b",
+        returning_sql=catalog.read_sql("returning.sql").replace("(date)", "(date) replace (0 as orders_3d)"),
+    )
     broken_types = replace(returning, horizon=timedelta(days=2))
 
     outcome, _ = build_training_set(lake, Engine(), broken, replace(broken_types, view=broken.feature_views[0]), day(9))

@@ -245,7 +245,7 @@ def test_a_file_that_breaks_off_while_it_is_read_is_named_while_others_go_on(
 def test_a_file_whose_name_is_not_text_is_named_while_others_go_on(lake: Lake) -> None:
     drop(lake, "good.csv", orders_csv(order("o1")))
     path = os.fsencode(lake.root / "raw" / "orders") + b"/orders_\xff.csv"
-    with open(path, "wb") as handle:  # noqa: PTH123 (a name of bytes)
+    with open(path, "wb") as handle:
         handle.write(orders_csv(order("o2")).encode())
 
     found = take(lake)

@@ -102,7 +102,7 @@ def test_a_clock_hour_that_repeats_is_the_earlier_and_one_that_does_not_exist_is
 
 
 def test_times_without_a_zone_are_utc_clock_times() -> None:
-    assert cast(["2026-01-05T10:00:00+01:00"], pl.Datetime("us")) == [datetime(2026, 1, 5, 9)]  # noqa: DTZ001
+    assert cast(["2026-01-05T10:00:00+01:00"], pl.Datetime("us")) == [datetime(2026, 1, 5, 9)]
 
 
 @pytest.mark.parametrize(

@@ -116,4 +116,4 @@ from totals as t
 inner join days as d on d.day >= t.day and d.day < t.until
 left join customers as k on t.customer_id = k.customer_id and d.customers_snapshot = k.date
 where t.n_90 > 0
-order by as_of, customer_id
+order by as_of, t.customer_id
