@@ -11,7 +11,7 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.resources.engine import Engine, Only
 from mlpipe_assets.windows import Inputs
 
-_KEYS = 25
+_KEYS = 200
 _EQUAL_WITHIN = 1e-9  # relative; sums of floats may differ in their last bits with the order of rows
 
 

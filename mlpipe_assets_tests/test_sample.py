@@ -28,7 +28,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, in
 
 def digests(target: Path) -> dict[str, str]:
     """SHA-256 of each delivery below `target`/raw, by path."""
-    files = sorted((target / "raw").glob("*/*"))
+    files = sorted(f for f in (target / "raw").glob("*/*") if f.is_file())
     return {str(file.relative_to(target)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from mlpipe_assets.automation.plan import Work, feature_work, interim_work, look_at_drop_zone, training_work
 from mlpipe_assets.catalog.declarations import Catalog, Source
+from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
@@ -95,7 +96,7 @@ def catch_up(
 
 def _arrivals(lake: Lake, source: Source) -> list[date]:
     """Days on which files that no run has dealt with arrived, by their names or times, moved into the partitions."""
-    ledger = Ledger.load(lake, source.name)
+    ledger = Ledger.load(lake, source.name, source_version(source))
     files = drop_zone.look(lake.root / "raw" / source.name)[0]
     new = [file for file in files if ledger.status_of(file) is None]
     days = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in new}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
+from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.partitions import START_DATE, days_between, last_partition
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.acceptances import accepted_days
@@ -36,7 +37,7 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     new = 0
     problems: list[str] = []
     for source in catalog.sources:
-        ledger = Ledger.load(lake, source.name)
+        ledger = Ledger.load(lake, source.name, source_version(source))
         files, wrong = drop_zone.look(lake.root / "raw" / source.name)
         problems += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
         for file in files:
@@ -52,7 +53,7 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
 
 def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> Work:
     """Days of a source whose clean table is not what its events and the code make of them."""
-    ledger = Ledger.load(lake, source.name)
+    ledger = Ledger.load(lake, source.name, source_version(source))
     last = last_partition()
     arrived = [day for day in ledger.days() if START_DATE <= day <= last]
     accepted = accepted_days(lake, source.name)

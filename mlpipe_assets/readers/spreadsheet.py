@@ -48,7 +48,7 @@ def read_spreadsheet(path: Path, *, block_bytes: int) -> Iterator[Block]:
     """
     with path.open("rb") as file:
         if file.read(len(_OLD_FORMAT)) == _OLD_FORMAT:
-            message = f"{path.name}: encrypted, or the old .xls format. Save it as .xlsx without a password and deliver it again."
+            message = f"{path.name}: an encrypted workbook or an old .xls. Save it as .xlsx without a password and deliver it again."
             raise UnreadableFileError(message)
         file.seek(0)
         rows = _filled_rows(file, path)

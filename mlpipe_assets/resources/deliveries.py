@@ -1,5 +1,6 @@
 """The ledger of deliveries: which file brought which days, and under which names its content was seen."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -49,13 +50,14 @@ class Ledger:
 
     lake: Lake
     source: str
+    code: str = ""
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, lake: Lake, source: str) -> "Ledger":
-        """The ledger as it stands on disk."""
-        ledger = cls(lake=lake, source=source)
+    def load(cls, lake: Lake, source: str, code: str = "") -> "Ledger":
+        """The ledger as it stands on disk. `code` is the version of the declaration that files are read by."""
+        ledger = cls(lake=lake, source=source, code=code)
         for path in sorted(ledger._folder.glob("*.json")):
             found = _parse(json.loads(path.read_text(encoding="utf-8")))
             ledger.deliveries[found.delivery] = found
@@ -64,9 +66,27 @@ class Ledger:
         return ledger
 
     def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
-        """What became of this very file (same name, size and mtime); None when it must be looked at."""
+        """What became of this very file (same name, size and mtime); None when it must be looked at.
+
+        A file that could not be read is looked at again when the declaration has changed: that may be what it took.
+        """
         known = self.seen.get(file.name)
-        return known if known and (known["size"], known["mtime_ns"]) == (file.size, file.mtime_ns) else None
+        if not known or (known["size"], known["mtime_ns"]) != (file.size, file.mtime_ns):
+            return None
+        return None if known["problem"] and known["code"] != self.code else known
+
+    def identity(self, name: str, content: str) -> str:
+        """What a delivery is called: the digest of its content.
+
+        Content that comes back under its name after other content is the sender's last word again, so it is a delivery of
+        its own, named after both.
+        """
+        known, standing = self.deliveries.get(content), self.standing(name)
+        if known is None or known.source_file != name or standing is None or standing.delivery == content:
+            return content
+        if standing.replaces and standing.delivery == _returned(content, standing.replaces):
+            return standing.delivery
+        return _returned(content, standing.delivery)
 
     def standing(self, name: str) -> Delivery | None:
         """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
@@ -87,6 +107,7 @@ class Ledger:
             "mtime_ns": file.mtime_ns,
             "delivery": delivery or (self.seen.get(file.name) or {}).get("delivery"),
             "problem": problem,
+            "code": self.code,
         }
 
     def save(self) -> None:
@@ -160,6 +181,10 @@ class Ledger:
 
     def _pending(self, delivery: str) -> Path:
         return self._folder / f"{delivery}.pending"
+
+
+def _returned(content: str, after: str) -> str:
+    return hashlib.sha256(f"{content} after {after}".encode()).hexdigest()
 
 
 def _dump(delivery: Delivery) -> dict[str, Any]:

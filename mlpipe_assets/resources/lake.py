@@ -76,7 +76,10 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         self, stage: str, name: str, day: date, columns: list[str] | None = None, file: str = PART
     ) -> pl.DataFrame:
         """One partition."""
-        return pl.read_parquet(self.path(stage, name, day, file), columns=columns, hive_partitioning=False)
+        content = self.path(
+            stage, name, day, file
+        ).read_bytes()  # at once: polars opens a path twice, and a run may replace it
+        return pl.read_parquet(content, columns=columns, hive_partitioning=False)
 
     def stage(self, target: Path, frame: pl.DataFrame, facts: Mapping[str, Any]) -> Staged:
         """Write a frame under a temporary name in the target's folder.

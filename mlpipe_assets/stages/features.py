@@ -106,8 +106,8 @@ def build_features(
         lake.discard(*staged)
         return [_unwritten(o) for o in outcomes], proof
     if staged:
-        lake.commit(*staged)
         register(lake, "feature_registry", [_registry_row(catalog, view)])
+        lake.commit(*staged)
     return sorted(outcomes, key=lambda o: o.day), proof
 
 

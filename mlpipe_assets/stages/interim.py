@@ -363,10 +363,10 @@ def _problem(source: Source, entry: _Day, ledger: Ledger) -> str | None:
     if not source.tolerance.allows(refused, received):
         allowed = max(source.tolerance.rows, int(source.tolerance.share * received))
         return f"{refused:,} of {received:,} rows refused, {allowed:,} tolerated"
-    if not source.duplicate_tolerance.allows(entry.counts["duplicates"], entry.counts["received"]):
-        return (
-            f"{entry.counts['duplicates']:,} of {entry.counts['received']:,} rows are duplicates, beyond the tolerance"
-        )
+    # Rows superseded by another day's do not count: whether they came together must not decide over a day.
+    repeated = entry.counts["duplicates"] - len(entry.superseded)
+    if not source.duplicate_tolerance.allows(repeated, entry.counts["received"]):
+        return f"{repeated:,} of {entry.counts['received']:,} rows are duplicates, beyond the tolerance"
     return None
 
 

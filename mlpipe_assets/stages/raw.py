@@ -13,6 +13,7 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.errors import LakeError, shorten
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.readers.blocks import UnreadableFileError
@@ -66,7 +67,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         days = days_of_run(context, key)
         with lake.writing("raw", source.name):
-            ledger = Ledger.load(lake, source.name)
+            ledger = Ledger.load(lake, source.name, source_version(source))
             found = ingest(lake, source, ledger)
         yield from _tell(context, lake, key, ledger, found, days)
 
@@ -99,7 +100,7 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
 def _take(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, found: Ingested) -> None:
     """Make a delivery of one file, or say why not."""
     try:
-        digest = drop_zone.content_digest(file.path)
+        digest = ledger.identity(file.name, drop_zone.content_digest(file.path))
     except OSError as error:
         found.problems.append(Problem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
         return

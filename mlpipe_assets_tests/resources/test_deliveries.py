@@ -41,7 +41,7 @@ def test_a_ledger_reads_back_what_it_wrote(ledger: Ledger) -> None:
     again = Ledger.load(ledger.lake, "orders")
 
     assert again.deliveries == {"a" * 64: FIRST, "b" * 64: SECOND}
-    assert again.status_of(FILE) == {"size": 10, "mtime_ns": 123, "delivery": "a" * 64, "problem": None}
+    assert again.status_of(FILE) == {"size": 10, "mtime_ns": 123, "delivery": "a" * 64, "problem": None, "code": ""}
     assert FIRST.received == 4
 
 

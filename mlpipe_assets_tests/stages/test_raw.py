@@ -130,6 +130,29 @@ def test_changed_content_under_a_known_name_is_a_new_delivery_that_wins_every_ti
     assert len(Ledger.load(lake, "orders").deliveries) == 4
 
 
+def test_content_that_comes_back_under_its_name_is_the_senders_last_word(lake: Lake) -> None:
+    for hour, amount in enumerate(("1", "2", "1", "1", "2")):
+        sent = datetime(2026, 2, 1, hour, tzinfo=UTC)
+        drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1", amount=amount)), modified=sent)
+        take(lake)
+        build(lake, [JAN_5])
+        assert lake.read("interim", "orders", JAN_5)["amount"].cast(pl.String).to_list() == [f"{amount}.00"]
+
+    assert len(Ledger.load(lake, "orders").deliveries) == 4  # the same content twice in a row is one delivery
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_when_the_declaration_changes(lake: Lake) -> None:
+    drop(lake, "orders_2026-01-05.csv", b"order_id,order_id\no1,o1\n")
+    files = drop_zone.look(lake.root / "raw" / "orders")[0]
+    before = Ledger.load(lake, "orders", "one version")
+
+    before.note(files[0], problem="a column is named twice")
+    before.save()
+
+    assert Ledger.load(lake, "orders", "one version").status_of(files[0]) is not None
+    assert Ledger.load(lake, "orders", "another version").status_of(files[0]) is None
+
+
 def test_a_correction_wins_even_when_the_run_before_was_killed_before_it_noted_the_name(lake: Lake) -> None:
     for amount in ("1", "2", "3", "4"):
         drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1", amount=amount)))
