@@ -10,6 +10,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, is_snapshot
 from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.catalog.versions import lint_sql, view_version
+from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.gate import judge
 from mlpipe_assets.leakage import prove, sample_days
 from mlpipe_assets.outcome import Outcome, tell
@@ -21,6 +22,7 @@ from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run,
 from mlpipe_assets.windows import Inputs
 
 _log = logging.getLogger("mlpipe")
+_FEW_DAYS = 30
 
 
 def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
@@ -89,11 +91,11 @@ def build_features(
         key=view.entity.join_key,
         days=len(sound),
     ) as frames:
-        sampled = sample_days(sound)
+        sampled = sample_days(sound, 3 if len(sound) > _FEW_DAYS else 2)
         rows_of_days: dict[date, pl.DataFrame] = {}
-        for day in sound:
-            _log.info("features/%s: writing %s", view.name, day)
-            outcome, frame = _judge(lake, inputs, frames, day)
+        judged = in_order(lambda day: _judge(lake, inputs, frames, day), sound)
+        for day, (outcome, frame) in zip(sound, judged, strict=True):
+            _log.info("features/%s: %s judged", view.name, day)
             outcomes.append(outcome)
             if day in sampled and not outcome.refused:
                 rows_of_days[day] = frame

@@ -14,6 +14,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
@@ -24,7 +25,7 @@ from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
-from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, own_columns
+from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
 from mlpipe_assets.transforms.staging import (
     MISSING,
     RANK,
@@ -36,7 +37,7 @@ from mlpipe_assets.transforms.staging import (
 )
 
 _log = logging.getLogger("mlpipe")
-_ROWS_AT_ONCE = 400_000
+_ROWS_AT_ONCE = 300_000
 _ORIGIN = ("event_date", *RANK, "source_file", "payload")
 
 
@@ -122,11 +123,13 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
     hashes: list[np.ndarray] = []
     where: list[np.ndarray] = []
     accepted = accepted_days(lake, source.name)
-    for chunk in _chunks(built):
+    chunks = list(_chunks(built))
+    judged = in_order(lambda chunk: _judge_chunk(lake, engine, source, ledger, chunk), chunks)
+    for chunk, winners in zip(chunks, judged, strict=True):
         _log.info("interim/%s: %s to %s", source.name, chunk[0].day, chunk[-1].day)
-        winners = _judge_chunk(lake, engine, source, ledger, chunk)
+        parts = dict(zip(*_by_day(winners), strict=True)) if winners.height else {}
         for entry in chunk:
-            rows = winners.filter(pl.col("event_date") == entry.day).sort(*source.key)
+            rows = parts.get(entry.day, winners[:0]).sort(*source.key)
             entry.accepted = rows.height
             hashes.append(key_hash(rows, source.key).to_numpy())
             where.append(np.full(rows.height, entry.day.toordinal(), dtype=np.int32))
@@ -147,6 +150,12 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
     return [_settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()] + withdrawn
 
 
+def _by_day(frame: pl.DataFrame) -> tuple[list[date], list[pl.DataFrame]]:
+    """The event dates of a frame, and its rows of each."""
+    parts = frame.partition_by("event_date", maintain_order=True)
+    return [part["event_date"][0] for part in parts], parts
+
+
 def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
     """Days in order, as many together as hold a bounded number of rows."""
     chunk: list[_Day] = []
@@ -165,16 +174,16 @@ def _read(
     """Events of days with their clean text columns; columns a file never had are marked in `lacking`."""
     parts: list[pl.DataFrame] = []
     wanted = names or own_columns(source)
-    groups: dict[tuple[bool, tuple[str, ...]], list[Path]] = {}
+    groups: dict[tuple[str, ...], list[Path]] = {}
     for delivery in ledger.deliveries.values():
         paths = [ledger.event_path(delivery.delivery, day) for day in days if delivery.events.get(day)]
         if paths:
-            shape = delivery.columns if source.prepare else tuple(n for n in wanted if n in delivery.columns)
-            groups.setdefault((bool(delivery.columns), shape), []).extend(paths)
-    for (tabular, shape), paths in sorted(groups.items()):
-        events, text = _decoded(engine, sorted(paths), shape if tabular else None)
+            groups.setdefault(delivery.columns, []).extend(paths)
+    for columns, paths in sorted(groups.items()):
+        needed = columns if source.prepare else tuple(name for name in wanted if name in columns)
+        events, text = _decoded(engine, sorted(paths), columns, needed)
         clean = clean_text(text, source, wanted)
-        lacking = [] if not tabular or source.prepare else [n for n in wanted if n not in shape]
+        lacking = [] if not columns or source.prepare else [name for name in wanted if name not in columns]
         marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
         parts.append(pl.concat([events, clean.select(wanted)], how="horizontal").with_columns(marked))
     empty = {
@@ -185,17 +194,26 @@ def _read(
     return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
 
 
-def _decoded(engine: Engine, paths: list[Path], shape: tuple[str, ...] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events and their payload's text columns, by the engine where it is exact and by Python where it is not."""
-    if shape and len({name.lower() for name in shape}) == len(shape):
+def _decoded(
+    engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events and the needed fields of their payload as text: the fastest way that is exact for them."""
+    frame = pl.read_parquet(paths, columns=list(_ORIGIN), hive_partitioning=False)
+    if not columns:  # JSON as its sender wrote it: numbers must keep their digits
+        return frame, decode(frame["payload"])
+    if not needed:
+        return frame, pl.DataFrame(height=frame.height)
+    flat = decode_flat(frame["payload"], columns, needed)
+    if flat is not None:
+        return frame, flat
+    if len({name.lower() for name in needed}) == len(needed):
         try:
-            frame = engine.decode(paths, shape)
-            text = frame.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(shape))
-            return frame.select(_ORIGIN), text
+            parsed = engine.decode(paths, needed)
+            text = parsed.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(needed))
+            return parsed.select(_ORIGIN), text
         except duckdb.Error:
             _log.debug("the engine's JSON reader refused %s; read them one by one", paths)
-    frame = pl.concat([pl.read_parquet(path, hive_partitioning=False) for path in paths])
-    return frame.select(_ORIGIN), decode(frame["payload"], shape)
+    return frame, decode(frame["payload"], needed)
 
 
 def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chunk: list[_Day]) -> pl.DataFrame:

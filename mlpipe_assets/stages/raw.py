@@ -3,8 +3,10 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -30,6 +32,7 @@ from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA
 
 _log = logging.getLogger("mlpipe")
 _SPILL_BYTES = 96 << 20
+_READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy
 
 
 @dataclass(kw_only=True)
@@ -89,58 +92,88 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
     order = sorted(
         (f for f in fresh if f.name not in moving), key=lambda f: (drop_zone.known_at(f, source.known_at)[0], f.name)
     )
-    for number, file in enumerate(order, start=1):
-        _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{len(order):,}")
-        _take(lake, source, ledger, file, found)
+    _take(lake, source, ledger, order, found)
     if fresh:
         ledger.save()
     return found
 
 
-def _take(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, found: Ingested) -> None:
-    """Make a delivery of one file, or say why not."""
+@dataclass(kw_only=True)
+class _Taking:
+    """A file being made a delivery: what is known of it before it is read, and the reading, under way."""
+
+    file: DroppedFile
+    delivery: Delivery
+    staged: list[Staged]
+    reading: Future[Delivery]
+
+
+def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFile], found: Ingested) -> None:
+    """Make a delivery of each file in order, or say why not; a few are read ahead while one is written down."""
+    ahead: deque[_Taking] = deque()
+    with ThreadPoolExecutor(_READ_AHEAD) as readers:
+        for number, file in enumerate(files, start=1):
+            _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{len(files):,}")
+            try:
+                content = drop_zone.content_digest(file.path)
+            except OSError as error:
+                found.problems.append(Problem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
+                continue
+            # What a snapshot stands for, and what the same content is called, depend on the files before it.
+            while ahead and (len(ahead) >= _READ_AHEAD or source.event_time is None or content in _contents(ahead)):
+                _finish(lake, ledger, ahead.popleft(), found)
+            digest = ledger.identity(file.name, content)
+            if digest in ledger.deliveries:
+                if ledger.deliveries[digest].source_file != file.name:
+                    found.known_elsewhere.append(
+                        f"{file.name} (same content as {ledger.deliveries[digest].source_file})"
+                    )
+                ledger.note(file, delivery=digest)
+                continue
+            ledger.begin(digest)
+            staged: list[Staged] = []
+            delivery = _name(source, ledger, file, digest)
+            reading = readers.submit(_read, lake, source, ledger, file, delivery, staged)
+            ahead.append(_Taking(file=file, delivery=delivery, staged=staged, reading=reading))
+        while ahead:
+            _finish(lake, ledger, ahead.popleft(), found)
+
+
+def _contents(ahead: Iterable[_Taking]) -> set[str]:
+    return {taking.delivery.delivery for taking in ahead}
+
+
+def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> None:
+    """Count a delivery that was read, or leave no trace of it and say why."""
+    file, problem, seen = taking.file, None, True
     try:
-        digest = ledger.identity(file.name, drop_zone.content_digest(file.path))
+        delivery = taking.reading.result()
     except OSError as error:
-        found.problems.append(Problem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
-        return
-    if digest in ledger.deliveries:
-        if ledger.deliveries[digest].source_file != file.name:
-            found.known_elsewhere.append(f"{file.name} (same content as {ledger.deliveries[digest].source_file})")
-        ledger.note(file, delivery=digest)
-        return
-    ledger.begin(digest)
-    staged: list[Staged] = []
-    try:
-        delivery = _read(lake, source, ledger, file, digest, staged)
-    except OSError as error:
-        found.problems.append(Problem(name=file.name, reason=f"cannot be read: {error.strerror}"))
-        lake.discard(*staged)
-        ledger.abandon(digest)
-        return
-    except (UnreadableFileError, pl.exceptions.ColumnNotFoundError) as error:
-        reason = str(error).splitlines()[0][:300]
-        if not isinstance(error, UnreadableFileError):
-            reason = f"lacks a column that {source.name}'s prepare function needs: {reason}"
-        found.problems.append(Problem(name=file.name, reason=reason))
-        ledger.note(file, problem=reason)
-        lake.discard(*staged)
-        ledger.abandon(digest)
-        return
-    if not drop_zone.unchanged(file):
+        problem, seen = f"cannot be read: {error.strerror}", False
+    except UnreadableFileError as error:
+        problem = str(error).splitlines()[0][:300]
+    except pl.exceptions.ColumnNotFoundError as error:
+        missing = str(error).splitlines()[0][:300]
+        problem = f"lacks a column that {taking.delivery.source}'s prepare function needs: {missing}"
+    if problem is not None:
+        found.problems.append(Problem(name=file.name, reason=problem))
+        if seen:
+            ledger.note(file, problem=problem)
+    elif not drop_zone.unchanged(file):
         found.waiting.append(file.name)
-        lake.discard(*staged)
-        ledger.abandon(digest)
+    else:
+        ledger.complete(delivery, taking.staged)
+        ledger.note(file, delivery=delivery.delivery)
+        found.new.append(delivery)
+        if delivery.replaces:
+            found.changed.append(file.name)
         return
-    ledger.complete(delivery, staged)
-    ledger.note(file, delivery=digest)
-    found.new.append(delivery)
-    if delivery.replaces:
-        found.changed.append(file.name)
+    lake.discard(*taking.staged)
+    ledger.abandon(taking.delivery.delivery)
 
 
-def _read(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest: str, staged: list[Staged]) -> Delivery:
-    """Read a file into staged event files, one a day; they are not visible yet."""
+def _name(source: Source, ledger: Ledger, file: DroppedFile, digest: str) -> Delivery:
+    """A delivery as it is known before its file is read: no rows yet."""
     known_at, dated = drop_zone.known_at(file, source.known_at)
     previous = ledger.standing(file.name)
     if previous:  # new content under a known name corrects it, so it was known later, if only by a moment
@@ -149,6 +182,22 @@ def _read(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest:
     backdated = source.event_time is None and not dated and not ledger.deliveries
     if source.event_time is None:  # a snapshot is of one day, its broken lines too
         arrived = START_DATE if backdated else max(arrived, START_DATE)
+    return Delivery(
+        source=source.name,
+        delivery=digest,
+        source_file=file.name,
+        known_at=known_at,
+        arrived=arrived,
+        events={},
+        replaces=previous.delivery if previous else None,
+        backdated=backdated,
+    )
+
+
+def _read(
+    lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, delivery: Delivery, staged: list[Staged]
+) -> Delivery:
+    """Read a file into staged event files, one a day; they are not visible yet."""
     columns: tuple[str, ...] = ()
     tabular = True
     with _Spill() as spill:
@@ -156,31 +205,25 @@ def _read(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, digest:
             events, refused = arrive(
                 block,
                 source,
-                delivery=digest,
+                delivery=delivery.delivery,
                 source_file=file.name,
-                known_at=known_at,
-                snapshot_day=arrived,
-                arrived=arrived,
+                known_at=delivery.known_at,
+                snapshot_day=delivery.arrived,
+                arrived=delivery.arrived,
             )
             tabular = tabular and block.text is not None
             columns = columns or (tuple(block.text.columns) if block.text is not None else ())
             spill.add(events, refused)
         for day, frame in spill.days():
-            staged.append(_stage(lake, ledger.event_path(digest, day), frame))
+            staged.append(_stage(lake, ledger.event_path(delivery.delivery, day), frame))
         if spill.refused:
             rows = pl.concat(spill.refused).sort("record_number")
-            staged.append(lake.stage(ledger.refused_path(digest, arrived), rows, {}))
-        return Delivery(
-            source=source.name,
-            delivery=digest,
-            source_file=file.name,
-            known_at=known_at,
-            arrived=arrived,
+            staged.append(lake.stage(ledger.refused_path(delivery.delivery, delivery.arrived), rows, {}))
+        return replace(
+            delivery,
             events=dict(sorted(spill.counts.items())),
             quarantined=sum(frame.height for frame in spill.refused),
             columns=columns if tabular else (),
-            replaces=previous.delivery if previous else None,
-            backdated=backdated,
         )
 
 

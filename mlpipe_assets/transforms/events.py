@@ -44,6 +44,37 @@ def decode(payload: pl.Series, names: Sequence[str] | None = None) -> pl.DataFra
     )
 
 
+def decode_flat(payload: pl.Series, names: Sequence[str], wanted: Sequence[str]) -> pl.DataFrame | None:
+    """Objects of nothing but texts, in the order of `names` and without an escape, as the wanted text columns.
+
+    This is how delimited files and sheets arrive: cutting the text at `","` is then exact, and twice as fast as parsing
+    it. None when any payload is of another kind.
+    """
+    keys = [json.dumps(name, ensure_ascii=False)[1:-1] for name in names]
+    count = len(names)
+    pieces = payload.to_frame("payload").select(
+        escaped=pl.col("payload").str.contains("\\", literal=True),
+        cuts=pl.col("payload").str.count_matches('","', literal=True),
+        piece=pl.col("payload").str.split_exact('","', count - 1),
+    )
+    if not payload.len():
+        return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
+    fields = pieces["piece"].struct.unnest()
+    starts = [('{"' if i == 0 else "") + f'{key}":"' for i, key in enumerate(keys)]
+    fits = fields.select(
+        pl.all_horizontal(pl.col(f"field_{i}").str.starts_with(start).all() for i, start in enumerate(starts)),
+        end=pl.col(f"field_{count - 1}").str.ends_with('"}').all(),
+    )
+    if pieces["escaped"].any() or (pieces["cuts"] != count - 1).any() or not all(fits.row(0)):
+        return None
+    places = {name: i for i, name in enumerate(names)}
+    return fields.select(
+        pl.col(f"field_{i}").str.strip_prefix(starts[i]).str.strip_suffix('"}' if i == count - 1 else "").alias(name)
+        for name in wanted
+        for i in (places[name],)
+    )
+
+
 def clean_text(text: pl.DataFrame, source: Source, names: Sequence[str] | None = None) -> pl.DataFrame:
     """Text as received, trimmed and prepared: the contract's text columns, or some of them, null where a row has none.
 

@@ -15,6 +15,7 @@ from mlpipe_assets.transforms.events import (
     QUARANTINE_SCHEMA,
     clean_text,
     decode,
+    decode_flat,
     event_dates,
     own_columns,
 )
@@ -142,3 +143,28 @@ def test_a_block_without_rows_is_no_events(text: pl.DataFrame | None) -> None:
 
     assert (events.height, refused.height) == (0, 0)
     assert (events.schema, refused.schema) == (pl.Schema(EVENT_SCHEMA), pl.Schema(QUARANTINE_SCHEMA))
+
+
+def test_flat_payloads_are_cut_into_the_same_text_that_parsing_gives() -> None:
+    payload = pl.Series(['{"a":"1","b":"","c":"x, y"}', '{"a":" 2","b":"é","c":"{}:"}'])
+
+    cut = decode_flat(payload, ["a", "b", "c"], ["c", "a"])
+
+    assert cut is not None
+    assert_frame_equal(cut, decode(payload, ["c", "a"]))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        r'{"a":"say \"hi\"","b":"x"}',  # an escape
+        '{"a":"1","b":null}',
+        '{"a":1,"b":"x"}',
+        '{"a":"1"}',
+        '{"b":"1","a":"x"}',
+        '{"a":"1","b":"x","c":"y"}',
+        '{"a":"1", "b":"x"}',
+    ],
+)
+def test_payloads_of_any_other_kind_are_left_to_a_parser(odd: str) -> None:
+    assert decode_flat(pl.Series(['{"a":"1","b":"x"}', odd]), ["a", "b"], ["a"]) is None
