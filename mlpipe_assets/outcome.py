@@ -112,11 +112,7 @@ def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[
     judged = [*errors, *notes]
     cases = [(f"{o.day}", line) for o in outcomes for line in (*([o.refused] if o.refused else []), *o.breaches)]
     days = {day for day, _ in cases}
-    within = (
-        f"{len(cases):,} kinds of failure on {len(days):,} days, within tolerance: "
-        if len(days) > 1 and not errors
-        else ""
-    )
+    within = f"{len(cases):,} failures on {len(days):,} days, no day refused: " if len(days) > 1 and not errors else ""
     return dg.AssetCheckResult(
         check_name="contract_holds",
         passed=not judged,
