@@ -5,10 +5,11 @@ import importlib
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.feature_views import FEATURE_VIEWS
 from mlpipe_assets.catalog.models import MODELS
+from mlpipe_assets.catalog.monitors import MONITORS
 from mlpipe_assets.catalog.sources import SOURCES
 from mlpipe_assets.errors import SettingsError
 
-CATALOG = Catalog(sources=SOURCES, feature_views=FEATURE_VIEWS, models=MODELS)
+CATALOG = Catalog(sources=SOURCES, feature_views=FEATURE_VIEWS, models=MODELS, monitors=MONITORS)
 
 
 def load_catalog(reference: str) -> Catalog:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pandera.polars as pa
 import polars as pl
@@ -96,8 +97,61 @@ class FeatureView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Learner:
+    """How a classifier is fitted on a training set: every step between a feature row and a probability.
+
+    Attributes:
+        numeric: Feature columns taken as numbers.
+        categorical: Feature columns taken as one-hot encoded categories; a null is a category of its own.
+        algorithm: `gradient_boosting` (early stopping on the validation split) or `logistic_regression`.
+        scaling: `standard` or `none`, of the numeric columns.
+        missing: Of numeric nulls: `median` with an indicator column, or `native` where the algorithm knows nulls.
+        keep: How many of the prepared columns to keep, by mutual information with the label on train; None keeps all.
+        rounds: Most boosting rounds, or iterations.
+        learning_rate: Of gradient boosting.
+        leaves: Most leaves of one tree.
+        patience: Rounds without a better validation loss after which boosting stops.
+        seed: Of everything random.
+        decide_above: Probability from which the decision is yes.
+        recency: Numeric column the recency baseline ranks by, smaller meaning more likely; None leaves it out.
+    """
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...] = ()
+    algorithm: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"
+    scaling: Literal["standard", "none"] = "none"
+    missing: Literal["median", "native"] = "native"
+    keep: int | None = None
+    rounds: int = 300
+    learning_rate: float = 0.1
+    leaves: int = 15
+    patience: int = 20
+    seed: int = 7
+    decide_above: float = 0.5
+    recency: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """What a challenger must show before it becomes champion, all of it on the test split.
+
+    Attributes:
+        min_roc_auc: Least area under the ROC curve.
+        max_log_loss_ratio: Most log loss, as a multiple of that of the prevalence baseline.
+        tolerance: How much smaller than the champion's the ROC AUC may be on the same rows, beyond what the paired
+            bootstrap interval of the difference explains.
+        answers_within: How far a probability may move on the golden rows before the check fails.
+    """
+
+    min_roc_auc: float = 0.55
+    max_log_loss_ratio: float = 1.0
+    tolerance: float = 0.01
+    answers_within: float = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
-    """A training set: features of past days with the label that followed, split by time.
+    """A training set (features of past days with the label that followed, split by time), and what learns from it.
 
     Attributes:
         view: The feature view it learns from.
@@ -108,6 +162,10 @@ class Model:
         embargo: Days between the last feature day of one split and the first of the next.
         every: Distance between feature days of the spine, counted from the first partition.
         split: Shares of the feature days for train, validation and test.
+        learner: How it is fitted; None makes the training set only.
+        promotion: What a challenger must show.
+        slices: SQL that gives join key, as_of and one text column per slice to report metrics by; it reads `features`
+            (rows of the days asked for) and the model's inputs up to those days. None reports none.
     """
 
     name: str
@@ -120,7 +178,39 @@ class Model:
     embargo: timedelta
     every: timedelta = timedelta(days=7)
     split: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    learner: Learner | None = None
+    promotion: Promotion = Promotion()
+    slices: str | None = None
     fresh_within: timedelta = timedelta(days=8)
+    owners: tuple[str, ...] = ("team:ml",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitor:
+    """What is watched of one table, day by day.
+
+    Columns and their thresholds come from the table's contract (`metadata={"drift": 0.1}`).
+
+    Attributes:
+        table: `interim/<source>`, `features/<view>` or `predictions/<model>`.
+        window: Length of the current window, and of the previous period right before it.
+        baseline: Length of the frozen baseline: the first so many days of the table; its bin edges hold for good.
+        weights: Weight of columns in the drift score; a column not named weighs 1.
+        retrain_above: Drift score (weighted share of columns in drift) from which a window counts as bad.
+        retrains: Models to retrain when the table has drifted.
+        persist: Bad windows in a row before a retraining is asked for.
+        cooldown: Least time between two retrainings.
+    """
+
+    table: str
+    window: timedelta = timedelta(days=7)
+    baseline: timedelta = timedelta(days=28)
+    weights: tuple[tuple[str, float], ...] = ()
+    retrain_above: float = 0.05
+    retrains: tuple[str, ...] = ()
+    persist: int = 3
+    cooldown: timedelta = timedelta(days=7)
+    fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
 
 
@@ -131,6 +221,7 @@ class Catalog:
     sources: tuple[Source, ...] = ()
     feature_views: tuple[FeatureView, ...] = ()
     models: tuple[Model, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
     sql_dir: Path = field(default=PROJECT_ROOT / "sql")
 
     def __post_init__(self) -> None:
@@ -141,14 +232,28 @@ class Catalog:
         readers: list[FeatureView | Model] = [*self.feature_views, *self.models]
         for reader in readers:
             problems += [f"{reader.name}: input {n!r} is no source" for n in reader.inputs if n not in known]
-            if not (self.sql_dir / reader.sql).is_file():
-                problems.append(f"{reader.name}: no SQL file {self.sql_dir / reader.sql}")
+            files = [reader.sql, reader.slices] if isinstance(reader, Model) else [reader.sql]
+            absent = [self.sql_dir / file for file in files if file and not (self.sql_dir / file).is_file()]
+            problems += [f"{reader.name}: no SQL file {path}" for path in absent]
         views = {view.name for view in self.feature_views}
         problems += [
             f"{model.name}: view {model.view.name!r} is not in the catalog"
             for model in self.models
             if model.view.name not in views
         ]
+        for model in self.models:
+            columns = set(model.view.contract.to_schema().columns)
+            named = (*model.learner.numeric, *model.learner.categorical) if model.learner else ()
+            problems += [
+                f"{model.name}: learner column {n!r} is not in {model.view.name}" for n in named if n not in columns
+            ]
+        tables = {f"interim/{n}" for n in known} | {f"features/{n}" for n in views}
+        tables |= {f"predictions/{model.name}" for model in self.models if model.learner}
+        learned = {model.name for model in self.models if model.learner}
+        for monitor in self.monitors:
+            if monitor.table not in tables:
+                problems.append(f"monitor of {monitor.table!r}: there is no such table")
+            problems += [f"monitor of {monitor.table}: {n!r} is no model" for n in monitor.retrains if n not in learned]
         if problems:
             raise SettingsError(f"The catalog does not hold together: {'; '.join(problems)}.")
 
@@ -157,6 +262,13 @@ class Catalog:
         found = [source for source in self.sources if source.name == name]
         if not found:
             raise SettingsError(f"No source {name!r}; there are {', '.join(s.name for s in self.sources) or 'none'}.")
+        return found[0]
+
+    def model(self, name: str) -> Model:
+        """The model of that name."""
+        found = [model for model in self.models if model.name == name]
+        if not found:
+            raise SettingsError(f"No model {name!r}; there are {', '.join(m.name for m in self.models) or 'none'}.")
         return found[0]
 
     def read_sql(self, path: str) -> str:

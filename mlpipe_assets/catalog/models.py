@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from mlpipe_assets.catalog.declarations import Model
+from mlpipe_assets.catalog.declarations import Learner, Model, Promotion
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
 
@@ -14,6 +14,25 @@ repeat_purchase = Model(
     contract=RepeatPurchase,
     horizon=timedelta(days=28),
     embargo=timedelta(days=28),
+    learner=Learner(
+        numeric=(
+            "orders_7d",
+            "orders_30d",
+            "orders_90d",
+            "revenue_7d",
+            "revenue_30d",
+            "revenue_90d",
+            "avg_order_value_30d",
+            "days_since_last_order",
+            "distinct_channels_30d",
+            "tenure_days",
+            "age",
+        ),
+        categorical=("region",),
+        recency="days_since_last_order",
+    ),
+    promotion=Promotion(min_roc_auc=0.55),
+    slices="processed/repeat_purchase_slices.sql",
 )
 
 MODELS = (repeat_purchase,)

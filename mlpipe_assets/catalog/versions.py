@@ -17,6 +17,7 @@ from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
+_AFTER_TRAINING_SET = {"learner", "promotion", "slices"}
 _TOO_VOLATILE = (
     *(
         "current_date",
@@ -60,6 +61,12 @@ def model_version(catalog: Catalog, model: Model) -> str:
     """Code version of a training set."""
     upstream = [view_version(catalog, model.view), *(source_version(catalog.source(n)) for n in model.inputs)]
     return _declaration(model, [contract_digest(model.contract), sql_digest(catalog.read_sql(model.sql)), *upstream])
+
+
+@cache
+def learner_version(model: Model) -> str:
+    """Code version of a fitted model: how it is fitted, whatever the training set."""
+    return digest([model.name, repr(model.learner)])[:16]
 
 
 @cache
@@ -109,6 +116,6 @@ def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     values: dict[str, Any] = {}
     for declared in fields(item):
         value = getattr(item, declared.name)
-        if declared.name not in _WORDING:
+        if declared.name not in _WORDING | _AFTER_TRAINING_SET:
             values[declared.name] = function_digest(value) if callable(value) else repr(value)
     return digest([values, *parts])[:16]
