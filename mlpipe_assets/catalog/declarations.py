@@ -163,6 +163,7 @@ class Model:
         every: Distance between feature days of the spine, counted from the first partition.
         split: Shares of the feature days for train, validation and test.
         learner: How it is fitted; None makes the training set only.
+        predictions: What its batch predictions promise; needed where there is a learner.
         promotion: What a challenger must show.
         slices: SQL that gives join key, as_of and one text column per slice to report metrics by; it reads `features`
             (rows of the days asked for) and the model's inputs up to those days. None reports none.
@@ -179,6 +180,7 @@ class Model:
     every: timedelta = timedelta(days=7)
     split: tuple[float, float, float] = (0.6, 0.2, 0.2)
     learner: Learner | None = None
+    predictions: type[pa.DataFrameModel] | None = None
     promotion: Promotion = Promotion()
     slices: str | None = None
     fresh_within: timedelta = timedelta(days=8)
@@ -270,6 +272,21 @@ class Catalog:
         if not found:
             raise SettingsError(f"No model {name!r}; there are {', '.join(m.name for m in self.models) or 'none'}.")
         return found[0]
+
+    def contract(self, table: str) -> type[pa.DataFrameModel]:
+        """The contract of `interim/<source>`, `features/<view>` or `predictions/<model>`."""
+        stage, _, name = table.partition("/")
+        found: dict[str, type[pa.DataFrameModel] | None] = {
+            **{f"interim/{source.name}": source.contract for source in self.sources},
+            **{f"features/{view.name}": view.contract for view in self.feature_views},
+            **{f"predictions/{model.name}": model.predictions for model in self.models},
+        }
+        contract = found.get(table)
+        if contract is None:
+            raise SettingsError(
+                f"No table {name!r} in {stage} has a contract; there are {', '.join(sorted(found)) or 'none'}."
+            )
+        return contract
 
     def read_sql(self, path: str) -> str:
         """The text of a SQL file as this process first read it, so that a run's version is that of the SQL it ran."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from mlpipe_assets.catalog.declarations import Learner, Model, Promotion
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
+from mlpipe_assets.contracts.repeat_purchase_predictions import RepeatPurchasePredictions
 
 repeat_purchase = Model(
     name="repeat_purchase",
@@ -31,6 +32,7 @@ repeat_purchase = Model(
         categorical=("region",),
         recency="days_since_last_order",
     ),
+    predictions=RepeatPurchasePredictions,
     promotion=Promotion(min_roc_auc=0.55),
     slices="processed/repeat_purchase_slices.sql",
 )

@@ -17,7 +17,7 @@ from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
-_AFTER_TRAINING_SET = {"learner", "promotion", "slices"}
+_AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices"}
 _TOO_VOLATILE = (
     *(
         "current_date",
