@@ -7,6 +7,9 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.source_asset import (
+    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENTS_OF_THEIR_OWN,  # not exported; a test holds its effect
+)
 
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.partitions import ONE_DAY, spell_days
@@ -101,11 +104,10 @@ def tell(
             metadata={"errors": dg.MetadataValue.json([*errors, *extra_errors][:100]), **totals},
             allow_retries=False,
         )
-    if whole:
-        yield dg.Output(
-            None,
-            metadata={"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})},
-        )
+    written = {"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})}
+    if not whole:  # the days written were told one by one; what follows runs for them, days without data stay unmaterialized
+        written[NO_EVENTS_OF_THEIR_OWN] = True
+    yield dg.Output(None, metadata=written)
 
 
 def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[str]) -> dg.AssetCheckResult:

@@ -7,7 +7,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Catalog, FeatureView, is_snapshot
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.catalog.versions import lint_sql, view_version
 from mlpipe_assets.concurrency import in_order
@@ -28,9 +28,6 @@ _FEW_DAYS = 30
 def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
     """The asset of one feature view, cut at the end of each day."""
     key = dg.AssetKey(["features", view.name])
-    rolling = dg.TimeWindowPartitionMapping(
-        start_offset=1 - view.lookback.days, end_offset=0, allow_nonexistent_upstream_partitions=True
-    )
     checks = (
         check(key, "contract_holds", f"Every row of {view.contract.__name__} holds.", blocking=True),
         check(
@@ -48,13 +45,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
             code_version=view_version(catalog, view),
             schema=column_schema(view.contract),
             checks=checks,
-            deps=[
-                dg.AssetDep(
-                    dg.AssetKey(["interim", name]),
-                    partition_mapping=None if is_snapshot(catalog.source(name)) else rolling,
-                )
-                for name in view.inputs
-            ],
+            deps=[dg.AssetDep(dg.AssetKey(["interim", name])) for name in view.inputs],
         )
     )
     def build(
@@ -73,11 +64,17 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
 def build_features(
     lake: Lake, engine: Engine, catalog: Catalog, view: FeatureView, days: Sequence[date]
 ) -> tuple[list[Outcome], dg.AssetCheckResult]:
-    """Build feature days in one pass; a day whose window has a hole, or whose rows break the contract, is refused."""
+    """Build feature days in one pass; a day whose window has a hole, or whose rows break the contract, is refused.
+
+    A day after the newest rows is not refused: there is nothing to build yet.
+    """
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
-    holes = {day: inputs.holes(day) for day in days}
-    sound = [day for day in days if holes[day] is None]
+    newest = inputs.last_day()
+    ahead = [day for day in days if newest is None or day > newest]
+    holes = {day: inputs.holes(day) for day in days if day not in ahead}
+    sound = [day for day in holes if holes[day] is None]
     outcomes = [Outcome(day=day, refused=hole) for day, hole in holes.items() if hole]
+    outcomes += [Outcome(day=day, missing=f"no rows came yet; the newest are of {newest}") for day in ahead]
     if not sound:
         return outcomes, _no_proof()
     start, end = sound[0], sound[-1]

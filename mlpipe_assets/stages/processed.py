@@ -61,12 +61,6 @@ class TrainingPlan:
 def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     """The asset of a model's training set as of each day."""
     key = dg.AssetKey(["processed", model.name])
-    past = dg.TimeWindowPartitionMapping(
-        start_offset=-model.horizon.days, end_offset=-model.horizon.days, allow_nonexistent_upstream_partitions=True
-    )
-    future = dg.TimeWindowPartitionMapping(
-        start_offset=1 - model.horizon.days, end_offset=0, allow_nonexistent_upstream_partitions=True
-    )
     checks = [check(key, "contract_holds", f"Every row of {model.contract.__name__} holds.", blocking=True)]
     checks += [check(key, name, text, blocking=name != "splits_are_filled") for name, text in _CHECKS.items()]
 
@@ -81,8 +75,8 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             schema=column_schema(model.contract),
             checks=checks,
             deps=[
-                dg.AssetDep(dg.AssetKey(["features", model.view.name]), partition_mapping=past),
-                *(dg.AssetDep(dg.AssetKey(["interim", name]), partition_mapping=future) for name in model.inputs),
+                dg.AssetDep(dg.AssetKey(["features", model.view.name])),
+                *(dg.AssetDep(dg.AssetKey(["interim", name])) for name in model.inputs),
             ],
         )
     )
@@ -119,7 +113,7 @@ def holes(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str | None:
     """Why a training set cannot be built: no spine, feature days missing or of another version, labels not there."""
     model = plan.model
     if not plan.used:
-        return f"no feature day has a complete label by {plan.as_of}: it takes {model.every.days + model.horizon.days} days of history"
+        return _too_early(plan, [plan.as_of])
     problems: list[str] = []
     facts = {day: lake.facts("features", model.view.name, day) for day in plan.used}
     absent = [day for day, fact in facts.items() if fact is None]
@@ -135,6 +129,15 @@ def holes(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str | None:
         if gaps:
             problems.append(f"the labels need interim/{name} of {spell_days(gaps)}, which are missing or refused")
     return "; ".join(problems) or None
+
+
+def _too_early(plan: TrainingPlan, days: Sequence[date]) -> str:
+    """Why there is nothing to make a training set of yet."""
+    model = plan.model
+    if days and plan.as_of > days[-1]:
+        return f"no features of that day yet; the newest are of {days[-1]}"
+    history = model.every.days + model.horizon.days
+    return f"no feature day has a complete label by {plan.as_of}: it takes {history} days of history"
 
 
 def inputs_digest(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str:
@@ -155,6 +158,8 @@ def build_training_set(
     """Build one training set; it is written whole, or not at all when anything is wrong with it."""
     days = lake.days("features", model.view.name)
     plan = plan_training_set(model, as_of, days[0] if days else None)
+    if not days or as_of > days[-1] or not plan.used:
+        return Outcome(day=as_of, missing=_too_early(plan, days)), [_not_judged(name) for name in _CHECKS]
     problem = holes(lake, catalog, plan)
     if problem:
         return Outcome(day=as_of, refused=problem), [_not_judged(name) for name in _CHECKS]

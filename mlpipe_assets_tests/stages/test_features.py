@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,7 @@ from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.gate import judge
-from mlpipe_assets.partitions import days_between
+from mlpipe_assets.partitions import DAILY, days_between
 from mlpipe_assets.resources import engine as engine_module
 from mlpipe_assets.resources.engine import Engine, Table
 from mlpipe_assets.resources.lake import Lake
@@ -278,6 +279,24 @@ def test_a_hole_in_the_window_refuses_the_day_and_names_the_hole(tmp_path: Path)
     assert not result.success
     assert written_days(result) == lake.days("features", "spend") == [day(3), day(7), day(8)]
     assert "2026-01-04 missing" in failed_checks(result)["contract_holds"]
+
+
+def test_days_after_the_newest_rows_stay_missing_and_what_follows_runs_for_the_others(tmp_path: Path) -> None:
+    catalog, lake = spend_lake(tmp_path, one_a_day(1, 4))
+    features = feature_asset(catalog, spend)
+    followed: list[str] = []
+
+    @dg.asset(deps=[features], partitions_def=DAILY, backfill_policy=dg.BackfillPolicy.single_run())
+    def follower(context: dg.AssetExecutionContext) -> None:
+        followed.extend(context.partition_keys)
+
+    span = {"dagster/asset_partition_range_start": f"{day(3)}", "dagster/asset_partition_range_end": f"{day(6)}"}
+    result = dg.materialize([features, follower], tags=span, resources={"lake": lake, "engine": Engine()})
+
+    assert result.success
+    marked = [m.partition for m in result.asset_materializations_for_node("features__spend")]
+    assert marked == [f"{day(3)}", f"{day(4)}"]
+    assert followed == [f"{day(d)}" for d in (3, 4, 5, 6)]
 
 
 def test_a_hole_refuses_in_a_later_run_of_one_day_too(tmp_path: Path) -> None:
