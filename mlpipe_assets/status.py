@@ -9,6 +9,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import PART, Lake
+from mlpipe_assets.resources.refusals import refused_days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,7 @@ def _raw(lake: Lake, name: str) -> Iterator[Partition]:
 
 
 def _table(lake: Lake, stage: str, name: str, file: str = PART, *, digests: bool) -> Iterator[Partition]:
-    refused_folder = lake.root / "meta" / "refused" / stage / name
-    refused = {date.fromisoformat(path.stem) for path in refused_folder.glob("*.json")}
+    refused = refused_days(lake, stage, name)
     present = lake.days(stage, name, file)
     table = f"{stage}/{name}" if file == PART else f"{stage}/{name}/{file.removesuffix('.parquet')}"
     for day in sorted({*present, *refused}):

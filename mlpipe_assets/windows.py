@@ -14,6 +14,7 @@ from mlpipe_assets.partitions import ONE_DAY, START_DATE, days_between, last_par
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Table
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import digest
 
 
@@ -33,8 +34,7 @@ class SourceDays:
     @cached_property
     def refused(self) -> set[date]:
         """Days whose newest attempt was refused."""
-        folder = self.lake.root / "meta" / "refused" / "interim" / self.source.name
-        return {date.fromisoformat(path.stem) for path in folder.glob("*.json")}
+        return refused_days(self.lake, "interim", self.source.name)
 
     @cached_property
     def arrived(self) -> list[date]:

@@ -11,6 +11,7 @@ from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim, processed
 from mlpipe_assets.windows import Inputs
 
@@ -66,7 +67,7 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
     for day in sorted(filter(wanted, candidates)):
         inputs = interim.inputs_digest(source, ledger.of_day(day))
         facts = lake.facts("interim", source.name, day)
-        refusal = interim.refusal_of(lake, source, day)
+        refusal = refusal_of(lake, "interim", source.name, day)
         if refusal and refusal["inputs"] == interim.refusal_digest(source, ledger, day) and day not in accepted:
             blocked.append((day, str(refusal["problem"])))
         elif not facts or facts["inputs"] != inputs or facts.get("accepted_because") != accepted.get(day) or refusal:
@@ -90,7 +91,7 @@ def _unread_days(ledger: Ledger, source: Source) -> set[date]:
     return {
         day
         for day, rows in unread.items()
-        if not source.tolerance.allows(rows, rows) or interim.refusal_of(ledger.lake, source, day)
+        if not source.tolerance.allows(rows, rows) or refusal_of(ledger.lake, "interim", source.name, day)
     }
 
 
@@ -108,7 +109,10 @@ def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Callab
             blocked.append((day, hole))
             continue
         facts = lake.facts("features", view.name, day)
-        if not facts or facts["inputs"] != inputs.digest(day):
+        refusal = refusal_of(lake, "features", view.name, day)
+        if refusal and refusal["inputs"] == inputs.digest(day):
+            blocked.append((day, str(refusal["problem"])))
+        elif refusal or not facts or facts["inputs"] != inputs.digest(day):
             days.append(day)
     return Work(table=f"features/{view.name}", days=tuple(days), blocked=tuple(blocked))
 

@@ -11,11 +11,13 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.catalog.versions import lint_sql, view_version
 from mlpipe_assets.concurrency import in_order
+from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.leakage import prove, sample_days
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, contract_digest
 from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
@@ -103,10 +105,17 @@ def build_features(
     staged = [o.written for o in outcomes if o.written]
     if not proof.passed:
         lake.discard(*staged)
-        return [_unwritten(o) for o in outcomes], proof
-    if staged:
+        outcomes = [o if o.missing else _unwritten(o) for o in outcomes]
+    for outcome in outcomes:  # on record first: whoever reads these features later has to know
+        if outcome.refused and outcome.day in sound:
+            problem = f"{outcome.refused} ({shorten(list(outcome.breaches))})" if outcome.breaches else outcome.refused
+            refuse(lake, "features", view.name, outcome.day, problem=problem, inputs=inputs.digest(outcome.day))
+    if proof.passed and staged:
         register(lake, "feature_registry", [_registry_row(catalog, view)])
         lake.commit(*staged)
+        for outcome in outcomes:
+            if outcome.written:
+                clear(lake, "features", view.name, outcome.day)
     return sorted(outcomes, key=lambda o: o.day), proof
 
 

@@ -1,6 +1,5 @@
 """interim: events cast, judged and deduplicated into one clean row per key; the refused in quarantine, with reasons."""
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Delivery, Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
@@ -348,25 +348,22 @@ def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str
     else:
         lake.remove(lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet")
     problem = _problem(source, entry, ledger)
-    refusal = _refusal_path(lake, source, entry.day)
     nothing_came = not entry.events and not entry.on_arrival and not source.empty_days
     if (problem or nothing_came) and reason is None:
         if entry.staged:
             lake.discard(entry.staged)
         if problem:
-            lake.write_json(
-                refusal,
-                {"problem": problem, "counts": entry.counts, "inputs": refusal_digest(source, ledger, entry.day)},
-            )
+            inputs = refusal_digest(source, ledger, entry.day)
+            refuse(lake, "interim", source.name, entry.day, problem=problem, inputs=inputs, counts=entry.counts)
             return replace(outcome, refused=problem)
         return replace(outcome, missing=f"nothing came for {entry.day}")
     if source.event_time is None and not entry.events:
         if entry.staged:
             lake.discard(entry.staged)
-        lake.remove(refusal)
+        clear(lake, "interim", source.name, entry.day)
         return replace(outcome, carried=True)
     written = _commit(lake, source, entry, reason)
-    lake.remove(refusal)
+    clear(lake, "interim", source.name, entry.day)
     return replace(outcome, written=written, facts=_facts(source, entry, reason))
 
 
@@ -400,16 +397,6 @@ def _commit(lake: Lake, source: Source, entry: _Day, reason: str | None) -> Stag
         staged = lake.stage(staged.target, rows, _facts(source, entry, reason))
     lake.commit(staged)
     return staged
-
-
-def refusal_of(lake: Lake, source: Source, day: date) -> dict[str, object] | None:
-    """Why the newest attempt at a day was refused, and over which inputs; None when it was not."""
-    path = _refusal_path(lake, source, day)
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def _refusal_path(lake: Lake, source: Source, day: date) -> Path:
-    return lake.root / "meta" / "refused" / "interim" / source.name / f"{day}.json"
 
 
 def inputs_digest(source: Source, deliveries: Sequence[Delivery]) -> str:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from mlpipe_assets.automation.plan import feature_work
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
@@ -23,6 +24,7 @@ from mlpipe_assets.partitions import DAILY, days_between
 from mlpipe_assets.resources import engine as engine_module
 from mlpipe_assets.resources.engine import Engine, Table
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets_tests.planted import (
@@ -393,6 +395,26 @@ def test_rows_that_break_the_contract_refuse_their_day_and_no_other(tmp_path: Pa
     assert not result.success
     assert lake.days("features", "spend") == [day(1), day(3)]
     assert "orders_3d: >= 1 fails on 1 of 1 rows" in failed_checks(result)["contract_holds"]
+
+
+def test_a_refused_day_is_on_record_and_not_tried_again_until_something_it_is_made_of_changes(tmp_path: Path) -> None:
+    never = (
+        "select customer_id, cast(date + 1 as timestamp) as as_of, cast(null as bigint) as age, "
+        "cast(0 as bigint) as orders_3d from orders"
+    )
+    broken = planted_catalog(tmp_path / "broken", spend_sql=never)
+    lake = planted_lake(tmp_path / "data", broken, one_a_day(1, 1))
+    build_features(lake, Engine(), broken, spend, [day(1)])
+
+    blocked = feature_work(lake, broken, spend, lambda _: True)
+    mended = planted_catalog(tmp_path / "mended")
+    to_do = feature_work(lake, mended, mended.feature_views[0], lambda _: True)
+    build_features(lake, Engine(), mended, mended.feature_views[0], [day(1)])
+
+    assert blocked.days == ()
+    assert blocked.blocked[0][1].startswith("breaks its contract (orders_3d: >= 1 fails on 1 of 1 rows")
+    assert to_do.days == (day(1),)
+    assert refused_days(lake, "features", "spend") == set()
 
 
 def test_each_version_of_a_view_is_registered_once(tmp_path: Path) -> None:
