@@ -56,17 +56,32 @@ class Verdict:
         return [*self.structural, *(breach.spell(self.rows) for breach in self.breaches)]
 
 
-def structural_problems(schema: dict[str, pl.DataType] | pl.Schema, contract: Contract) -> tuple[str, ...]:
+def structural_problems(
+    schema: dict[str, pl.DataType] | pl.Schema, contract: Contract, environment: str | None = None
+) -> tuple[str, ...]:
     """Columns a frame lacks, has too many of, or holds in another type than its contract says."""
-    promised = {column.name: column.dtype for column in columns(contract)}
+    elsewhere = _elsewhere(contract, environment)
+    promised = {column.name: column.dtype for column in columns(contract) if column.name not in elsewhere}
     missing = [f"{name}: column missing" for name in promised if name not in schema]
-    extra = [f"{name}: column not in the contract {contract.__name__}" for name in schema if name not in promised]
+    extra = [
+        f"{name}: belongs to {' and '.join(elsewhere[name])}, it must not be here in {environment}"
+        if name in elsewhere
+        else f"{name}: column not in the contract {contract.__name__}"
+        for name in schema
+        if name not in promised
+    ]
     wrong = [
         f"{name}: is {schema[name]}, the contract {contract.__name__} says {dtype}"
         for name, dtype in promised.items()
         if name in schema and schema[name] != dtype
     ]
     return (*missing, *wrong, *extra)
+
+
+def _elsewhere(contract: Contract, environment: str | None) -> dict[str, list[str]]:
+    """Columns of a contract that exist in other environments only, with those environments."""
+    declared = {column.name: list(column.metadata.get("environments", ())) for column in columns(contract)}
+    return {name: places for name, places in declared.items() if environment and places and environment not in places}
 
 
 def judge(
@@ -76,6 +91,7 @@ def judge(
     uniqueness: bool = True,
     uncast: pl.DataFrame | None = None,
     uncast_reasons: dict[str, str] | None = None,
+    environment: str | None = None,
 ) -> Verdict:
     """The verdict of a contract over a frame, every bad row named.
 
@@ -85,16 +101,19 @@ def judge(
         uniqueness: Whether keys are judged too; sources resolve duplicates afterwards.
         uncast: Booleans of the frame's shape or part of it: values that could not be cast (null in `frame`).
         uncast_reasons: Per column of `uncast`, what the value is not.
+        environment: `training` or `serving`: columns declared for others must be absent; None wants every column.
     """
-    structural = structural_problems(frame.schema, contract)
+    structural = structural_problems(frame.schema, contract, environment)
     if structural:
         return Verdict(rows=frame.height, structural=structural)
     flags: dict[str, pl.Series] = {}
     named: dict[str, tuple[str, str]] = {}
     failed = uncast if uncast is not None else pl.DataFrame()
-    vectorised = {f"{i}": r for i, r in enumerate(rules(contract)) if isinstance(r.violated, pl.Expr)}
+    elsewhere = _elsewhere(contract, environment)
+    due = [rule for rule in rules(contract) if rule.column not in elsewhere]
+    vectorised = {f"{i}": r for i, r in enumerate(due) if isinstance(r.violated, pl.Expr)}
     marks = frame.select(**{i: _expr(r) for i, r in vectorised.items()})
-    for i, rule in enumerate(rules(contract)):
+    for i, rule in enumerate(due):
         flag = marks[f"{i}"] if f"{i}" in vectorised else _called(rule, frame)
         if rule.column in failed.columns and flag.any():
             flag = flag & ~failed[rule.column]
@@ -104,7 +123,7 @@ def judge(
         if failed[column].any():
             flags[f"cast {column}"] = failed[column]
             named[f"cast {column}"] = (column, (uncast_reasons or {}).get(column, "cannot be read"))
-    for key in unique_keys(contract) if uniqueness else ():
+    for key in (k for k in unique_keys(contract) if uniqueness and not elsewhere.keys() & set(k)):
         flag = repeated(frame, key)
         if flag.any():
             flags[f"unique {key}"], named[f"unique {key}"] = flag, (", ".join(key), "unique")

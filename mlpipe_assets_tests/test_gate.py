@@ -88,3 +88,30 @@ def test_errors_are_bounded_and_never_show_personal_values() -> None:
 
 def test_uniqueness_may_be_left_to_deduplication() -> None:
     assert judge(people(("a", "a@x", 1), ("a", "a@x", 1)), People, uniqueness=False).holds
+
+
+class Labelled(People):
+    """People with what became of them."""
+
+    left: bool = pa.Field(metadata={"environments": ["training"]})
+
+    class Config:
+        strict = True
+
+
+def test_a_column_of_training_is_wanted_there_and_refused_in_serving() -> None:
+    served = people(("a", "a@x", 1))
+    labelled = served.with_columns(left=pl.lit(value=True))
+
+    assert judge(labelled, Labelled, environment="training").holds
+    assert judge(served, Labelled, environment="serving").holds
+    assert judge(served, Labelled, environment="training").errors() == ["left: column missing"]
+    assert judge(labelled, Labelled, environment="serving").errors() == [
+        "left: belongs to training, it must not be here in serving"
+    ]
+
+
+def test_rules_and_keys_hold_in_every_environment() -> None:
+    errors = judge(people(("a", "a@x", -1), ("a", "b@x", 1)), Labelled, environment="serving").errors()
+
+    assert errors == ["age: >= 0 fails on 1 of 2 rows (e.g. -1)", "person_id: unique fails on 2 of 2 rows (e.g. a)"]

@@ -23,6 +23,7 @@ from mlpipe_assets.resources.deliveries import Delivery, Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
+from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
@@ -73,6 +74,7 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
         days = days_of_run(context, key)
         with lake.writing("interim", source.name):
             outcomes = build_interim(lake, engine, source, days)
+            write_schema(lake, source)
         yield from tell(context, lake, key, outcomes)
 
     return build

@@ -191,7 +191,11 @@ def _judge_and_write(
         whole = pl.concat(parts) if parts else pl.DataFrame(schema={c.name: c.dtype for c in columns(model.contract)})
         splits[name] = whole.select(wanted) if set(wanted) == set(whole.columns) else whole
     counts = {"rows": sum(f.height for f in splits.values()), **{f"rows_{n}": f.height for n, f in splits.items()}}
-    breaches = [f"{name}: {line}" for name, frame in splits.items() for line in judge(frame, model.contract).errors()]
+    breaches = [
+        f"{name}: {line}"
+        for name, frame in splits.items()
+        for line in judge(frame, model.contract, environment="training").errors()
+    ]
     if breaches:
         refused = Outcome(day=plan.as_of, counts=counts, breaches=breaches, refused="breaks its contract")
         return refused, [_not_judged(name) for name in _CHECKS]
