@@ -1,24 +1,23 @@
 -- What was known of each customer at the end of each day from $start to $end.
 -- An order counts from its day until its window ends: it enters every window once and leaves it once, so a range costs
--- one pass over the daily totals, and a single day only a grouping of its window. Between two changes the totals of a
+-- one pass over the orders, and a single day only a grouping of its window. Between two changes the totals of a
 -- customer stand still, so only days of change are summed. Money is whole cents until the end.
 -- grain:  customer_id, as_of; customers with an order in the last 90 days
 -- inputs: orders, customers (interim; date is the event date)
 --         days (each day from $start to $end; customers_snapshot: the newest snapshot at or before it)
 -- params: $start, $end date, both included
-with daily as (
+with placed as (
     select
         customer_id,
         date as day,
-        cast(count(*) as integer) as n,
-        cast(sum(cast(amount * 100 as bigint)) as bigint) as cents,
-        cast(sum(case when channel = 'web' then 1 else 0 end) as integer) as web,
-        cast(sum(case when channel = 'app' then 1 else 0 end) as integer) as app,
-        cast(sum(case when channel = 'store' then 1 else 0 end) as integer) as store,
-        cast(sum(case when channel = 'partner' then 1 else 0 end) as integer) as partner
+        1 as n,
+        cast(amount * 100 as bigint) as cents,
+        case when channel = 'web' then 1 else 0 end as web,
+        case when channel = 'app' then 1 else 0 end as app,
+        case when channel = 'store' then 1 else 0 end as store,
+        case when channel = 'partner' then 1 else 0 end as partner
     from orders
     where date > $start - 90 and date <= $end
-    group by customer_id, date
 ),
 
 changes as (
@@ -36,18 +35,18 @@ changes as (
         case when day > $start - 30 then store else 0 end as store,
         case when day > $start - 30 then partner else 0 end as partner,
         day as ordered_on
-    from daily
+    from placed
     union all
     select customer_id, day + 7, -n, 0, 0, -cents, 0, 0, 0, 0, 0, 0, null
-    from daily
+    from placed
     where day + 7 > $start and day + 7 <= $end
     union all
     select customer_id, day + 30, 0, -n, 0, 0, -cents, 0, -web, -app, -store, -partner, null
-    from daily
+    from placed
     where day + 30 > $start and day + 30 <= $end
     union all
     select customer_id, day + 90, 0, 0, -n, 0, 0, -cents, 0, 0, 0, 0, null
-    from daily
+    from placed
     where day + 90 > $start and day + 90 <= $end
 ),
 
