@@ -171,19 +171,36 @@ def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
 
 
 def _read(
-    engine: Engine, source: Source, ledger: Ledger, days: Sequence[date], names: list[str] | None = None
+    engine: Engine,
+    source: Source,
+    ledger: Ledger,
+    days: Sequence[date],
+    names: list[str] | None = None,
+    only: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Events of days with their clean text columns; columns a file never had are marked in `lacking`."""
+    """Events of days with their clean text columns; columns a file never had are marked in `lacking`.
+
+    Args:
+        engine: Decodes what cannot be cut.
+        source: Whose events.
+        ledger: Its deliveries.
+        days: Event dates.
+        names: Columns wanted; None takes all of the contract.
+        only: Deliveries, or records of them, wanted; None takes all.
+    """
     parts: list[pl.DataFrame] = []
     wanted = names or own_columns(source)
     groups: dict[tuple[str, ...], list[Path]] = {}
+    wanted_deliveries = None if only is None else set(only["delivery"])
     for delivery in ledger.deliveries.values():
+        if wanted_deliveries is not None and delivery.delivery not in wanted_deliveries:
+            continue
         paths = [ledger.event_path(delivery.delivery, day) for day in days if delivery.events.get(day)]
         if paths:
             groups.setdefault(delivery.columns, []).extend(paths)
     for columns, paths in sorted(groups.items()):
         needed = columns if source.prepare else tuple(name for name in wanted if name in columns)
-        events, text = _decoded(engine, sorted(paths), columns, needed)
+        events, text = _decoded(engine, sorted(paths), columns, needed, only)
         clean = clean_text(text, source, wanted)
         lacking = [] if not columns or source.prepare else [name for name in wanted if name not in columns]
         marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
@@ -197,10 +214,12 @@ def _read(
 
 
 def _decoded(
-    engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...]
+    engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...], only: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events and the needed fields of their payload as text: the fastest way that is exact for them."""
     frame = pl.read_parquet(paths, columns=list(_ORIGIN), hive_partitioning=False)
+    if only is not None:
+        frame = frame.join(only, on=only.columns, how="semi", maintain_order="left")
     if not columns:  # JSON as its sender wrote it: numbers must keep their digits
         return frame, decode(frame["payload"])
     if not needed:
@@ -211,6 +230,8 @@ def _decoded(
     if len({name.lower() for name in needed}) == len(needed):
         try:
             parsed = engine.decode(paths, needed)
+            if only is not None:
+                parsed = parsed.join(only, on=only.columns, how="semi", maintain_order="left")
             text = parsed.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(needed))
             return parsed.select(_ORIGIN), text
         except duckdb.Error:
@@ -319,21 +340,50 @@ def _neighbours(ledger: Ledger, source: Source, built: dict[date, _Day]) -> list
 def _same_keys(
     engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray
 ) -> pl.DataFrame | None:
-    """Valid rows of neighbouring days whose key is among those built, one per key and day."""
+    """Valid rows of neighbouring days whose key is among those built, one per key and day: key, event_date and rank."""
     parts: list[pl.DataFrame] = []
     known = pl.Series(np.unique(hashes))
     for day in days:
+        winners = _winners_on_disk(engine, source, ledger, day)
+        if winners is not None:
+            parts.append(winners.filter(key_hash(winners, source.key).is_in(known.implode())))
+            continue
         keys = _read(engine, source, ledger, [day], list(source.key))
         if not keys.height:
             continue
         typed = cast_rows(*_padded(keys, source), source).rows
         same = key_hash(typed, source.key).is_in(known.implode())
-        if not same.any():
-            continue
-        frame = _read(engine, source, ledger, [day])
-        frame = frame.join(keys.filter(same).select("delivery", "record_number"), on=["delivery", "record_number"])
-        parts.append(latest_of_each_day(_judged(frame, source)[0], source.key))
-    return pl.concat(parts) if parts else None
+        if same.any():
+            parts.append(_winners(engine, source, ledger, day, keys.filter(same).select("delivery", "record_number")))
+    found = [part for part in parts if part.height]
+    return pl.concat(found) if found else None
+
+
+def _winners(engine: Engine, source: Source, ledger: Ledger, day: date, only: pl.DataFrame) -> pl.DataFrame:
+    """Of some records or deliveries of a day, the valid row of each key that was known last."""
+    frame = _read(engine, source, ledger, [day], only=only)
+    return latest_of_each_day(_judged(frame, source)[0], source.key).select(*source.key, "event_date", *RANK)
+
+
+def _winners_on_disk(engine: Engine, source: Source, ledger: Ledger, day: date) -> pl.DataFrame | None:
+    """The same of a whole day, from its partition and the few rows that are not in it; None when the code has changed.
+
+    Not in it are rows that lost to another day, and those of deliveries that came since it was built.
+    """
+    facts = ledger.lake.facts("interim", source.name, day)
+    present = {d.delivery for d in ledger.of_day(day)}
+    if not facts or facts["code_version"] != source_version(source) or not present >= set(facts["deliveries"]):
+        return None
+    rows = ledger.lake.read("interim", source.name, day, [*source.key, *RANK])
+    parts = [rows.with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *RANK)]
+    if facts["superseded"]:
+        schema = {"delivery": pl.String, "record_number": pl.Int64}
+        gone = pl.DataFrame(facts["superseded"], schema=schema, orient="row")
+        parts.append(_winners(engine, source, ledger, day, gone))
+    since = sorted(present - set(facts["deliveries"]))
+    if since:
+        parts.append(_winners(engine, source, ledger, day, pl.DataFrame({"delivery": since})))
+    return latest_of_each_day(pl.concat(parts), source.key) if len(parts) > 1 else parts[0]
 
 
 def _padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -423,6 +473,7 @@ def _facts(source: Source, entry: _Day, reason: str | None) -> dict[str, object]
         "inputs": inputs,
         "fingerprint": digest([inputs, entry.superseded]),
         "superseded": entry.superseded,
+        "deliveries": [d.delivery for d in entry.deliveries],
         **entry.counts,
         **({"accepted_because": reason} if reason is not None else {}),
     }
