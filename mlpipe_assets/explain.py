@@ -1,0 +1,118 @@
+"""From one prediction back to everything it rests on: champion, training set, features, clean rows, and the lines of the files."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
+from mlpipe_assets.errors import MissingPartitionError, shorten
+from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import versions
+from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.windows import Inputs, SourceDays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a prediction rests on, outermost first. Personal columns are left out.
+
+    Attributes:
+        prediction: The row as it was written.
+        model: The version that answered: when and on what it was trained, how it did on its test rows.
+        training: First and last day, rows and digest of each split of its training set.
+        features: The feature row, as it stands now.
+        features_changed: Whether the features of that day were built again since they were predicted from.
+        rows: Clean rows of each input that the feature row may look at, newest first, with file and line.
+    """
+
+    prediction: dict[str, Any]
+    model: dict[str, Any]
+    training: list[dict[str, Any]]
+    features: dict[str, Any]
+    features_changed: bool
+    rows: dict[str, list[dict[str, Any]]]
+
+
+def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> Explanation:
+    """What the prediction of one entity on one day rests on.
+
+    Raises: MissingPartitionError when nothing was predicted that day, or not for that entity.
+    """
+    view = model.view
+    join_key = view.entity.join_key
+    prediction = _prediction(lake, model, key, day)
+    facts = lake.facts("predictions", model.name, day) or {}
+    version = next((v for v in versions(lake, model.name) if v["version"] == prediction["model_version"]), {})
+    features = _rows_of(lake, "features", view.name, day, join_key, key)
+    made_of = digest([prediction["model_version"], (lake.facts("features", view.name, day) or {}).get("fingerprint")])
+    inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    return Explanation(
+        prediction=prediction,
+        model=version,
+        training=_splits(lake, model, version.get("as_of")),
+        features=features.to_dicts()[0] if features.height else {},
+        features_changed=facts.get("inputs") != made_of,
+        rows={f"interim/{s.source.name}": _clean_rows(lake, inputs, s, join_key, key, day) for s in inputs.sources},
+    )
+
+
+def _prediction(lake: Lake, model: Model, key: str, day: date) -> dict[str, Any]:
+    days = lake.days("predictions", model.name)
+    if day not in days:
+        raise MissingPartitionError(
+            f"predictions/{model.name}: nothing was predicted for {day}; there are {spell_days(days)}."
+        )
+    found = _rows_of(lake, "predictions", model.name, day, model.view.entity.join_key, key)
+    if not found.height:
+        known = lake.read("predictions", model.name, day, [model.view.entity.join_key]).to_series()
+        raise MissingPartitionError(
+            f"predictions/{model.name} [{day}]: no prediction for {model.view.entity.join_key} {key!r}; it holds "
+            f"{known.len():,}, such as {shorten([str(k) for k in known.head(3)], 3)}."
+        )
+    return dict(found.to_dicts()[0])
+
+
+def _rows_of(lake: Lake, stage: str, name: str, day: date, join_key: str, key: str) -> pl.DataFrame:
+    if day not in lake.days(stage, name):
+        return pl.DataFrame()
+    return lake.read(stage, name, day).filter(pl.col(join_key).cast(pl.String) == key)
+
+
+def _splits(lake: Lake, model: Model, as_of: object) -> list[dict[str, Any]]:
+    path = lake.root / "meta" / "dataset_splits.parquet"
+    if not path.exists() or as_of is None:
+        return []
+    splits = pl.read_parquet(path, hive_partitioning=False).filter(model=model.name)
+    return splits.filter(pl.col("as_of").cast(pl.String) == str(as_of)).to_dicts()
+
+
+def _clean_rows(
+    lake: Lake, inputs: Inputs, days: SourceDays, join_key: str, key: str, day: date
+) -> list[dict[str, Any]]:
+    """Rows of one entity the features of a day may look at, newest first, each with its file and line."""
+    source = days.source
+    if join_key not in source.contract.to_schema().columns:
+        return []
+    read = inputs.days_read(days, day, day)
+    if is_snapshot(source):
+        read = [d for d in read if d == days.snapshot_in_force(day)]
+    ledger = Ledger.load(lake, source.name)
+    shown = _shown(source)
+    found: list[dict[str, Any]] = []
+    for on in sorted(read, reverse=True):
+        rows = lake.read("interim", source.name, on, shown).filter(pl.col(join_key).cast(pl.String) == key)
+        if source.event_time:
+            rows = rows.sort(source.event_time, *source.key, descending=True)
+        for row in rows.to_dicts():
+            delivery = ledger.deliveries.get(row.pop("delivery"))
+            file = f"raw/{source.name}/{delivery.source_file}" if delivery else "unknown"
+            found.append({"date": f"{on}", "file": file, "record": row.pop("record_number"), **row})
+    return found
+
+
+def _shown(source: Source) -> list[str]:
+    return [column.name for column in columns(source.contract) if not column.metadata.get("personal")]

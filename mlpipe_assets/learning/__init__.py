@@ -1,0 +1,1 @@
+"""Fitting, judging and storing classifiers: pure functions over frames, no orchestration."""

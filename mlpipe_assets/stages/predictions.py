@@ -1,0 +1,200 @@
+"""predictions: what the champion says of each entity at the end of a day, behind a gate that is read when it runs."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, Learner, Model
+from mlpipe_assets.catalog.versions import learner_version, view_version
+from mlpipe_assets.errors import SettingsError, shorten
+from mlpipe_assets.gate import judge
+from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import ModelVersion, champion, load
+from mlpipe_assets.resources.refusals import refusal_of, refused_days
+from mlpipe_assets.rules import Contract, columns, digest
+from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.windows import Inputs
+
+if TYPE_CHECKING:
+    from mlpipe_assets.learning.fitting import FittedModel
+
+_log = logging.getLogger("mlpipe")
+CSV = "part.csv"
+
+
+def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
+    """The asset of a model's batch predictions of each day."""
+    key = dg.AssetKey(["predictions", model.name])
+    learner, contract = declared(model)
+    checks = (
+        check(key, "contract_holds", f"Every row of {contract.__name__} holds.", blocking=True),
+        check(
+            key,
+            "inputs_are_sound",
+            "The features are there, passed their checks, and are of the version the champion was trained on.",
+            blocking=True,
+        ),
+    )
+
+    @dg.asset(
+        **daily(
+            key,
+            description=first_sentence(contract),
+            owners=model.owners,
+            kinds={"scikitlearn", "parquet"},
+            fresh_within=model.view.fresh_within,
+            code_version=prediction_version(catalog, model),
+            schema=column_schema(contract),
+            checks=checks,
+            deps=[
+                dg.AssetDep(dg.AssetKey(["features", model.view.name])),
+                dg.AssetDep(dg.AssetKey(["models", model.name])),
+                dg.AssetDep(dg.AssetKey(["validation", golden_name(model)])),
+            ],
+        )
+    )
+    def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+        days = days_of_run(context, key)
+        with lake.writing("predictions", model.name):
+            outcomes = build_predictions(lake, catalog, model, days)
+        used = champion(lake, model.name)
+        facts = {"champion": used.version if used else "none", "decide_above": learner.decide_above}
+        yield from tell(
+            context, lake, key, outcomes, metadata=facts, extra_checks=[_gate_check(outcomes)], balanced=False
+        )
+
+    return build
+
+
+def declared(model: Model) -> tuple[Learner, Contract]:
+    """How a model learns, and what its predictions promise.
+
+    Raises: SettingsError for a model that is a training set only.
+    """
+    if model.learner is None or model.predictions is None:
+        raise SettingsError(f"{model.name} declares no learner, so it has no model and no predictions.")
+    return model.learner, model.predictions
+
+
+def golden_name(model: Model) -> str:
+    """The asset below validation/ that holds a model to its golden answers."""
+    return f"{model.name}_golden"
+
+
+def prediction_version(catalog: Catalog, model: Model) -> str:
+    """Code version of predictions, whichever champion makes them."""
+    return digest([view_version(catalog, model.view), learner_version(model)])[:16]
+
+
+def inputs_digest(lake: Lake, model: Model, used: ModelVersion, day: date) -> str:
+    """Digest of all a day's predictions are made of: the champion and the features it is given."""
+    facts = lake.facts("features", model.view.name, day) or {}
+    return digest([used.version, facts.get("fingerprint")])
+
+
+def objections(lake: Lake, catalog: Catalog, model: Model, day: date) -> list[str]:
+    """Why the champion must not answer for a day, as things stand on disk now, whatever run left them so."""
+    view = model.view
+    table = f"features/{view.name}"
+    used = champion(lake, model.name)
+    found: list[str] = []
+    refusal = refusal_of(lake, "features", view.name, day)
+    facts = lake.facts("features", view.name, day)
+    if refusal:
+        found.append(f"{table} [{day}] failed its blocking check: {refusal['problem']}")
+    elif facts is None:
+        found.append(f"{table} has no partition of {day}")
+    else:
+        hole = Inputs(lake=lake, catalog=catalog, view=view).holes(day)
+        found += [f"{table} [{day}]: {hole}"] if hole else []
+    if used is None:
+        return [*found, f"models/{model.name} has no champion yet; train one with training_job"]
+    if used.as_of > day:
+        found.append(
+            f"the champion {used.version} learnt from labels up to {used.as_of}: of {day} it would know the future"
+        )
+    if facts is not None and facts.get("code_version") != used.feature_version:
+        found.append(
+            f"{table} [{day}] is of version {facts.get('code_version')}, the champion {used.version} was trained on "
+            f"{used.feature_version}; train a model on the new features, or build the day with the old ones"
+        )
+    name = golden_name(model)
+    for failed in sorted(refused_days(lake, "validation", name)):
+        known = refusal_of(lake, "validation", name, failed) or {}
+        if failed <= day and known.get("champion") == used.version:
+            found.append(f"validation/{name} [{failed}] failed for the champion: {known.get('problem')}")
+    return found
+
+
+def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:
+    """Predict days with the champion; a day there is an objection to stays as it was, and is named."""
+    barred = {day: objections(lake, catalog, model, day) for day in days}
+    outcomes = [Outcome(day=day, refused=shorten(reasons)) for day, reasons in barred.items() if reasons]
+    sound = [day for day in days if not barred[day]]
+    used = champion(lake, model.name)
+    if sound and used:
+        fitted = load(lake, model.name, used.version)
+        for day in sound:
+            _log.info("predictions/%s: %s", model.name, day)
+            outcomes.append(_predict_day(lake, catalog, model, used, fitted, day))
+    return sorted(outcomes, key=lambda o: o.day)
+
+
+def _predict_day(
+    lake: Lake, catalog: Catalog, model: Model, used: ModelVersion, fitted: "FittedModel", day: date
+) -> Outcome:
+    """One day of predictions, written whole with its export, or refused."""
+    from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
+
+    learner, contract = declared(model)
+    features = lake.read("features", model.view.name, day)
+    served = judge(features, model.contract, environment="serving")
+    if not served.holds:
+        return Outcome(
+            day=day, counts={"rows": 0}, breaches=served.errors(), refused="its features break the serving contract"
+        )
+    key = model.view.entity.join_key
+    given = features.select(fitted.features)
+    rows = features.select(
+        key,
+        "as_of",
+        model_version=pl.lit(used.version),
+        feature_version=pl.lit(used.feature_version),
+        probability=predict(fitted, given),
+    ).with_columns(decision=pl.col("probability") >= learner.decide_above)
+    rows = rows.select([column.name for column in columns(contract)]).sort(key)
+    verdict = judge(rows, contract)
+    counts = {"rows": rows.height}
+    if not verdict.holds:
+        return Outcome(day=day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
+    inputs = inputs_digest(lake, model, used, day)
+    facts = {
+        "table": f"predictions/{model.name}",
+        "date": f"{day}",
+        "code_version": prediction_version(catalog, model),
+        "champion": used.version,
+        "feature_version": used.feature_version,
+        "inputs": inputs,
+        "fingerprint": inputs,
+        **counts,
+    }
+    export = lake.stage_bytes(lake.path("predictions", model.name, day, CSV), rows.write_csv().encode())
+    written = lake.stage(lake.path("predictions", model.name, day), rows, facts)
+    lake.commit(export, written)
+    return Outcome(day=day, counts=counts, written=written, facts=facts)
+
+
+def _gate_check(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
+    barred = [f"[{o.day}] {o.refused}" for o in outcomes if o.refused and not o.counts]
+    return dg.AssetCheckResult(
+        check_name="inputs_are_sound",
+        passed=not barred,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=shorten(barred) or f"{len(outcomes):,} days were let through.",
+        metadata={"objections": barred[:50]},
+    )

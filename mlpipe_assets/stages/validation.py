@@ -1,0 +1,205 @@
+"""validation: the champion held to its golden answers; what moves one (code, features, a library) is found before it predicts."""
+
+import importlib.metadata
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.versions import learner_version, view_version
+from mlpipe_assets.contracts.golden_answers import GoldenAnswers
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.gate import judge
+from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import Golden, champion, load, read_golden
+from mlpipe_assets.resources.refusals import clear, refuse, refused_days
+from mlpipe_assets.rules import digest
+from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.predictions import declared, golden_name
+
+_log = logging.getLogger("mlpipe")
+_LIBRARIES = ("scikit-learn", "numpy", "polars")
+
+
+def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
+    """The asset that asks the champion its golden rows again, as of each day."""
+    key = dg.AssetKey(["validation", golden_name(model)])
+    checks = (
+        check(key, "contract_holds", f"Every row of {GoldenAnswers.__name__} holds.", blocking=True),
+        check(
+            key,
+            "answers_are_the_same",
+            f"No golden answer of the champion moved by more than {model.promotion.answers_within}.",
+            blocking=True,
+        ),
+    )
+
+    @dg.asset(
+        **daily(
+            key,
+            description=first_sentence(GoldenAnswers),
+            owners=model.owners,
+            kinds={"scikitlearn", "parquet"},
+            fresh_within=model.fresh_within,
+            code_version=digest([view_version(catalog, model.view), learner_version(model)])[:16],
+            schema=column_schema(GoldenAnswers),
+            checks=checks,
+            deps=[dg.AssetDep(dg.AssetKey(["models", model.name]))],
+        )
+    )
+    def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+        days = days_of_run(context, key)
+        with lake.writing("validation", golden_name(model)):
+            outcomes = ask_again(lake, catalog, model, days)
+        yield from tell(context, lake, key, outcomes, extra_checks=[_answers_check(outcomes, model)], balanced=False)
+
+    return build
+
+
+def golden_inputs(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> str:
+    """Digest of all an answer rests on: the rows, the champion, the code, the libraries, the features as they lie there."""
+    libraries = [[name, importlib.metadata.version(name)] for name in _LIBRARIES]
+    made = [[day, (_facts(lake, model, day) or {}).get("fingerprint")] for day in sorted(golden.days)]
+    code = [view_version(catalog, model.view), learner_version(model)]
+    return digest([golden.version, golden.champion, code, libraries, made])
+
+
+def ask_again(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:
+    """Ask the champion its golden rows, once for all days: the answers do not depend on the day they are asked on."""
+    declared(model)
+    used = champion(lake, model.name)
+    golden = read_golden(lake, model.name)
+    if used is None or golden is None:
+        return [Outcome(day=day, missing="there is no champion yet, so there is nothing to ask") for day in days]
+    early = [Outcome(day=d, missing=f"the champion is of {used.as_of}, after this day") for d in days if d < used.as_of]
+    due = [day for day in days if day >= used.as_of]
+    if not due:
+        return early
+    _log.info("validation/%s: %s golden rows", golden_name(model), golden.rows.height)
+    rows, corrected = _asked(lake, catalog, model, golden)
+    moved = rows.filter("moved")
+    problem = _named(moved, model) if moved.height else None
+    outcomes = [_settle(lake, catalog, model, golden, rows, problem, corrected, day) for day in due]
+    return sorted([*early, *outcomes], key=lambda o: o.day)
+
+
+def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[pl.DataFrame, list[date]]:
+    """Golden rows with the kept answer, the answer now, and the one from the features of today's code; days corrected since.
+
+    A feature row that changed because its data were corrected is no fault of the code: its day is set apart.
+    """
+    from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
+    from mlpipe_assets.learning.golden import golden_days  # noqa: PLC0415
+
+    key = model.view.entity.join_key
+    fitted = load(lake, model.name, golden.champion)
+    columns = list(fitted.types)
+    parts: list[pl.DataFrame] = []
+    corrected: list[date] = []
+    for day in golden_days(golden.rows):
+        facts = _facts(lake, model, f"{day}")
+        code = view_version(catalog, model.view)
+        if facts is None or facts["fingerprint"] == golden.days.get(f"{day}"):
+            continue  # the rows the champion answered for, or rows that retention took away
+        if facts["code_version"] == golden.feature_version == code:
+            corrected.append(day)
+            continue
+        features = lake.read("features", model.view.name, day)
+        if all(str(features.schema.get(name)) == dtype for name, dtype in fitted.types.items()):
+            parts.append(features.select(key, "as_of", from_features=predict(fitted, features.select(columns))))
+        else:
+            parts.append(features.select(key, "as_of", from_features=pl.lit(None, dtype=pl.Float64)))
+    answered = golden.rows.select(
+        pl.col(key).cast(pl.String).alias("key"),
+        "as_of",
+        expected=pl.col("probability"),
+        answered=predict(fitted, golden.rows.select(columns)),
+    )
+    rebuilt = (
+        pl.concat(parts).with_columns(pl.col(key).cast(pl.String).alias("key"))
+        if parts
+        else pl.DataFrame(schema={"key": pl.String, "as_of": golden.rows.schema["as_of"], "from_features": pl.Float64})
+    )
+    changed_days = rebuilt["as_of"].unique()
+    joined = answered.join(rebuilt.select("key", "as_of", "from_features"), on=["key", "as_of"], how="left")
+    within = model.promotion.answers_within
+    far = (pl.col("answered") - pl.col("expected")).abs() > within
+    other = ((pl.col("from_features") - pl.col("expected")).abs() > within) | pl.col("from_features").is_null()
+    moved = far | (pl.col("as_of").is_in(changed_days.implode()) & other)
+    return joined.with_columns(moved=moved.fill_null(value=True)).sort("as_of", "key"), corrected
+
+
+def _settle(
+    lake: Lake,
+    catalog: Catalog,
+    model: Model,
+    golden: Golden,
+    rows: pl.DataFrame,
+    problem: str | None,
+    corrected: list[date],
+    day: date,
+) -> Outcome:
+    """Write the day, or put on record that the champion is not to be asked."""
+    name = golden_name(model)
+    counts = {"rows": rows.height, "moved": int(rows["moved"].sum())}
+    inputs = golden_inputs(lake, catalog, model, golden)
+    if problem:
+        refuse(lake, "validation", name, day, problem=problem, inputs=inputs, champion=golden.champion)
+        return Outcome(day=day, counts=counts, breaches=[problem], refused="golden answers moved")
+    verdict = judge(rows, GoldenAnswers)
+    if not verdict.holds:
+        return Outcome(day=day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
+    facts = {
+        "table": f"validation/{name}",
+        "date": f"{day}",
+        "champion": golden.champion,
+        "golden_version": golden.version,
+        "corrected_days": [f"{d}" for d in corrected],
+        "inputs": inputs,
+        "fingerprint": inputs,
+        **counts,
+    }
+    staged = lake.stage(lake.path("validation", name, day), rows, facts)
+    lake.commit(staged)
+    for earlier in refused_days(lake, "validation", name):
+        clear(lake, "validation", name, earlier)
+    return Outcome(day=day, counts=counts, written=staged, facts=facts)
+
+
+def _named(moved: pl.DataFrame, model: Model) -> str:
+    key = model.view.entity.join_key
+    lines = [
+        f"{key} {row['key']} as of {row['as_of']:%Y-%m-%d}: {row['expected']:.6f}, now {_now(row)}"
+        for row in moved.head(5).to_dicts()
+    ]
+    return f"{moved.height:,} golden answers moved ({shorten(lines)})"
+
+
+def _now(row: dict[str, float | None]) -> str:
+    known = [row["answered"], row["from_features"]]
+    told = [v for v in known if v is not None and v != row["expected"]]
+    return f"{told[0]:.6f}" if told else "no answer: the features no longer give its columns"
+
+
+def _facts(lake: Lake, model: Model, day: str) -> dict[str, str] | None:
+    return lake.facts("features", model.view.name, date.fromisoformat(day))
+
+
+def _answers_check(outcomes: Sequence[Outcome], model: Model) -> dg.AssetCheckResult:
+    broken = [line for o in outcomes for line in o.breaches if o.refused]
+    asked = max((o.counts.get("rows", 0) for o in outcomes), default=0)
+    return dg.AssetCheckResult(
+        check_name="answers_are_the_same",
+        passed=not broken and asked > 0,
+        severity=dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN,
+        description=broken[0]
+        if broken
+        else f"{asked:,} golden answers are within {model.promotion.answers_within} of what was kept."
+        if asked
+        else "There is no champion to ask yet.",
+        metadata={"rows": asked, "moved": max((o.counts.get("moved", 0) for o in outcomes), default=0)},
+    )

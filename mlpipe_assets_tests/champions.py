@@ -1,0 +1,109 @@
+"""A small champion over the planted lake, fitted and promoted by hand, for what asks it."""
+
+import hashlib
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pandera.polars as pa
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, Learner
+from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
+from mlpipe_assets.learning.fitting import fit, predict
+from mlpipe_assets.learning.golden import golden_days, golden_version
+from mlpipe_assets.learning.store import dump_model
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import Golden, ModelVersion, promote, store_version
+from mlpipe_assets.rules import contract_digest
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets_tests.planted import (
+    SPEND_SQL,
+    Returning,
+    UtcTime,
+    day,
+    planted_catalog,
+    planted_lake,
+    returning,
+    spend,
+)
+
+LEARNER = Learner(numeric=("orders_3d", "age"), algorithm="logistic_regression", missing="median")
+
+
+class ReturningInTraining(Returning):
+    """Spend with whether the customer came back. Grain: customer_id, as_of."""
+
+    label: bool = pa.Field(metadata={"environments": ["training"]})
+
+
+class ReturningPredictions(pa.DataFrameModel):
+    """Whether each customer will come back. Grain: customer_id."""
+
+    customer_id: str = pa.Field(unique=True)
+    as_of: UtcTime  # type: ignore[valid-type]
+    model_version: str
+    feature_version: str
+    probability: float = pa.Field(in_range={"min_value": 0, "max_value": 1}, metadata={"drift": 0.1})
+    decision: bool
+
+    class Config:
+        strict = True
+
+
+def learning_catalog(folder: Path, spend_sql: str = SPEND_SQL) -> Catalog:
+    """Orders, customers, spend, and `returning` with a learner."""
+    model = replace(returning, learner=LEARNER, contract=ReturningInTraining, predictions=ReturningPredictions)
+    return planted_catalog(folder, spend_sql=spend_sql, model=model)
+
+
+def learning_lake(root: Path, last: int) -> tuple[Catalog, Lake]:
+    """Features of every day up to the `last`: ann orders daily, bob every other day, cyd on the first three days."""
+    catalog = learning_catalog(root / "sql")
+    rows = [(f"a{n}", "ann", day(n), "10.00", "web") for n in range(1, last + 1)]
+    rows += [(f"b{n}", "bob", day(n), "10.00", "web") for n in range(1, last + 1, 2)]
+    rows += [(f"c{n}", "cyd", day(n), "10.00", "web") for n in range(1, 4)]
+    lake = planted_lake(root / "data", catalog, rows)
+    build_features(lake, Engine(), catalog, spend, [day(n) for n in range(1, last + 1)])
+    return catalog, lake
+
+
+def crown(lake: Lake, catalog: Catalog, as_of: date, feature_version: str | None = None) -> ModelVersion:
+    """Fit on the features up to a day, with who ordered three times as the label, and make it champion."""
+    model = catalog.models[0]
+    days = [d for d in lake.days("features", "spend") if d <= as_of]
+    rows = pl.concat([lake.read("features", "spend", d) for d in days]).with_columns(label=pl.col("orders_3d") > 1)
+    fitted = fit(LEARNER, rows, rows[:0], "label")
+    content = dump_model(fitted)
+    version = ModelVersion(
+        model=model.name,
+        version=f"{as_of}-1",
+        as_of=as_of,
+        training_digest="training",
+        feature_version=feature_version or view_version(catalog, model.view),
+        learner_version=learner_version(model),
+        code_version=model_version(catalog, model),
+        contract_digest=contract_digest(model.contract),
+        file_digest=hashlib.sha256(content).hexdigest(),
+        first_day=days[0],
+        last_day=days[-1],
+        last_seen_day=days[-1],
+        rows=rows.height,
+        metrics={"test_roc_auc": 1.0},
+        status="built",
+        reason="",
+        libraries="",
+    )
+    store_version(lake, version, {"model.skops": content})
+    chosen = rows.filter(pl.col("as_of") == rows["as_of"].max()).select("customer_id", "as_of", *fitted.features)
+    kept = chosen.with_columns(probability=predict(fitted, chosen.select(fitted.features)))
+    made = {f"{d}": (lake.facts("features", "spend", d) or {})["fingerprint"] for d in golden_days(kept)}
+    golden = Golden(
+        rows=kept,
+        version=golden_version(kept),
+        champion=version.version,
+        feature_version=version.feature_version,
+        days=made,
+    )
+    return promote(lake, version, golden, "the first")
