@@ -1,0 +1,65 @@
+"""The benchmarks of drift, small: the same work as the yardstick, the columns that shifted and no other, no false alarm."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from mlpipe_assets.statistics.exact import compare_frames
+from mlpipe_assets_tests.benchmarks.alike_days import columns, make_day
+from mlpipe_assets_tests.benchmarks.bare_drift import bare_drift
+from mlpipe_assets_tests.benchmarks.drift_table import SHIFTED, disagreements, make_window, named, write_windows
+from mlpipe_assets_tests.benchmarks.false_alarms import count_alarms, draw_alarms, draw_detections
+from mlpipe_assets_tests.benchmarks.seeded_shifts import detect
+
+
+def read(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return pl.read_parquet(folder / "reference.parquet"), pl.read_parquet(folder / "current.parquet")
+
+
+def test_the_tests_name_the_columns_that_shifted_and_no_other(tmp_path: Path) -> None:
+    write_windows(tmp_path, 1_000_000)
+
+    comparison = compare_frames(*read(tmp_path))
+
+    assert set(named(comparison)) == SHIFTED
+
+
+def test_ours_and_the_yardstick_do_the_same_work(tmp_path: Path) -> None:
+    write_windows(tmp_path, 20_000)
+    reference, current = read(tmp_path)
+    comparison, bare = compare_frames(reference, current), bare_drift(reference, current)
+
+    assert disagreements(comparison, bare) == []
+    bare["f_norm"]["drift"]["ks"] += 1e-9
+    bare["c_4"]["current"]["nulls"] += 1
+    bare["i_age"]["reference"]["mean"] += 1e-3
+    assert [wrong.partition(":")[0] for wrong in disagreements(comparison, bare)] == ["f_norm", "i_age", "c_4"]
+
+
+def test_the_same_seed_gives_the_same_rows() -> None:
+    left, right = (make_window(np.random.default_rng(7), 50, 0.05) for _ in range(2))
+    assert_frame_equal(left, right)
+    assert_frame_equal(make_day(3, columns(20)), make_day(3, columns(20)))
+
+
+def test_days_that_are_alike_raise_no_alarm() -> None:
+    alarms = count_alarms(20, 4)
+
+    for comparison in ("baseline", "previous"):
+        assert alarms[comparison]["drift"] == alarms[comparison]["possible"] == [0, 0, 0, 0]
+        assert len(alarms[comparison]["p below 0.05"]) == 4
+    assert "drift: 0.00 a day" in (ET.fromstring(draw_alarms(alarms, 20)).findtext("{*}desc") or "")  # noqa: S314 - ours
+
+
+def test_large_shifts_are_seen_and_no_shift_is_not() -> None:
+    seen = detect(2)
+
+    drift = {(case["shift"], case["rows_a_day"]): case["drift"] for case in seen}
+    assert [drift["nothing", rows] for rows in (50, 1000, 5000)] == [0.0, 0.0, 0.0]
+    for shift in ("mean +0.5 sd", "share +20 pt", "nulls +20 pt", "unit x1000"):
+        assert drift[shift, 1000] == pytest.approx(1.0)
+    assert ET.fromstring(draw_detections(seen)).tag.endswith("svg")  # noqa: S314 - ours
