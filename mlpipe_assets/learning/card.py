@@ -132,8 +132,8 @@ def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[
         "",
         "## Make it again, take it back",
         "",
-        f"- Again: materialize `models/{facts['model']}` for partition {facts['as_of']}; the same training set gives the same "
-        "bytes with the same libraries.",
+        f"- Again: materialize `models/{facts['model']}` for partition {facts['as_of']}.",
+        "- The same training set and libraries give the same bytes.",
         f'- Back to the champion before it: `mlpipe rollback {facts["model"]} --reason "…"`',
         "",
     ]
@@ -176,4 +176,4 @@ def _cell(text: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

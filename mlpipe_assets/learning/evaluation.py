@@ -23,12 +23,14 @@ class Evaluation:
         baselines: Metrics by baseline and split.
         slices: Metrics by split, slice column and value.
         answers: The model's probabilities by split, in the order of its rows.
+        baseline_answers: Those of the baselines, by baseline and split.
     """
 
     model: Mapping[str, Metrics]
     baselines: Mapping[str, Mapping[str, Metrics]]
     slices: Mapping[str, Mapping[str, Mapping[str, Metrics]]]
     answers: Mapping[str, pl.Series]
+    baseline_answers: Mapping[str, Mapping[str, pl.Series]]
 
 
 def evaluate(
@@ -52,7 +54,9 @@ def evaluate(
     """
     rows = {name: splits[name] for name in EVALUATED}
     answers = {name: predict(model, frame.select(model.features)) for name, frame in rows.items()}
-    baselines = {PREVALENCE: {name: pl.repeat(model.prevalence, f.height, eager=True) for name, f in rows.items()}}
+    baselines: dict[str, dict[str, pl.Series]] = {
+        PREVALENCE: {name: pl.repeat(model.prevalence, f.height, eager=True) for name, f in rows.items()}
+    }
     simple = _recency(learner, splits, label)
     if simple is not None:
         baselines[RECENCY] = {name: predict(simple, frame.select(simple.features)) for name, frame in rows.items()}
@@ -64,6 +68,7 @@ def evaluate(
         },
         slices={name: measure_slices(rows[name][label], answers[name], frame) for name, frame in slices.items()},
         answers=answers,
+        baseline_answers=baselines,
     )
 
 

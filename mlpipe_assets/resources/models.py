@@ -230,8 +230,12 @@ def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
         if previous is None:
             raise ModelError(f"models/{model}: the previous champion {line[-2]} is no longer in the registry.")
         load(lake, model, previous.version)
-        content = (version_folder(lake, model, previous.version) / GOLDEN).read_bytes()
-        restored = _lead(lake, previous, "rolled_back", reason, content)
+        kept = _read_golden(version_folder(lake, model, previous.version) / GOLDEN)
+        if kept is None:
+            raise ModelError(
+                f"models/{model} {previous.version}: {GOLDEN} is gone, so nothing would hold it to its answers."
+            )
+        restored = _lead(lake, previous, "rolled_back", reason, _golden_bytes(kept))
         left = find_version(lake, model, failed)
         if left is not None:
             record_status(lake, _with(left, "rolled_back", reason))
