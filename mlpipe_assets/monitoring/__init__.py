@@ -1,0 +1,1 @@
+"""How a watched table is compared with its past, and how that is told."""

@@ -1,0 +1,99 @@
+"""Days of a watched table measured and written, a range in one pass: each partition is read once, windows are merges."""
+
+import logging
+from collections.abc import Sequence
+from datetime import date
+
+from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
+from mlpipe_assets.gate import judge
+from mlpipe_assets.monitoring.drift import DriftOfDay, frame_of, measure_day
+from mlpipe_assets.monitoring.watching import Watching, days_of_windows
+from mlpipe_assets.outcome import Outcome
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.profiles import ProfileStore
+
+DRIFT = "monitoring/drift"
+_log = logging.getLogger("mlpipe")
+_AT_ONCE = 30  # days whose windows are in memory together
+
+
+def build_monitoring(
+    lake: Lake, engine: Engine, catalog: Catalog, monitor: Monitor, days: Sequence[date]
+) -> list[Outcome]:
+    """Measure days and write what was found; a day the table has no partition of is named.
+
+    Profiles that a window needs and that are not there, or were made of other rows, are made, each from its own partition.
+    """
+    watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
+    there = [day for day in sorted(days) if day in watching.table.present_days]
+    outcomes = [
+        Outcome(day=day, missing=f"{monitor.table} has no partition of that day to look at")
+        for day in sorted(days)
+        if day not in watching.table.present_days
+    ]
+    if there:
+        watching.freeze_if_due(there[-1])
+    store = watching.store()
+    for start in range(0, len(there), _AT_ONCE):
+        some = there[start : start + _AT_ONCE]
+        _log.info("monitoring of %s: %s to %s", monitor.table, some[0], some[-1])
+        outcomes += _build(watching, engine, store, some)
+    return sorted(outcomes, key=lambda o: o.day)
+
+
+def monitoring_inputs_digest(lake: Lake, catalog: Catalog, monitor: Monitor, day: date) -> str | None:
+    """What a day's drift would be made of now, as its footer's `inputs` says it; None when the table has no such day.
+
+    For many days, ask one `Watching` for `inputs(day)` of each: it reads every footer once.
+    """
+    return Watching(lake=lake, catalog=catalog, monitor=monitor).inputs(day)
+
+
+def _build(watching: Watching, engine: Engine, store: ProfileStore | None, days: Sequence[date]) -> list[Outcome]:
+    if store:
+        needed = days_of_windows(watching.monitor, [day for day in days if not watching.state(day)])
+        if needed:
+            store.forget_before(needed[0])
+        store.prepare(needed)
+    if watching.serving:
+        watching.serving.prepare(engine, days)
+    outcomes = [_write(watching, measure_day(watching, store, day)) for day in days]
+    watching.lake.commit(*(o.written for o in outcomes if o.written))
+    return outcomes
+
+
+def _write(watching: Watching, found: DriftOfDay) -> Outcome:
+    """One day staged with its verdict in the footer, not yet visible."""
+    serving = watching.serving
+    measured = {**found.measured, **(serving.measure(found.day) if serving else {})}
+    frame = frame_of(watching.monitor.table, found.day, measured)
+    drifted = {m.column for m in found.measured["baseline"] if m.verdict == "drift"}
+    counts = {"rows": frame.height, "columns_in_drift": len(drifted)}
+    verdict = judge(frame, DriftMeasurements)
+    if not verdict.holds:
+        return Outcome(day=found.day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
+    worse = [m for m in measured.get("performance", []) if m.column == "overall" and m.verdict == "drift"]
+    inputs = watching.inputs(found.day)
+    facts = {
+        "table": watching.monitor.table,
+        "date": f"{found.day}",
+        "code_version": watching.code_version,
+        "inputs": inputs,
+        "fingerprint": inputs,
+        "reference": watching.reference.version if watching.reference and not watching.state(found.day) else None,
+        "drift_score": found.score,
+        "drifting": is_bad(found.score, watching.monitor),
+        "performance_bad": bool(worse),
+        "bad": is_bad(found.score, watching.monitor) or bool(worse),
+        "state": found.state,
+        **counts,
+    }
+    target = watching.lake.path(DRIFT, watching.table.file_name, found.day)
+    return Outcome(day=found.day, counts=counts, written=watching.lake.stage(target, frame, facts), facts=facts)
+
+
+def is_bad(score: float | None, monitor: Monitor) -> bool:
+    """Whether a drift score reaches what is declared; a table where nothing drifted is never bad."""
+    return score is not None and score > 0 and score >= monitor.retrain_above

@@ -1,0 +1,55 @@
+"""What the model registry says of the version that answered: what it learnt from, and how it did on its test set."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import METRICS, find_version, version_folder
+
+OVERALL = "overall"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnTestSet:
+    """How a version ranked the rows of its test set, or of a slice of it."""
+
+    roc_auc: float
+    rows: int
+    positives: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Champion:
+    """A trained version.
+
+    Attributes:
+        as_of: Day of the training set.
+        training_set: Fingerprint of the training set it learnt from.
+        tested: By slice as `column=value`, `overall` among them; what the test set was too small to tell is left out.
+    """
+
+    version: str
+    as_of: date
+    training_set: str
+    tested: Mapping[str, OnTestSet] = field(default_factory=dict)
+
+
+def champion_of(lake: Lake, model: str, version: str) -> Champion | None:
+    """What is known of a version; None when the registry does not have it."""
+    known = find_version(lake, model, version)
+    if known is None:
+        return None
+    path = version_folder(lake, model, version) / METRICS
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    named = {OVERALL: stored.get("model", {}).get("test", {})}
+    for column, values in stored.get("slices", {}).get("test", {}).items():
+        named |= {f"{column}={value}": metrics for value, metrics in values.items()}
+    tested = {
+        name: OnTestSet(roc_auc=m["roc_auc"], rows=m["rows"], positives=m["positives"])
+        for name, m in named.items()
+        if m.get("roc_auc") is not None
+    }
+    return Champion(version=version, as_of=known.as_of, training_set=known.training_digest, tested=tested)

@@ -1,0 +1,102 @@
+"""What one day of a watched table comes to: every measurement, and the verdict they add up to."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import polars as pl
+
+from mlpipe_assets.monitoring.deciding import SCHEMA
+from mlpipe_assets.monitoring.table_days import windows_of
+from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.resources.profiles import ProfileStore, only_columns
+from mlpipe_assets.statistics.measurements import Measurement
+from mlpipe_assets.statistics.pairs import DECIDING
+from mlpipe_assets.statistics.verdicts import compare, drift_score
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftOfDay:
+    """One day measured.
+
+    Attributes:
+        measured: Measurements by comparison.
+        score: Weighted share of columns in drift against the baseline; None without a comparison.
+        state: Why there is no score; empty when there is one.
+    """
+
+    day: date
+    measured: Mapping[str, list[Measurement]]
+    score: float | None = None
+    state: str = ""
+
+
+def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> DriftOfDay:
+    """The current window against the period before it and against the frozen baseline, by merging stored profiles."""
+    thresholds = watching.watch.thresholds
+    state = watching.state(day)
+    if state or store is None:
+        nothing = {name: not_measured(thresholds, state) for name in ("baseline", "previous")}
+        return DriftOfDay(day=day, measured=nothing, state=state)
+    windows = windows_of(day, watching.monitor.window)
+    current, previous = (only_columns(store.window(days), thresholds) for days in (windows.current, windows.previous))
+    now, then = watching.table.holes(windows.current), watching.table.holes(windows.previous)
+    before = with_note(compare(previous, current, thresholds), now, f"period before: {then}" if then else "")
+    if overlap := watching.overlap(day):
+        measured = {"baseline": not_measured(thresholds, overlap), "previous": before}
+        return DriftOfDay(day=day, measured=measured, state=overlap)
+    frozen = only_columns(store.reference.profile, thresholds)
+    measured = {"baseline": with_note(compare(frozen, current, thresholds), now), "previous": before}
+    if not current.rows:
+        return DriftOfDay(day=day, measured=measured, state=f"no rows from {windows.current[0]} to {day}")
+    score = drift_score(measured["baseline"], dict(watching.monitor.weights))
+    return DriftOfDay(day=day, measured=measured, score=round(score, 9))
+
+
+def not_measured(thresholds: Mapping[str, float], why: str) -> list[Measurement]:
+    """A measurement of each watched column that says why there is none."""
+    return [
+        Measurement(column=name, method=DECIDING, value=math.nan, threshold=bound, n_reference=0, n_current=0, note=why)
+        for name, bound in thresholds.items()
+    ]
+
+
+def frame_of(table: str, day: date, measured: Mapping[str, list[Measurement]]) -> pl.DataFrame:
+    """The measurements as rows of the contract, comparison by comparison; what could not be measured is null."""
+    rows = [
+        {
+            "table": table,
+            "date": day,
+            "comparison": comparison,
+            "column": m.column,
+            "method": m.method,
+            "value": _known(m.value),
+            "threshold": _known(m.threshold),
+            "floor": _known(m.floor),
+            "p_value": _known(m.p_value),
+            "q_value": _known(m.q_value),
+            "n_reference": m.n_reference,
+            "n_current": m.n_current,
+            "verdict": m.verdict,
+            "note": m.note,
+        }
+        for comparison, measurements in measured.items()
+        for m in measurements
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def with_note(measurements: list[Measurement], *notes: str) -> list[Measurement]:
+    """The deciding measures with what there is to say of their windows."""
+    more = [note for note in notes if note]
+    if not more:
+        return measurements
+    return [
+        replace(m, note="; ".join([*([m.note] if m.note else []), *more])) if m.threshold is not None else m
+        for m in measurements
+    ]
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

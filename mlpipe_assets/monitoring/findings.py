@@ -1,0 +1,100 @@
+"""What the newest day of a watched table says, as statements that hold or do not."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from mlpipe_assets.monitoring.report_parts import spell_number
+from mlpipe_assets.monitoring.watched import Watched
+
+AGAINST = {"baseline": "the baseline", "previous": "the period before", "skew": "the training set"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A statement about the newest day, whether it holds, and the numbers it rests on."""
+
+    holds: bool
+    text: str
+
+
+def no_column_drifted(watched: Watched) -> Finding:
+    """Whether any column drifted from the baseline or the period before; what may have drifted is named, and holds."""
+    return _moved(watched, ("baseline", "previous"), "No column drifted")
+
+
+def training_matches_serving(watched: Watched) -> Finding:
+    """Whether predictions are made on rows like those the champion learnt from."""
+    return _moved(watched, ("skew",), "The features predictions were made on are like those of the training set")
+
+
+def performance_holds(watched: Watched) -> Finding:
+    """Whether predictions whose labels are known ranked as the champion did on its test set."""
+    rows = _newest(watched, "performance").to_dicts()
+    whole = [row for row in rows if row["column"] == "overall" and row["method"] == "roc_auc"]
+    if not whole or whole[0]["value"] is None:
+        return Finding(holds=True, text=f"{_day(watched)}: {whole[0]['note'] if whole else 'nothing was predicted'}.")
+    worse = [_spell_ranking(row) for row in rows if row["verdict"] == "drift"]
+    perhaps = [_spell_ranking(row) for row in rows if row["verdict"] == "possible"]
+    holds = whole[0]["verdict"] != "drift"
+    parts = [f"{_day(watched)}: {_spell_ranking(whole[0])}"]
+    parts += [f"worse than tested: {_some(worse, 5)}"] if worse else []
+    parts += [f"perhaps worse: {_some(perhaps, 5)}"] if perhaps else []
+    advice = "" if holds else " Look at the drift of its features, then train a new model with training_job."
+    return Finding(holds=holds, text="; ".join(parts) + "." + advice)
+
+
+def baseline_is_complete(watched: Watched) -> Finding:
+    """Whether there is a baseline to hold the newest day against."""
+    if not watched.days:
+        return Finding(holds=False, text="Nothing was monitored yet.")
+    state = f"{_day(watched)}: {watched.days[-1].state}. " if watched.days[-1].state else ""
+    return Finding(holds=watched.frozen, text=f"{state}{watched.reference}")
+
+
+def _moved(watched: Watched, comparisons: tuple[str, ...], fine: str) -> Finding:
+    rows = [row for name in comparisons for row in _newest(watched, name).to_dicts()]
+    measured = [row for row in rows if row["value"] is not None]
+    drifted = [_spell(row) for row in measured if row["verdict"] == "drift"]
+    possible = [_spell(row) for row in measured if row["verdict"] == "possible"]
+    perhaps = f" Possible: {_some(possible, 5)}." if possible else ""
+    if drifted:
+        return Finding(holds=False, text=f"{_day(watched)}: {_some(drifted, 8)}.{perhaps}")
+    if not measured:
+        why = rows[0]["note"] if rows else "nothing was monitored yet"
+        return Finding(holds=True, text=f"{_day(watched)}: nothing measured, {why}.")
+    return Finding(
+        holds=True, text=f"{_day(watched)}: {fine} ({len({row['column'] for row in measured})} looked at).{perhaps}"
+    )
+
+
+def _newest(watched: Watched, comparison: str) -> pl.DataFrame:
+    rows = watched.newest if comparison == "performance" else watched.newest_decided
+    return rows.filter(pl.col("comparison") == comparison)
+
+
+def _day(watched: Watched) -> str:
+    return f"[{watched.days[-1].day}]" if watched.days else "[no day]"
+
+
+def _spell(row: dict[str, object]) -> str:
+    note = f" ({row['note']})" if row["note"] else ""
+    return (
+        f"{row['column']} against {AGAINST[str(row['comparison'])]}: {row['method']} {_number(row['value'])}, threshold "
+        f"{_number(row['threshold'])}, {row['n_current']:,} rows against {row['n_reference']:,}{note}"
+    )
+
+
+def _spell_ranking(row: dict[str, object]) -> str:
+    bound = f", holds down to {_number(row['threshold'])}" if row["threshold"] is not None else ""
+    note = f" ({row['note']})" if row["note"] else ""
+    return f"{row['column']}: {row['method']} {_number(row['value'])} of {row['n_current']:,} rows{bound}{note}"
+
+
+def _number(value: object) -> str:
+    return spell_number(value) if isinstance(value, float) else ""
+
+
+def _some(lines: list[str], most: int) -> str:
+    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
+    return "; ".join(lines[:most]) + more

@@ -1,0 +1,70 @@
+"""What was stored of watched tables, read back for the report and the checks."""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.monitoring.building import DRIFT
+from mlpipe_assets.monitoring.deciding import SCHEMA
+from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
+from mlpipe_assets.monitoring.table_days import windows_of
+from mlpipe_assets.monitoring.watched import DayState, Watched
+from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.rules import columns
+
+DAYS = 90
+
+
+def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = DAYS) -> Watched:
+    """The newest days of a table, with the shapes of its columns on the newest."""
+    watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
+    name = watching.table.file_name
+    stored = lake.days(DRIFT, name)
+    kept = [day for day in stored if day > stored[-1] - timedelta(days=days)]
+    facts = {day: lake.facts(DRIFT, name, day) or {} for day in kept}
+    states = tuple(
+        DayState(day=day, score=f["drift_score"], bad=f["bad"], drifting=f["drifting"], state=f["state"])
+        for day, f in facts.items()
+    )
+    paths = [lake.path(DRIFT, name, day) for day in kept]
+    rows = pl.read_parquet(paths, hive_partitioning=False) if paths else pl.DataFrame(schema=SCHEMA)
+    return Watched(
+        table=monitor.table,
+        retrain_above=monitor.retrain_above,
+        days=states,
+        rows=rows,
+        histograms=_shapes(watching, kept[-1]) if kept else {},
+        units={c.name: c.metadata["unit"] for c in columns(catalog.contract(monitor.table)) if "unit" in c.metadata},
+        reference=_spell_reference(watching, kept[-1]) if kept else "",
+        frozen=bool(kept) and not watching.state(kept[-1]),
+    )
+
+
+def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:
+    """Baseline and current window of each watched column, off stored profiles."""
+    store = watching.store()
+    if store is None or watching.state(day):
+        return {}
+    window = windows_of(day, watching.monitor.window).current
+    current = store.stored_window(window)
+    frozen = store.reference
+    shapes = {
+        name: compare_shapes(frozen.profile.columns[name], current.columns[name], frozen.bins[name])
+        for name in watching.watch.thresholds
+    }
+    return {name: shape for name, shape in shapes.items() if shape}
+
+
+def _spell_reference(watching: Watching, day: date) -> str:
+    length = watching.monitor.window.days
+    window = f"Windows are of {length} days, the newest from {day - timedelta(days=length - 1)} to {day}."
+    frozen = watching.reference
+    if frozen is None or watching.state(day):
+        return window
+    return (
+        f"The baseline is frozen: {len(frozen.days)} days, {spell_days(frozen.days)}, {frozen.profile.rows:,} rows "
+        f"(version {frozen.version}). {window}"
+    )

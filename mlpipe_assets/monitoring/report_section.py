@@ -1,0 +1,199 @@
+"""The part of the report that is about one table: its score over time, its performance, and a fold for each column."""
+
+import re
+from datetime import date
+from html import escape
+from typing import cast
+
+import polars as pl
+
+from mlpipe_assets.monitoring.report_parts import spell_number, table_of, verdict_mark, worst
+from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.partitions import days_between
+from mlpipe_assets.pictures import Series, Verdict, bars, line_chart
+
+AGAINST = {
+    "baseline": "against the baseline",
+    "previous": "against the period before",
+    "skew": "against the training set",
+}
+_HEAD = ("Against", "Measure", "Value", "Threshold", "Chance", "p", "q", "n then", "n now", "Verdict", "Note")
+_NUMBERS = (2, 3, 4, 5, 6, 7, 8)
+_FALLBACK = re.compile(r"var\((--[\w-]+), #[0-9a-f]{6}\)")
+_QUIET_MARK = re.compile(r"<circle [^>]*><title>[^<]*, none</title></circle>")
+
+
+def anchor(table: str) -> str:
+    """Where a table's section begins."""
+    return "table-" + re.sub(r"[^\w-]", "-", table)
+
+
+def section_of(watched: Watched) -> str:
+    """All of one table."""
+    name = anchor(watched.table)
+    head = f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(watched.table)}</h2>'
+    if not watched.days:
+        return f"{head}<p>Nothing was monitored yet.</p></section>"
+    newest = watched.days[-1]
+    state = f"{newest.state}. " if newest.state else ""
+    told = f"<p>{escape(state)}Newest day {newest.day}. {escape(watched.reference)}</p>"
+    folds = "".join(_fold(watched, column) for column in watched.columns())
+    return f"{head}{told}{_score(watched)}{_performance(watched)}<h3>Columns</h3>{folds}</section>"
+
+
+def _score(watched: Watched) -> str:
+    if all(state.score is None for state in watched.days):
+        return ""
+    by_day = {state.day: state for state in watched.days}
+    days = days_between(watched.days[0].day, watched.days[-1].day)
+    states = [by_day.get(day) for day in days]
+    series = Series(
+        name="drift score",
+        points=[(day, state.score if state else None) for day, state in zip(days, states, strict=True)],
+        verdicts=["drift" if state and state.drifting else "none" for state in states],
+    )
+    chart = line_chart(
+        [series],
+        title="Drift score over time",
+        description=f"Share of columns of {watched.table} in drift against the baseline, {days[0]} to {days[-1]}",
+        threshold=watched.retrain_above,
+        threshold_label="bad from",
+        size=(720, 220),
+    )
+    return f'<figure class="wide">{_lighter(chart, len(days))}</figure>'
+
+
+def _performance(watched: Watched) -> str:
+    rows = watched.newest.filter(pl.col("comparison") == "performance")
+    if not rows.height:
+        return ""
+    if rows["value"].is_null().all():
+        return f"<h3>Performance</h3><p>{escape(rows['note'][0])}</p>"
+    cells = [
+        [
+            escape(row["column"]),
+            escape(row["method"].replace("_", " ")),
+            spell_number(row["value"]),
+            spell_number(row["threshold"]),
+            f"{row['n_current']:,}",
+            verdict_mark(row["verdict"]) if row["threshold"] is not None else "",
+            escape(row["note"]),
+        ]
+        for row in rows.to_dicts()
+    ]
+    head = ("Slice", "Metric", "Realised", "Holds down to", "Rows", "Verdict", "Note")
+    method = rows["method"][0]
+    realised = history(watched, "performance", "overall", method)
+    chart = line_chart(
+        [realised],
+        title=f"Realised {method.replace('_', ' ')} over time",
+        description=f"Over all predictions of {watched.table} whose labels are known",
+        threshold=rows["threshold"][0],
+        threshold_label="holds down to",
+        size=(720, 220),
+    )
+    figure = f'<figure class="wide">{_lighter(chart, len(realised.points))}</figure>'
+    return f"<h3>Performance</h3>{figure}{table_of('Realised performance, newest window', head, cells, (2, 3, 4))}"
+
+
+def _fold(watched: Watched, column: str) -> str:
+    """One column: its verdicts in a line, and behind it charts and every measurement."""
+    newest = watched.newest_decided.filter(
+        (pl.col("column") == column) & (pl.col("comparison") != "performance")
+    ).to_dicts()
+    moved = worst(row["verdict"] for row in newest if row["value"] is not None) or "none"
+    cells = "".join(
+        f'<span class="cell"><span class="against">{AGAINST[row["comparison"]]}</span>'
+        f"{verdict_mark(row['verdict'] if row['value'] is not None else None)} {_against(row)}</span>"
+        for row in newest
+    )
+    return (
+        f'<details class="column" data-verdict="{moved}"><summary><span class="name">{escape(column)}</span>{cells}</summary>'
+        f'<div class="inside">{_figures(watched, column, newest)}{_measurements(watched, column)}</div></details>'
+    )
+
+
+def _against(row: dict[str, object]) -> str:
+    value, threshold = cast("float | None", row["value"]), cast("float | None", row["threshold"])
+    if value is None:
+        return ""
+    bound = f" of {threshold:g}" if threshold is not None else ""
+    return f'<span class="muted">{spell_number(value)}{bound}</span>'
+
+
+def _figures(watched: Watched, column: str, newest: list[dict[str, object]]) -> str:
+    found: list[str] = []
+    measured = [row for row in newest if row["value"] is not None]
+    if measured:
+        method = str(measured[0]["method"])
+        lines = [history(watched, str(row["comparison"]), column, method) for row in measured]
+        chart = line_chart(
+            lines,
+            title=f"{column}: {method.replace('_', ' ')} over time",
+            description=f"{measured[0]['verdict']} on the newest day",
+            threshold=cast("float | None", measured[0]["threshold"]),
+            size=(560, 260),
+        )
+        found.append(_lighter(chart, max(len(line.points) for line in lines)))
+    shape = watched.histograms.get(column)
+    if shape:
+        unit = watched.units.get(column)
+        chart = bars(
+            shape.labels,
+            shape.reference,
+            shape.current,
+            title=f"{column}: share of rows",
+            description="Frozen baseline beside the newest window",
+            names=("baseline", "newest window"),
+            x_label=unit or "",
+            size=(560, 260),
+        )
+        found.append(_lighter(chart))
+    return f'<div class="figures">{"".join(f"<figure>{chart}</figure>" for chart in found)}</div>' if found else ""
+
+
+def _measurements(watched: Watched, column: str) -> str:
+    rows = watched.newest.filter((pl.col("column") == column) & (pl.col("comparison") != "performance"))
+    cells = [
+        [
+            AGAINST[row["comparison"]].removeprefix("against "),
+            escape(row["method"].replace("_", " ")),
+            *(spell_number(row[name]) for name in ("value", "threshold", "floor", "p_value", "q_value")),
+            f"{row['n_reference']:,}",
+            f"{row['n_current']:,}",
+            verdict_mark(row["verdict"]) if row["threshold"] is not None else "evidence",
+            f'<span class="note">{escape(row["note"])}</span>',
+        ]
+        for row in rows.to_dicts()
+    ]
+    return table_of(f"{column}: every measurement of the newest day", _HEAD, cells, _NUMBERS)
+
+
+def history(
+    watched: Watched, comparison: str, column: str, method: str, *, last: int = 0, name: str | None = None
+) -> Series:
+    """One measure of a column over the days watched, or the `last` of them, with gaps where a day was not."""
+    found = watched.rows.filter(
+        (pl.col("comparison") == comparison) & (pl.col("column") == column) & (pl.col("method") == method)
+    )
+    by_day: dict[date, tuple[float | None, Verdict]] = {
+        day: (value, verdict) for day, value, verdict in found.select("date", "value", "verdict").iter_rows()
+    }
+    days = days_between(watched.days[0].day, watched.days[-1].day)[-last:]
+    return Series(
+        name=name or AGAINST.get(comparison, "realised"),
+        points=[(day, by_day[day][0] if day in by_day else None) for day in days],
+        verdicts=[by_day[day][1] if day in by_day else "none" for day in days],
+    )
+
+
+_MANY_POINTS = 31
+
+
+def _lighter(chart: str, points: int = 0) -> str:
+    """The chart without what the page already says, or nobody could tell apart: a third of its bytes.
+
+    The page sets every colour; and where points stand close, only those with something to say keep their mark.
+    """
+    lighter = _FALLBACK.sub(r"var(\1)", chart)
+    return _QUIET_MARK.sub("", lighter) if points > _MANY_POINTS else lighter

@@ -1,0 +1,184 @@
+"""Predictions beyond their own distribution: were they made on rows like those learnt from, and did they come true."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
+from mlpipe_assets.monitoring.champions import Champion, champion_of
+from mlpipe_assets.monitoring.ranking import METHOD, measure_ranking
+from mlpipe_assets.monitoring.realised import Realised
+from mlpipe_assets.monitoring.table_days import TableDays, windows_of
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.profiles import (
+    ProfileStore,
+    Watch,
+    freeze,
+    only_columns,
+    read_reference,
+    watch,
+    write_reference,
+)
+from mlpipe_assets.statistics.measurements import Measurement
+from mlpipe_assets.statistics.pairs import DECIDING
+from mlpipe_assets.statistics.verdicts import compare
+
+_TRAIN = "train.parquet"
+
+
+@dataclass(kw_only=True)
+class Serving:
+    """Skew and performance of a model's predictions."""
+
+    lake: Lake
+    catalog: Catalog
+    model: Model
+    monitor: Monitor
+    predictions: TableDays
+
+    def __post_init__(self) -> None:
+        """Hold nothing yet."""
+        self._champions: dict[str, Champion | None] = {}
+        self._stores: dict[str, ProfileStore | None] = {}
+
+    @cached_property
+    def features(self) -> TableDays:
+        """What predictions are made on."""
+        return TableDays(lake=self.lake, table=f"features/{self.model.view.name}")
+
+    @cached_property
+    def realised(self) -> Realised:
+        """What came of them."""
+        return Realised(
+            lake=self.lake,
+            catalog=self.catalog,
+            model=self.model,
+            predictions=self.predictions,
+            features=self.features,
+        )
+
+    @cached_property
+    def watch(self) -> Watch:
+        """The columns of the feature view that have a threshold."""
+        whole = watch(self.model.view.contract)
+        return replace(whole, kinds={name: kind for name, kind in whole.kinds.items() if name in whole.thresholds})
+
+    def inputs(self, day: date) -> list[object]:
+        """What skew and performance of a day are made of, besides the predictions of its window."""
+        champion = self._champion(day)
+        served = self._served(day)
+        past = [d for d in self._past(day) if self.realised.complete(d)]
+        return [
+            [champion.version, champion.training_set] if champion else "no champion",
+            self.features.fingerprints(served),
+            [[f"{d}", self.realised.inputs(d)] for d in past],
+        ]
+
+    def prepare(self, engine: Engine, days: Sequence[date]) -> None:
+        """Store what the days' windows need and nobody stored yet."""
+        self.realised.prepare(engine, [past for day in days for past in self._past(day)])
+        wanted: dict[str, list[date]] = {}
+        for day in days:
+            if (champion := self._champion(day)) is not None:
+                wanted.setdefault(champion.version, []).extend(self._served(day))
+        for version, served in wanted.items():
+            if (store := self._store(version)) is not None:
+                store.prepare(served)
+
+    def measure(self, day: date) -> dict[str, list[Measurement]]:
+        """Skew and performance of a day."""
+        return {"skew": self._skew(day), "performance": self._performance(day)}
+
+    def _skew(self, day: date) -> list[Measurement]:
+        champion = self._champion(day)
+        if champion is None:
+            return self._no_skew("the registry does not know the version that answered")
+        store = self._store(champion.version)
+        if store is None:
+            return self._no_skew(
+                f"the training set of {champion.version}, as of {champion.as_of}, is not there any more"
+            )
+        thresholds = self.watch.thresholds
+        learnt, served = store.reference.profile, store.window(self._served(day))
+        return compare(only_columns(learnt, thresholds), only_columns(served, thresholds), thresholds)
+
+    def _no_skew(self, why: str) -> list[Measurement]:
+        return [
+            Measurement(
+                column=name, method=DECIDING, value=math.nan, threshold=bound, n_reference=0, n_current=0, note=why
+            )
+            for name, bound in self.watch.thresholds.items()
+        ]
+
+    def _performance(self, day: date) -> list[Measurement]:
+        past = self._past(day)
+        rows = self.realised.window(past)
+        if rows is None or not rows.height:
+            return [self._not_known_yet(day)]
+        answered = str(rows["model_version"][-1])
+        champion = self._known(answered)
+        same = rows.filter(model_version=answered)
+        tested = champion.tested if champion else {}
+        found = measure_ranking(same, tested, self.realised.slices_of(same), self.model.promotion.tolerance)
+        covers = f"predictions of {past[0]} to {past[-1]} by {answered}"
+        left_out = rows.height - same.height
+        more = f"{covers}, {left_out:,} by other versions left out" if left_out else covers
+        return [replace(m, note="; ".join(filter(None, [m.note, more]))) if m.column == "overall" else m for m in found]
+
+    def _not_known_yet(self, day: date) -> Measurement:
+        first = next((d for d in self.predictions.present if d <= day), day)
+        known_from = first + self.model.horizon
+        why = f"known from {known_from} on, when the labels of {first} are complete"
+        if known_from <= day:
+            past = self._past(day)
+            why = f"no predictions of {past[0]} to {past[-1]} have complete labels"
+        return Measurement(column="overall", method=METHOD, value=math.nan, n_reference=0, n_current=0, note=why)
+
+    def _past(self, day: date) -> list[date]:
+        """Days whose labels are complete by a day: a window as long as the current one, a horizon ago."""
+        return windows_of(day - self.model.horizon, self.monitor.window).current
+
+    def _served(self, day: date) -> list[date]:
+        """Days of the current window that were predicted."""
+        return [d for d in windows_of(day, self.monitor.window).current if d in self.predictions.present_days]
+
+    def _champion(self, day: date) -> Champion | None:
+        return self._known(str(self.predictions.facts(day).get("champion", "")))
+
+    def _known(self, version: str) -> Champion | None:
+        if version not in self._champions:
+            self._champions[version] = champion_of(self.lake, self.model.name, version) if version else None
+        return self._champions[version]
+
+    def _store(self, version: str) -> ProfileStore | None:
+        """Profiles of feature days in bins of a version's training set; None when that is gone, or was built again since."""
+        if version not in self._stores:
+            self._stores[version] = self._open(version)
+        return self._stores[version]
+
+    def _open(self, version: str) -> ProfileStore | None:
+        champion = self._known(version)
+        if champion is None:
+            return None
+        path = self.lake.root / "monitoring" / "reference" / f"training.{self.model.name}.{version}.json"
+        origin = champion.training_set
+        reference = read_reference(path)
+        if reference is None or (reference.watch, reference.origin) != (self.watch.digest, origin):
+            facts = self.lake.facts("processed", self.model.name, champion.as_of, _TRAIN)
+            if facts is None or facts.get("fingerprint") != origin:
+                return None
+            train: Path = self.lake.path("processed", self.model.name, champion.as_of, _TRAIN)
+            reference = freeze(self.watch, [train], days=[champion.as_of], origin=origin)
+            write_reference(self.lake, path, reference)
+        days = self.features
+        return ProfileStore(
+            lake=self.lake,
+            name=f"training.{self.model.name}",
+            reference=reference,
+            files={day: self.lake.path(days.stage, days.name, day) for day in days.present},
+            fingerprint=days.fingerprint,
+        )

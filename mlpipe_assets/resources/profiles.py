@@ -1,0 +1,204 @@
+"""Profiles on disk: one small JSON file a day, counted into the bins of a frozen reference, made again when its rows changed."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.concurrency import in_order
+from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.rules import Contract, columns, digest
+from mlpipe_assets.statistics.bins import Bins, bins_from_json, bins_to_json, freeze_column
+from mlpipe_assets.statistics.columns import Kind, kinds_of, read_column
+from mlpipe_assets.statistics.merging import merge
+from mlpipe_assets.statistics.profile_json import from_json, to_json
+from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, profile_frame
+
+_PROFILE = ', "profile": '
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Which columns of a table are profiled, as what, and the drift thresholds of those that are compared."""
+
+    kinds: Mapping[str, Kind]
+    unseen: frozenset[str]
+    thresholds: Mapping[str, float]
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes when profiles made before no longer fit."""
+        return digest([sorted(self.kinds.items()), sorted(self.unseen)])
+
+
+def watch(contract: Contract, leave_out: Iterable[str] = ()) -> Watch:
+    """What a contract says of its columns.
+
+    Of unique columns there is nothing to count. Text without a threshold names things more often than it groups them:
+    like personal columns it is counted, and none of its values is kept.
+    """
+    left_out = set(leave_out)
+    promised = [c for c in columns(contract) if not c.unique and c.name not in left_out]
+    kinds = kinds_of({c.name: c.dtype for c in promised})
+    plain = {c.name for c in promised if kinds[c.name] == "category" and "drift" not in c.metadata}
+    personal = {c.name for c in promised if c.metadata.get("personal")}
+    thresholds = {c.name: float(c.metadata["drift"]) for c in promised if "drift" in c.metadata}
+    return Watch(
+        kinds=kinds,
+        unseen=frozenset(plain | personal),
+        thresholds={name: bound for name, bound in thresholds.items() if name not in personal},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A frozen window: the bins all later days are counted into, and its own profile.
+
+    Attributes:
+        days: The days it is made of.
+        watch: Digest of what was watched.
+        origin: What else it depends on, such as the code version of the table.
+    """
+
+    days: tuple[date, ...]
+    watch: str
+    origin: str
+    profile: Profile
+
+    @property
+    def bins(self) -> Mapping[str, Bins]:
+        """The bins."""
+        return self.profile.bins
+
+    @cached_property
+    def version(self) -> str:
+        """Short name of exactly this reference."""
+        return digest([[f"{day}" for day in self.days], self.watch, to_json(self.profile)])[:16]
+
+
+def read_reference(path: Path) -> Reference | None:
+    """The reference that was written; None when there is none."""
+    if not path.exists():
+        return None
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    bins = bins_from_json(json.dumps(stored["bins"]))
+    return Reference(
+        days=tuple(date.fromisoformat(day) for day in stored["days"]),
+        watch=stored["watch"],
+        origin=stored["origin"],
+        profile=from_json(json.dumps(stored["profile"]), bins),
+    )
+
+
+def write_reference(lake: Lake, path: Path, reference: Reference) -> None:
+    """Freeze it: what is counted into its bins from now on names its version."""
+    document = {
+        "bins": json.loads(bins_to_json(reference.bins)),
+        "days": [f"{day}" for day in reference.days],
+        "origin": reference.origin,
+        "profile": json.loads(to_json(reference.profile)),
+        "version": reference.version,
+        "watch": reference.watch,
+    }
+    lake.commit(lake.stage_bytes(path, json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"))
+
+
+def freeze(watched: Watch, files: Sequence[Path], *, days: Sequence[date], origin: str) -> Reference:
+    """Bins and profile of the rows in some files, read a column at a time so that memory stays at a column's size."""
+    bins: dict[str, Bins] = {}
+    found: list[Profile] = []
+    for name, kind in watched.kinds.items():
+        series = pl.read_parquet(list(files), columns=[name], hive_partitioning=False)[name]
+        unseen = name in watched.unseen
+        bins[name] = Bins(kind=kind, personal=True) if unseen else freeze_column(read_column(series, kind), kind)
+        found.append(profile_frame(series.to_frame(), {name: bins[name]}))
+    joined = {name: part.columns[name] for part in found for name in part.columns}
+    profile = Profile(rows=found[0].rows if found else 0, bins=bins, columns=joined)
+    return Reference(days=tuple(days), watch=watched.digest, origin=origin, profile=profile)
+
+
+def only_columns(profile: Profile, wanted: Mapping[str, float]) -> Profile:
+    """A profile of the wanted columns alone, in their order."""
+    return replace(
+        profile,
+        bins={name: profile.bins[name] for name in wanted},
+        columns={name: profile.columns[name] for name in wanted},
+    )
+
+
+@dataclass(kw_only=True)
+class ProfileStore:
+    """Profiles of a table's days by one reference.
+
+    Attributes:
+        name: Folder below monitoring/profiles.
+        files: Where the rows of a day are.
+        fingerprint: What a partition holds now, in one word.
+    """
+
+    lake: Lake
+    name: str
+    reference: Reference
+    files: Mapping[date, Path]
+    fingerprint: Callable[[date], str]
+    _known: dict[date, Profile] = field(default_factory=dict)
+
+    def path(self, day: date) -> Path:
+        """The file of a day's profile."""
+        return self.lake.path("monitoring/profiles", self.name, day, "profile.json")
+
+    def prepare(self, days: Iterable[date]) -> list[date]:
+        """Have the profile of each day that has rows, reading a partition only where none fits. Returns the days read."""
+        wanted = [day for day in sorted(set(days)) if day in self.files and day not in self._known]
+        for day in wanted:
+            if (stored := self._stored(day)) is not None:
+                self._known[day] = stored
+        due = [day for day in wanted if day not in self._known]
+        staged: list[Staged] = []
+        for day, profile in zip(due, in_order(self._make, due), strict=True):
+            self._known[day] = profile
+            head = json.dumps({"fingerprint": self.fingerprint(day), "reference": self.reference.version})[:-1]
+            staged.append(self.lake.stage_bytes(self.path(day), f"{head}{_PROFILE}{to_json(profile)}}}\n".encode()))
+        if staged:
+            self.lake.commit(*staged)
+        return due
+
+    def window(self, days: Sequence[date]) -> Profile:
+        """The profile of all the days together that have rows; without any, one of no rows."""
+        found = [self._known[day] for day in days if day in self._known]
+        return merge(found or [self._empty()])
+
+    def stored_window(self, days: Sequence[date]) -> Profile:
+        """The same of the profiles that are on disk and still fit; none is made."""
+        for day in days:
+            if day in self.files and day not in self._known and (stored := self._stored(day)) is not None:
+                self._known[day] = stored
+        return self.window(days)
+
+    def forget_before(self, day: date) -> None:
+        """Let go of profiles no later window needs."""
+        for known in [known for known in self._known if known < day]:
+            del self._known[known]
+
+    def _stored(self, day: date) -> Profile | None:
+        path = self.path(day)
+        if not path.exists():
+            return None
+        head, _, rest = path.read_text(encoding="utf-8").partition(_PROFILE)
+        made_of: dict[str, Any] = json.loads(head + "}")
+        expected = {"fingerprint": self.fingerprint(day), "reference": self.reference.version}
+        return from_json(rest.rstrip()[:-1], self.reference.bins) if made_of == expected else None
+
+    def _make(self, day: date) -> Profile:
+        content = self.files[day].read_bytes()
+        frame = pl.read_parquet(content, columns=list(self.reference.bins), hive_partitioning=False)
+        return profile_frame(frame, self.reference.bins)
+
+    def _empty(self) -> Profile:
+        nothing = {name: ColumnProfile(rows=0, nulls=0) for name in self.reference.bins}
+        return Profile(rows=0, bins=dict(self.reference.bins), columns=nothing)

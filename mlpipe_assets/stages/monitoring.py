@@ -1,0 +1,157 @@
+"""monitoring: what changed in each watched table, day by day, and one page that tells it."""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
+from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.monitoring import findings
+from mlpipe_assets.monitoring.building import build_monitoring
+from mlpipe_assets.monitoring.deciding import SCHEMA, write_summary
+from mlpipe_assets.monitoring.evidence import pictures_as_markdown, verdicts_as_markdown
+from mlpipe_assets.monitoring.findings import Finding
+from mlpipe_assets.monitoring.read_back import read_watched
+from mlpipe_assets.monitoring.report import render_report
+from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.outcome import tell
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+
+REPORT = "report"
+SUMMARY_FILE, REPORT_FILE = "drift_summary.csv", "report.html"
+_CHECKS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
+    "no_column_drifted": (findings.no_column_drifted, "No column drifted from the baseline or the period before."),
+    "baseline_is_complete": (
+        findings.baseline_is_complete,
+        "There is a frozen baseline to hold the newest day against.",
+    ),
+}
+_OF_PREDICTIONS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
+    "training_matches_serving": (
+        findings.training_matches_serving,
+        "Predictions are made on rows like those the champion learnt from.",
+    ),
+    "performance_holds": (findings.performance_holds, "Predictions come true as the champion's test promised."),
+}
+
+
+def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
+    """The asset that watches one table. What it finds is no fault of the run: its checks warn, and block nothing.
+
+    Raises: SettingsError when two monitors would share a name.
+    """
+    key = dg.AssetKey(["monitoring", _name(catalog, monitor)])
+    judged = _checks_of(monitor)
+    checks = [check(key, "contract_holds", f"Every row of {DriftMeasurements.__name__} holds.", blocking=True)]
+    checks += [check(key, name, text) for name, (_, text) in judged.items()]
+
+    @dg.asset(
+        **daily(
+            key,
+            description=f"What changed in {monitor.table}. {first_sentence(DriftMeasurements)}",
+            owners=monitor.owners,
+            kinds={"polars", "parquet"},
+            fresh_within=monitor.fresh_within,
+            code_version=_code_version(catalog, monitor),
+            schema=column_schema(DriftMeasurements),
+            checks=checks,
+            deps=[dg.AssetDep(dg.AssetKey(monitor.table.split("/")))],
+        )
+    )
+    def build(
+        context: dg.AssetExecutionContext, lake: Lake, engine: Engine
+    ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+        days = days_of_run(context, key)
+        with lake.writing("monitoring", key.path[-1]):
+            outcomes = build_monitoring(lake, engine, catalog, monitor, days)
+            watched = read_watched(lake, catalog, monitor)
+        newest = watched.days[-1].day if watched.days else None
+        if newest in days and all(o.written for o in outcomes):
+            shown = {name: dg.MetadataValue.md(text) for name, text in pictures_as_markdown(watched).items()}
+            context.add_asset_metadata(
+                {"verdicts": dg.MetadataValue.md(verdicts_as_markdown(watched)), **shown},
+                asset_key=key,
+                partition_key=f"{newest}",
+            )
+        results = [_result(name, judge(watched), watched) for name, (judge, _) in judged.items()]
+        yield from tell(context, lake, key, outcomes, extra_checks=results, balanced=False)
+
+    return build
+
+
+def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
+    """The asset of the page and the summary of all watched tables: one of each, always of the newest days."""
+    key = dg.AssetKey(["monitoring", REPORT])
+
+    @dg.asset(
+        key=key,
+        group_name="monitoring",
+        description="monitoring/report.html, which opens in any browser, and monitoring/drift_summary.csv.",
+        owners=sorted({owner for monitor in catalog.monitors for owner in monitor.owners}),
+        kinds={"html", "csv"},
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=max(m.fresh_within for m in catalog.monitors)),
+        deps=[dg.AssetKey(["monitoring", _name(catalog, monitor)]) for monitor in catalog.monitors],
+    )
+    def build(lake: Lake) -> dg.MaterializeResult[None]:
+        with lake.writing("monitoring", REPORT):
+            tables = write_report(lake, catalog)
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.path(f"monitoring/{REPORT_FILE}"),
+                "newest_day": max((f"{t.days[-1].day}" for t in tables if t.days), default="none"),
+                "drifting": [t.table for t in tables if t.days and t.days[-1].drifting],
+                "bytes": (lake.root / "monitoring" / REPORT_FILE).stat().st_size,
+            }
+        )
+
+    return build
+
+
+def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
+    """Write the page and the summary of what is stored now."""
+    tables = [read_watched(lake, catalog, monitor) for monitor in catalog.monitors]
+    folder = lake.root / "monitoring"
+    rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(watched.rows for watched in tables)])
+    lake.commit(
+        lake.stage_bytes(folder / SUMMARY_FILE, write_summary(rows)),
+        lake.stage_bytes(folder / REPORT_FILE, render_report(tables)),
+    )
+    return tables
+
+
+def _name(catalog: Catalog, monitor: Monitor) -> str:
+    names = [m.table.partition("/")[2] for m in catalog.monitors]
+    name = monitor.table.partition("/")[2]
+    if names.count(name) > 1 or name == REPORT:
+        tables = ", ".join(m.table for m in catalog.monitors if m.table.endswith(f"/{name}"))
+        raise SettingsError(
+            f"monitoring/{name} would stand for {tables} and monitoring/{REPORT} at once. Watch one table of that name."
+            if name == REPORT
+            else f"monitoring/{name} would stand for {tables} at once. Watch one of them."
+        )
+    return name
+
+
+def _code_version(catalog: Catalog, monitor: Monitor) -> str:
+    return Watching(lake=Lake(data_dir=""), catalog=catalog, monitor=monitor).code_version
+
+
+def _checks_of(monitor: Monitor) -> dict[str, tuple[Callable[[Watched], Finding], str]]:
+    return {**_CHECKS, **(_OF_PREDICTIONS if monitor.table.startswith("predictions/") else {})}
+
+
+def _result(name: str, finding: Finding, watched: Watched) -> dg.AssetCheckResult:
+    newest = watched.days[-1] if watched.days else None
+    numbers = {"drift_score": newest.score} if newest and newest.score is not None else {}
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=finding.holds,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=finding.text[:2000],
+        metadata={"day": f"{newest.day}" if newest else "none", "retrain_above": watched.retrain_above, **numbers},
+    )

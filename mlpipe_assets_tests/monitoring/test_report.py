@@ -1,0 +1,182 @@
+"""The page: what it says, that it needs nothing else, and that it stays small."""
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from mlpipe_assets.monitoring.deciding import SCHEMA
+from mlpipe_assets.monitoring.histograms import Histogram
+from mlpipe_assets.monitoring.read_back import read_watched
+from mlpipe_assets.monitoring.report import render_report
+from mlpipe_assets.monitoring.watched import DayState, Watched
+from mlpipe_assets_tests.monitoring.readings import day, measure, put, readings, readings_catalog, readings_lake
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+SHAPE = Histogram(labels=tuple(f"{i}" for i in range(24)), reference=tuple([1 / 24] * 24), current=tuple([1 / 24] * 24))
+
+
+class Page(HTMLParser):
+    """A page as its elements, checked to close what it opens."""
+
+    def __init__(self, html: bytes) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, Mapping[str, str | None]]] = []
+        self.text = ""
+        self.feed(html.decode())
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data}"
+
+    def all(self, tag: str) -> list[Mapping[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def watched_table(table: str, columns: int, days: int, seed: int = 1) -> Watched:
+    """Made-up measurements of the size of real ones; the second column drifts in the end."""
+    chance = np.random.default_rng(seed)
+    methods = ("null_share", "ks", "psi", "js", "jsd", "wasserstein", "shift", "difference")
+    rows: list[dict[str, object]] = []
+    states: list[DayState] = []
+    for n in range(days):
+        on = date(2026, 1, 28) + timedelta(days=n)
+        late = n > days - 10
+        for c in range(columns):
+            for comparison in ("baseline", "previous"):
+                value = float(abs(chance.normal(0.02, 0.01))) + (
+                    0.2 if c == 1 and late and comparison == "baseline" else 0
+                )
+                shared: dict[str, object] = {
+                    "table": table,
+                    "date": on,
+                    "comparison": comparison,
+                    "column": f"column_{c}",
+                    "n_reference": 1_400_000,
+                    "n_current": 350_000,
+                    "note": "",
+                }
+                verdict = "drift" if value >= 0.1 else "possible" if value >= 0.05 else "none"
+                decided = {"method": "js_distance_above_noise", "value": value, "threshold": 0.1, "floor": 0.01}
+                rows.append({**shared, **decided, "verdict": verdict})
+                rows += [
+                    {**shared, "method": m, "value": value / 2, "p_value": 0.012, "q_value": 0.05, "verdict": "none"}
+                    for m in methods
+                ]
+        score = 1 / columns if late else 0.0
+        states.append(DayState(day=on, score=score, drifting=late, bad=late))
+    return Watched(
+        table=table,
+        retrain_above=0.05,
+        days=tuple(states),
+        rows=pl.DataFrame(rows, schema=SCHEMA, orient="row"),
+        histograms={f"column_{c}": SHAPE for c in range(columns)},
+        units={"column_1": "EUR"},
+        reference="The baseline is frozen: 28 days.",
+        frozen=True,
+    )
+
+
+def test_the_summary_names_what_drifts_and_by_how_much() -> None:
+    page = Page(render_report([watched_table("interim/orders", 4, 20), watched_table("features/customers", 4, 5)]))
+    assert "interim/orders, features/customers moved away from the baseline by more than is allowed." in page.text
+    assert " column_1 " in page.text
+    assert " 0.25 " in page.text
+
+
+def test_text_from_data_is_text_on_the_page() -> None:
+    evil = "<script>alert(1)</script>"
+    watched = watched_table("interim/orders", 1, 3)
+    rows = watched.rows.with_columns(column=pl.lit(evil), note=pl.lit(evil))
+    page = Page(render_report([replace(watched, rows=rows, reference=evil, table=f"interim/{evil}", histograms={})]))
+    assert len(page.all("script")) == 1
+    assert page.text.count(evil) > 4
+
+
+def test_headings_landmarks_and_tables_can_be_followed_without_seeing() -> None:
+    page = Page(render_report([watched_table("interim/orders", 3, 40)]))
+    assert page.all("html")[0]["lang"] == "en"
+    assert [len(page.all(tag)) for tag in ("header", "main", "h1")] == [1, 1, 1]
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
+    assert all(picture.get("aria-label") or picture.get("aria-hidden") == "true" for picture in page.all("svg"))
+    assert all(button.get("type") == "button" for button in page.all("button"))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [str(link["href"])[1:] for link in page.all("a")]
+    assert set(targets) <= set(ids)
+    referred = [str(section["aria-labelledby"]) for section in page.all("section")]
+    assert set(referred) <= set(ids)
+
+
+def test_a_verdict_is_a_word_and_a_shape_besides_a_colour() -> None:
+    html = render_report([watched_table("interim/orders", 2, 20)]).decode()
+    marks = set(re.findall(r'<span class="verdict (\w+)"><svg[^>]*><(\w+)[^>]*/></svg>(\w+)</span>', html))
+    shapes = {(verdict, word) for verdict, _, word in marks}
+    assert shapes == {("drift", "drift"), ("none", "none"), ("possible", "possible")}
+
+
+def test_nothing_is_fetched() -> None:
+    html = render_report([watched_table("interim/orders", 3, 40)]).decode()
+    assert re.findall(r"(?:src|href)=[\"'](?!#)[^\"']*", html) == []
+    assert re.findall(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", html) == []
+
+
+def test_the_page_of_four_tables_of_fifteen_columns_over_ninety_days_stays_below_two_megabytes() -> None:
+    names = ("interim/orders", "interim/customers", "features/customers", "predictions/repeat")
+    tables = [watched_table(name, 15, 90, seed) for seed, name in enumerate(names)]
+    html = render_report(tables)
+    assert len(html) < 2_000_000
+    assert render_report(tables) == html
+
+
+def test_the_page_without_anything_to_tell_says_so() -> None:
+    empty = Watched(table="interim/orders", retrain_above=0.05, days=(), rows=pl.DataFrame(schema=SCHEMA))
+    assert "Nothing was monitored yet." in Page(render_report([empty])).text
+    assert "Nothing was monitored yet." in Page(render_report([])).text
+
+
+def test_stored_days_become_a_page(tmp_path: Path) -> None:
+    catalog = readings_catalog()
+    lake = readings_lake(tmp_path, catalog, range(1, 7))
+    put(lake, catalog, {n: readings(n, shift=1.0) for n in (7, 8)})
+    measure(lake, catalog, range(1, 9))
+    watched = read_watched(lake, catalog, catalog.monitors[0])
+    assert [state.score for state in watched.days] == [None, None, None, None, None, 0.0, 0.5, 0.5]
+    assert watched.days[-1].day == day(8)
+    assert watched.histograms["colour"].labels == ("blue", "red")
+    assert watched.reference == (
+        f"The baseline is frozen: 4 days, 2026-01-01 to 2026-01-04, 1,200 rows (version "
+        f"{watched.reference.split('version ')[1][:16]}). Windows are of 2 days, the newest from 2026-01-07 to 2026-01-08."
+    )
+    page = Page(render_report([watched]))
+    assert "interim/readings moved away from the baseline by more than is allowed." in page.text
+    assert [fold["data-verdict"] for fold in page.all("details")] == ["drift", "none"]
+
+
+def test_days_that_cannot_be_compared_yet_say_why(tmp_path: Path) -> None:
+    catalog = readings_catalog()
+    lake = readings_lake(tmp_path, catalog, range(1, 3))
+    measure(lake, catalog, [1, 2])
+    page = Page(render_report([read_watched(lake, catalog, catalog.monitors[0])]))
+    assert "baseline not complete: 2 of 4 days" in page.text
+    assert "No table has a baseline to be held against yet." in page.text
