@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +21,8 @@ class Settings:
     memory_limit: str
     settle_seconds: float
     catalog: str
+    sensor_seconds: int = 30
+    alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
@@ -35,6 +37,8 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         memory_limit=_memory(env, "MLPIPE_MEMORY_LIMIT", "1GB"),
         settle_seconds=_seconds(env, "MLPIPE_SETTLE_SECONDS", "1"),
         catalog=env.get("MLPIPE_CATALOG") or "mlpipe_assets.catalog.contents:CATALOG",
+        sensor_seconds=max(1, round(_seconds(env, "MLPIPE_SENSOR_SECONDS", "30"))),
+        alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
     )
 
 
@@ -66,3 +70,9 @@ def _seconds(env: dict[str, str], name: str, default: str) -> float:
     if not 0 <= value <= _AN_HOUR:  # also refuses nan
         raise SettingsError(f"{name}={text!r} is not a number of seconds between 0 and 3600.")
     return value
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    """URLs between commas or spaces; a comma inside one, as between two addresses of a mail, does not divide."""
+    parts = re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)", text.strip(" ,\n\t"))
+    return tuple(part.strip(" ,\n\t") for part in parts if part.strip(" ,\n\t"))

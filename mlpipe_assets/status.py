@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import PART, Lake
@@ -39,6 +40,13 @@ def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterato
     for model in catalog.models:
         for file in ("train.parquet", "validation.parquet", "test.parquet"):
             yield from _table(lake, "processed", model.name, file, digests=digests)
+    for model in (m for m in catalog.models if m.learner):
+        yield from _table(lake, "models", model.name, digests=digests)
+        yield from _table(lake, "validation", f"{model.name}_golden", digests=digests)
+        yield from _table(lake, "predictions", model.name, digests=digests)
+    for monitor in catalog.monitors:
+        name = monitor.table.partition("/")[2]
+        yield from _table(lake, DRIFT, monitor.table.replace("/", "."), digests=digests, shown=f"monitoring/{name}")
 
 
 def _raw(lake: Lake, name: str) -> Iterator[Partition]:
@@ -65,10 +73,12 @@ def _raw(lake: Lake, name: str) -> Iterator[Partition]:
         )
 
 
-def _table(lake: Lake, stage: str, name: str, file: str = PART, *, digests: bool) -> Iterator[Partition]:
+def _table(
+    lake: Lake, stage: str, name: str, file: str = PART, *, digests: bool, shown: str | None = None
+) -> Iterator[Partition]:
     refused = refused_days(lake, stage, name)
     present = lake.days(stage, name, file)
-    table = f"{stage}/{name}" if file == PART else f"{stage}/{name}/{file.removesuffix('.parquet')}"
+    table = shown or (f"{stage}/{name}" if file == PART else f"{stage}/{name}/{file.removesuffix('.parquet')}")
     for day in sorted({*present, *refused}):
         facts = lake.facts(stage, name, day, file) or {}
         note = f"accepted: {facts['accepted_because']}" if "accepted_because" in facts else None

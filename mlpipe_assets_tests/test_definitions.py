@@ -29,7 +29,7 @@ def asset_of(asset: dg.AssetsDefinition, spec: dg.AssetSpec) -> dict[str, Any]:
         "partitions": type(partitions).__name__,
         "one run for a range": asset.backfill_policy == dg.BackfillPolicy.single_run(),
         "freshness": f"{spec.freshness_policy.fail_window.to_timedelta()}",  # type: ignore[union-attr]
-        "columns": [c.name for c in spec.metadata["dagster/column_schema"].columns],
+        "columns": [c.name for c in spec.metadata.get("dagster/column_schema", dg.TableSchema([])).columns],
         "depends on": {d.asset_key.to_user_string(): mapping_of(d.partition_mapping) for d in spec.deps},
         "checks": {c.name: "blocking" if c.blocking else "reported" for c in asset.check_specs},
     }
@@ -49,6 +49,8 @@ def graph() -> dict[str, Any]:
             for job in jobs
             if not job.name.startswith("__")
         },
+        "sensors": sorted(sensor.name for sensor in defs.sensors or []),
+        "schedules": {s.name: s.cron_schedule for s in defs.schedules or [] if isinstance(s, dg.ScheduleDefinition)},
     }
 
 
@@ -64,5 +66,8 @@ def test_the_golden_asset_graph_is_as_it_was() -> None:
 def test_definitions_can_be_loaded_by_dagster() -> None:
     dg.Definitions.validate_loadable(defs)
 
-    assert {job.name for job in defs.resolve_all_job_defs()} >= {"ingest_job", "daily_job", "training_job"}
+    assert {job.name for job in defs.resolve_all_job_defs()} >= {
+        *("ingest_job", "daily_job", "training_job"),
+        *("prediction_job", "retraining_job", "prototype_job"),
+    }
     assert defs.resolve_job_def("daily_job").partitions_def is not None

@@ -9,6 +9,13 @@ from datetime import date
 
 import dagster as dg
 
+from mlpipe_assets.automation.loop_plan import (
+    golden_work,
+    model_work,
+    monitor_work,
+    prediction_work,
+    report_is_behind,
+)
 from mlpipe_assets.automation.plan import Work, feature_work, interim_work, look_at_drop_zone, training_work
 from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.catalog.versions import source_version
@@ -16,6 +23,7 @@ from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.stages.monitoring import REPORT
 
 _log = logging.getLogger("mlpipe")
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -89,9 +97,30 @@ def catch_up(
         work = training_work(lake, catalog, model, wanted)
         runner.build("training_job", work)
         _tell_blocked(summary, work, error=False)
+    _close_the_loop(lake, catalog, runner, wanted)
     summary.errors = list(dict.fromkeys(summary.errors))
     summary.warnings = [w for w in dict.fromkeys(summary.warnings) if w not in summary.errors]
     return summary
+
+
+def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Callable[[date], bool]) -> None:
+    """What follows from the training set: model, golden answers, predictions, and what changed in all of it."""
+    for monitor in (m for m in catalog.monitors if not m.table.startswith("predictions/")):
+        runner.build("daily_job", monitor_work(lake, catalog, monitor, wanted))
+    for model in (m for m in catalog.models if m.learner):
+        for job, look in (
+            ("training_job", model_work),
+            ("prediction_job", golden_work),
+            ("prediction_job", prediction_work),
+        ):
+            work = look(lake, catalog, model, wanted)
+            runner.build(job, work)
+            _tell_blocked(runner.summary, work, error=look is not model_work)
+    for monitor in (m for m in catalog.monitors if m.table.startswith("predictions/")):
+        runner.build("prediction_job", monitor_work(lake, catalog, monitor, wanted))
+    if catalog.monitors and report_is_behind(lake):
+        of_data = any(not m.table.startswith("predictions/") for m in catalog.monitors)
+        runner.run("daily_job" if of_data else "prediction_job", f"monitoring/{REPORT}", [last_partition()])
 
 
 def _arrivals(lake: Lake, source: Source) -> list[date]:

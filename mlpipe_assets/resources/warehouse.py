@@ -1,4 +1,4 @@
-"""The warehouse face of the lake: DuckDB views raw.*, stg.*, feats.*, meta.* over the files, no copy."""
+"""The warehouse face of the lake: DuckDB views over its files, no copy; `mlpipe sql "show all tables"` lists them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from mlpipe_assets.resources.lake import Lake
 def warehouse(lake: Lake, engine: Engine, catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that knows every table of the lake that has rows."""
     with engine.connect() as connection:
-        for schema in ("raw", "stg", "feats", "training", "meta"):
+        for schema in ("raw", "stg", "feats", "training", "predictions", "monitoring", "meta"):
             connection.execute(f"create schema {schema}")
         for schema, name, glob in _tables(lake, catalog):
             if any(lake.root.glob(glob)):
@@ -59,13 +59,16 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
         yield "feats", view.name, f"features/{view.name}/date=*/part.parquet"
     for model in catalog.models:
         yield "training", model.name, f"processed/{model.name}/date=*/*.parquet"
+        yield "predictions", model.name, f"predictions/{model.name}/date=*/part.parquet"
+    yield "monitoring", "drift", "monitoring/drift/*/date=*/part.parquet"
     for path in sorted((lake.root / "meta").glob("*.parquet")):
         yield "meta", path.stem, f"meta/{path.name}"
     yield "meta", "quarantine", "validation/quarantine/*/date=*/*.parquet"
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, files: Path) -> None:
-    hive = "true, hive_types = {'date': date}" if "date=" in str(files) and not name.startswith("meta.") else "false"
+    keyed = "date=" in str(files) and not name.startswith(("meta.", "monitoring."))
+    hive = "true, hive_types = {'date': date}" if keyed else "false"
     extra = ", filename = true" if name.startswith("training.") else ""
     columns = "* exclude (filename), parse_filename(filename, true) as split" if extra else "*"
     connection.execute(

@@ -1,0 +1,135 @@
+"""What monitoring measured, as the retraining decision reads it, and what is told of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from mlpipe_assets.automation.loop_plan import monitor_work
+from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.automation.retraining import (
+    DriftWindow,
+    Request,
+    Retraining,
+    Skip,
+    asked_by,
+    decide_retraining,
+    merge,
+)
+from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.monitoring.building import DRIFT
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import champion
+
+JOB = "retraining_job"
+_AGAINST = {"baseline": "the baseline", "performance": "the test set"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the newest windows say of one model.
+
+    Attributes:
+        retraining: What to ask for, if anything.
+        problem: What to tell, if any of its tables drifted for long enough.
+        told: Every decision in words.
+    """
+
+    model: str
+    retraining: Retraining | None
+    problem: Problem | None
+    told: tuple[str, ...]
+
+
+def look_at_drift(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance) -> list[Look]:
+    """A decision for each model that monitors watch over, on measurements that are up to date."""
+    models = [model.name for model in catalog.models if model.learner]
+    return [_look(lake, catalog, name, requests_so_far(instance, name)) for name in models]
+
+
+def requests_so_far(instance: dg.DagsterInstance, model: str) -> list[Request]:
+    """Retrainings of a model that drift has asked for, whatever became of them: the runs' own tags tell."""
+    runs = instance.get_runs(dg.RunsFilter(tags={"mlpipe/model": model}))
+    return [request for run in runs for request in asked_by(run.tags)]
+
+
+def windows_of_monitor(lake: Lake, monitor: Monitor, model: str) -> list[DriftWindow]:
+    """The newest windows of a watched table, as many as the decision looks at.
+
+    A model's own predictions speak by how they came true; that they moved follows from the tables they are made of.
+    """
+    stage, _, name = monitor.table.partition("/")
+    folder = f"{stage}.{name}"
+    own = monitor.table == f"predictions/{model}" and model not in monitor.retrains
+    used = champion(lake, model) if own else None
+    found: list[DriftWindow] = []
+    for day in lake.days(DRIFT, folder)[-monitor.persist :]:
+        facts = lake.facts(DRIFT, folder, day) or {}
+        bad = bool(facts.get("performance_bad" if own else "bad"))
+        window = DriftWindow(
+            table=monitor.table,
+            day=day,
+            drift_score=facts.get("drift_score") or 0.0,
+            bad=bad,
+            reference=(used.version if used else "") if own else facts.get("reference") or "",
+            evidence=_evidence(lake, folder, day) if bad else (),
+        )
+        found.append(window)
+    return found
+
+
+def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) -> Look:
+    monitors = [m for m in catalog.monitors if model in m.retrains or m.table == f"predictions/{model}"]
+    windows = {monitor.table: windows_of_monitor(lake, monitor, model) for monitor in monitors}
+    behind = [
+        monitor.table
+        for monitor in monitors
+        if any(w.bad for w in windows[monitor.table]) and monitor_work(lake, catalog, monitor, _any).days
+    ]
+    if behind:
+        told = f"{model}: waiting for measurements of {', '.join(behind)}"
+        return Look(model=model, retraining=None, problem=None, told=(told,))
+    decisions = {m.table: decide_retraining(model, m, windows[m.table], asked) for m in monitors}
+    wanted = [decision for decision in decisions.values() if isinstance(decision, Retraining)]
+    drifted = [t for t, d in decisions.items() if isinstance(d, Retraining) or d.drifting]
+    told = tuple(d.reason if isinstance(d, Skip) else f"{t}: drifted, asking for {model}" for t, d in decisions.items())
+    retraining = merge(wanted) if wanted else None
+    problem = _problem(model, [windows[table][-1] for table in drifted], retraining, asked) if drifted else None
+    return Look(model=model, retraining=retraining, problem=problem, told=told)
+
+
+def _problem(
+    model: str, newest: Sequence[DriftWindow], retraining: Retraining | None, asked: Sequence[Request]
+) -> Problem:
+    """A model whose tables drifted, as people are told; one problem however many tables and days."""
+    day = retraining.day if retraining else max((request.day for request in asked), default=newest[0].day)
+    scores = [f"{w.table} {w.day} (drift score {w.drift_score:.2f})" for w in newest]
+    evidence = [line for w in newest for line in w.evidence]
+    return Problem(
+        key=model,
+        what="what it predicts on is no longer what it learnt from",
+        where=f"models/{model}",
+        how_many=f"{len(newest)} watched tables: {shorten(scores, 3)}",
+        example=shorten(evidence, 3) or "no single measurement",
+        to_do=f"open monitoring/report.html; a retraining as of {day} was asked for, see its checks and model card",
+    )
+
+
+def _evidence(lake: Lake, folder: str, day: date) -> tuple[str, ...]:
+    """The measurements of a day that say drift, worst first as they are stored."""
+    rows = lake.read(DRIFT, folder, day).filter(verdict="drift").to_dicts()
+    return tuple(dict.fromkeys(_spell(row) for row in rows if row["comparison"] in _AGAINST))
+
+
+def _spell(row: dict[str, Any]) -> str:
+    return (
+        f"{row['column']} against {_AGAINST[row['comparison']]}: {row['method']} {row['value']:.3g}, "
+        f"threshold {row['threshold']:.3g}"
+    )
+
+
+def _any(_: date) -> bool:
+    return True

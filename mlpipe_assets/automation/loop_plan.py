@@ -1,0 +1,95 @@
+"""What is out of date after the training set: models, golden answers, predictions, monitoring, the report."""
+
+from collections.abc import Callable
+from datetime import date
+
+from mlpipe_assets.automation.plan import Work
+from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.monitoring.building import DRIFT
+from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import champion, read_golden
+from mlpipe_assets.resources.refusals import refusal_of, refused_days
+from mlpipe_assets.stages.models import holes
+from mlpipe_assets.stages.models import inputs_digest as model_inputs
+from mlpipe_assets.stages.monitoring import REPORT_FILE
+from mlpipe_assets.stages.predictions import golden_name, inputs_digest, objections
+from mlpipe_assets.stages.validation import golden_inputs
+
+
+def model_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
+    """The newest training set, when nothing was fitted on it as it is and as the learner is declared now."""
+    table = f"models/{model.name}"
+    days = [day for day in lake.days("processed", model.name, "train.parquet") if wanted(day)]
+    if not days:
+        return Work(table=table)
+    newest = days[-1]
+    inputs = model_inputs(lake, model, newest)
+    empty = holes(lake, catalog, model, newest)
+    if empty:
+        return Work(table=table, blocked=((newest, empty),))
+    made = lake.facts("models", model.name, newest)
+    return Work(table=table, days=() if made and made["inputs"] == inputs else (newest,))
+
+
+def golden_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
+    """The newest feature day, when the champion was not asked its golden rows since anything they rest on changed."""
+    name = golden_name(model)
+    table = f"validation/{name}"
+    used, golden = champion(lake, model.name), read_golden(lake, model.name)
+    if used is None or golden is None:
+        return Work(table=table)
+    days = [day for day in lake.days("features", model.view.name) if wanted(day) and day >= used.as_of]
+    if not days:
+        return Work(table=table)
+    inputs = golden_inputs(lake, catalog, model, golden)
+    for day in sorted(refused_days(lake, "validation", name), reverse=True):
+        refusal = refusal_of(lake, "validation", name, day) or {}
+        if refusal.get("inputs") == inputs:
+            return Work(table=table, blocked=((day, str(refusal["problem"])),))
+    asked = lake.days("validation", name)
+    same = bool(asked) and (lake.facts("validation", name, asked[-1]) or {}).get("inputs") == inputs
+    return Work(table=table, days=() if same else (days[-1],))
+
+
+def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
+    """Feature days since the champion's training set without predictions, and the newest day if its inputs changed.
+
+    Predictions of older days stay as they were made: they are what was decided on.
+    """
+    table = f"predictions/{model.name}"
+    used = champion(lake, model.name)
+    if used is None:
+        return Work(table=table)
+    days = [day for day in lake.days("features", model.view.name) if wanted(day) and day >= used.as_of]
+    made = set(lake.days("predictions", model.name))
+    due = [day for day in days if day not in made]
+    if days and days[-1] in made:
+        facts = lake.facts("predictions", model.name, days[-1]) or {}
+        due += [days[-1]] if facts.get("inputs") != inputs_digest(lake, model, used, days[-1]) else []
+    barred = {day: objections(lake, catalog, model, day) for day in due}
+    return Work(
+        table=table,
+        days=tuple(day for day in due if not barred[day]),
+        blocked=tuple((day, shorten(reasons)) for day, reasons in barred.items() if reasons),
+    )
+
+
+def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Callable[[date], bool]) -> Work:
+    """Days of a watched table whose windows, or the code, have left their measurements behind."""
+    watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
+    name = watching.table.file_name
+    days = [
+        day
+        for day in watching.table.present
+        if wanted(day) and (lake.facts(DRIFT, name, day) or {}).get("inputs") != watching.inputs(day)
+    ]
+    return Work(table=f"monitoring/{monitor.table.partition('/')[2]}", days=tuple(days))
+
+
+def report_is_behind(lake: Lake) -> bool:
+    """Whether measurements were written after the report, or there is no report of them."""
+    report = lake.root / "monitoring" / REPORT_FILE
+    newest = max((path.stat().st_mtime_ns for path in (lake.root / DRIFT).glob("*/date=*/part.parquet")), default=None)
+    return newest is not None and (not report.exists() or report.stat().st_mtime_ns < newest)

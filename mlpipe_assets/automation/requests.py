@@ -1,0 +1,124 @@
+"""Asking for a run once per state of things, and again, ever more rarely, when it did not help."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from mlpipe_assets.partitions import contiguous
+from mlpipe_assets.rules import digest
+
+OwnChecks = Mapping[dg.AssetKey, Sequence[dg.AssetCheckKey]]
+_TRIES = 3  # at once, as long as the state changes between them
+_WAIT = timedelta(minutes=10)  # doubled with every further try
+_LONGEST = timedelta(days=1)
+_FORGOTTEN = timedelta(hours=6)  # a run that began longer ago and has not ended was killed
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A table that needs a run.
+
+    Attributes:
+        days: What the run should build, in order.
+        state: Digest of what makes it needed: the same wish twice has the same state.
+        also: Further tables to build in the same run, because they follow from it.
+    """
+
+    table: str
+    job: str
+    days: tuple[date, ...]
+    state: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked of a table last. `state` and `days` are empty once nothing was needed any more."""
+
+    state: str = ""
+    days: str = ""
+    tries: int = 0
+    number: int = 0
+    at: datetime
+
+
+def choose(
+    wishes: Sequence[Wish], asked: dict[str, Asked], now: datetime
+) -> tuple[list[tuple[Wish, int]], dict[str, Asked], list[str]]:
+    """Which wishes to ask for now, each with a number never used before, what was asked then, and what waits in words."""
+    after = {table: replace(old, state="", days="", tries=0) for table, old in asked.items()}
+    chosen: list[tuple[Wish, int]] = []
+    waiting: list[str] = []
+    for wish in wishes:
+        old = asked.get(wish.table, Asked(at=now))
+        days = digest([f"{day}" for day in wish.days])
+        tries = old.tries if days == old.days else 0
+        wait = min(_WAIT * 2 ** min(tries, 10), _LONGEST)
+        if tries and (wish.state == old.state or tries >= _TRIES) and now - old.at < wait:
+            after[wish.table] = old
+            waiting.append(f"{wish.table} was asked for at {old.at:%H:%M} UTC, again after {old.at + wait:%d %B %H:%M}")
+            continue
+        after[wish.table] = Asked(state=wish.state, days=days, tries=tries + 1, number=old.number + 1, at=now)
+        chosen.append((wish, old.number + 1))
+    return chosen, after, waiting
+
+
+def own_checks(assets: Iterable[object]) -> OwnChecks:
+    """The checks that assets make themselves. Named in a request, they keep others on the same assets out of the run."""
+    definitions = [asset for asset in assets if isinstance(asset, dg.AssetsDefinition)]
+    return {key: [c for c in asset.check_keys if c.asset_key == key] for asset in definitions for key in asset.keys}
+
+
+def run_requests(chosen: Sequence[tuple[Wish, int]], checks: OwnChecks) -> list[dg.RunRequest]:
+    """One run for each job and contiguous stretch of days; tables of the same stretch share it."""
+    stretches: dict[tuple[str, date, date], list[tuple[Wish, int]]] = {}
+    for wish, number in chosen:
+        for first, last in contiguous(wish.days):
+            stretches.setdefault((wish.job, first, last), []).append((wish, number))
+    requests: list[dg.RunRequest] = []
+    for (job, first, last), asked in stretches.items():
+        tables = [*(wish.table for wish, _ in asked), *(table for wish, _ in asked for table in wish.also)]
+        keys = [dg.AssetKey(table.split("/")) for table in dict.fromkeys(tables)]
+        request = dg.RunRequest(
+            run_key=f"{job} {first} {last}: {', '.join(f'{wish.table} {number}' for wish, number in asked)}",
+            job_name=job,
+            asset_selection=keys,
+            asset_check_keys=[check for key in keys for check in checks.get(key, [])],
+            tags=range_tags(first, last),
+        )
+        requests.append(request)
+    return requests
+
+
+def range_tags(first: date, last: date) -> dict[str, str]:
+    """Tags that make a run one of a day or of a range of days."""
+    if first == last:
+        return {"dagster/partition": f"{first}"}
+    return {"dagster/asset_partition_range_start": f"{first}", "dagster/asset_partition_range_end": f"{last}"}
+
+
+def runs_under_way(instance: dg.DagsterInstance, now: datetime) -> list[str]:
+    """Jobs that are running or about to; they may be writing the tables that a sensor looks at."""
+    recent = dg.RunsFilter(statuses=_UNDER_WAY, created_after=now - _FORGOTTEN)
+    return sorted({run.job_name for run in instance.get_runs(recent) if run.job_name != "freshness_job"})
+
+
+def read_cursor(cursor: str | None) -> dict[str, Asked]:
+    """What a sensor's cursor says was asked."""
+    records = json.loads(cursor) if cursor else {}
+    return {table: Asked(**{**record, "at": datetime.fromisoformat(record["at"])}) for table, record in records.items()}
+
+
+def write_cursor(asked: dict[str, Asked]) -> str:
+    """A sensor's cursor."""
+    return json.dumps({t: {**asdict(a), "at": a.at.isoformat()} for t, a in asked.items()}, sort_keys=True)

@@ -1,0 +1,117 @@
+"""Whether drift, or what the model really achieved, asks for a new model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from mlpipe_assets.catalog.declarations import Monitor
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.partitions import ONE_DAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftWindow:
+    """What monitoring says of the window of a table that ends with a day.
+
+    Attributes:
+        drift_score: Weighted share of columns in drift.
+        bad: Whether the score, or the realised performance, is beyond what is declared.
+        reference: Version of the frozen baseline it was held against.
+        evidence: The measurements that speak for it, in words.
+    """
+
+    table: str
+    day: date
+    drift_score: float
+    bad: bool
+    reference: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A retraining of a model that was asked for: for drift from which reference, seen on which day."""
+
+    reference: str
+    day: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retraining:
+    """A retraining to ask for, as of a day, with what drifted from which reference, and the evidence."""
+
+    model: str
+    references: tuple[str, ...]
+    day: date
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skip:
+    """No retraining, and why. `drifting`: the table has drifted all the same."""
+
+    reason: str
+    drifting: bool = False
+
+
+def decide_retraining(
+    model: str, monitor: Monitor, windows: Sequence[DriftWindow], asked: Sequence[Request]
+) -> Retraining | Skip:
+    """Ask when the newest `persist` windows, a day apart, were all bad; once per reference, and not within the cooldown.
+
+    Time is that of the windows, not of the clock: the same lake gives the same decision on any day.
+
+    Args:
+        model: The model that would be retrained.
+        monitor: How its table is watched.
+        windows: Of the monitor's table, in any order.
+        asked: Retrainings of the model so far, for whichever table.
+    """
+    newest = sorted(windows, key=lambda w: w.day)[-monitor.persist :]
+    if len(newest) < monitor.persist:
+        return Skip(reason=f"{monitor.table}: {len(newest)} windows so far, it takes {monitor.persist}")
+    last = newest[-1]
+    good = [w for w in newest if not w.bad]
+    if good:
+        scores = ", ".join(f"{w.day} {w.drift_score:.2f}" for w in newest)
+        return Skip(reason=f"{monitor.table}: {len(newest) - len(good)} of {len(newest)} windows bad ({scores})")
+    if last.day - newest[0].day != ONE_DAY * (monitor.persist - 1):
+        return Skip(reason=f"{monitor.table}: bad windows from {newest[0].day} to {last.day} with days missing between")
+    if any(w.reference != last.reference for w in newest):
+        return Skip(reason=f"{monitor.table}: the baseline changed within the last {monitor.persist} windows")
+    reference = f"{monitor.table}@{last.reference}"
+    if any(request.reference == reference for request in asked):
+        return Skip(reason=f"{model}: was retrained for the drift of {reference}", drifting=True)
+    recent = max((request.day for request in asked), default=None)
+    if recent and last.day - recent < monitor.cooldown:
+        until = recent + monitor.cooldown
+        return Skip(reason=f"{model}: was retrained as of {recent}, cooling down until {until}", drifting=True)
+    return Retraining(model=model, references=(reference,), day=last.day, evidence=last.evidence)
+
+
+def merge(decisions: Sequence[Retraining]) -> Retraining:
+    """One retraining for all tables of a model that ask for one at the same time."""
+    return replace(
+        decisions[0],
+        references=tuple(reference for d in decisions for reference in d.references),
+        day=max(d.day for d in decisions),
+        evidence=tuple(line for d in decisions for line in d.evidence),
+    )
+
+
+def tags_of(retraining: Retraining) -> dict[str, str]:
+    """What the run carries of why it was asked for; `asked_by` reads it back."""
+    return {
+        "mlpipe/model": retraining.model,
+        "mlpipe/drifted_from": ", ".join(retraining.references),
+        "mlpipe/drifted_on": f"{retraining.day}",
+        "mlpipe/evidence": shorten(list(retraining.evidence), 5)[:500] or "none given",
+    }
+
+
+def asked_by(tags: Mapping[str, str]) -> list[Request]:
+    """The requests that a run's tags tell of."""
+    references, day = tags.get("mlpipe/drifted_from"), tags.get("mlpipe/drifted_on")
+    if not references or not day:
+        return []
+    return [Request(reference=reference, day=date.fromisoformat(day)) for reference in references.split(", ")]

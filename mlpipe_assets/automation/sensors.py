@@ -1,0 +1,185 @@
+"""Sensors: read the state of the lake, call one decision, ask for runs. They turn themselves on."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
+
+from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
+from mlpipe_assets.automation.drift_windows import look_at_drift
+from mlpipe_assets.automation.freshness import freshness_of
+from mlpipe_assets.automation.freshness_checks import FreshnessLook, note_transitions, problems_of
+from mlpipe_assets.automation.requests import (
+    OwnChecks,
+    Wish,
+    choose,
+    read_cursor,
+    run_requests,
+    runs_under_way,
+    write_cursor,
+)
+from mlpipe_assets.automation.retraining import tags_of
+from mlpipe_assets.automation.run_alerts import tell_of_runs
+from mlpipe_assets.automation.stale import look_for_arrivals, look_for_stale_days, what_is_about_to_run
+from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.errors import MlpipeError, shorten
+from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.rules import digest
+from mlpipe_assets.settings import Settings
+from mlpipe_assets.stages.predictions import golden_name
+
+_Jobs = Sequence[UnresolvedAssetJobDefinition]
+_Tick = Callable[[dg.SensorEvaluationContext, Lake], dg.SensorResult | dg.SkipReason]
+
+
+def sensors_of(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: OwnChecks) -> list[dg.SensorDefinition]:
+    """The sensors of a catalog; none where there is no source."""
+    if not catalog.sources:
+        return []
+    return [
+        drop_zone_sensor(catalog, settings, jobs, checks),
+        stale_days_sensor(catalog, settings, jobs, checks),
+        freshness_sensor(catalog, settings, jobs),
+        *([retraining_sensor(catalog, settings, jobs, checks)] if _named(jobs, "retraining_job") else []),
+        alert_sensor(settings),
+    ]
+
+
+def drop_zone_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: OwnChecks) -> dg.SensorDefinition:
+    """New files make an ingest run, one per source however many they are; a file still being written waits."""
+
+    def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
+        now = datetime.now(tz=UTC)
+        found = look_for_arrivals(lake, catalog, now, settings.settle_seconds)
+        waiting = (
+            f"{len(found.waiting)} still being written: {shorten(list(found.waiting), 3)}" if found.waiting else ""
+        )
+        return _ask(context, checks, found.wishes, now, f"{found.files} new files", waiting)
+
+    return _sensor("drop_zone_sensor", _named(jobs, "ingest_job"), settings, tick)
+
+
+def stale_days_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: OwnChecks) -> dg.SensorDefinition:
+    """Days whose inputs or code changed are built again, stage by stage, in one run per stretch of days."""
+
+    def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
+        wishes = look_for_stale_days(lake, catalog)
+        told = "; ".join(f"{wish.table} is behind: {spell_days(wish.days)}" for wish in wishes)
+        return _ask(context, checks, wishes, datetime.now(tz=UTC), told or "every table is up to date")
+
+    return _sensor("stale_days_sensor", _named(jobs, "daily_job", "prediction_job", "training_job"), settings, tick)
+
+
+def freshness_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs) -> dg.SensorDefinition:
+    """Tables that became late or fresh are told, and the checks are run again; once a day they are run anyway."""
+
+    def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
+        now = datetime.now(tz=UTC)
+        found = freshness_of(lake, catalog, now)
+        late = [table.table for table in found if table.state != "fresh"]
+        told = f"{len(late)} of {len(found)} tables late: {shorten(late, 5)}" if late else f"{len(found)} tables fresh"
+        state = digest([f"{now.date()}", [[table.table, table.state, table.cause] for table in found]])
+        look = FreshnessLook.read(context.cursor)
+        if state == look.state and look.held_since is None:
+            return dg.SkipReason(told)
+        busy = runs_under_way(context.instance, now) or what_is_about_to_run(
+            lake, catalog, now, settings.settle_seconds
+        )
+        look, tell = look.next(state, now, busy=bool(busy))
+        if not tell:
+            reason = f"{told}; judged again after {shorten(busy, 3)}" if busy else told
+            return dg.SensorResult(skip_reason=reason, cursor=look.write())
+        note_transitions(lake, found, now)
+        tell_alerts(lake, settings, "freshness", problems_of(found), now)
+        request = dg.RunRequest(run_key=f"freshness {look.number}", job_name="freshness_job")
+        return dg.SensorResult(run_requests=[request], cursor=look.write())
+
+    return _sensor("freshness_sensor", _named(jobs, "freshness_job"), settings, tick)
+
+
+def retraining_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: OwnChecks) -> dg.SensorDefinition:
+    """Drift, or realised performance, that lasts asks for one retraining per model and reference, and is told."""
+
+    def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
+        now = datetime.now(tz=UTC)
+        if busy := runs_under_way(context.instance, now):
+            return dg.SkipReason(f"waiting for {shorten(busy, 3)}")
+        looks = look_at_drift(lake, catalog, context.instance)
+        tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
+        requests: list[dg.RunRequest] = []
+        for wanted in (look.retraining for look in looks if look.retraining):
+            keys = _keys_of(catalog.model(wanted.model))
+            request = dg.RunRequest(
+                run_key=f"{wanted.model} {', '.join(wanted.references)}",
+                partition_key=f"{wanted.day}",
+                asset_selection=keys,
+                asset_check_keys=[check for key in keys for check in checks.get(key, [])],
+                tags=tags_of(wanted),
+            )
+            requests.append(request)
+        told = "; ".join(line for look in looks for line in look.told)
+        return dg.SensorResult(
+            run_requests=requests, skip_reason=None if requests else dg.SkipReason(told or "no models")
+        )
+
+    return _sensor("retraining_sensor", _named(jobs, "retraining_job"), settings, tick)
+
+
+def alert_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Failed runs and failed checks are told once, and again when they are healed; what a channel refused is sent again."""
+
+    def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
+        now = datetime.now(tz=UTC)
+        told = tell_of_runs(lake, settings, context.instance, now)
+        left = deliver_waiting(lake, settings, now)
+        return dg.SkipReason(f"{len(told)} messages told, {left} wait for a channel")
+
+    return _sensor("alert_sensor", [], settings, tick)
+
+
+def _ask(
+    context: dg.SensorEvaluationContext,
+    checks: OwnChecks,
+    wishes: Sequence[Wish],
+    now: datetime,
+    told: str,
+    more: str = "",
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for what is wished, unless runs are under way: they may be about to do it."""
+    busy = runs_under_way(context.instance, now)
+    if wishes and busy:
+        return dg.SkipReason(f"{told}; waiting for {shorten(busy, 3)}")
+    chosen, asked, waiting = choose(wishes, read_cursor(context.cursor), now)
+    text = "; ".join(part for part in (told, *waiting, more) if part)
+    skip = None if chosen else dg.SkipReason(text)
+    return dg.SensorResult(run_requests=run_requests(chosen, checks), cursor=write_cursor(asked), skip_reason=skip)
+
+
+def _keys_of(model: Model) -> list[dg.AssetKey]:
+    """What a retraining makes."""
+    return [
+        dg.AssetKey([*path])
+        for path in (("processed", model.name), ("models", model.name), ("validation", golden_name(model)))
+    ]
+
+
+def _named(jobs: _Jobs, *names: str) -> list[UnresolvedAssetJobDefinition]:
+    return [job for job in jobs if job.name in names]
+
+
+def _sensor(name: str, jobs: _Jobs, settings: Settings, tick: _Tick) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=name,
+        jobs=jobs,
+        minimum_interval_seconds=settings.sensor_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def evaluate(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
+        try:
+            return tick(context, lake)
+        except (MlpipeError, OSError) as error:
+            return dg.SkipReason(f"cannot tell this time: {error}")
+
+    return evaluate

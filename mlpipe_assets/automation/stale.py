@@ -1,0 +1,138 @@
+"""What sensors see of the lake: files that no run has dealt with, and days that late files or new code left behind."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from mlpipe_assets.automation.freshness import is_long_enough
+from mlpipe_assets.automation.loop_plan import golden_work, monitor_work, prediction_work, report_is_behind
+from mlpipe_assets.automation.plan import Work, feature_work, interim_work, training_work
+from mlpipe_assets.automation.requests import Wish
+from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor, Source
+from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition
+from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.drop_zone import DroppedFile
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.rules import digest
+from mlpipe_assets.stages.monitoring import REPORT
+from mlpipe_assets.stages.predictions import golden_name
+
+_REPORT = f"monitoring/{REPORT}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrivals:
+    """New files of the drop zone: runs to ask for, and files that may still be in the writing."""
+
+    wishes: tuple[Wish, ...]
+    files: int
+    waiting: tuple[str, ...]
+
+
+def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_seconds: float) -> Arrivals:
+    """One run per source with new files, over the longest stretch of days they arrived on: it takes every new file.
+
+    A file touched within `settle_seconds` is left for the next look.
+    """
+    wishes: list[Wish] = []
+    waiting: list[str] = []
+    count = 0
+    for source in catalog.sources:
+        ledger = Ledger.load(lake, source.name, source_version(source))
+        files = drop_zone.look(lake.root / "raw" / source.name)[0]
+        new = [file for file in files if ledger.status_of(file) is None]
+        young = {file.name for file in new if now.timestamp() - file.mtime_ns / 1e9 < settle_seconds}
+        settled = [file for file in new if file.name not in young]
+        waiting += [f"raw/{source.name}/{name}" for name in sorted(young)]
+        count += len(settled)
+        if settled:
+            state = digest([[file.name, file.size, file.mtime_ns] for file in settled])
+            days = _days_to_ask_for(source, settled)
+            wishes.append(Wish(table=f"raw/{source.name}", job="ingest_job", days=days, state=state))
+    return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))
+
+
+def look_for_stale_days(lake: Lake, catalog: Catalog) -> list[Wish]:
+    """The tables of the first stage that is behind: what follows from them shows once they are built.
+
+    Of training only the first: a schedule asks for the others, or drift.
+    """
+    for job, stage in _stages(lake, catalog):
+        behind = [work for work in stage if work.days]
+        if behind:
+            also = (_REPORT,) if behind[0].table.startswith("monitoring/") else ()
+            return [
+                Wish(table=work.table, job=job, days=work.days, state=_state(lake, catalog, work), also=also)
+                for work in behind
+            ]
+    if first := [wish for model in catalog.models for wish in _first_training(lake, catalog, model)]:
+        return first
+    if catalog.monitors and report_is_behind(lake):
+        job = "prediction_job" if all(_of_predictions(m) for m in catalog.monitors) else "daily_job"
+        return [Wish(table=_REPORT, job=job, days=(last_partition(),), state=_report_state(lake))]
+    return []
+
+
+def _stages(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, Iterable[Work]]]:
+    """What is behind of each stage, in flow order, with the job that builds it; looked at when it is asked for."""
+    learners = [model for model in catalog.models if model.learner]
+    yield "daily_job", (interim_work(lake, source, _any) for source in catalog.sources)
+    yield "daily_job", (feature_work(lake, catalog, view, _any) for view in catalog.feature_views)
+    of_data = [monitor for monitor in catalog.monitors if not _of_predictions(monitor)]
+    yield "daily_job", (monitor_work(lake, catalog, monitor, _any) for monitor in of_data)
+    yield "prediction_job", (golden_work(lake, catalog, model, _any) for model in learners)
+    yield "prediction_job", (prediction_work(lake, catalog, model, _any) for model in learners)
+    of_predictions = [monitor for monitor in catalog.monitors if _of_predictions(monitor)]
+    yield "prediction_job", (monitor_work(lake, catalog, monitor, _any) for monitor in of_predictions)
+
+
+def what_is_about_to_run(lake: Lake, catalog: Catalog, now: datetime, settle_seconds: float) -> list[str]:
+    """Tables that sensors will ask to build at their next look."""
+    arrivals = look_for_arrivals(lake, catalog, now, settle_seconds)
+    return [wish.table for wish in (*arrivals.wishes, *look_for_stale_days(lake, catalog))] + list(arrivals.waiting)
+
+
+def _first_training(lake: Lake, catalog: Catalog, model: Model) -> list[Wish]:
+    """The first training set of a model, with what follows from it, once the history is long enough."""
+    if lake.days("processed", model.name, "train.parquet"):
+        return []
+    work = training_work(lake, catalog, model, _any)
+    if not all(is_long_enough(lake, model, day) for day in work.days):
+        return []
+    also = (f"models/{model.name}", f"validation/{golden_name(model)}") if model.learner else ()
+    state = digest([f"{day}" for day in work.days])
+    return [Wish(table=work.table, job="training_job", days=work.days, state=state, also=also)] if work.days else []
+
+
+def _of_predictions(monitor: Monitor) -> bool:
+    return monitor.table.startswith("predictions/")
+
+
+def _report_state(lake: Lake) -> str:
+    files = (lake.root / "monitoring" / "drift").glob("*/date=*/part.parquet")
+    return digest(max((path.stat().st_mtime_ns for path in files), default=0))
+
+
+def _any(_: date) -> bool:
+    return True
+
+
+def _days_to_ask_for(source: Source, files: Sequence[DroppedFile]) -> tuple[date, ...]:
+    known = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in files}
+    stretches = contiguous(min(max(day, START_DATE), last_partition()) for day in known)
+    first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
+    return tuple(days_between(first, last))
+
+
+def _state(lake: Lake, catalog: Catalog, work: Work) -> str:
+    """Digest of what makes days stale: their partitions as they lie there and, of a source, the deliveries that came."""
+    stage, _, name = work.table.partition("/")
+    paths = [lake.path(stage, name, day) for day in work.days]
+    made = [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
+    came: list[list[str]] = []
+    if stage == "interim":
+        ledger = Ledger.load(lake, name, source_version(catalog.source(name)))
+        came = [[d.delivery for d in ledger.of_day(day)] for day in work.days]
+    return digest([[f"{day}" for day in work.days], made, came])

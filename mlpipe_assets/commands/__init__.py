@@ -1,0 +1,1 @@
+"""The commands of `mlpipe`, each imported when it is called: --help is instant."""

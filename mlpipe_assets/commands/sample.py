@@ -1,0 +1,34 @@
+"""mlpipe sample: the files of the built-in example."""
+
+import argparse
+
+from rich.console import Console
+
+from mlpipe_assets.commands.console import open_lake
+from mlpipe_assets.errors import LakeError, SettingsError
+from mlpipe_assets.sample import write_sample
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Write the sample into the drop zone."""
+    for name in ("days", "orders_per_day", "customers"):
+        if getattr(options, name) < 1:
+            raise SettingsError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes at least 1.")
+    lake, _ = open_lake()
+    try:
+        counts = write_sample(
+            lake.root,
+            days=options.days,
+            orders_per_day=options.orders_per_day,
+            customers=options.customers,
+            seed=options.seed,
+        )
+    except OSError as error:
+        raise LakeError(f"Cannot write the sample below {lake.root}: {error.strerror}.") from error
+    console = Console(highlight=False)
+    console.print(
+        f"Wrote the sample into {lake.root / 'raw'}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
+        soft_wrap=True,
+    )
+    console.print("Next: mlpipe run")
+    return 0

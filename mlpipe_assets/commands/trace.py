@@ -1,0 +1,60 @@
+"""mlpipe explain-prediction: from one prediction back to the lines of the files."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.tree import Tree
+
+from mlpipe_assets.commands.console import make_console, open_lake, plain
+from mlpipe_assets.explain import Explanation, explain
+
+_MOST_ROWS = 8
+
+
+def explain_prediction(options: argparse.Namespace) -> int:
+    """Show what one prediction rests on."""
+    lake, catalog = open_lake()
+    found = explain(lake, catalog, catalog.model(options.model), options.key, options.day)
+    if options.json:
+        print(json.dumps(asdict(found), default=str))
+        return 0
+    console = make_console()
+    console.print(_tree(options.model, options.key, found), soft_wrap=True)
+    return 0
+
+
+def _tree(model: str, key: str, found: Explanation) -> Tree:
+    prediction, version = found.prediction, found.model
+    decision = "yes" if prediction["decision"] else "no"
+    tree = Tree(f"predictions/{model}: {plain(key)} → {prediction['probability']:.4f}, decision {decision}")
+    trained = tree.add(f"models/{model} {version.get('version', prediction['model_version'])}")
+    if version:
+        trained.add(
+            f"trained as of {version['as_of']} on {version['rows']:,} rows, {version['first_day']} to {version['last_day']}"
+        )
+        scores = {
+            n: version.get(n) for n in ("test_roc_auc", "test_log_loss", "test_brier") if version.get(n) is not None
+        }
+        trained.add(", ".join(f"{name} {value:.4f}" for name, value in scores.items()) or "no test metrics")
+    training = trained.add(f"processed/{model} [{version.get('as_of')}]")
+    for split in found.training:
+        span = f"{split['first_day']} to {split['last_day']}" if split["first_day"] else "no day"
+        training.add(f"{split['split']}: {split['rows']:,} rows, {span}, digest {str(split['digest'])[:12]}")
+    changed = " (built again since: these are not the values it was predicted from)" if found.features_changed else ""
+    features = tree.add(f"features, version {prediction['feature_version']}{changed}")
+    features.add(_values(found.features, leave_out=("as_of",)))
+    for table, rows in found.rows.items():
+        branch = features.add(f"{table}: {len(rows):,} {'row' if len(rows) == 1 else 'rows'} in the window")
+        for row in rows[:_MOST_ROWS]:
+            values = _values(row, leave_out=("date", "file", "record", "known_at"))
+            branch.add(f"{plain(row['file'])}, record {row['record']:,}: {values}")
+        if len(rows) > _MOST_ROWS:
+            branch.add(f"… and {len(rows) - _MOST_ROWS:,} more; --json shows them all")
+    return tree
+
+
+def _values(row: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> str:
+    return plain(", ".join(f"{name}={value}" for name, value in row.items() if name not in leave_out))

@@ -1,0 +1,63 @@
+"""From one prediction back to the lines of the files, without a personal value on the way."""
+
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.errors import MissingPartitionError
+from mlpipe_assets.explain import explain
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.predictions import build_predictions
+from mlpipe_assets_tests.champions import crown, learning_lake
+from mlpipe_assets_tests.planted import bring_in, day, drop_orders, spend
+
+
+def test_a_prediction_leads_back_to_champion_features_rows_and_lines(tmp_path: Path) -> None:
+    catalog, lake = learning_lake(tmp_path, 6)
+    used = crown(lake, catalog, day(5))
+    build_predictions(lake, catalog, catalog.models[0], [day(6)])
+
+    found = explain(lake, catalog, catalog.models[0], "ann", day(6))
+
+    assert found.prediction["model_version"] == found.model["version"] == used.version
+    assert found.features["orders_3d"] == 3
+    assert not found.features_changed
+    rows = found.rows["interim/orders"]
+    assert [(r["date"], r["file"], r["record"]) for r in rows] == [
+        ("2026-01-06", "raw/orders/orders_2026-06-30.csv", 7),
+        ("2026-01-05", "raw/orders/orders_2026-06-30.csv", 6),
+        ("2026-01-04", "raw/orders/orders_2026-06-30.csv", 5),
+    ]
+    assert [r["file"] for r in found.rows["interim/customers"]] == ["raw/customers/customers_2026-01-01.csv"]
+    assert "email" not in found.rows["interim/customers"][0]
+
+
+def test_features_built_again_since_are_said_to_be_other_values(tmp_path: Path) -> None:
+    catalog, lake = learning_lake(tmp_path, 6)
+    crown(lake, catalog, day(5))
+    build_predictions(lake, catalog, catalog.models[0], [day(6)])
+    drop_orders(lake, "orders_2026-07-01.csv", [("late", "ann", day(6), "1.00", "web")])
+    bring_in(lake, catalog)
+    build_features(lake, Engine(), catalog, spend, [day(6)])
+
+    found = explain(lake, catalog, catalog.models[0], "ann", day(6))
+
+    assert found.features_changed
+    assert found.features["orders_3d"] == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "said"),
+    [
+        ("ann", 5, "nothing was predicted for 2026-01-05; there are 2026-01-06"),
+        ("zoe", 6, "no prediction for customer_id 'zoe'; it holds 2, such as ann, bob"),
+    ],
+)
+def test_what_was_not_predicted_is_said_with_what_was(tmp_path: Path, key: str, number: int, said: str) -> None:
+    catalog, lake = learning_lake(tmp_path, 6)
+    crown(lake, catalog, day(5))
+    build_predictions(lake, catalog, catalog.models[0], [day(6)])
+
+    with pytest.raises(MissingPartitionError, match=said):
+        explain(lake, catalog, catalog.models[0], key, day(number))
