@@ -90,8 +90,8 @@ def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) ->
         if any(w.bad for w in windows[monitor.table]) and monitor_work(lake, catalog, monitor, _any).days
     ]
     if behind:
-        told = f"{model}: waiting for measurements of {', '.join(behind)}"
-        return Look(model=model, retraining=None, problem=None, told=(told,))
+        reason = f"{model}: waiting for measurements of {', '.join(behind)}"
+        return Look(model=model, retraining=None, problem=None, told=(reason,))
     decisions = {m.table: decide_retraining(model, m, windows[m.table], asked) for m in monitors}
     wanted = [decision for decision in decisions.values() if isinstance(decision, Retraining)]
     drifted = [t for t, d in decisions.items() if isinstance(d, Retraining) or d.drifting]

@@ -12,6 +12,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 
 MOST_LINES = 12
+_LONGEST = 400
 
 
 def open_lake() -> tuple[Lake, Catalog]:
@@ -29,7 +30,8 @@ def make_console() -> Console:
 def print_lines(console: Console, label: str, lines: Sequence[str]) -> None:
     """Lines under a label, the first dozen of them."""
     for line in lines[:MOST_LINES]:
-        console.print(f"{label} {plain(line)}", soft_wrap=True)
+        shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+        console.print(f"{label} {plain(shown)}", soft_wrap=True)
     if len(lines) > MOST_LINES:
         console.print(f"{label} … and {len(lines) - MOST_LINES:,} more; see mlpipe status")
 

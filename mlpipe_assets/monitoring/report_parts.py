@@ -50,3 +50,8 @@ def spell_number(value: float | None) -> str:
     if value and abs(value) < 1e-4:  # noqa: PLR2004 (where digits stop being read)
         return f"{value:.1e}"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004 (as above)
+
+
+def spell_method(method: str) -> str:
+    """A measure as people call it."""
+    return method.replace("_", " ").replace("roc auc", "ROC AUC").replace("pr auc", "PR AUC")

@@ -7,7 +7,7 @@ from typing import cast
 
 import polars as pl
 
-from mlpipe_assets.monitoring.report_parts import spell_number, table_of, verdict_mark, worst
+from mlpipe_assets.monitoring.report_parts import spell_method, spell_number, table_of, verdict_mark, worst
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pictures import Series, Verdict, bars, line_chart
@@ -35,8 +35,8 @@ def section_of(watched: Watched) -> str:
     if not watched.days:
         return f"{head}<p>Nothing was monitored yet.</p></section>"
     newest = watched.days[-1]
-    state = f"{newest.state}. " if newest.state else ""
-    told = f"<p>{escape(state)}Newest day {newest.day}. {escape(watched.reference)}</p>"
+    state = f" {newest.state[0].upper()}{newest.state[1:]}." if newest.state else ""
+    told = f"<p>Newest day {newest.day}. {escape(watched.reference)}{escape(state)}</p>"
     folds = "".join(_fold(watched, column) for column in watched.columns())
     return f"{head}{told}{_score(watched)}{_performance(watched)}<h3>Columns</h3>{folds}</section>"
 
@@ -72,7 +72,7 @@ def _performance(watched: Watched) -> str:
     cells = [
         [
             escape(row["column"]),
-            escape(row["method"].replace("_", " ")),
+            escape(spell_method(row["method"])),
             spell_number(row["value"]),
             spell_number(row["threshold"]),
             f"{row['n_current']:,}",
@@ -86,7 +86,7 @@ def _performance(watched: Watched) -> str:
     realised = history(watched, "performance", "overall", method)
     chart = line_chart(
         [realised],
-        title=f"Realised {method.replace('_', ' ')} over time",
+        title=f"Realised {spell_method(method)} over time",
         description=f"Over all predictions of {watched.table} whose labels are known",
         threshold=rows["threshold"][0],
         threshold_label="holds down to",
@@ -129,7 +129,7 @@ def _figures(watched: Watched, column: str, newest: list[dict[str, object]]) -> 
         lines = [history(watched, str(row["comparison"]), column, method) for row in measured]
         chart = line_chart(
             lines,
-            title=f"{column}: {method.replace('_', ' ')} over time",
+            title=f"{column}: {spell_method(method)} over time",
             description=f"{measured[0]['verdict']} on the newest day",
             threshold=cast("float | None", measured[0]["threshold"]),
             size=(560, 260),
@@ -157,7 +157,7 @@ def _measurements(watched: Watched, column: str) -> str:
     cells = [
         [
             AGAINST[row["comparison"]].removeprefix("against "),
-            escape(row["method"].replace("_", " ")),
+            escape(spell_method(row["method"])),
             *(spell_number(row[name]) for name in ("value", "threshold", "floor", "p_value", "q_value")),
             f"{row['n_reference']:,}",
             f"{row['n_current']:,}",

@@ -12,6 +12,7 @@ from mlpipe_assets.monitoring.champions import Champion, champion_of
 from mlpipe_assets.monitoring.ranking import METHOD, measure_ranking
 from mlpipe_assets.monitoring.realised import Realised
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
+from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import (
@@ -124,10 +125,11 @@ class Serving:
         same = rows.filter(model_version=answered)
         tested = champion.tested if champion else {}
         found = measure_ranking(same, tested, self.realised.slices_of(same), self.model.promotion.tolerance)
-        covers = f"predictions of {past[0]} to {past[-1]} by {answered}"
+        known = [d for d in past if self.realised.complete(d)]
+        covers = f"predictions of {spell_days(known)} by {answered}"
         left_out = rows.height - same.height
         more = f"{covers}, {left_out:,} by other versions left out" if left_out else covers
-        return [replace(m, note="; ".join(filter(None, [m.note, more]))) if m.column == "overall" else m for m in found]
+        return [replace(found[0], note="; ".join(filter(None, [found[0].note, more]))), *found[1:]]
 
     def _not_known_yet(self, day: date) -> Measurement:
         first = next((d for d in self.predictions.present if d <= day), day)

@@ -9,6 +9,7 @@ import polars as pl
 
 from mlpipe_assets.monitoring.deciding import deciding
 from mlpipe_assets.monitoring.histograms import Histogram
+from mlpipe_assets.monitoring.report_parts import spell_method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,4 +90,4 @@ class Watched:
         if row["value"] is None:
             return str(row["note"])
         words = {"drift": "worse than tested", "possible": "perhaps worse than tested", "none": "as tested"}
-        return f"{row['method'].replace('_', ' ')} {row['value']:.3f}, {words[row['verdict']]}"
+        return f"{spell_method(row['method'])} {row['value']:.3f}, {words[row['verdict']]}"

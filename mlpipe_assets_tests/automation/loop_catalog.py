@@ -32,6 +32,7 @@ CATALOG = replace(
             every=timedelta(days=1),
             learner=replace(_model.learner, rounds=10),
             promotion=Promotion(min_roc_auc=0.0, max_log_loss_ratio=10.0, tolerance=1.0),
+            fresh_within=timedelta(days=60),
         ),
     ),
     monitors=(MONITOR,),

@@ -178,5 +178,5 @@ def test_days_that_cannot_be_compared_yet_say_why(tmp_path: Path) -> None:
     lake = readings_lake(tmp_path, catalog, range(1, 3))
     measure(lake, catalog, [1, 2])
     page = Page(render_report([read_watched(lake, catalog, catalog.monitors[0])]))
-    assert "baseline not complete: 2 of 4 days" in page.text
+    assert "Baseline not complete: 2 of 4 days." in page.text
     assert "No table has a baseline to be held against yet." in page.text

@@ -1,0 +1,231 @@
+"""The registry of models and the champion pointer."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mlpipe_assets.errors import LakeError
+from mlpipe_assets.learning.errors import StoredModelError
+from mlpipe_assets.learning.fitting import fit, predict
+from mlpipe_assets.learning.golden import choose_golden_rows, golden_version
+from mlpipe_assets.learning.store import dump_model
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import (
+    Golden,
+    ModelError,
+    ModelVersion,
+    champion,
+    champion_history,
+    find_version,
+    golden_path,
+    load,
+    promote,
+    read_golden,
+    roll_back,
+    store_version,
+    version_folder,
+    versions,
+)
+from mlpipe_assets_tests.learning.rows import BOOSTED, training_rows
+
+NAME = "returning"
+MODELS = [fit(replace(BOOSTED, seed=n), training_rows(seed=n), training_rows(80, seed=9), "label") for n in (1, 2, 3)]
+ROWS = choose_golden_rows(training_rows(60, seed=5), "customer_id", MODELS[0].features, most=10)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(data_dir=str(tmp_path / "data"))
+
+
+def stored(lake: Lake, number: int, *, model: str = NAME, **changes: object) -> ModelVersion:
+    """The n-th model, stored and on record."""
+    content = dump_model(MODELS[number - 1])
+    values: dict[str, object] = {
+        "model": model,
+        "version": f"2026-02-0{number}-abc",
+        "as_of": date(2026, 2, number),
+        "file_digest": hashlib.sha256(content).hexdigest(),
+        "first_day": date(2026, 1, 1),
+        "last_day": date(2026, 1, 10),
+        "last_seen_day": date(2026, 1, 20),
+        "rows": 200,
+        "metrics": {"test_roc_auc": 0.5 + number / 10},
+        "status": "built",
+        "reason": "not judged yet",
+    }
+    digests = ("training_digest", "feature_version", "learner_version", "code_version", "contract_digest", "libraries")
+    version = ModelVersion(**{**dict.fromkeys(digests, "x"), **values, **changes})  # type: ignore[arg-type]
+    store_version(lake, version, {"model.skops": content, "card.md": b"card"})
+    return version
+
+
+def golden_of(version: ModelVersion, number: int) -> Golden:
+    answers = predict(MODELS[number - 1], ROWS.select(MODELS[0].features))
+    rows = ROWS.with_columns(answers.alias("probability"))
+    days = {"2026-01-01": "f"}
+    return Golden(rows=rows, version=golden_version(rows), champion=version.version, feature_version="x", days=days)
+
+
+def promoted(lake: Lake, *numbers: int) -> list[ModelVersion]:
+    found = []
+    for number in numbers:
+        version = stored(lake, number)
+        found.append(promote(lake, version, golden_of(version, number), f"better {number}"))
+    return found
+
+
+def statuses(lake: Lake) -> dict[str, tuple[str, str]]:
+    return {row["version"][:10]: (row["status"], row["reason"]) for row in versions(lake, NAME)}
+
+
+def test_without_models_there_is_no_champion_and_nothing_to_roll_back_to(lake: Lake) -> None:
+    assert (champion(lake, NAME), versions(lake, NAME), champion_history(lake, NAME)) == (None, [], [])
+    assert read_golden(lake, NAME) is None
+    with pytest.raises(ModelError, match="nothing to roll back to; there is no champion"):
+        roll_back(lake, NAME, "because")
+
+
+def test_a_promoted_version_leads_with_its_golden_answers(lake: Lake) -> None:
+    (version,) = promoted(lake, 1)
+
+    assert champion(lake, NAME) == version
+    assert version == find_version(lake, NAME, version.version)
+    assert (version.status, version.reason, version.metrics) == ("champion", "better 1", {"test_roc_auc": 0.6})
+    golden = read_golden(lake, NAME)
+    assert golden is not None
+    assert golden.rows.equals(golden_of(version, 1).rows)
+    assert (golden.champion, golden.version, golden.days) == (
+        version.version,
+        golden_version(ROWS),
+        {"2026-01-01": "f"},
+    )
+    loaded = load(lake, NAME, version.version)
+    assert predict(loaded, ROWS.select(loaded.features)).equals(golden.rows["probability"])
+
+
+def test_rolling_back_goes_to_the_champion_before_with_its_answers_and_reasons_on_record(lake: Lake) -> None:
+    first, second, third = promoted(lake, 1, 2, 3)
+
+    back = roll_back(lake, NAME, "third answers nonsense")
+
+    assert (back.version, back.status) == (second.version, "champion")
+    assert champion(lake, NAME) == back
+    golden = read_golden(lake, NAME)
+    assert golden is not None
+    assert golden.rows.equals(golden_of(second, 2).rows)
+    assert statuses(lake) == {
+        "2026-02-01": ("retired", f"replaced by {second.version}"),
+        "2026-02-02": ("champion", "third answers nonsense"),
+        "2026-02-03": ("rolled_back", "third answers nonsense"),
+    }
+    assert [(e["action"], e["version"], e["reason"]) for e in champion_history(lake, NAME)] == [
+        ("promoted", first.version, "better 1"),
+        ("promoted", second.version, "better 2"),
+        ("promoted", third.version, "better 3"),
+        ("rolled_back", second.version, "third answers nonsense"),
+    ]
+
+
+def test_rolling_back_twice_reaches_the_first_and_then_ends(lake: Lake) -> None:
+    first, *_ = promoted(lake, 1, 2, 3)
+
+    roll_back(lake, NAME, "one")
+    assert roll_back(lake, NAME, "two").version == first.version
+    with pytest.raises(ModelError, match=f"{first.version} is the only champion so far"):
+        roll_back(lake, NAME, "three")
+
+
+def test_a_model_promoted_after_a_rollback_is_rolled_back_past_the_one_taken_back(lake: Lake) -> None:
+    first, _ = promoted(lake, 1, 2)
+    roll_back(lake, NAME, "second is bad")
+    promoted(lake, 3)
+
+    assert roll_back(lake, NAME, "third too").version == first.version
+
+
+def test_a_rollback_to_a_model_that_was_changed_is_refused_and_changes_nothing(lake: Lake) -> None:
+    first, second = promoted(lake, 1, 2)
+    (version_folder(lake, NAME, first.version) / "model.skops").write_bytes(b"something else")
+
+    with pytest.raises(StoredModelError, match=f"models/{NAME}/{first.version}/model.skops was changed"):
+        roll_back(lake, NAME, "second is bad")
+
+    assert champion(lake, NAME) == second
+
+
+def test_a_rollback_without_the_golden_rows_of_before_is_refused(lake: Lake) -> None:
+    first, second = promoted(lake, 1, 2)
+    (version_folder(lake, NAME, first.version) / "golden.parquet").unlink()
+
+    with pytest.raises(ModelError, match=r"golden\.parquet is gone"):
+        roll_back(lake, NAME, "second is bad")
+
+    assert champion(lake, NAME) == second
+
+
+def test_the_pointer_decides_when_the_registry_was_not_told(lake: Lake) -> None:
+    first, second = promoted(lake, 1, 2)
+    pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
+    lake.write_json(pointer, {**json.loads(pointer.read_text()), "version": first.version})
+
+    assert {name: status for name, (status, _) in statuses(lake).items()} == {
+        "2026-02-01": "champion",
+        "2026-02-02": "retired",
+    }
+    golden = read_golden(lake, NAME)
+    assert golden is not None
+    assert golden.champion == first.version  # the published one still holds the answers of the second
+    assert second.version != first.version
+
+
+def test_loading_says_what_is_missing(lake: Lake) -> None:
+    (version,) = promoted(lake, 1)
+
+    with pytest.raises(ModelError, match=f"has no version v9; there are {version.version}"):
+        load(lake, NAME, "v9")
+    (version_folder(lake, NAME, version.version) / "model.skops").unlink()
+    with pytest.raises(ModelError, match=r"model.skops cannot be read \(No such file or directory\). Restore it"):
+        load(lake, NAME, version.version)
+
+
+def test_a_pointer_that_cannot_be_read_or_names_nothing_is_said_so(lake: Lake) -> None:
+    pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
+    lake.write_json(pointer, {"version": "gone", "as_of": "2026-01-01", "history": []})
+    with pytest.raises(ModelError, match=r"the champion gone is not in meta/model_registry\.parquet"):
+        champion(lake, NAME)
+
+    pointer.write_text("{")
+    with pytest.raises(LakeError, match="It names the champion of returning; restore it"):
+        champion(lake, NAME)
+
+
+def test_golden_rows_come_from_the_champions_folder_when_the_published_ones_are_gone(lake: Lake) -> None:
+    (version,) = promoted(lake, 1)
+    golden_path(lake, NAME).unlink()
+
+    golden = read_golden(lake, NAME)
+    assert golden is not None
+    assert golden.champion == version.version
+
+    (version_folder(lake, NAME, version.version) / "golden.parquet").unlink()
+    with pytest.raises(ModelError, match="is missing, and so are the golden rows"):
+        read_golden(lake, NAME)
+
+
+def test_models_share_a_registry_without_sharing_metrics_or_champions(lake: Lake) -> None:
+    (ours,) = promoted(lake, 1)
+    other = stored(lake, 2, model="other", metrics={"test_brier": 0.2})
+
+    assert champion(lake, "other") is None
+    assert champion(lake, NAME) is not None
+    found = find_version(lake, "other", other.version)
+    assert found is not None
+    assert found.metrics == {"test_brier": 0.2, "test_roc_auc": None}
+    registry = pl.read_parquet(lake.root / "meta" / "model_registry.parquet")
+    assert registry.select("model", "version").rows() == [("other", other.version), (NAME, ours.version)]
