@@ -42,7 +42,7 @@ class ReturningPredictions(pa.DataFrameModel):
     """Whether each customer will come back. Grain: customer_id."""
 
     customer_id: str = pa.Field(unique=True)
-    as_of: UtcTime  # type: ignore[valid-type]
+    as_of: UtcTime
     model_version: str
     feature_version: str
     probability: float = pa.Field(in_range={"min_value": 0, "max_value": 1}, metadata={"drift": 0.1})

@@ -9,14 +9,17 @@ from pathlib import Path
 
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError
 from mlpipe_assets_tests.benchmarks.child import ROOT, ChildError, python
+from mlpipe_assets_tests.benchmarks.drift_table import measure_drift_table
+from mlpipe_assets_tests.benchmarks.false_alarms import measure_false_alarms
 from mlpipe_assets_tests.benchmarks.flights import measure_flights
 from mlpipe_assets_tests.benchmarks.importing import measure_import
+from mlpipe_assets_tests.benchmarks.loop import measure_loop
 from mlpipe_assets_tests.benchmarks.pipeline import measure_pipeline
 from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, write_page
 from mlpipe_assets_tests.benchmarks.validate import measure_validation
 from mlpipe_assets_tests.benchmarks.workload import Workload
 
-_NAMES = ("import", "validate", "pipeline", "flights")
+_NAMES = ("import", "validate", "pipeline", "loop", "drift", "alarms", "flights")
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
     Workload(orders=100_000, customers=20_000, more_days=1),
@@ -29,6 +32,7 @@ def main() -> int:
     """0 when everything promised was met, 1 when something was missed, 2 when something could not be measured."""
     options = _parser().parse_args()
     sizes = _QUICK_SIZES if options.quick else _SIZES
+    rows = 100_000 if options.quick else 1_000_000
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpipe-bench-")))
         folder = folder.absolute()
@@ -36,6 +40,13 @@ def main() -> int:
             "import": measure_import,
             "validate": lambda: measure_validation(_written(folder, sizes[-1]) / "raw", max(options.repeats, 5)),
             "pipeline": lambda: measure_pipeline(folder, [(w, _written(folder, w)) for w in sizes], options.repeats),
+            "loop": lambda: measure_loop(
+                folder / "loop", _written(folder, sizes[-1]), sizes[-1], max(options.repeats, 3)
+            ),
+            "drift": lambda: measure_drift_table(folder / f"drift-{rows}", rows, max(options.repeats, 5)),
+            "alarms": lambda: measure_false_alarms(
+                None if options.quick or options.only else _PAGE.parent, *((20, 5, 5) if options.quick else ())
+            ),
             "flights": lambda: measure_flights(folder / "flights", options.repeats),
         }
         measured: list[Measured] = []

@@ -33,7 +33,7 @@ _MOST_OF_A_NEW_DAY = 0.10
 
 _START_UP = """
 import dagster as dg
-from mlpipe_assets.cli import _load_dagster
+from mlpipe_assets.commands.run import load_dagster
 
 @dg.op
 def nothing() -> None:
@@ -43,7 +43,7 @@ def nothing() -> None:
 def empty() -> None:
     nothing()
 
-definitions, instance = _load_dagster()
+definitions, instance = load_dagster()
 definitions.resolve_job_def("ingest_job")
 silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 empty.execute_in_process(instance=instance, run_config=silent)
@@ -159,12 +159,12 @@ def run_yardstick(raw: Path, out: Path, as_of: date) -> dict[str, Any]:
 
 def run_start_up(folder: Path) -> float:
     """Seconds of a process that only starts up."""
-    return python("-c", _START_UP, environment=_environment(folder)).seconds
+    return python("-c", _START_UP, environment=environment_of(folder)).seconds
 
 
 def run_mlpipe(folder: Path) -> dict[str, Any]:
     """`mlpipe run`: seconds, peak memory, and seconds by table as its summary says."""
-    done = python("-m", "mlpipe_assets.cli", "run", environment=_environment(folder))
+    done = python("-m", "mlpipe_assets.cli", "run", environment=environment_of(folder))
     return {"seconds": done.seconds, "peak_bytes": done.peak_bytes, "stages": stage_seconds(done.output)}
 
 
@@ -178,7 +178,8 @@ def stage_seconds(printed: str) -> dict[str, float]:
     return {row[0]: float(row[-1].replace(",", "")) for row in rows if row[-1]}
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment_of(folder: Path) -> dict[str, str]:
+    """A data folder and a DAGSTER_HOME below `folder`, the catalog up to the training set, every other setting at its default."""
     home = folder / "dagster_home"
     home.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "dagster.yaml", home)
@@ -186,7 +187,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "DAGSTER_HOME": f"{home}",
         "MLPIPE_DATA_DIR": f"{folder / 'data'}",
         "MLPIPE_START_DATE": f"{FIRST_DAY}",
-        "MLPIPE_CATALOG": "",
+        "MLPIPE_CATALOG": "mlpipe_assets_tests.benchmarks.spine:CATALOG",
         "MLPIPE_MEMORY_LIMIT": "",
         "MLPIPE_POSTGRES_URL": "",
         "MLPIPE_ALERT_URLS": "",

@@ -75,7 +75,7 @@ def show(measured: Sequence[Measured], title: str) -> None:
 
 def surroundings() -> dict[str, Any]:
     """Where and with what the numbers were taken."""
-    packages = ("dagster", "polars", "duckdb", "pandera")
+    packages = ("dagster", "polars", "duckdb", "pandera", "scikit-learn", "scipy")
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "cores": os.cpu_count(),
@@ -115,7 +115,10 @@ def _markdown(measured: Sequence[Measured]) -> str:
     rows: list[tuple[str, ...]] = [_HEAD, ("---", "--:", "--:", "--:", "---", "---")]
     rows += [line.cells() for m in measured for line in m.lines]
     where = surroundings()
-    versions = ", ".join(f"{name} {where[name]}" for name in ("python", "dagster", "polars", "duckdb", "pandera"))
+    versions = ", ".join(
+        f"{name} {where[name]}"
+        for name in ("python", "dagster", "polars", "duckdb", "pandera", "scikit-learn", "scipy")
+    )
     machine = f"{where['cores']} cores, {where['memory_gb']} GB of memory, {where['system']}"
     return "\n".join(
         [
