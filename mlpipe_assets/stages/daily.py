@@ -1,15 +1,18 @@
 """What every daily asset shares: partitions, policies, and what people see of it."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.errors import MissingPartitionError
+from mlpipe_assets.errors import LakeError, MissingPartitionError, MlpipeError
 from mlpipe_assets.partitions import DAILY, days_between, existing_days
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.rules import Contract, columns
 
 # Used on purpose and pinned by the lock; a line per asset at every start would bury what matters.
@@ -65,6 +68,22 @@ def days_of_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> list[dat
             f"{key.to_user_string()}: the range {asked.start} to {asked.end} ends before it begins."
         )
     return days_between(first, last)
+
+
+@contextmanager
+def at_work(context: dg.AssetExecutionContext, lake: Lake, key: dg.AssetKey) -> Iterator[list[date]]:
+    """The days a run was asked for, while no other run may write the table; what stops it goes into the run's report too.
+
+    Raises: MissingPartitionError, BusyError, and whatever the work itself raises.
+    """
+    try:
+        days = days_of_run(context, key)
+        with lake.writing(key.path[0], key.path[-1]):
+            yield days
+    except MlpipeError as error:
+        with suppress(LakeError):  # a folder that cannot be written is the very error
+            add_to_report(lake, context.run.run_id, key.to_user_string(), counts={}, errors=[str(error)])
+        raise
 
 
 def column_schema(contract: Contract) -> dg.TableSchema:

@@ -20,7 +20,7 @@ from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, contract_digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
 from mlpipe_assets.windows import Inputs
 
 _log = logging.getLogger("mlpipe")
@@ -53,8 +53,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = days_of_run(context, key)
-        with lake.writing("features", view.name):
+        with at_work(context, lake, key) as days:
             outcomes, proof = build_features(lake, engine, catalog, view, days)
         lineage = {"dagster/column_lineage": column_lineage(catalog.read_sql(view.sql), "interim", tuple(view.inputs))}
         facts = {"feature_version": view_version(catalog, view), **lineage}

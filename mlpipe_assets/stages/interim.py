@@ -25,7 +25,7 @@ from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.rules import digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
 from mlpipe_assets.transforms.staging import (
     MISSING,
@@ -71,8 +71,7 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = days_of_run(context, key)
-        with lake.writing("interim", source.name):
+        with at_work(context, lake, key) as days:
             outcomes = build_interim(lake, engine, source, days)
             write_schema(lake, source)
         yield from tell(context, lake, key, outcomes)

@@ -40,7 +40,7 @@ from mlpipe_assets.resources.models import (
     version_folder,
 )
 from mlpipe_assets.rules import contract_digest, digest
-from mlpipe_assets.stages.daily import check, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.transforms.splits import SPLITS
 from mlpipe_assets.windows import SourceDays
 
@@ -103,8 +103,8 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         built: list[Built] = []
-        with lake.writing("models", model.name):
-            for day in days_of_run(context, key):  # in order: each is held against the champion of the day before
+        with at_work(context, lake, key) as days:
+            for day in days:  # in order: each is held against the champion of the day before
                 built.append(build_model(lake, engine, catalog, model, day))  # noqa: PERF401 (a comprehension hides the order)
         outcomes = [one.outcome for one in built]
         for one in built:

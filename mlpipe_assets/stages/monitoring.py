@@ -20,7 +20,7 @@ from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import tell
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
 
 REPORT = "report"
 SUMMARY_FILE, REPORT_FILE = "drift_summary.csv", "report.html"
@@ -66,8 +66,7 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = days_of_run(context, key)
-        with lake.writing("monitoring", key.path[-1]):
+        with at_work(context, lake, key) as days:
             outcomes = build_monitoring(lake, engine, catalog, monitor, days)
             watched = read_watched(lake, catalog, monitor)
         newest = watched.days[-1].day if watched.days else None
@@ -90,6 +89,7 @@ def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
+        backfill_policy=dg.BackfillPolicy.single_run(),  # one page, but the command line asks it of all that a range selects
         group_name="monitoring",
         description="monitoring/report.html, which opens in any browser, and monitoring/drift_summary.csv.",
         owners=sorted({owner for monitor in catalog.monitors for owner in monitor.owners}),

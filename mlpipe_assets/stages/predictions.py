@@ -17,7 +17,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, champion, load
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.rules import Contract, columns, digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
 from mlpipe_assets.windows import Inputs
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
     )
     def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = days_of_run(context, key)
-        with lake.writing("predictions", model.name):
+        with at_work(context, lake, key) as days:
             outcomes = build_predictions(lake, catalog, model, days)
         used = champion(lake, model.name)
         facts = {"champion": used.version if used else "none", "decide_above": learner.decide_above}

@@ -20,7 +20,7 @@ from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
 from mlpipe_assets.transforms.splits import SPLITS, spine_days, split_days
 from mlpipe_assets.windows import Inputs, SourceDays
 
@@ -83,10 +83,9 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: Lake, engine: Engine
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = days_of_run(context, key)
         outcomes: list[Outcome] = []
         proofs: dict[str, dg.AssetCheckResult] = {}
-        with lake.writing("processed", model.name):
+        with at_work(context, lake, key) as days:
             for day in days:
                 outcome, found = build_training_set(lake, engine, catalog, model, day)
                 outcomes.append(outcome)

@@ -26,7 +26,7 @@ from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.daily import check, daily, days_of_run, type_name
+from mlpipe_assets.stages.daily import at_work, check, daily, type_name
 from mlpipe_assets.transforms.arrival import arrive
 from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA
 
@@ -68,8 +68,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         )
     )
     def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = days_of_run(context, key)
-        with lake.writing("raw", source.name):
+        with at_work(context, lake, key) as days:
             ledger = Ledger.load(lake, source.name, source_version(source))
             found = ingest(lake, source, ledger)
         yield from _tell(context, lake, key, ledger, found, days)

@@ -18,7 +18,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import Golden, champion, load, read_golden
 from mlpipe_assets.resources.refusals import clear, refuse, refused_days
 from mlpipe_assets.rules import digest
-from mlpipe_assets.stages.daily import check, column_schema, daily, days_of_run, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
 from mlpipe_assets.stages.predictions import declared, golden_name
 
 _log = logging.getLogger("mlpipe")
@@ -52,8 +52,7 @@ def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
     )
     def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        days = days_of_run(context, key)
-        with lake.writing("validation", golden_name(model)):
+        with at_work(context, lake, key) as days:
             outcomes = ask_again(lake, catalog, model, days)
         yield from tell(context, lake, key, outcomes, extra_checks=[_answers_check(outcomes, model)], balanced=False)
 

@@ -15,18 +15,33 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.contents import CATALOG
-from mlpipe_assets.catalog.declarations import Catalog, Promotion
+from mlpipe_assets.catalog.declarations import Catalog, Model, Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
+from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.learning.golden import golden_version
-from mlpipe_assets.resources import models as registry
+from mlpipe_assets.partitions import START_DATE, days_between
+from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import champion, champion_history, find_version, load, read_golden, versions
+from mlpipe_assets.resources.models import (
+    champion,
+    champion_history,
+    find_version,
+    load,
+    read_golden,
+    record_status,
+    versions,
+)
 from mlpipe_assets.rules import contract_digest
+from mlpipe_assets.sample import write_sample
 from mlpipe_assets.stages import models as stage
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.models import Built, build_model, inputs_digest, model_asset
+from mlpipe_assets.stages.processed import build_training_set
+from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
 
 NAME = repeat_purchase.name
@@ -39,11 +54,11 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(data_dir=str(tmp_path / "data"))
 
 
-def of_catalog(model: stage.Model) -> Catalog:
+def of_catalog(model: Model) -> Catalog:
     return replace(CATALOG, models=(model,))
 
 
-def build(lake: Lake, day: date, model: stage.Model = MODEL) -> Built:
+def build(lake: Lake, day: date, model: Model = MODEL) -> Built:
     with lake.writing("models", model.name):
         return build_model(lake, Engine(), of_catalog(model), model, day)
 
@@ -188,6 +203,22 @@ def test_a_challenger_that_loses_is_kept_and_the_champion_stays(lake: Lake) -> N
     assert (lake.folder("models", NAME) / second.version.version / "model.skops").exists()
 
 
+def test_rows_the_champion_has_seen_do_not_count_and_without_others_nobody_is_promoted(lake: Lake) -> None:
+    plant_training_set(lake, APRIL_23)
+    first = build(lake, APRIL_23, EASY)
+    assert first.version is not None
+    seen = replace(first.version, last_seen_day=date(2026, 4, 1))  # the one day of the next test split
+    record_status(lake, seen)
+    plant_training_set(lake, APRIL_30)
+
+    second = build(lake, APRIL_30, EASY)
+
+    assert champion(lake, NAME) == seen
+    assert second.reason == (
+        "kept, not promoted: it cannot be compared with the champion: 0 test rows lie after all the champion has seen"
+    )
+
+
 def test_a_model_below_the_thresholds_is_kept_and_there_is_no_champion(lake: Lake) -> None:
     plant_training_set(lake, APRIL_30, mislabelled=True)
 
@@ -255,7 +286,7 @@ def test_a_model_file_that_was_changed_is_refused_and_made_again(lake: Lake) -> 
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
-    with pytest.raises(registry.MlpipeError, match="was changed since it was registered"):
+    with pytest.raises(StoredModelError, match="was changed since it was registered"):
         load(lake, NAME, built.version.version)
     build(lake, APRIL_30)
 
@@ -367,6 +398,30 @@ def test_under_dagster_a_missing_training_set_fails_the_run_and_says_what_to_do(
     assert failure is not None
     assert failure.user_failure_data is not None
     assert "materialize it first (training_job does)" in str(failure.user_failure_data.description)
+
+
+@pytest.mark.slow
+def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_not_shine(tmp_path: Path) -> None:
+    lake = Lake(data_dir=str(tmp_path / "data"))
+    write_sample(lake.root, days=120, orders_per_day=60, customers=300)
+    for source in CATALOG.sources:
+        ledger = Ledger.load(lake, source.name)
+        ingest(lake, source, ledger)
+        build_interim(lake, Engine(), source, [day for day in ledger.days() if START_DATE <= day <= APRIL_30])
+    catalog = of_catalog(MODEL)
+    build_features(lake, Engine(), catalog, MODEL.view, days_between(START_DATE, APRIL_30))
+    outcome, _ = build_training_set(lake, Engine(), catalog, MODEL, APRIL_30)
+    assert outcome.refused is None
+
+    built = build(lake, APRIL_30)
+
+    assert built.version is not None
+    metrics = built.version.metrics
+    assert 0.65 < (metrics["test_roc_auc"] or 0) < 0.95
+    assert (metrics["test_log_loss"] or 1) < 0.65
+    card = json.loads((lake.folder("models", NAME) / built.version.version / "card.json").read_text())
+    assert (metrics["test_log_loss"] or 1) < card["metrics"]["baselines"]["prevalence"]["test"]["log_loss"]
+    assert any("Too few rows to judge by region" in line for line in card["limits"])
 
 
 def test_nothing_that_learns_is_imported_with_the_definitions() -> None:
