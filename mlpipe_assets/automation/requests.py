@@ -12,7 +12,7 @@ from mlpipe_assets.rules import digest
 
 OwnChecks = Mapping[dg.AssetKey, Sequence[dg.AssetCheckKey]]
 _TRIES = 3  # at once, as long as the state changes between them
-_WAIT = timedelta(minutes=10)  # doubled with every further try
+_WAIT = timedelta(minutes=10)  # doubled with every try
 _LONGEST = timedelta(days=1)
 _FORGOTTEN = timedelta(hours=6)  # a run that began longer ago and has not ended was killed
 _UNDER_WAY = [

@@ -26,6 +26,27 @@ def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableCol
     )
 
 
+@cache
+def columns_read(sql: str, table: str) -> frozenset[str] | None:
+    """Every column of a table that a select names anywhere, in joins and conditions too; None when it may be any."""
+    names: set[str] = set()
+    root = build_scope(sqlglot.parse_one(sql, dialect="duckdb"))
+    for scope in root.traverse() if root is not None else ():
+        here = [
+            name for name, source in scope.sources.items() if isinstance(source, exp.Table) and source.name == table
+        ]
+        if not here:
+            continue
+        if any(star.find_ancestor(exp.Count) is None for star in scope.find_all(exp.Star)):
+            return None
+        for column in scope.find_all(exp.Column):
+            if not column.table and len(scope.sources) > 1:
+                return None
+            if not column.table or column.table in here:
+                names.add(column.name)
+    return frozenset(names)
+
+
 def _origins(scope: Scope, node: exp.Expr, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
     """(table, column) pairs an expression of a scope reads, followed through CTEs and unions."""
     found: set[tuple[str, str]] = set()

@@ -22,8 +22,8 @@ class Orders(Sourced):
     )
     product_id: str = pa.Field(str_matches=r"^P\d{5}$", description="P and five digits.")
     channel: str = pa.Field(
-        isin=["web", "app", "store", "partner"], description="Where it was sold.", metadata={"drift": 0.05}
+        isin=["web", "app", "store", "partner"], description="Where it was sold.", metadata={"drift": 0.1}
     )
     region: str = pa.Field(
-        isin=["north", "south", "east", "west", "islands"], description="Where it went.", metadata={"drift": 0.05}
+        isin=["north", "south", "east", "west", "islands"], description="Where it went.", metadata={"drift": 0.1}
     )

@@ -1,6 +1,6 @@
 """Which measure speaks for a column, and the table of them that people open."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from io import BytesIO
 
 import polars as pl
@@ -51,9 +51,3 @@ def write_summary(rows: pl.DataFrame) -> bytes:
     buffer = BytesIO()
     ordered.write_csv(buffer)
     return buffer.getvalue()
-
-
-def newest_day(rows: pl.DataFrame) -> date | None:
-    """The newest day of measurements."""
-    day = rows["date"].max()
-    return day if isinstance(day, date) else None

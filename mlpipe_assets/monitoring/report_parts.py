@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
-_WORDS = {"none": "none", "possible": "possible", "drift": "drift"}
 _SHAPES = {  # the same as the marks in the charts
     "none": '<circle cx="5" cy="5" r="4"/>',
     "possible": '<path d="M5 0l5 5l-5 5l-5 -5z"/>',
@@ -18,7 +17,7 @@ def verdict_mark(verdict: str | None) -> str:
     if verdict is None:
         return '<span class="verdict unknown">not measured</span>'
     shape = f'<svg viewBox="0 0 10 10" fill="currentColor" aria-hidden="true">{_SHAPES[verdict]}</svg>'
-    return f'<span class="verdict {verdict}">{shape}{_WORDS[verdict]}</span>'
+    return f'<span class="verdict {verdict}">{shape}{verdict}</span>'
 
 
 def worst(verdicts: Iterable[str | None]) -> str | None:

@@ -20,7 +20,7 @@ from mlpipe_assets.errors import SqlError
 
 Table = Sequence[Path] | pl.DataFrame
 _ROWS_A_PASS = 1_000_000  # input rows one pass may hold: with their windows about 400 MB of DuckDB's memory
-_DAYS_A_PASS = 30  # a pass over fewer days groups its input once and keeps far less
+_DAYS_A_PASS = 45  # a pass over fewer days groups its input once and keeps far less
 _MOST_BUCKETS = 4096
 _LAST_ORDER = re.compile(r"\border\s+by\s+[\w.,\s]+\Z", re.IGNORECASE)
 

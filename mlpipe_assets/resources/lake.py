@@ -180,6 +180,15 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
                 f"meta/deliveries/{name}/.*.tmp",
                 f"meta/drop_zone/.{name}.json.*.tmp",
             ]
+        if stage == "monitoring":
+            patterns += [
+                f"monitoring/*/*.{name}/*/.*.tmp",
+                f"monitoring/realised/{name}/*/.*.tmp",
+                f"monitoring/reference/.*{name}*.tmp",
+                *(["monitoring/.*.tmp"] if name == "report" else []),
+            ]
+        if stage == "models":
+            patterns += [f"meta/champions/.{name}.json.*.tmp", f"validation/golden/.{name}.parquet.*.tmp"]
         if stage in (
             "raw",
             "interim",

@@ -31,6 +31,7 @@ from mlpipe_assets.transforms.staging import (
     MISSING,
     RANK,
     cast_rows,
+    column_digests,
     key_hash,
     latest_of_each_day,
     reasons_in_words,
@@ -90,6 +91,7 @@ class _Day:
     standing_refused: int = 0
     superseded: list[tuple[str, int]] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     staged: Staged | None = None
     quarantine: Staged | None = None
@@ -132,6 +134,7 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
         for entry in chunk:
             rows = parts.get(entry.day, winners[:0]).sort(*source.key)
             entry.accepted = rows.height
+            entry.columns = column_digests(rows.select(own_columns(source)))
             hashes.append(key_hash(rows, source.key).to_numpy())
             where.append(np.full(rows.height, entry.day.toordinal(), dtype=np.int32))
             entry.staged = lake.stage(
@@ -445,6 +448,7 @@ def _commit(lake: Lake, source: Source, entry: _Day, reason: str | None) -> Stag
         gone = pl.DataFrame(entry.superseded, schema={"delivery": pl.String, "record_number": pl.Int64}, orient="row")
         rows = pl.read_parquet(staged.temporary, hive_partitioning=False)
         rows = rows.join(gone, on=["delivery", "record_number"], how="anti", maintain_order="left")
+        entry.columns = column_digests(rows.select(own_columns(source)))
         staged = lake.stage(staged.target, rows, _facts(source, entry, reason))
     lake.commit(staged)
     return staged
@@ -473,6 +477,7 @@ def _facts(source: Source, entry: _Day, reason: str | None) -> dict[str, object]
         "fingerprint": digest([inputs, entry.superseded]),
         "superseded": entry.superseded,
         "deliveries": [d.delivery for d in entry.deliveries],
+        "columns": entry.columns,
         **entry.counts,
         **({"accepted_because": reason} if reason is not None else {}),
     }
@@ -493,6 +498,7 @@ def _withdraw(lake: Lake, source: Source, lost: pl.DataFrame) -> list[Outcome]:
             continue
         away = sorted({*map(tuple, facts["superseded"]), *gone.select("delivery", "record_number").rows()})
         moved = rows.height - kept.height
+        facts |= {"columns": column_digests(kept.select(own_columns(source)))}
         facts |= {"superseded": away, "fingerprint": digest([facts["inputs"], away])}
         facts |= {"accepted": facts["accepted"] - moved, "duplicates": facts["duplicates"] + moved}
         staged = lake.stage(lake.path("interim", source.name, day), kept, facts)

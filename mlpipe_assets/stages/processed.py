@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.catalog.versions import lint_sql, model_version, view_version
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
@@ -147,8 +148,18 @@ def inputs_digest(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str:
     read += [[f"{day}", facts.get("fingerprint")] for day, facts in made.items()]
     for name in model.inputs:
         source = SourceDays(lake=lake, source=catalog.source(name))
-        read.append([name, [[f"{d}", source.fact(d, "fingerprint")] for d in plan.label_days() if d in source.present]])
+        names = columns_read(catalog.read_sql(model.sql), name)
+        days = [day for day in plan.label_days() if day in source.present]
+        read.append([name, [[f"{day}", _content(source, day, names)] for day in days]])
     return digest(read)
+
+
+def _content(source: SourceDays, day: date, names: frozenset[str] | None) -> object:
+    """What of a partition the labels can see: a correction of any other column leaves the training set as it is."""
+    columns = source.fact(day, "columns")
+    if names is None or not isinstance(columns, dict):
+        return source.fact(day, "fingerprint")
+    return {name: columns[name] for name in sorted({*names, *source.source.key}) if name in columns}
 
 
 def build_training_set(

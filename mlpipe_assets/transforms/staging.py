@@ -1,5 +1,6 @@
 """Text rows to clean typed rows, and rows that share a key to the one known last."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,6 +44,13 @@ def cast_rows(clean: pl.DataFrame, provenance: pl.DataFrame, source: Source) -> 
 def key_hash(frame: pl.DataFrame, key: Sequence[str]) -> pl.Series:
     """64-bit hash of each row's key, comparable within this process."""
     return frame.select(pl.struct(key) if len(key) > 1 else pl.col(key[0])).to_series().hash()
+
+
+def column_digests(rows: pl.DataFrame) -> dict[str, str]:
+    """A digest of each column's values in the order of the rows: what changed in a table tells who has to look again."""
+    return {
+        name: hashlib.sha256(rows[name].hash(seed=7).to_numpy().tobytes()).hexdigest()[:16] for name in rows.columns
+    }
 
 
 def latest_of_each_day(frame: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

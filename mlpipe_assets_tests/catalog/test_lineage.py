@@ -5,7 +5,7 @@ import pytest
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.feature_views import customer_features
-from mlpipe_assets.catalog.lineage import column_lineage
+from mlpipe_assets.catalog.lineage import column_lineage, columns_read
 
 
 def lineage(sql: str, *inputs: str) -> dict[str, list[str]]:
@@ -48,3 +48,19 @@ def test_lineage_points_at_the_assets_of_the_stage() -> None:
     deps = column_lineage("select a from t", "interim", ("t",)).deps_by_column
 
     assert deps["a"][0].asset_key == dg.AssetKey(["interim", "t"])
+
+
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        ("select o.a from orders as o where o.b > 1", {"a", "b"}),
+        ("with x as (select a, b from orders) select x.a from x join other on x.b = other.b", {"a", "b"}),
+        ("select count(*) as n from orders", set()),
+        ("select exists(select 1 from orders as o where o.k = f.k) as yes from features as f", {"k"}),
+        ("select * from orders", None),
+        ("select o.* from orders as o", None),
+        ("select a from orders join other on true", None),
+    ],
+)
+def test_the_columns_a_select_reads_are_those_it_names_anywhere(sql: str, read: set[str] | None) -> None:
+    assert columns_read(sql, "orders") == read

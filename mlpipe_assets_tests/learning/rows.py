@@ -15,7 +15,7 @@ LOGISTIC = Learner(
     missing="median",
     scaling="standard",
 )
-SCHEMA = {
+SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "customer_id": pl.String,
     "as_of": pl.Datetime("us", "UTC"),
     "spend": pl.Float64,

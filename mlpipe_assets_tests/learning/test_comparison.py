@@ -38,7 +38,7 @@ def test_a_model_against_itself_differs_by_nothing() -> None:
 
 
 def test_a_better_model_is_better_for_certain_and_the_other_way_round() -> None:
-    better, worse = (compare(LABEL, *pair, KEYS, seed=1) for pair in ((GOOD, POOR), (POOR, GOOD)))
+    better, worse = compare(LABEL, GOOD, POOR, KEYS, seed=1), compare(LABEL, POOR, GOOD, KEYS, seed=1)
 
     assert better.low is not None
     assert better.low > 0
@@ -46,7 +46,7 @@ def test_a_better_model_is_better_for_certain_and_the_other_way_round() -> None:
 
 
 def test_rows_of_one_customer_do_not_count_as_many() -> None:
-    copies = [pl.concat([one] * 10) for one in (LABEL, GOOD, POOR, KEYS)]
+    label, good, poor, keys = (pl.concat([one] * 10) for one in (LABEL, GOOD, POOR, KEYS))
     unclustered = pl.Series([f"row{i}" for i in range(10 * N)])
 
     def width(found: Difference) -> float:
@@ -54,8 +54,8 @@ def test_rows_of_one_customer_do_not_count_as_many() -> None:
         assert found.high is not None
         return found.high - found.low
 
-    by_customer = width(compare(*copies, seed=1))
-    by_row = width(compare(*copies[:3], unclustered, seed=1))
+    by_customer = width(compare(label, good, poor, keys, seed=1))
+    by_row = width(compare(label, good, poor, unclustered, seed=1))
 
     assert by_customer == pytest.approx(width(compare(LABEL, GOOD, POOR, KEYS, seed=1)))
     assert by_customer > 2 * by_row
@@ -63,7 +63,8 @@ def test_rows_of_one_customer_do_not_count_as_many() -> None:
 
 def test_the_order_of_rows_does_not_matter() -> None:
     order = np.random.default_rng(1).permutation(N)
-    found = compare(*(one.gather(order) for one in (LABEL, GOOD, POOR, KEYS)), seed=1)
+    label, good, poor, keys = (one.gather(order) for one in (LABEL, GOOD, POOR, KEYS))
+    found = compare(label, good, poor, keys, seed=1)
 
     expected = compare(LABEL, GOOD, POOR, KEYS, seed=1)
     assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))

@@ -37,9 +37,9 @@ def asked(frame: pl.DataFrame, learner: Learner = BOOSTED) -> pl.DataFrame:
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_the_same_rows_give_the_same_bytes_in_any_order(learner: Learner, seed: int) -> None:
-    shuffled = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (TRAIN, VALIDATION)]
+    train, validation = (frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (TRAIN, VALIDATION))
 
-    assert dump_model(fit(learner, *shuffled, "label")) == dump_model(fit(learner, TRAIN, VALIDATION, "label"))
+    assert dump_model(fit(learner, train, validation, "label")) == dump_model(fit(learner, TRAIN, VALIDATION, "label"))
 
 
 def test_the_same_rows_give_the_same_bytes_in_another_process() -> None:

@@ -144,6 +144,14 @@ def test_a_day_built_late_comes_out_as_in_its_time(tmp_path: Path) -> None:
     assert file_digests(tmp_path, "monitoring/drift/interim.readings/date=2026-01-02") == early
 
 
+def test_a_baseline_is_frozen_by_the_day_that_completes_it_and_by_none_before(tmp_path: Path) -> None:
+    lake = readings_lake(tmp_path, CATALOG, range(1, 9))
+    measure(lake, CATALOG, [3])
+    assert file_digests(tmp_path, "monitoring/reference") == {}
+    measure(lake, CATALOG, [4])
+    assert list(file_digests(tmp_path, "monitoring/reference")) == ["monitoring/reference/interim.readings.json"]
+
+
 def test_the_baseline_stays_frozen_when_its_days_change_and_is_made_anew_for_other_columns(tmp_path: Path) -> None:
     lake = readings_lake(tmp_path, CATALOG, range(1, 8))
     measure(lake, CATALOG, [7])

@@ -217,6 +217,15 @@ def test_a_label_day_that_is_missing_leaves_its_predictions_out(tmp_path: Path) 
     assert [n for *_, n in ranking(monitor(lake, catalog, 7))] == [200, 100, 100]
 
 
+def test_predictions_without_a_label_are_not_counted(tmp_path: Path) -> None:
+    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+    train(lake)
+    serve(lake, range(3, 8))
+    known = feature_rows(day(5)).filter(pl.col("customer_id") != "c000")
+    write(lake, "features/spend", day(5), known)
+    assert [n for *_, n in ranking(monitor(lake, catalog, 7))] == [399, 200, 199]
+
+
 def test_predictions_of_an_older_version_are_left_out_of_the_newer_ones_performance(tmp_path: Path) -> None:
     catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
     train(lake)

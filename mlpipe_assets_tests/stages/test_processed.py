@@ -16,13 +16,14 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.processed import build_training_set, training_asset
+from mlpipe_assets.stages.processed import build_training_set, inputs_digest, plan_training_set, training_asset
 from mlpipe_assets.transforms.splits import SPLITS
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     Order,
+    bring_in,
     day,
-    failed_checks,
+    drop_orders,
     materialize,
     one_a_day,
     planted_catalog,
@@ -240,3 +241,20 @@ def test_rows_that_break_the_contract_keep_the_training_set_away(tmp_path: Path)
 
     assert outcome.refused == "breaks its contract"
     assert any("orders_3d" in line for line in outcome.breaches)
+
+
+def test_a_correction_of_a_column_the_label_does_not_read_leaves_the_training_set_as_it_is(tmp_path: Path) -> None:
+    catalog, lake = training_lake(tmp_path, 9)
+    model = catalog.models[0]
+    plan = plan_training_set(model, day(9), lake.days("features", "spend")[0])
+    before = inputs_digest(lake, catalog, plan)
+
+    drop_orders(lake, "orders_2026-07-01.csv", [("ann9", "ann", day(9), "99.00", "web")])
+    bring_in(lake, catalog)
+    other_amount = inputs_digest(lake, catalog, plan)
+    drop_orders(lake, "orders_2026-07-02.csv", [("bob9", "bob", day(9), "1.00", "web")])
+    bring_in(lake, catalog)
+
+    assert lake.read("interim", "orders", day(9)).filter(pl.col("order_id") == "ann9")["amount"].item() == 99
+    assert other_amount == before
+    assert inputs_digest(lake, catalog, plan) != before

@@ -1,0 +1,102 @@
+"""Schedules: a day is asked for when it is over, and only if it can be built and is not built yet."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlpipe_assets.automation.freshness_checks import with_freshness_job
+from mlpipe_assets.automation.schedules import CRON, day_to_build, day_to_predict, day_to_train, schedules_of
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.definitions import CATALOG, build_definitions, defs
+from mlpipe_assets.partitions import days_between
+from mlpipe_assets.resources.acceptances import accept
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.settings import read_settings
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.processed import build_training_set
+from mlpipe_assets_tests.planted import START, bring_in, day, drop_customers, drop_orders, one_a_day, planted_catalog
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return planted_catalog(tmp_path / "sql")
+
+
+@pytest.fixture
+def lake(tmp_path: Path, catalog: Catalog) -> Lake:
+    """Twenty days, built up to features."""
+    lake = Lake(data_dir=str(tmp_path / "data"))
+    drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+    drop_orders(lake, f"orders_{day(20)}.csv", one_a_day(1, 20))
+    bring_in(lake, catalog)
+    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
+    return lake
+
+
+def test_a_day_whose_files_came_is_built_once(lake: Lake, catalog: Catalog) -> None:
+    assert day_to_build(lake, catalog, day(20)) == "2026-01-20 is built"
+
+    lake.path("features", "spend", day(20)).unlink()
+
+    assert day_to_build(lake, catalog, day(20)) == day(20)
+
+
+def test_a_day_without_files_is_left_to_freshness_unless_it_was_accepted(lake: Lake, catalog: Catalog) -> None:
+    told = "nothing came for 2026-01-21 of orders; freshness tells when it is late"
+    assert day_to_build(lake, catalog, day(21)) == told
+
+    accept(lake, "orders", [day(21)], "closed")
+
+    assert day_to_build(lake, catalog, day(21)) == day(21)
+
+
+def test_a_training_set_is_made_as_of_the_newest_feature_day(lake: Lake, catalog: Catalog) -> None:
+    assert day_to_train(lake, catalog, day(25)) == day(20)
+    assert day_to_train(lake, catalog, day(19)) == day(19)  # never of a day that is not over
+
+    build_training_set(lake, Engine(), catalog, catalog.models[0], day(20))
+
+    assert day_to_train(lake, catalog, day(25)) == "there is a training set as of 2026-01-20, the newest feature day"
+
+
+def test_predictions_wait_for_their_features(tmp_path: Path) -> None:
+    lake = Lake(data_dir=str(tmp_path))
+    assert day_to_predict(lake, CATALOG, day(5)) == "no features of 2026-01-05 yet"
+
+    for stage, name, expected in (
+        ("features", "customer_features", day(5)),
+        ("predictions", "repeat_purchase", "2026-01-05 is predicted"),
+    ):
+        lake.path(stage, name, day(5)).parent.mkdir(parents=True)
+        lake.path(stage, name, day(5)).touch()
+        assert day_to_predict(lake, CATALOG, day(5)) == expected
+
+
+def test_each_schedule_asks_for_the_day_before_its_tick(lake: Lake, catalog: Catalog) -> None:
+    lake.path("features", "spend", day(20)).unlink()
+    jobs = with_freshness_job(build_definitions(catalog, read_settings()).jobs or [], catalog)
+    found = {s.name: s for s in schedules_of(catalog, jobs)}
+    assert set(found) == {"daily_schedule", "training_schedule"}  # nothing is predicted without a learner
+
+    def tick(name: str, moment: datetime) -> str | None:
+        with dg.build_schedule_context(scheduled_execution_time=moment, resources={"lake": lake}) as context:
+            result = found[name](context)
+        if isinstance(result, dg.RunRequest):
+            return result.partition_key
+        assert isinstance(result, dg.SkipReason)
+        return result.skip_message
+
+    assert tick("daily_schedule", datetime(2026, 1, 21, 3, tzinfo=UTC)) == "2026-01-20"
+    assert tick("daily_schedule", datetime(2026, 1, 20, 3, tzinfo=UTC)) == "2026-01-19 is built"
+    assert tick("training_schedule", datetime(2026, 1, 26, 5, tzinfo=UTC)) == "2026-01-19"
+    assert tick("daily_schedule", datetime(2026, 1, 1, 3, tzinfo=UTC)) == "partitions begin on 2026-01-01"
+
+
+def test_schedules_run_by_themselves_at_set_hours_utc() -> None:
+    found = {s.job_name: (s.cron_schedule, s.execution_timezone, s.default_status) for s in defs.schedules or []}  # type: ignore[union-attr]
+
+    running = dg.DefaultScheduleStatus.RUNNING
+    assert found == {job: (cron, "UTC", running) for job, cron in CRON.items()}
