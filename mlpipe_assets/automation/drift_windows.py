@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlpipe_assets.automation.loop_plan import monitor_work
+from mlpipe_assets.automation.loop_plan import monitor_work, prediction_work
 from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.automation.retraining import (
     DriftWindow,
@@ -85,12 +85,15 @@ def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) ->
     monitors = [m for m in catalog.monitors if model in m.retrains or m.table == f"predictions/{model}"]
     windows = {monitor.table: windows_of_monitor(lake, monitor, model) for monitor in monitors}
     behind = [
-        monitor.table
+        f"monitoring/{monitor.table.partition('/')[2]}"
         for monitor in monitors
         if any(w.bad for w in windows[monitor.table]) and monitor_work(lake, catalog, monitor, _any).days
     ]
+    bad = any(window.bad for found in windows.values() for window in found)
+    if bad and prediction_work(lake, catalog, catalog.model(model), _any).days:
+        behind.append(f"predictions/{model}")  # by the champion of their days, before another takes its place
     if behind:
-        reason = f"{model}: waiting for measurements of {', '.join(behind)}"
+        reason = f"{model}: waiting until {', '.join(behind)} is up to date"
         return Look(model=model, retraining=None, problem=None, told=(reason,))
     decisions = {m.table: decide_retraining(model, m, windows[m.table], asked) for m in monitors}
     wanted = [decision for decision in decisions.values() if isinstance(decision, Retraining)]

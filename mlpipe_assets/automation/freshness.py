@@ -74,9 +74,10 @@ def _judge_model(lake: Lake, model: Model, now: datetime) -> Iterator[TableFresh
     fitted = {row["as_of"] for row in versions(lake, model.name)}
     yield judge_newest(f"models/{model.name}", fitted, model.fresh_within, now, first)
     used = champion(lake, model.name)
-    made = _present(lake, "predictions", model.name)
-    table, begun = f"predictions/{model.name}", used.as_of if used else date.max
-    yield judge_daily(table, made, model.view.fresh_within, now, first=begun)
+    begun = used.as_of if used else date.max  # days before the champion's are not predicted any more
+    made = {day for day in _present(lake, "predictions", model.name) if day >= begun}
+    verdict = judge_daily(f"predictions/{model.name}", made, model.view.fresh_within, now, first=begun)
+    yield replace(verdict, newest=max(lake.days("predictions", model.name), default=None))
 
 
 def _judge_source(lake: Lake, source: Source, now: datetime) -> Iterator[TableFreshness]:
