@@ -108,6 +108,7 @@ class Learner:
         missing: Of numeric nulls: `median` with an indicator column, or `native` where the algorithm knows nulls.
         keep: How many of the prepared columns to keep, by mutual information with the label on train; None keeps all.
         rounds: Most boosting rounds, or iterations.
+        rounds_unwatched: Boosting rounds while the history is too short for a validation split to say when to stop.
         learning_rate: Of gradient boosting.
         leaves: Most leaves of one tree.
         patience: Rounds without a better validation loss after which boosting stops.
@@ -123,6 +124,7 @@ class Learner:
     missing: Literal["median", "native"] = "native"
     keep: int | None = None
     rounds: int = 300
+    rounds_unwatched: int = 50
     learning_rate: float = 0.1
     leaves: int = 15
     patience: int = 20

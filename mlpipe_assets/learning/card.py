@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlpipe_assets.learning.evaluation import EVALUATED, Evaluation
+from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.metrics import Metrics, calibration, precision_recall
-from mlpipe_assets.pictures import Series, as_markdown_image, curve
+from mlpipe_assets.pictures.charts import as_markdown_image, curve
+from mlpipe_assets.pictures.lines import Series
 
 FEW_ROWS = 100  # below it a slice's ROC AUC moves by several hundredths from chance alone
 _OFF = 0.05  # a calibration error people would notice in a decision
@@ -35,6 +36,11 @@ def limits(evaluation: Evaluation) -> list[str]:
         if ours is not None and theirs is not None and ours < theirs:
             found.append(f"On test the {name} baseline ranks better (ROC AUC {theirs:.3f} against {ours:.3f}).")
     found += _weak_slices(evaluation)
+    if "validation" not in evaluation.model:
+        found.append(
+            "The history was too short for a validation split: boosting ran a declared number of rounds, unwatched."
+        )
+        return found
     train, now = evaluation.model["validation"].prevalence, test.prevalence
     if train is not None and now is not None and abs(train - now) > _OFF:
         found.append(f"The share of positives moved from {train:.3f} in validation to {now:.3f} in test.")
@@ -43,7 +49,7 @@ def limits(evaluation: Evaluation) -> list[str]:
 
 def pictures(evaluation: Evaluation, labels: Mapping[str, Any]) -> dict[str, str]:
     """Calibration and precision-recall curves of validation and test, as SVG by name."""
-    bins = {name: calibration(labels[name], evaluation.answers[name]) for name in EVALUATED}
+    bins = {name: calibration(labels[name], evaluation.answers[name]) for name in evaluation.answers}
     error = evaluation.model["test"].calibration_error
     prevalence = evaluation.model["test"].prevalence
     return {
@@ -60,7 +66,10 @@ def pictures(evaluation: Evaluation, labels: Mapping[str, Any]) -> dict[str, str
             diagonal="perfect",
         ),
         "precision and recall": curve(
-            [Series(name=name, points=precision_recall(labels[name], evaluation.answers[name])) for name in EVALUATED],
+            [
+                Series(name=name, points=precision_recall(labels[name], evaluation.answers[name]))
+                for name in evaluation.answers
+            ],
             title="Precision and recall",
             description="Precision by recall as the bound of the decision falls.",
             x_label="recall",
@@ -73,8 +82,10 @@ def pictures(evaluation: Evaluation, labels: Mapping[str, Any]) -> dict[str, str
 
 def metrics_table(evaluation: Evaluation) -> str:
     """The model and its baselines on validation and test, as a Markdown table."""
-    rows = [(f"model, {name}", evaluation.model[name]) for name in EVALUATED]
-    rows += [(f"{base}, {name}", found[name]) for base, found in evaluation.baselines.items() for name in EVALUATED]
+    rows = [(f"model, {name}", evaluation.model[name]) for name in evaluation.answers]
+    rows += [
+        (f"{base}, {name}", found[name]) for base, found in evaluation.baselines.items() for name in evaluation.answers
+    ]
     return _table("who, where", rows)
 
 

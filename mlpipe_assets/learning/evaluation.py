@@ -48,11 +48,11 @@ def evaluate(
     Args:
         model: Fitted on `splits["train"]`.
         learner: As declared.
-        splits: train, validation and test.
+        splits: train, validation and test; one that is empty has no metrics.
         label: Name of the label column.
         slices: Slice columns by split, rows aligned with those of the split; may be empty.
     """
-    rows = {name: splits[name] for name in EVALUATED}
+    rows = {name: splits[name] for name in EVALUATED if splits[name].height}
     answers = {name: predict(model, frame.select(model.features)) for name, frame in rows.items()}
     baselines: dict[str, dict[str, pl.Series]] = {
         PREVALENCE: {name: pl.repeat(model.prevalence, f.height, eager=True) for name, f in rows.items()}
@@ -66,7 +66,11 @@ def evaluate(
             baseline: {name: measure(frame[label], found[name]) for name, frame in rows.items()}
             for baseline, found in baselines.items()
         },
-        slices={name: measure_slices(rows[name][label], answers[name], frame) for name, frame in slices.items()},
+        slices={
+            name: measure_slices(rows[name][label], answers[name], frame)
+            for name, frame in slices.items()
+            if name in rows
+        },
         answers=answers,
         baseline_answers=baselines,
     )

@@ -59,7 +59,7 @@ def fit(learner: Learner, train: pl.DataFrame, validation: pl.DataFrame, label: 
     Args:
         learner: How to fit.
         train: Feature columns, the label and any others, which only serve to order rows.
-        validation: The same columns; early stopping looks at it, nothing is fitted on it.
+        validation: The same columns; early stopping looks at it, nothing is fitted on it. Empty: a declared number of rounds.
         label: Name of the boolean label column; free of nulls.
 
     Raises: LearningError when there is nothing to learn from, or a column holds what cannot be prepared.
@@ -83,9 +83,9 @@ def fit(learner: Learner, train: pl.DataFrame, validation: pl.DataFrame, label: 
             given = selection.fit_transform(given)
             seen = selection.transform(seen) if seen is not None else None
             steps.append(("select", selection))
-        classifier = _classifier(learner)
+        classifier = _classifier(learner, watched=bool(stop.size))
         if learner.algorithm == "gradient_boosting":
-            classifier.fit(given, target, X_val=seen, y_val=stop)
+            classifier.fit(given, target, **({"X_val": seen, "y_val": stop} if stop.size else {}))
         else:
             classifier.fit(given, target)
         steps.append(("classify", classifier))
@@ -145,11 +145,6 @@ def _check_training_set(learner: Learner, train: pl.DataFrame, validation: pl.Da
             f"train has {train.height:,} rows and {label} is the same on all of them: there is nothing to tell apart. "
             "It takes a longer history, or another label."
         )
-    if learner.algorithm == "gradient_boosting" and not validation.height:
-        raise LearningError(
-            "validation is empty, so nothing says when boosting has to stop. It takes a longer history, or "
-            "algorithm='logistic_regression'."
-        )
 
 
 def _refuse_infinities(frame: pl.DataFrame, numeric: Sequence[str]) -> None:
@@ -208,15 +203,15 @@ def _selection(kept: list[int]) -> ColumnTransformer:
     return ColumnTransformer([("keep", "passthrough", kept)])
 
 
-def _classifier(learner: Learner) -> Any:  # noqa: ANN401 (one of two classes without a common type)
+def _classifier(learner: Learner, *, watched: bool) -> Any:  # noqa: ANN401 (one of two classes without a common type)
     if learner.algorithm == "logistic_regression":
         return LogisticRegression(max_iter=learner.rounds, random_state=learner.seed)
 
     return HistGradientBoostingClassifier(
-        max_iter=learner.rounds,
+        max_iter=learner.rounds if watched else learner.rounds_unwatched,
         learning_rate=learner.learning_rate,
         max_leaf_nodes=learner.leaves,
-        early_stopping=True,
+        early_stopping=watched,
         n_iter_no_change=learner.patience,
         random_state=learner.seed,
     )

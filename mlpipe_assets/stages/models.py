@@ -138,11 +138,11 @@ def holes(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None
         return f"processed/{model.name} [{as_of}] was made by another version than {wanted}; materialize it again"
     if len({fact.get("fingerprint") for fact in there.values()}) > 1:
         return f"processed/{model.name} [{as_of}] holds splits of different training sets; materialize it again"
-    empty = [name for name, fact in there.items() if not fact.get("rows")]
+    empty = [name for name, fact in there.items() if name != "validation" and not fact.get("rows")]
     if empty:
         return (
             f"{', '.join(empty)} of processed/{model.name} [{as_of}] {'is' if len(empty) == 1 else 'are'} empty: too little "
-            "history to fit, stop and judge a model; wait for more days, or declare a shorter embargo"
+            "history to fit and judge a model; wait for more days, or declare a shorter embargo"
         )
     return None
 
@@ -167,7 +167,9 @@ def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_o
         fitted = fit(learner, splits["train"], splits["validation"], model.label)
     except LearningError as error:
         return _refused(as_of, f"{error}")
-    slices = _slices(lake, engine, catalog, model, {name: splits[name] for name in ("validation", "test")})
+    slices = _slices(
+        lake, engine, catalog, model, {name: splits[name] for name in ("validation", "test") if splits[name].height}
+    )
     evaluation = evaluate(fitted, learner, splits, model.label, slices)
     return _store_and_judge(lake, catalog, model, as_of, splits, fitted, evaluation)
 
@@ -272,7 +274,7 @@ def _describe(
         file_digest=file_digest,
         first_day=train[0],
         last_day=train[-1],
-        last_seen_day=max(train[-1], validation[-1]),
+        last_seen_day=max([*train, *validation]),
         rows=splits["train"].height,
         metrics=flat(evaluation.model, _MAIN),
         status="built",
@@ -561,6 +563,7 @@ def _card_facts(
                 "positives": int(frame[model.label].sum()),
             }
             for name, frame in splits.items()
+            if frame.height
         },
         "limits": limits,
         "versions": {

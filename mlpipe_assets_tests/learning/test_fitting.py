@@ -107,6 +107,13 @@ def test_a_null_is_a_category_of_its_own_and_an_unknown_one_is_none() -> None:
     assert predict(model, rows).is_between(0, 1).all()
 
 
+def test_without_validation_rows_boosting_runs_the_declared_number_of_rounds() -> None:
+    model = fit(replace(BOOSTED, rounds_unwatched=7), TRAIN, VALIDATION[:0], "label")
+
+    assert model.rounds == 7
+    assert predict(model, asked(VALIDATION)).is_between(0, 1).all()
+
+
 def test_selection_keeps_what_tells_the_label() -> None:
     assert "spend" in fit(SELECTING, TRAIN, VALIDATION, "label").prepared
     assert len(fit(SELECTING, TRAIN, VALIDATION, "label").prepared) == 2
@@ -126,7 +133,6 @@ def test_a_column_without_a_value_in_train_is_left_out(learner: Learner) -> None
 @pytest.mark.parametrize(
     ("learner", "train", "validation", "problem"),
     [
-        (BOOSTED, TRAIN, VALIDATION[:0], "validation is empty"),
         (BOOSTED, TRAIN.filter("label"), VALIDATION, "label is the same on all of them"),
         (BOOSTED, TRAIN[:0], VALIDATION, "train has 0 rows"),
         (BOOSTED, TRAIN.drop("noise"), VALIDATION, "train has no column noise"),

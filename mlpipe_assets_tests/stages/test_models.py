@@ -32,6 +32,7 @@ from mlpipe_assets.resources.models import (
     load,
     read_golden,
     record_status,
+    version_folder,
     versions,
 )
 from mlpipe_assets.rules import contract_digest
@@ -310,6 +311,18 @@ def plant_mixture(lake: Lake) -> None:
     target.write_bytes(kept)
 
 
+def test_a_history_too_short_for_validation_gives_a_model_that_says_so(lake: Lake) -> None:
+    plant_training_set(lake, APRIL_30, without=["validation"])
+
+    built = build(lake, APRIL_30)
+
+    assert built.outcome.refused is None
+    assert built.version is not None
+    assert built.version.metrics["test_roc_auc"] is not None
+    card = (version_folder(lake, NAME, built.version.version) / "card.md").read_text()
+    assert "too short for a validation split" in card
+
+
 @pytest.mark.parametrize(
     ("plant", "problem"),
     [
@@ -318,7 +331,7 @@ def plant_mixture(lake: Lake) -> None:
         (plant_mixture, "holds splits of different training sets"),
         (
             lambda lake: plant_training_set(lake, APRIL_30, without=["validation", "test"]),
-            "validation, test of processed/repeat_purchase [2026-04-30] are empty: too little history",
+            "test of processed/repeat_purchase [2026-04-30] is empty: too little history",
         ),
     ],
 )
