@@ -30,6 +30,11 @@ repeat_purchase = Model(
             "age",
         ),
         categorical=("region",),
+        # Small trees, slowly: on the validation split of the sample they lose less than larger ones.
+        learning_rate=0.05,
+        leaves=8,
+        rounds=500,
+        rounds_unwatched=100,
         recency="days_since_last_order",
     ),
     predictions=RepeatPurchasePredictions,
