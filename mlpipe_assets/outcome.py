@@ -105,7 +105,8 @@ def tell(
             allow_retries=False,
         )
     written = {"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})}
-    if not whole:  # the days written were told one by one; what follows runs for them, days without data stay unmaterialized
+    if not whole:
+        # The days written were told one by one; what follows runs for them, and days without data stay unmaterialized.
         written[NO_EVENTS_OF_THEIR_OWN] = True
     yield dg.Output(None, metadata=written)
 

@@ -36,12 +36,14 @@ class Look:
         retraining: What to ask for, if anything.
         problem: What to tell, if any of its tables drifted for long enough.
         told: Every decision in words.
+        settled: Whether all it rests on is up to date; if not, nothing was decided and nothing has healed.
     """
 
     model: str
     retraining: Retraining | None
     problem: Problem | None
     told: tuple[str, ...]
+    settled: bool = True
 
 
 def look_at_drift(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance) -> list[Look]:
@@ -94,7 +96,7 @@ def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) ->
         behind.append(f"predictions/{model}")  # by the champion of their days, before another takes its place
     if behind:
         reason = f"{model}: waiting until {', '.join(behind)} is up to date"
-        return Look(model=model, retraining=None, problem=None, told=(reason,))
+        return Look(model=model, retraining=None, problem=None, told=(reason,), settled=False)
     decisions = {m.table: decide_retraining(model, m, windows[m.table], asked) for m in monitors}
     wanted = [decision for decision in decisions.values() if isinstance(decision, Retraining)]
     drifted = [t for t, d in decisions.items() if isinstance(d, Retraining) or d.drifting]
@@ -115,7 +117,7 @@ def _problem(
         key=model,
         what="what it predicts on is no longer what it learnt from",
         where=f"models/{model}",
-        how_many=f"{len(newest)} watched tables: {shorten(scores, 3)}",
+        how_many=f"{len(newest)} of the tables watched: {shorten(scores, 3)}",
         example=shorten(evidence, 3) or "no single measurement",
         to_do=f"open monitoring/report.html; a retraining as of {day} was asked for, see its checks and model card",
     )

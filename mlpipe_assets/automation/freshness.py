@@ -13,7 +13,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import champion, versions
 from mlpipe_assets.resources.refusals import refused_days
-from mlpipe_assets.stages.processed import plan_training_set
+from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import SourceDays
 
 

@@ -13,6 +13,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim, processed
+from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import Inputs
 
 
@@ -129,7 +130,7 @@ def training_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[
     built = [day for day in lake.days("processed", model.name, "train.parquet") if day <= features[-1] and wanted(day)]
     newest = built[-1] if built else None
     as_of = features[-1] if newest is None or features[-1] - newest >= model.every else newest
-    plan = processed.plan_training_set(model, as_of, lake.days("features", model.view.name)[0])
+    plan = plan_training_set(model, as_of, lake.days("features", model.view.name)[0])
     hole = processed.holes(lake, catalog, plan)
     if hole:
         return Work(table=table, blocked=((as_of, hole),))

@@ -53,24 +53,40 @@ class Asked:
 
 
 def choose(
-    wishes: Sequence[Wish], asked: dict[str, Asked], now: datetime
+    stages: Sequence[Sequence[Wish]], asked: dict[str, Asked], now: datetime
 ) -> tuple[list[tuple[Wish, int]], dict[str, Asked], list[str]]:
-    """Which wishes to ask for now, each with a number never used before, what was asked then, and what waits in words."""
-    after = {table: replace(old, state="", days="", tries=0) for table, old in asked.items()}
-    chosen: list[tuple[Wish, int]] = []
+    """Which wishes to ask for now, each with a number never used before, what was asked then, and what waits in words.
+
+    They are those of the first stage that has any to ask for: later ones may rest on them. What waits holds up nobody.
+    """
+    wished = {wish.table for stage in stages for wish in stage}
+    after = {t: old if t in wished else replace(old, state="", days="", tries=0) for t, old in asked.items()}
     waiting: list[str] = []
-    for wish in wishes:
-        old = asked.get(wish.table, Asked(at=now))
-        days = digest([f"{day}" for day in wish.days])
-        tries = old.tries if days == old.days else 0
-        wait = min(_WAIT * 2 ** min(tries, 10), _LONGEST)
-        if tries and (wish.state == old.state or tries >= _TRIES) and now - old.at < wait:
-            after[wish.table] = old
-            waiting.append(f"{wish.table} was asked for at {old.at:%H:%M} UTC, again after {old.at + wait:%d %B %H:%M}")
-            continue
-        after[wish.table] = Asked(state=wish.state, days=days, tries=tries + 1, number=old.number + 1, at=now)
-        chosen.append((wish, old.number + 1))
-    return chosen, after, waiting
+    for stage in stages:
+        chosen: list[tuple[Wish, int]] = []
+        for wish in stage:
+            old = asked.get(wish.table, Asked(at=now))
+            again = _again(wish, old)
+            if now < again:
+                waiting.append(f"{wish.table} was asked for at {old.at:%H:%M} UTC, again after {again:%d %B %H:%M}")
+                continue
+            days = _digest_of(wish)
+            tries = old.tries + 1 if days == old.days else 1
+            after[wish.table] = Asked(state=wish.state, days=days, tries=tries, number=old.number + 1, at=now)
+            chosen.append((wish, old.number + 1))
+        if chosen:
+            return chosen, after, waiting
+    return [], after, waiting
+
+
+def _again(wish: Wish, old: Asked) -> datetime:
+    """From when on a wish may be asked for, after what was asked last."""
+    fresh = _digest_of(wish) != old.days or (wish.state != old.state and old.tries < _TRIES)
+    return old.at if fresh or not old.tries else old.at + min(_WAIT * 2 ** min(old.tries, 10), _LONGEST)
+
+
+def _digest_of(wish: Wish) -> str:
+    return digest([f"{day}" for day in wish.days])
 
 
 def own_checks(assets: Iterable[object]) -> OwnChecks:

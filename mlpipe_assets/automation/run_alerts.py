@@ -76,7 +76,8 @@ def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict])
 def problem_of(scope: str, subject: str, standing: Standing) -> Problem:
     """A standing failure in words."""
     table, _, check = subject.partition(": ")
-    days = f"{len(standing.days):,} days: {spell_days(standing.days)}"[:200] if standing.days else "1 run"
+    count = "1 day" if len(standing.days) == 1 else f"{len(standing.days):,} days"
+    days = f"{count}: {spell_days(standing.days)}"[:200] if standing.days else "1 run"
     advice = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
     return Problem(
         key=subject,

@@ -56,7 +56,7 @@ def drop_zone_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: 
         waiting = (
             f"{len(found.waiting)} still being written: {shorten(list(found.waiting), 3)}" if found.waiting else ""
         )
-        return _ask(context, checks, found.wishes, now, f"{found.files} new files", waiting)
+        return _ask(context, checks, [found.wishes], now, f"{found.files} new files", waiting)
 
     return _sensor("drop_zone_sensor", _named(jobs, "ingest_job"), settings, tick)
 
@@ -65,9 +65,9 @@ def stale_days_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
     """Days whose inputs or code changed are built again, stage by stage, in one run per stretch of days."""
 
     def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
-        wishes = look_for_stale_days(lake, catalog)
-        told = "; ".join(f"{wish.table} is behind: {spell_days(wish.days)}" for wish in wishes)
-        return _ask(context, checks, wishes, datetime.now(tz=UTC), told or "every table is up to date")
+        stages = look_for_stale_days(lake, catalog)
+        told = "; ".join(f"{wish.table} is behind: {spell_days(wish.days)}" for stage in stages for wish in stage)
+        return _ask(context, checks, stages, datetime.now(tz=UTC), told or "every table is up to date")
 
     return _sensor("stale_days_sensor", _named(jobs, "daily_job", "prediction_job", "training_job"), settings, tick)
 
@@ -107,7 +107,8 @@ def retraining_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
         if busy := runs_under_way(context.instance, now):
             return dg.SkipReason(f"waiting for {shorten(busy, 3)}")
         looks = look_at_drift(lake, catalog, context.instance)
-        tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
+        if all(look.settled for look in looks):
+            tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
         requests: list[dg.RunRequest] = []
         for wanted in (look.retraining for look in looks if look.retraining):
             keys = _keys_of(catalog.model(wanted.model))
@@ -142,16 +143,16 @@ def alert_sensor(settings: Settings) -> dg.SensorDefinition:
 def _ask(
     context: dg.SensorEvaluationContext,
     checks: OwnChecks,
-    wishes: Sequence[Wish],
+    stages: Sequence[Sequence[Wish]],
     now: datetime,
     told: str,
     more: str = "",
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for what is wished, unless runs are under way: they may be about to do it."""
     busy = runs_under_way(context.instance, now)
-    if wishes and busy:
+    if busy and any(stages):
         return dg.SkipReason(f"{told}; waiting for {shorten(busy, 3)}")
-    chosen, asked, waiting = choose(wishes, read_cursor(context.cursor), now)
+    chosen, asked, waiting = choose(stages, read_cursor(context.cursor), now)
     text = "; ".join(part for part in (told, *waiting, more) if part)
     skip = None if chosen else dg.SkipReason(text)
     return dg.SensorResult(run_requests=run_requests(chosen, checks), cursor=write_cursor(asked), skip_reason=skip)

@@ -54,25 +54,29 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
     return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))
 
 
-def look_for_stale_days(lake: Lake, catalog: Catalog) -> list[Wish]:
-    """The tables of the first stage that is behind: what follows from them shows once they are built.
+def look_for_stale_days(lake: Lake, catalog: Catalog) -> list[list[Wish]]:
+    """The tables that are behind, by stage in flow order. What follows from a table shows once that is built.
 
     Of training only the first: a schedule asks for the others, or drift.
     """
+    stages: list[list[Wish]] = []
     for job, stage in _stages(lake, catalog):
-        behind = [work for work in stage if work.days]
-        if behind:
-            also = (_REPORT,) if behind[0].table.startswith("monitoring/") else ()
-            return [
-                Wish(table=work.table, job=job, days=work.days, state=_state(lake, catalog, work), also=also)
-                for work in behind
-            ]
-    if first := [wish for model in catalog.models for wish in _first_training(lake, catalog, model)]:
-        return first
-    if catalog.monitors and report_is_behind(lake):
+        wishes = [
+            Wish(table=work.table, job=job, days=work.days, state=_state(lake, catalog, work), also=_also(work))
+            for work in stage
+            if work.days
+        ]
+        stages += [wishes] if wishes else []
+    first = [wish for model in catalog.models for wish in _first_training(lake, catalog, model)]
+    stages += [first] if first else []
+    if not stages and catalog.monitors and report_is_behind(lake):
         job = "prediction_job" if all(_of_predictions(m) for m in catalog.monitors) else "daily_job"
-        return [Wish(table=_REPORT, job=job, days=(last_partition(),), state=_report_state(lake))]
-    return []
+        stages.append([Wish(table=_REPORT, job=job, days=(last_partition(),), state=_report_state(lake))])
+    return stages
+
+
+def _also(work: Work) -> tuple[str, ...]:
+    return (_REPORT,) if work.table.startswith("monitoring/") else ()
 
 
 def _stages(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, Iterable[Work]]]:
@@ -91,7 +95,8 @@ def _stages(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, Iterable[Work]]
 def what_is_about_to_run(lake: Lake, catalog: Catalog, now: datetime, settle_seconds: float) -> list[str]:
     """Tables that sensors will ask to build at their next look."""
     arrivals = look_for_arrivals(lake, catalog, now, settle_seconds)
-    return [wish.table for wish in (*arrivals.wishes, *look_for_stale_days(lake, catalog))] + list(arrivals.waiting)
+    stale = [wish.table for stage in look_for_stale_days(lake, catalog) for wish in stage]
+    return [*(wish.table for wish in arrivals.wishes), *stale, *arrivals.waiting]
 
 
 def _first_training(lake: Lake, catalog: Catalog, model: Model) -> list[Wish]:

@@ -93,7 +93,7 @@ def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[
     """The card as Markdown, pictures included.
 
     Args:
-        facts: The card as plain values, as `card_facts` in the stage makes them.
+        facts: The card as plain values, as `stages/model_card.py` makes them.
         evaluation: The numbers.
         svgs: Pictures by name.
     """

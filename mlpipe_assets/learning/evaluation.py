@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
@@ -31,6 +32,23 @@ class Evaluation:
     slices: Mapping[str, Mapping[str, Mapping[str, Metrics]]]
     answers: Mapping[str, pl.Series]
     baseline_answers: Mapping[str, Mapping[str, pl.Series]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The metrics by name: of the model, the baselines and the slices."""
+        return {
+            "model": {split: metrics.to_dict() for split, metrics in self.model.items()},
+            "baselines": {
+                name: {split: metrics.to_dict() for split, metrics in found.items()}
+                for name, found in self.baselines.items()
+            },
+            "slices": {
+                split: {
+                    name: {value: metrics.to_dict() for value, metrics in values.items()}
+                    for name, values in found.items()
+                }
+                for split, found in self.slices.items()
+            },
+        }
 
 
 def evaluate(

@@ -15,6 +15,7 @@ Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 _SMALLEST = 1e-15  # a probability of 0 for what happened would make the loss infinite
 BINS = 10
+MAIN_METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "calibration_error", "prevalence", "rows")  # on record
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import polars as pl
 from mlpipe_assets.monitoring.report_parts import spell_number
 from mlpipe_assets.monitoring.report_section import history
 from mlpipe_assets.monitoring.watched import Watched
-from mlpipe_assets.pictures import as_markdown_image, bars, line_chart
+from mlpipe_assets.pictures.charts import as_markdown_image, bars, line_chart
 
 _MOST_COLUMNS = 4
 _MOST_POINTS = 45

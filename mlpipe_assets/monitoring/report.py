@@ -9,7 +9,8 @@ from pathlib import Path
 from mlpipe_assets.monitoring.report_parts import spell_number, table_of, verdict_mark, worst
 from mlpipe_assets.monitoring.report_section import anchor, section_of
 from mlpipe_assets.monitoring.watched import Watched
-from mlpipe_assets.pictures import sparkline, theme_css
+from mlpipe_assets.pictures.charts import sparkline
+from mlpipe_assets.pictures.theme import theme_css
 
 _HERE = Path(__file__).parent
 _COMPARISONS = ("baseline", "previous", "skew")

@@ -10,7 +10,8 @@ import polars as pl
 from mlpipe_assets.monitoring.report_parts import spell_method, spell_number, table_of, verdict_mark, worst
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.pictures import Series, Verdict, bars, line_chart
+from mlpipe_assets.pictures.charts import bars, line_chart
+from mlpipe_assets.pictures.lines import Series, Verdict
 
 AGAINST = {
     "baseline": "against the baseline",

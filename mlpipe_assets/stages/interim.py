@@ -4,10 +4,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 
 import dagster as dg
-import duckdb
 import numpy as np
 import polars as pl
 
@@ -15,9 +13,7 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import shorten
-from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
-from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Delivery, Ledger
 from mlpipe_assets.resources.engine import Engine
@@ -26,21 +22,13 @@ from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
-from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
-from mlpipe_assets.transforms.staging import (
-    MISSING,
-    RANK,
-    cast_rows,
-    column_digests,
-    key_hash,
-    latest_of_each_day,
-    reasons_in_words,
-    superseded,
-)
+from mlpipe_assets.stages.interim_duplicates import find_lost_rows
+from mlpipe_assets.stages.interim_events import judge_events, read_events
+from mlpipe_assets.transforms.events import own_columns
+from mlpipe_assets.transforms.staging import MISSING, column_digests, key_hash, latest_of_each_day, reasons_in_words
 
 _log = logging.getLogger("mlpipe")
 _ROWS_AT_ONCE = 300_000
-_ORIGIN = ("event_date", *RANK, "source_file", "payload")
 
 
 def interim_asset(source: Source) -> dg.AssetsDefinition:
@@ -142,8 +130,13 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
                 rows.drop("event_date"),
                 _facts(source, entry, accepted.get(entry.day)),
             )
-    lost = _lost(
-        engine, source, ledger, built, np.concatenate(hashes or [np.empty(0)]), np.concatenate(where or [np.empty(0)])
+    lost = find_lost_rows(
+        engine,
+        source,
+        ledger,
+        {entry.day: entry.staged.temporary for entry in built.values() if entry.staged},
+        np.concatenate(hashes or [np.empty(0)]),
+        np.concatenate(where or [np.empty(0)]),
     )
     for entry in built.values():
         entry.superseded = sorted(
@@ -172,79 +165,10 @@ def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
         yield chunk
 
 
-def _read(
-    engine: Engine,
-    source: Source,
-    ledger: Ledger,
-    days: Sequence[date],
-    names: list[str] | None = None,
-    only: pl.DataFrame | None = None,
-) -> pl.DataFrame:
-    """Events of days with their clean text columns; columns a file never had are marked in `lacking`.
-
-    Args:
-        engine: Decodes what cannot be cut.
-        source: Whose events.
-        ledger: Its deliveries.
-        days: Event dates.
-        names: Columns wanted; None takes all of the contract.
-        only: Deliveries, or records of them, wanted; None takes all.
-    """
-    parts: list[pl.DataFrame] = []
-    wanted = names or own_columns(source)
-    groups: dict[tuple[str, ...], list[Path]] = {}
-    wanted_deliveries = None if only is None else set(only["delivery"])
-    for delivery in ledger.deliveries.values():
-        if wanted_deliveries is not None and delivery.delivery not in wanted_deliveries:
-            continue
-        paths = [ledger.event_path(delivery.delivery, day) for day in days if delivery.events.get(day)]
-        if paths:
-            groups.setdefault(delivery.columns, []).extend(paths)
-    for columns, paths in sorted(groups.items()):
-        needed = columns if source.prepare else tuple(name for name in wanted if name in columns)
-        events, text = _decoded(engine, sorted(paths), columns, needed, only)
-        clean = clean_text(text, source, wanted)
-        lacking = [] if not columns or source.prepare else [name for name in wanted if name not in columns]
-        marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
-        parts.append(pl.concat([events, clean.select(wanted)], how="horizontal").with_columns(marked))
-    empty = {
-        **{n: QUARANTINE_SCHEMA[n] for n in _ORIGIN},
-        **dict.fromkeys(wanted, pl.String()),
-        "lacking": pl.List(pl.String),
-    }
-    return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
-
-
-def _decoded(
-    engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...], only: pl.DataFrame | None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events and the needed fields of their payload as text: the fastest way that is exact for them."""
-    frame = pl.read_parquet(paths, columns=list(_ORIGIN), hive_partitioning=False)
-    if only is not None:
-        frame = frame.join(only, on=only.columns, how="semi", maintain_order="left")
-    if not columns:  # JSON as its sender wrote it: numbers must keep their digits
-        return frame, decode(frame["payload"])
-    if not needed:
-        return frame, pl.DataFrame(height=frame.height)
-    flat = decode_flat(frame["payload"], columns, needed)
-    if flat is not None:
-        return frame, flat
-    if len({name.lower() for name in needed}) == len(needed):
-        try:
-            parsed = engine.decode(paths, needed)
-            if only is not None:
-                parsed = parsed.join(only, on=only.columns, how="semi", maintain_order="left")
-            text = parsed.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(needed))
-            return parsed.select(_ORIGIN), text
-        except duckdb.Error:
-            _log.debug("the engine's JSON reader refused %s; read them one by one", paths)
-    return frame, decode(frame["payload"], needed)
-
-
 def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chunk: list[_Day]) -> pl.DataFrame:
     """Winners of each day of a chunk; refused rows are staged for quarantine and counted."""
-    frame = _read(engine, source, ledger, [entry.day for entry in chunk])
-    rows, refused = _judged(frame, source)
+    frame = read_events(engine, source, ledger, [entry.day for entry in chunk])
+    rows, refused = judge_events(frame, source)
     corrected = ledger.corrected
     for entry in chunk:
         lacking = frame.filter(pl.col("event_date") == entry.day)["lacking"].explode().drop_nulls().unique().sort()
@@ -264,23 +188,6 @@ def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chu
     return latest_of_each_day(rows, source.key)
 
 
-def _judged(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows that hold (with event_date), and the rows refused as quarantine keeps them."""
-    typed = cast_rows(frame.select(own_columns(source)), frame.select(RANK), source)
-    uncast, reasons = typed.uncast, dict(typed.reasons)
-    for name in frame["lacking"].explode().drop_nulls().unique():
-        flag = frame["lacking"].list.contains(name)
-        merged = uncast[name] | flag if name in uncast.columns else flag
-        uncast = pl.DataFrame([*uncast.drop(name, strict=False).get_columns(), merged.alias(name)])
-        reasons[name] = MISSING
-    verdict = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast, uncast_reasons=reasons)
-    rows = typed.rows.with_columns(frame["event_date"])
-    if verdict.refused is None:
-        return rows, pl.DataFrame(schema=QUARANTINE_SCHEMA)
-    away = frame.filter(verdict.refused).with_columns(verdict.reasons, source=pl.lit(source.name))
-    return rows.filter(~verdict.refused), away.select(list(QUARANTINE_SCHEMA))
-
-
 def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
     """Why rows were refused on arrival, without values: a line that cannot be read may hold anything."""
     paths = [
@@ -293,105 +200,6 @@ def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
         else pl.DataFrame()
     )
     return [f"{reason}: {count:,} of {entry.counts['received']:,} rows" for reason, count in counted.head(10).rows()]
-
-
-def _lost(
-    engine: Engine, source: Source, ledger: Ledger, built: dict[date, _Day], hashes: np.ndarray, where: np.ndarray
-) -> pl.DataFrame:
-    """Rows that lose to a row of another day: their key, event_date and rank."""
-    columns = [*source.key, "event_date", *RANK]
-    empty = pl.DataFrame(
-        schema={
-            **{k: pl.String() for k in source.key},
-            "event_date": pl.Date,
-            **{r: QUARANTINE_SCHEMA[r] for r in RANK},
-        }
-    )
-    if not source.dedupe_within or not hashes.size:
-        return empty
-    near = _neighbours(ledger, source, built)
-    halo = _same_keys(engine, source, ledger, near, hashes) if near else None
-    ordered = np.sort(hashes)
-    suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if halo is not None and halo.height:
-        suspects = np.union1d(suspects, key_hash(halo, source.key).to_numpy())
-    if not suspects.size:
-        return empty
-    wanted = pl.Series(suspects)
-    parts = [halo.select(columns)] if halo is not None else []
-    involved = {int(o) for o in np.unique(where[np.isin(hashes, suspects)])}
-    for entry in built.values():
-        if entry.day.toordinal() in involved and entry.staged:
-            rows = pl.read_parquet(entry.staged.temporary, columns=[*source.key, *RANK], hive_partitioning=False)
-            rows = rows.filter(key_hash(rows, source.key).is_in(wanted.implode()))
-            parts.append(rows.with_columns(event_date=pl.lit(entry.day)).select(columns))
-    return superseded(pl.concat(parts), source.key, source.dedupe_within)
-
-
-def _neighbours(ledger: Ledger, source: Source, built: dict[date, _Day]) -> list[date]:
-    """Days not being built that hold rows and lie near enough to share keys with one that is."""
-    reach = source.dedupe_within
-    last = last_partition()
-    return [
-        day
-        for day in ledger.days()
-        if day not in built and START_DATE <= day <= last and any(abs(day - other) <= reach for other in built)
-    ]
-
-
-def _same_keys(
-    engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray
-) -> pl.DataFrame | None:
-    """Valid rows of neighbouring days whose key is among those built, one per key and day: key, event_date and rank."""
-    parts: list[pl.DataFrame] = []
-    known = pl.Series(np.unique(hashes))
-    for day in days:
-        winners = _winners_on_disk(engine, source, ledger, day)
-        if winners is not None:
-            parts.append(winners.filter(key_hash(winners, source.key).is_in(known.implode())))
-            continue
-        keys = _read(engine, source, ledger, [day], list(source.key))
-        if not keys.height:
-            continue
-        typed = cast_rows(*_padded(keys, source), source).rows
-        same = key_hash(typed, source.key).is_in(known.implode())
-        if same.any():
-            parts.append(_winners(engine, source, ledger, day, keys.filter(same).select("delivery", "record_number")))
-    found = [part for part in parts if part.height]
-    return pl.concat(found) if found else None
-
-
-def _winners(engine: Engine, source: Source, ledger: Ledger, day: date, only: pl.DataFrame) -> pl.DataFrame:
-    """Of some records or deliveries of a day, the valid row of each key that was known last."""
-    frame = _read(engine, source, ledger, [day], only=only)
-    return latest_of_each_day(_judged(frame, source)[0], source.key).select(*source.key, "event_date", *RANK)
-
-
-def _winners_on_disk(engine: Engine, source: Source, ledger: Ledger, day: date) -> pl.DataFrame | None:
-    """The same of a whole day, from its partition and the few rows that are not in it; None when the code has changed.
-
-    Not in it are rows that lost to another day, and those of deliveries that came since it was built.
-    """
-    facts = ledger.lake.facts("interim", source.name, day)
-    present = {d.delivery for d in ledger.of_day(day)}
-    if not facts or facts["code_version"] != source_version(source) or not present >= set(facts["deliveries"]):
-        return None
-    rows = ledger.lake.read("interim", source.name, day, [*source.key, *RANK])
-    parts = [rows.with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *RANK)]
-    if facts["superseded"]:
-        schema = {"delivery": pl.String, "record_number": pl.Int64}
-        gone = pl.DataFrame(facts["superseded"], schema=schema, orient="row")
-        parts.append(_winners(engine, source, ledger, day, gone))
-    since = sorted(present - set(facts["deliveries"]))
-    if since:
-        parts.append(_winners(engine, source, ledger, day, pl.DataFrame({"delivery": since})))
-    return latest_of_each_day(pl.concat(parts), source.key) if len(parts) > 1 else parts[0]
-
-
-def _padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Key columns beside empty ones, as cast_rows wants them, and their provenance."""
-    absent = [pl.lit(None, dtype=pl.String).alias(n) for n in own_columns(source) if n not in keys.columns]
-    return keys.with_columns(absent).select(own_columns(source)), keys.select(RANK)
 
 
 def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str | None) -> Outcome:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import polars as pl
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -40,3 +42,8 @@ def split_days(
         test = max(1, min(round(usable * shares[2]), usable - 1))
         return {"train": days[: usable - test], "validation": [], "test": days[usable - test + gap :]}
     return {"train": days, "validation": [], "test": []}
+
+
+def feature_days(rows: pl.DataFrame) -> list[date]:
+    """Feature days that the rows of a split really describe, in order: the day before each `as_of`."""
+    return sorted(day - timedelta(days=1) for day in rows["as_of"].dt.date().unique())

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +13,7 @@ import pytest
 
 from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
 from mlpipe_assets.resources.alert_book import read_book
+from mlpipe_assets.resources.channels import Note, deliver
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets_tests.automation.test_messages import LATE, NOW, OTHER
@@ -171,3 +174,33 @@ def test_a_book_that_cannot_be_read_is_started_anew(lake: Lake, caplog: pytest.L
 
     assert [m.kind for m in told] == ["broken"]
     assert "is started anew" in caplog.text
+
+
+def test_a_channel_that_does_not_answer_costs_no_more_than_its_time() -> None:
+    note = Note(title="t", body="b", kind="failure")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection and says nothing
+        url = f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=1"
+        started = time.monotonic()
+
+        taken = deliver([url], [[note]], seconds=0.3)
+
+        assert taken == [0]
+        assert time.monotonic() - started < 1.0
+        time.sleep(1.2)  # its thread ends by itself
+
+
+@pytest.mark.parametrize(
+    ("text", "urls"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("json://a/x", ("json://a/x",)),
+        (
+            "json://a/x,slack://t/o/k  mailto://u:p@h?to=a@h,b@h",
+            ("json://a/x", "slack://t/o/k", "mailto://u:p@h?to=a@h,b@h"),
+        ),
+        ("json://a/x\nntfy://topic,", ("json://a/x", "ntfy://topic")),
+    ],
+)
+def test_urls_stand_between_commas_or_spaces(text: str, urls: tuple[str, ...]) -> None:
+    assert read_settings({"MLPIPE_ALERT_URLS": text}).alert_urls == urls

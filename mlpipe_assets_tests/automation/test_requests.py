@@ -17,7 +17,7 @@ def play(looks: list[tuple[float, list[Wish]]]) -> list[list[int]]:
     cursor: str | None = None
     numbers: list[list[int]] = []
     for minutes, wishes in looks:
-        chosen, asked, _ = choose(wishes, read_cursor(cursor), NOW + timedelta(minutes=minutes))
+        chosen, asked, _ = choose([wishes], read_cursor(cursor), NOW + timedelta(minutes=minutes))
         cursor = write_cursor(asked)
         numbers.append([number for _, number in chosen])
     return numbers
@@ -51,9 +51,26 @@ def test_a_table_that_was_up_to_date_in_between_is_asked_for_at_once() -> None:
     assert play([(0, [WISH]), (1, []), (2, [WISH])]) == [[1], [], [2]]  # a new number: Dagster runs a key only once
 
 
+def test_the_first_stage_with_something_to_ask_for_goes_first_and_one_that_waits_holds_up_nobody() -> None:
+    later = Wish(table="features/spend", job="daily_job", days=(day(3),), state="f")
+    stages = [[WISH], [later]]
+
+    first, asked, _ = choose(stages, {}, NOW)
+    second, asked, waiting = choose(stages, asked, NOW + timedelta(minutes=1))
+    third, asked, _ = choose([[WISH]], asked, NOW + timedelta(minutes=2))
+
+    assert ([w.table for w, _ in first], [w.table for w, _ in second], third) == (
+        ["interim/orders"],
+        ["features/spend"],
+        [],
+    )
+    assert waiting == ["interim/orders was asked for at 08:00 UTC, again after 01 May 08:20"]
+    assert (asked["interim/orders"].tries, asked["features/spend"].tries) == (1, 0)
+
+
 def test_a_crash_between_the_request_and_the_cursor_asks_under_the_same_number() -> None:
-    first = choose([WISH], {}, NOW)[0]
-    again = choose([WISH], {}, NOW + timedelta(seconds=30))[0]
+    first = choose([[WISH]], {}, NOW)[0]
+    again = choose([[WISH]], {}, NOW + timedelta(seconds=30))[0]
 
     assert [r.run_key for r in run_requests(first, {})] == [r.run_key for r in run_requests(again, {})]
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlpipe_assets.pictures import Series, bars, line_chart
+from mlpipe_assets.pictures.charts import bars, line_chart
+from mlpipe_assets.pictures.lines import Series
 from mlpipe_assets.statistics.bins import freeze_bins
 from mlpipe_assets.statistics.columns import kinds_of
 from mlpipe_assets.statistics.measurements import Measurement

@@ -37,6 +37,7 @@ from mlpipe_assets.resources.models import (
 )
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.sample import write_sample
+from mlpipe_assets.stages import model_versions
 from mlpipe_assets.stages import models as stage
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
@@ -248,7 +249,7 @@ def test_a_champion_of_other_features_makes_way_and_so_do_its_golden_rows(
 ) -> None:
     plant_training_set(lake, APRIL_23)
     with monkeypatch.context() as earlier:
-        earlier.setattr(stage, "view_version", lambda *_: "an earlier version")
+        earlier.setattr(model_versions, "view_version", lambda *_: "an earlier version")
         build(lake, APRIL_23)
     before = read_golden(lake, NAME)
     plant_training_set(lake, APRIL_30)

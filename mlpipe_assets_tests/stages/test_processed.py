@@ -16,7 +16,8 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.processed import build_training_set, inputs_digest, plan_training_set, training_asset
+from mlpipe_assets.stages.processed import build_training_set, inputs_digest, training_asset
+from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpipe_assets.pictures import Series, as_markdown_image, bars, curve, line_chart, sparkline, theme_css
+from mlpipe_assets.pictures.charts import as_markdown_image, bars, curve, line_chart, sparkline
+from mlpipe_assets.pictures.lines import Series
+from mlpipe_assets.pictures.theme import theme_css
 
 DAYS = [date(2026, 1, 1) + timedelta(days=i) for i in range(4)]
 DRIFT = Series(

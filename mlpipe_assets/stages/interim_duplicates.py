@@ -1,0 +1,130 @@
+"""Rows of one key on several days: which of them lose, those of days that are not being built included."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.partitions import START_DATE, last_partition
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.stages.interim_events import judge_events, read_events
+from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, own_columns
+from mlpipe_assets.transforms.staging import RANK, cast_rows, key_hash, latest_of_each_day, superseded
+
+
+def find_lost_rows(
+    engine: Engine,
+    source: Source,
+    ledger: Ledger,
+    built: Mapping[date, Path],
+    hashes: np.ndarray,
+    where: np.ndarray,
+) -> pl.DataFrame:
+    """Rows that lose to a row of another day: their key, event_date and rank.
+
+    Args:
+        engine: Decodes what cannot be cut.
+        source: Whose rows.
+        ledger: Its deliveries.
+        built: The days being built, and the file that holds the rows of each for now.
+        hashes: `key_hash` of each of those rows.
+        where: Ordinal of the day of each.
+    """
+    columns = [*source.key, "event_date", *RANK]
+    empty = pl.DataFrame(
+        schema={
+            **{k: pl.String() for k in source.key},
+            "event_date": pl.Date,
+            **{r: QUARANTINE_SCHEMA[r] for r in RANK},
+        }
+    )
+    if not source.dedupe_within or not hashes.size:
+        return empty
+    near = _neighbours(ledger, source, built)
+    halo = _same_keys(engine, source, ledger, near, hashes) if near else None
+    ordered = np.sort(hashes)
+    suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if halo is not None and halo.height:
+        suspects = np.union1d(suspects, key_hash(halo, source.key).to_numpy())
+    if not suspects.size:
+        return empty
+    wanted = pl.Series(suspects)
+    parts = [halo.select(columns)] if halo is not None else []
+    involved = {int(o) for o in np.unique(where[np.isin(hashes, suspects)])}
+    for day, path in built.items():
+        if day.toordinal() in involved:
+            rows = pl.read_parquet(path, columns=[*source.key, *RANK], hive_partitioning=False)
+            rows = rows.filter(key_hash(rows, source.key).is_in(wanted.implode()))
+            parts.append(rows.with_columns(event_date=pl.lit(day)).select(columns))
+    return superseded(pl.concat(parts), source.key, source.dedupe_within)
+
+
+def _neighbours(ledger: Ledger, source: Source, built: Collection[date]) -> list[date]:
+    """Days not being built that hold rows and lie near enough to share keys with one that is."""
+    reach = source.dedupe_within
+    last = last_partition()
+    return [
+        day
+        for day in ledger.days()
+        if day not in built and START_DATE <= day <= last and any(abs(day - other) <= reach for other in built)
+    ]
+
+
+def _same_keys(
+    engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray
+) -> pl.DataFrame | None:
+    """Valid rows of neighbouring days whose key is among those built, one per key and day: key, event_date and rank."""
+    parts: list[pl.DataFrame] = []
+    known = pl.Series(np.unique(hashes))
+    for day in days:
+        winners = _winners_on_disk(engine, source, ledger, day)
+        if winners is not None:
+            parts.append(winners.filter(key_hash(winners, source.key).is_in(known.implode())))
+            continue
+        keys = read_events(engine, source, ledger, [day], list(source.key))
+        if not keys.height:
+            continue
+        typed = cast_rows(*_padded(keys, source), source).rows
+        same = key_hash(typed, source.key).is_in(known.implode())
+        if same.any():
+            parts.append(_winners(engine, source, ledger, day, keys.filter(same).select("delivery", "record_number")))
+    found = [part for part in parts if part.height]
+    return pl.concat(found) if found else None
+
+
+def _winners(engine: Engine, source: Source, ledger: Ledger, day: date, only: pl.DataFrame) -> pl.DataFrame:
+    """Of some records or deliveries of a day, the valid row of each key that was known last."""
+    frame = read_events(engine, source, ledger, [day], only=only)
+    return latest_of_each_day(judge_events(frame, source)[0], source.key).select(*source.key, "event_date", *RANK)
+
+
+def _winners_on_disk(engine: Engine, source: Source, ledger: Ledger, day: date) -> pl.DataFrame | None:
+    """The same of a whole day, from its partition and the few rows that are not in it; None when the code has changed.
+
+    Not in it are rows that lost to another day, and those of deliveries that came since it was built.
+    """
+    facts = ledger.lake.facts("interim", source.name, day)
+    present = {d.delivery for d in ledger.of_day(day)}
+    if not facts or facts["code_version"] != source_version(source) or not present >= set(facts["deliveries"]):
+        return None
+    rows = ledger.lake.read("interim", source.name, day, [*source.key, *RANK])
+    parts = [rows.with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *RANK)]
+    if facts["superseded"]:
+        schema = {"delivery": pl.String, "record_number": pl.Int64}
+        gone = pl.DataFrame(facts["superseded"], schema=schema, orient="row")
+        parts.append(_winners(engine, source, ledger, day, gone))
+    since = sorted(present - set(facts["deliveries"]))
+    if since:
+        parts.append(_winners(engine, source, ledger, day, pl.DataFrame({"delivery": since})))
+    return latest_of_each_day(pl.concat(parts), source.key) if len(parts) > 1 else parts[0]
+
+
+def _padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Key columns beside empty ones, as cast_rows wants them, and their provenance."""
+    absent = [pl.lit(None, dtype=pl.String).alias(n) for n in own_columns(source) if n not in keys.columns]
+    return keys.with_columns(absent).select(own_columns(source)), keys.select(RANK)

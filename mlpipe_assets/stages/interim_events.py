@@ -1,0 +1,105 @@
+"""Events of a source as interim reads them: the fields of their payload as clean text, and which rows hold."""
+
+import logging
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.gate import judge
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
+from mlpipe_assets.transforms.staging import MISSING, RANK, cast_rows
+
+_log = logging.getLogger("mlpipe")
+_ORIGIN = ("event_date", *RANK, "source_file", "payload")
+
+
+def read_events(
+    engine: Engine,
+    source: Source,
+    ledger: Ledger,
+    days: Sequence[date],
+    names: list[str] | None = None,
+    only: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Events of days with their clean text columns; columns a file never had are marked in `lacking`.
+
+    Args:
+        engine: Decodes what cannot be cut.
+        source: Whose events.
+        ledger: Its deliveries.
+        days: Event dates.
+        names: Columns wanted; None takes all of the contract.
+        only: Deliveries, or records of them, wanted; None takes all.
+    """
+    parts: list[pl.DataFrame] = []
+    wanted = names or own_columns(source)
+    groups: dict[tuple[str, ...], list[Path]] = {}
+    wanted_deliveries = None if only is None else set(only["delivery"])
+    for delivery in ledger.deliveries.values():
+        if wanted_deliveries is not None and delivery.delivery not in wanted_deliveries:
+            continue
+        paths = [ledger.event_path(delivery.delivery, day) for day in days if delivery.events.get(day)]
+        if paths:
+            groups.setdefault(delivery.columns, []).extend(paths)
+    for columns, paths in sorted(groups.items()):
+        needed = columns if source.prepare else tuple(name for name in wanted if name in columns)
+        events, text = _decoded(engine, sorted(paths), columns, needed, only)
+        clean = clean_text(text, source, wanted)
+        lacking = [] if not columns or source.prepare else [name for name in wanted if name not in columns]
+        marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
+        parts.append(pl.concat([events, clean.select(wanted)], how="horizontal").with_columns(marked))
+    empty = {
+        **{n: QUARANTINE_SCHEMA[n] for n in _ORIGIN},
+        **dict.fromkeys(wanted, pl.String()),
+        "lacking": pl.List(pl.String),
+    }
+    return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
+
+
+def judge_events(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that hold (with event_date), and the rows refused as quarantine keeps them."""
+    typed = cast_rows(frame.select(own_columns(source)), frame.select(RANK), source)
+    uncast, reasons = typed.uncast, dict(typed.reasons)
+    for name in frame["lacking"].explode().drop_nulls().unique():
+        flag = frame["lacking"].list.contains(name)
+        merged = uncast[name] | flag if name in uncast.columns else flag
+        uncast = pl.DataFrame([*uncast.drop(name, strict=False).get_columns(), merged.alias(name)])
+        reasons[name] = MISSING
+    verdict = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast, uncast_reasons=reasons)
+    rows = typed.rows.with_columns(frame["event_date"])
+    if verdict.refused is None:
+        return rows, pl.DataFrame(schema=QUARANTINE_SCHEMA)
+    away = frame.filter(verdict.refused).with_columns(verdict.reasons, source=pl.lit(source.name))
+    return rows.filter(~verdict.refused), away.select(list(QUARANTINE_SCHEMA))
+
+
+def _decoded(
+    engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...], only: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events and the needed fields of their payload as text: the fastest way that is exact for them."""
+    frame = pl.read_parquet(paths, columns=list(_ORIGIN), hive_partitioning=False)
+    if only is not None:
+        frame = frame.join(only, on=only.columns, how="semi", maintain_order="left")
+    if not columns:  # JSON as its sender wrote it: numbers must keep their digits
+        return frame, decode(frame["payload"])
+    if not needed:
+        return frame, pl.DataFrame(height=frame.height)
+    flat = decode_flat(frame["payload"], columns, needed)
+    if flat is not None:
+        return frame, flat
+    if len({name.lower() for name in needed}) == len(needed):
+        try:
+            parsed = engine.decode(paths, needed)
+            if only is not None:
+                parsed = parsed.join(only, on=only.columns, how="semi", maintain_order="left")
+            text = parsed.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(needed))
+            return parsed.select(_ORIGIN), text
+        except duckdb.Error:
+            _log.debug("the engine's JSON reader refused %s; read them one by one", paths)
+    return frame, decode(frame["payload"], needed)

@@ -1,0 +1,103 @@
+"""What people read of a model version: the card and the metrics beside it, and its metadata in the UI."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Learner, Model
+from mlpipe_assets.learning.card import limits, metrics_table, pictures, render_card
+from mlpipe_assets.learning.evaluation import Evaluation
+from mlpipe_assets.learning.fitting import FittedModel
+from mlpipe_assets.learning.metrics import MAIN_METRICS
+from mlpipe_assets.resources.models import CARD, CARD_JSON, METRICS, ModelVersion
+from mlpipe_assets.stages.daily import first_sentence
+from mlpipe_assets.transforms.splits import feature_days
+
+
+def render_card_files(
+    model: Model,
+    learner: Learner,
+    fresh: ModelVersion,
+    splits: Mapping[str, pl.DataFrame],
+    fitted: FittedModel,
+    evaluation: Evaluation,
+) -> dict[str, bytes]:
+    """The card as Markdown and as JSON, and the metrics, by file name."""
+    facts = _card_facts(model, learner, fresh, splits, fitted, limits(evaluation))
+    svgs = pictures(evaluation, {name: splits[name][model.label] for name in evaluation.answers})
+    numbers = evaluation.to_dict()
+    return {
+        CARD: render_card(facts, evaluation, svgs).encode(),
+        CARD_JSON: _as_json({**facts, "metrics": numbers}),
+        METRICS: _as_json(numbers),
+    }
+
+
+def show_version(now: ModelVersion, card: str, evaluation: Evaluation) -> dict[str, Any]:
+    """What the UI shows of a version: what became of it, its metrics and its card."""
+    test = evaluation.model["test"]
+    numbers = {
+        f"test_{name}": value for name, value in test.to_dict().items() if value is not None and name in MAIN_METRICS
+    }
+    return {
+        "version": now.version,
+        "status": now.status,
+        "promoted_or_why_not": now.reason,
+        "metrics": dg.MetadataValue.md(metrics_table(evaluation)),
+        "card": dg.MetadataValue.md(card),
+        **numbers,
+    }
+
+
+def _card_facts(
+    model: Model,
+    learner: Learner,
+    fresh: ModelVersion,
+    splits: Mapping[str, pl.DataFrame],
+    fitted: FittedModel,
+    limits: list[str],
+) -> dict[str, Any]:
+    days = {name: feature_days(frame) for name, frame in splits.items()}
+    return {
+        "model": model.name,
+        "version": fresh.version,
+        "as_of": f"{fresh.as_of}",
+        "what": f"A classifier of `{model.label}`. {first_sentence(model.contract)}",
+        "owners": list(model.owners),
+        "label": model.label,
+        "horizon_days": model.horizon // timedelta(days=1),
+        "learner": asdict(learner),
+        "prepared": list(fitted.prepared),
+        "left_out": list(fitted.left_out),
+        "rounds": fitted.rounds,
+        "splits": {
+            name: {
+                "first_day": f"{days[name][0]}",
+                "last_day": f"{days[name][-1]}",
+                "days": len(days[name]),
+                "rows": frame.height,
+                "positives": int(frame[model.label].sum()),
+            }
+            for name, frame in splits.items()
+            if frame.height
+        },
+        "limits": limits,
+        "versions": {
+            "training set": fresh.training_digest,
+            "features": fresh.feature_version,
+            "learner": fresh.learner_version,
+            "training set code": fresh.code_version,
+            "contract": fresh.contract_digest,
+            "model.skops, SHA-256": fresh.file_digest,
+            "libraries": fresh.libraries,
+        },
+    }
+
+
+def _as_json(value: object) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True, default=str).encode() + b"\n"

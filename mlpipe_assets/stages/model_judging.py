@@ -1,0 +1,132 @@
+"""A version that was just fitted, held against its thresholds, the champion, its own file and the golden rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Learner, Model
+from mlpipe_assets.errors import MlpipeError
+from mlpipe_assets.learning import promotion
+from mlpipe_assets.learning.comparison import Difference, compare
+from mlpipe_assets.learning.evaluation import Evaluation
+from mlpipe_assets.learning.fitting import predict
+from mlpipe_assets.partitions import ONE_DAY
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import Golden, ModelVersion, champion, load
+from mlpipe_assets.stages.model_golden import answer_golden_rows
+
+_SAME = 1e-12  # how far apart two answers of one model may be
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What speaks for and against a version, before anything is decided.
+
+    Attributes:
+        version: The version judged.
+        missed: Declared thresholds it misses on test.
+        leading: The champion, this very version perhaps; None when there is none.
+        outdated: Why the champion cannot be asked and has to go.
+        difference: How both rank on rows new to both; None when they were not compared.
+        lost: Why it loses to the champion.
+        golden: The golden rows with its answers; None when it cannot answer.
+        unanswered: Why it cannot answer as it did when it was fitted, or not on the golden rows.
+    """
+
+    version: ModelVersion
+    missed: Sequence[str]
+    leading: ModelVersion | None
+    outdated: str | None
+    difference: Difference | None
+    lost: str | None
+    golden: Golden | None
+    unanswered: str | None
+
+    def decide(self) -> promotion.Decision:
+        """Whether the version becomes champion, and why."""
+        leading = self.leading
+        return promotion.decide(
+            missed=self.missed,
+            golden_problem=self.unanswered,
+            newer_champion=leading.version if leading and leading.as_of > self.version.as_of else None,
+            champion=leading.version if leading else None,
+            champion_outdated=self.outdated,
+            lost=self.lost,
+            difference=self.difference,
+        )
+
+
+def judge_version(
+    lake: Lake, model: Model, learner: Learner, fresh: ModelVersion, test: pl.DataFrame, evaluation: Evaluation
+) -> Judgement:
+    """Judge a version whose files are stored; nothing is written.
+
+    Args:
+        lake: Where the version, the champion and the golden rows are.
+        model: As declared.
+        learner: As declared.
+        fresh: The version.
+        test: Rows of test.
+        evaluation: The numbers, with the answers it gave when it was fitted.
+    """
+    missed = promotion.missed_thresholds(
+        model.promotion, evaluation.model["test"], evaluation.baselines["prevalence"]["test"]
+    )
+    leading = champion(lake, model.name)
+    difference, outdated = _against(lake, model, learner, test, evaluation, leading, fresh)
+    lost = promotion.lost_to(model.promotion, difference) if difference is not None else None
+    broken = _reload_problem(lake, model, fresh, test, evaluation.answers["test"])
+    golden, problem = (None, broken) if broken else answer_golden_rows(lake, model, fresh, test)
+    return Judgement(
+        version=fresh,
+        missed=missed,
+        leading=leading,
+        outdated=outdated,
+        difference=difference,
+        lost=lost,
+        golden=golden,
+        unanswered=problem,
+    )
+
+
+def _against(
+    lake: Lake,
+    model: Model,
+    learner: Learner,
+    test: pl.DataFrame,
+    evaluation: Evaluation,
+    leading: ModelVersion | None,
+    fresh: ModelVersion,
+) -> tuple[Difference | None, str | None]:
+    """How the model ranks next to the champion on rows new to both, or why the champion cannot be asked."""
+    if leading is None or leading.version == fresh.version:
+        return None, None
+    if leading.feature_version != fresh.feature_version:
+        return None, f"it learnt from features of version {leading.feature_version}"
+    try:
+        theirs = load(lake, model.name, leading.version)
+    except MlpipeError as error:
+        return None, f"it cannot be loaded: {error}"
+    rows = test.with_columns(_ours=evaluation.answers["test"]).filter(
+        pl.col("as_of").dt.date() > leading.last_seen_day + ONE_DAY
+    )
+    absent = [name for name in theirs.features if name not in test.columns]
+    if absent:
+        return None, f"it takes {', '.join(absent)}, which the training set no longer has"
+    answers = predict(theirs, rows.select(theirs.features))
+    key = rows[model.view.entity.join_key]
+    return compare(rows[model.label], rows["_ours"], answers, key, seed=learner.seed), None
+
+
+def _reload_problem(
+    lake: Lake, model: Model, fresh: ModelVersion, test: pl.DataFrame, answers: pl.Series
+) -> str | None:
+    """Why the stored model does not give the answers it gave when it was fitted."""
+    try:
+        again = load(lake, model.name, fresh.version)
+        moved = (predict(again, test.select(again.features)) - answers).abs()
+    except MlpipeError as error:
+        return f"{error}"
+    far = moved.filter(moved > _SAME).to_list()
+    return f"{len(far):,} of {test.height:,} answers on test moved, by up to {max(far):g}" if far else None

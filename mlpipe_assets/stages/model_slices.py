@@ -1,0 +1,38 @@
+"""The columns a model is judged by slice of, for the rows of its splits."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.partitions import ONE_DAY, days_between
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.transforms.splits import feature_days
+from mlpipe_assets.windows import SourceDays
+
+
+def read_slices(
+    lake: Lake, engine: Engine, catalog: Catalog, model: Model, splits: Mapping[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """The slice columns of the rows of each split, in their order; none where nothing is declared."""
+    if model.slices is None:
+        return {}
+    days = sorted({day for frame in splits.values() for day in feature_days(frame)})
+    there = [day for day in days if lake.path("features", model.view.name, day).exists()]
+    if not there:
+        return {}
+    window = days_between(there[0] - model.view.lookback + ONE_DAY, there[-1])
+    tables = {"features": [lake.path("features", model.view.name, day) for day in there]}
+    for name in model.inputs:
+        source = SourceDays(lake=lake, source=catalog.source(name))
+        tables[name] = source.paths(day for day in window if day in source.present)
+    found = engine.select(catalog.read_sql(model.slices), tables, {})
+    key = [model.view.entity.join_key, "as_of"]
+    return {
+        name: frame.select(key)
+        .join(found, on=key, how="left", maintain_order="left")
+        .drop(key)
+        .select(pl.all().cast(pl.String).fill_null("unknown"))
+        for name, frame in splits.items()
+    }
