@@ -15,6 +15,7 @@ from rich.table import Table
 
 from mlpipe_assets.automation.alerts import tell_alerts
 from mlpipe_assets.automation.catch_up import Summary, catch_up
+from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.freshness_checks import problems_of
 from mlpipe_assets.automation.run_alerts import tell_of_runs
@@ -70,6 +71,8 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
     try:
         for instance in loaded:
             tell_of_runs(lake, settings, instance, now)
+            looks = look_at_drift(lake, catalog, instance)
+            tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
         if settings.alert_urls:
             tell_alerts(lake, settings, "freshness", problems_of(freshness_of(lake, catalog, now)), now)
     except MlpipeError as error:
@@ -97,7 +100,11 @@ def _prototype(console: Console, lake: Lake, catalog: Catalog, share: float, wan
 
 def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
     """The project's definitions, and the instance of this checkout unless DAGSTER_HOME names another."""
-    from mlpipe_assets.definitions import defs  # noqa: PLC0415 (takes a second, and a run with nothing to do needs none)
+    from mlpipe_assets.definitions import (  # noqa: PLC0415 (takes a second, and a run with nothing to do needs none)
+        CATALOG,
+        SETTINGS,
+        build_definitions,
+    )
     from mlpipe_assets.resources.instance import open_instance  # noqa: PLC0415
 
     named = os.environ.get("DAGSTER_HOME")
@@ -110,7 +117,7 @@ def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
         if not link.exists() and (PROJECT_ROOT / "dagster.yaml").exists():
             link.symlink_to(Path("..") / "dagster.yaml")
         os.environ["DAGSTER_HOME"] = str(home)
-    return defs, open_instance(home.absolute())
+    return build_definitions(CATALOG, SETTINGS), open_instance(home.absolute())
 
 
 def _print_summary(console: Console, lake: Lake, catalog: Catalog, summary: Summary, seconds: float) -> None:

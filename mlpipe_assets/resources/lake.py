@@ -180,6 +180,8 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
                 f"meta/deliveries/{name}/.*.tmp",
                 f"meta/drop_zone/.{name}.json.*.tmp",
             ]
+        if stage == "meta":
+            patterns.append(f"meta/.{name}.parquet.*.tmp")
         if stage == "monitoring":
             patterns += [
                 f"monitoring/*/*.{name}/*/.*.tmp",

@@ -185,8 +185,7 @@ def record_status(lake: Lake, version: ModelVersion) -> None:
     row: dict[str, object] = {
         one.name: getattr(version, one.name) for one in fields(version) if one.name != "metrics"
     } | dict(sorted(version.metrics.items()))
-    with lake.writing("meta", _REGISTRY):
-        register(lake, _REGISTRY, [row], key=("model", "version"))
+    register(lake, _REGISTRY, [row], key=("model", "version"))
 
 
 def read_golden(lake: Lake, model: str) -> Golden | None:

@@ -174,7 +174,7 @@ def _judge_and_write(
 
 
 def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]) -> Staged:
-    """The three files under one fingerprint, then the line in meta.dataset_splits that says they are there."""
+    """The three files under one fingerprint, and what meta.dataset_splits says of them."""
     model = plan.model
     fingerprint = inputs_digest(lake, catalog, plan)
     staged: dict[str, Staged] = {}
@@ -190,7 +190,6 @@ def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str
             "days": [f"{day}" for day in plan.splits[name]],
         }
         staged[name] = lake.stage(lake.path("processed", model.name, plan.as_of, f"{name}.parquet"), frame, facts)
-    lake.commit(*staged.values())
     rows: list[dict[str, object]] = []
     for name, frame in splits.items():
         days = plan.splits[name]
@@ -207,7 +206,9 @@ def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str
             "digest": staged[name].digest,
         }
         rows.append(row)
+    # Train last: its footer says that the set is there, so a run killed before it leaves a set that is still to be built.
     register(lake, "dataset_splits", rows, key=("model", "as_of", "split"))
+    lake.commit(*(staged[name] for name in reversed(SPLITS)))
     return staged["train"]
 
 

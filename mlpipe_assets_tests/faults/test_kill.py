@@ -12,14 +12,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets_tests.faults import work
 from mlpipe_assets_tests.frames import drop, file_digests, order, orders_csv
 
 pytestmark = pytest.mark.faults
 TRIES = 20
-BELOW = ("raw/_events", "interim", "features", "validation/quarantine", "meta")
+BELOW = ("raw/_events", "interim", "features", "processed", "monitoring", "validation/quarantine", "meta")
 SNAPSHOT = "customer_id,email,age,region,signup_date\nc1,a@x,30,north,2025-12-01\n"
 DAYS, ORDERS = 4, 20
 
@@ -65,6 +64,8 @@ def expected(halfway: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     root = Path(copy_of(halfway, tmp_path_factory.mktemp("undisturbed") / "data"))
     work.bring_up_to_date(str(root))
     assert len(Lake(data_dir=str(root)).days("features", "customer_features")) == DAYS
+    assert Lake(data_dir=str(root)).days("processed", "repeat_purchase", "test.parquet") != []
+    assert len(list((root / "monitoring" / "drift").rglob("part.parquet"))) == DAYS
     return results(root)
 
 
@@ -163,4 +164,4 @@ def test_a_run_that_dies_before_any_one_rename_is_healed_by_the_next(
         assert not list(root.rglob("*.tmp"))
         shutil.rmtree(root)
         point += 3 if point > 20 else 2
-    assert point > len(CATALOG.sources) * DAYS
+    assert point > len(work.CATALOG.sources) * DAYS

@@ -1,19 +1,31 @@
 """What the runs do that the tests kill: everything up to date, as `mlpipe run` does it, without Dagster's start."""
 
-from mlpipe_assets.automation.plan import feature_work, interim_work
-from mlpipe_assets.catalog.contents import CATALOG
+from dataclasses import replace
+from datetime import timedelta
+
+from mlpipe_assets.automation.loop_plan import monitor_work
+from mlpipe_assets.automation.plan import feature_work, interim_work, training_work
+from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
+from mlpipe_assets.monitoring.building import build_monitoring
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
+from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
 
 ENGINE = Engine(memory_limit="400MB")
+_DAY = timedelta(days=1)
+CATALOG = replace(  # four days are enough for a training set with all three splits
+    BUILT_IN,
+    models=tuple(replace(m, learner=None, horizon=_DAY, embargo=_DAY, every=_DAY) for m in BUILT_IN.models),
+    monitors=tuple(replace(m, retrains=()) for m in BUILT_IN.monitors if m.table == "interim/orders"),
+)
 
 
 def bring_up_to_date(root: str) -> None:
-    """Ingest, then build the interim and feature days that are behind."""
+    """Ingest, then build what is behind: interim and feature days, training set, monitoring."""
     lake = Lake(data_dir=root)
     for source in CATALOG.sources:
         with lake.writing("raw", source.name):
@@ -24,3 +36,10 @@ def bring_up_to_date(root: str) -> None:
     for view in CATALOG.feature_views:
         with lake.writing("features", view.name):
             build_features(lake, ENGINE, CATALOG, view, feature_work(lake, CATALOG, view, lambda _: True).days)
+    for model in CATALOG.models:
+        with lake.writing("processed", model.name):
+            for day in training_work(lake, CATALOG, model, lambda _: True).days:
+                build_training_set(lake, ENGINE, CATALOG, model, day)
+    for monitor in CATALOG.monitors:
+        with lake.writing("monitoring", monitor.table.partition("/")[2]):
+            build_monitoring(lake, ENGINE, CATALOG, monitor, monitor_work(lake, CATALOG, monitor, lambda _: True).days)
