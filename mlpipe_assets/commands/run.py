@@ -72,7 +72,8 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
         for instance in loaded:
             tell_of_runs(lake, settings, instance, now)
             looks = look_at_drift(lake, catalog, instance)
-            tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
+            if all(look.settled for look in looks):
+                tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
         if settings.alert_urls:
             tell_alerts(lake, settings, "freshness", problems_of(freshness_of(lake, catalog, now)), now)
     except MlpipeError as error:
