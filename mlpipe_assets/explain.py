@@ -64,7 +64,8 @@ def _prediction(lake: Lake, model: Model, key: str, day: date) -> dict[str, Any]
     days = lake.days("predictions", model.name)
     if day not in days:
         raise MissingPartitionError(
-            f"predictions/{model.name}: nothing was predicted for {day}; there are {spell_days(days)}."
+            f"predictions/{model.name}: nothing was predicted for {day}; "
+            + (f"there are {spell_days(days)}." if days else "there are no predictions yet. Next: mlpipe run")
         )
     found = _rows_of(lake, "predictions", model.name, day, model.view.entity.join_key, key)
     if not found.height:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlpipe_assets.errors import SettingsError
 
 _AN_HOUR = 3600
+_LEAST_MEMORY = 100e6
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -54,10 +55,14 @@ def _date(env: dict[str, str], name: str, default: str) -> date:
 
 
 def _memory(env: dict[str, str], name: str, default: str) -> str:
-    text = (env.get(name) or default).strip().upper()
+    given = env.get(name) or default
+    text = given.strip().upper()
     amount = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:[KMGT]I?)?B", text)
     if not amount or not float(amount[1]):
-        raise SettingsError(f"{name}={text!r} is not an amount of memory. Write it as 1GB or 800MB.")
+        raise SettingsError(f"{name}={given!r} is not an amount of memory. Write it as 1GB or 800MB.")
+    unit = text.removeprefix(amount[1]).strip().removesuffix("B").removesuffix("I")
+    if float(amount[1]) * 1000 ** " KMGT".index(unit or " ") < _LEAST_MEMORY:
+        raise SettingsError(f"{name}={given!r} is too little for the SQL engine. Give it 100MB or more.")
     return text
 
 

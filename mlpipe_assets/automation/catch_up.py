@@ -84,7 +84,13 @@ def catch_up(
                 first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
                 runner.run("ingest_job", f"raw/{source.name}", days_between(first, last))
         summary.warnings += [line for source in catalog.sources for line in _outside(lake, source)]
+    for name in look_at_drop_zone(
+        lake, catalog
+    ).relieved:  # a run that finds nothing wrong any more says that it healed
+        came = [day for day in Ledger.load(lake, name).days() if START_DATE <= day <= last_partition()]
+        runner.run("ingest_job", f"raw/{name}", [came[-1] if came else START_DATE])
     summary.errors += look_at_drop_zone(lake, catalog).problems
+    summary.warnings += [line for source in catalog.sources for line in _all_outside(lake, source)]
     for source in catalog.sources:
         before = interim_work(lake, source, wanted)
         runner.build("daily_job", before)
@@ -143,13 +149,25 @@ def _outside(lake: Lake, source: Source) -> list[str]:
     return [f"raw/{source.name}: {' and '.join(lines)} are kept, not processed"] if lines else []
 
 
+def _all_outside(lake: Lake, source: Source) -> list[str]:
+    """That a source has events, and none of them in the partitions: MLPIPE_START_DATE may not be what was meant."""
+    days = Ledger.load(lake, source.name).days()
+    if not days or any(START_DATE <= day <= last_partition() for day in days):
+        return []
+    span = f"every event, {days[0]} to {days[-1]}, lies outside the partitions"
+    return [f"raw/{source.name}: {span}, which begin on {START_DATE} (MLPIPE_START_DATE)"]
+
+
 def _tell_blocked(summary: Summary, work: Work, *, error: bool = True) -> None:
     """Days that cannot be built, grouped by reason; `nothing came` is a warning."""
     reasons: dict[str, list[date]] = {}
+    words: dict[str, str] = {}
     for day, reason in work.blocked:
-        kind = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
+        kind = reason.partition("has holes")[0] if "has holes" in reason else reason
         reasons.setdefault(kind, []).append(day)
-    for reason, days in reasons.items():
+        words[kind] = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
+    for kind, days in reasons.items():
+        reason = words[kind]  # of the last such day, whose window holds every hole of the days before, or most
         line = f"{work.table} {spell_days(days)}: {reason}"
         (summary.errors if error and reason != "nothing came" else summary.warnings).append(line)
 
@@ -216,6 +234,6 @@ def _failures(result: dg.ExecuteInProcessResult, table: str) -> list[str]:
             failure = event.step_failure_data
             if failure.user_failure_data is None and failure.error is not None:
                 cause = failure.error.cause or failure.error
-                message = re.sub(r"^mlpipe_assets\.errors\.\w+: ", "", (cause.message or "").strip())
+                message = re.sub(r"^mlpipe_assets(\.\w+)*\.\w+Error: ", "", (cause.message or "").strip())
                 lines.append(message[:1500] if message.startswith(table) else f"{table}: {message[:1500]}")
     return lines

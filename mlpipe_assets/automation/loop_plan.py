@@ -11,7 +11,7 @@ from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import champion, read_golden
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
-from mlpipe_assets.stages.models import holes
+from mlpipe_assets.stages.models import holes, too_little_history
 from mlpipe_assets.stages.models import inputs_digest as model_inputs
 from mlpipe_assets.stages.monitoring import REPORT_FILE
 from mlpipe_assets.stages.predictions import golden_name, inputs_digest, objections
@@ -26,9 +26,9 @@ def model_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[dat
         return Work(table=table)
     newest = days[-1]
     inputs = model_inputs(lake, model, newest)
-    empty = holes(lake, catalog, model, newest)
-    if empty:
-        return Work(table=table, blocked=((newest, empty),))
+    problem = holes(lake, catalog, model, newest) or too_little_history(lake, model, newest)
+    if problem:
+        return Work(table=table, blocked=((newest, problem),))
     made = lake.facts("models", model.name, newest)
     return Work(table=table, days=() if made and made["inputs"] == inputs else (newest,))
 

@@ -129,5 +129,5 @@ def _spelled(problem: Problem, since: datetime) -> str:
 def _spell(length: timedelta) -> str:
     minutes = max(0, round(length.total_seconds() / 60))
     if minutes < 120:  # noqa: PLR2004  # two hours
-        return f"{minutes} minutes"
+        return "1 minute" if minutes == 1 else f"{minutes} minutes"
     return f"{minutes // 60} hours" if minutes < 2 * 24 * 60 else f"{minutes // (24 * 60)} days"

@@ -32,16 +32,20 @@ class DropZone:
 
     new_files: int
     problems: tuple[str, ...]
+    relieved: tuple[str, ...] = ()
 
 
 def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
-    """How many files no run has dealt with yet, and which cannot be read."""
+    """How many files no run has dealt with yet, which cannot be read, and whose unreadable files were taken away."""
     new = 0
+    relieved: list[str] = []
     problems: list[str] = []
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name, source_version(source))
         files, wrong = drop_zone.look(lake.root / "raw" / source.name)
         problems += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
+        if ledger.problems_gone({file.name for file in files}):
+            relieved.append(source.name)
         for file in files:
             status = ledger.status_of(file)
             if status is None:
@@ -50,7 +54,7 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
                 problems.append(f"raw/{source.name}/{file.name}: {status['problem']}")
     for folder in drop_zone.undeclared_folders(lake.root / "raw", [s.name for s in catalog.sources]):
         problems.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
-    return DropZone(new_files=new, problems=tuple(problems))
+    return DropZone(new_files=new, problems=tuple(problems), relieved=tuple(relieved))
 
 
 def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> Work:

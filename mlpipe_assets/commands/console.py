@@ -8,6 +8,7 @@ from rich.logging import RichHandler
 
 from mlpipe_assets.catalog.contents import load_catalog
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 
@@ -18,6 +19,8 @@ _LONGEST = 400
 def open_lake() -> tuple[Lake, Catalog]:
     """The lake and the catalog the environment names."""
     settings = read_settings()
+    if settings.data_dir.exists() and not settings.data_dir.is_dir():
+        raise SettingsError(f"MLPIPE_DATA_DIR={str(settings.data_dir)!r} is not a folder. Name one, or unset it.")
     return Lake(data_dir=str(settings.data_dir)), load_catalog(settings.catalog)
 
 

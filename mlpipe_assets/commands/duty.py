@@ -43,8 +43,8 @@ def rollback(options: argparse.Namespace) -> int:
         raise SettingsError("--reason is empty. Say why the champion has to go; it stays on record.")
     restored = roll_back(lake, model.name, options.reason.strip())
     Console(highlight=False).print(
-        f"The champion of {model.name} is {restored.version} again, trained as of {restored.as_of}. Predictions made from "
-        "now on are its own; those of past days stay as they were made. Next: mlpipe run",
+        f"The champion of {model.name} is {restored.version} again, trained as of {restored.as_of}. `mlpipe run` lets it "
+        "predict the newest day again; predictions of the days before stay as they were made.",
         soft_wrap=True,
     )
     return 0

@@ -19,6 +19,7 @@ from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.freshness_checks import problems_of
 from mlpipe_assets.automation.run_alerts import tell_of_runs
+from mlpipe_assets.catalog.contents import load_catalog
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.console import (
     Progress,
@@ -29,6 +30,7 @@ from mlpipe_assets.commands.console import (
 )
 from mlpipe_assets.errors import MlpipeError, SettingsError
 from mlpipe_assets.partitions import START_DATE, last_partition
+from mlpipe_assets.resources.channels import unusable
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT, read_settings
 from mlpipe_assets.stages.monitoring import REPORT_FILE
@@ -60,6 +62,10 @@ def run(options: argparse.Namespace) -> int:
     with Progress(console):
         summary = catch_up(lake, catalog, load, lambda day: first <= day <= last)
         _alert(lake, catalog, loaded)
+    urls = read_settings().alert_urls
+    summary.warnings += [
+        f"MLPIPE_ALERT_URLS: {name} is not understood, so it is told nothing" for name in unusable(urls)
+    ]
     _print_summary(console, lake, catalog, summary, time.monotonic() - started)
     return _DATA if summary.errors else 0
 
@@ -101,24 +107,27 @@ def _prototype(console: Console, lake: Lake, catalog: Catalog, share: float, wan
 
 def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
     """The project's definitions, and the instance of this checkout unless DAGSTER_HOME names another."""
-    from mlpipe_assets.definitions import (  # noqa: PLC0415 (takes a second, and a run with nothing to do needs none)
-        CATALOG,
-        SETTINGS,
-        build_definitions,
-    )
+    from mlpipe_assets.definitions import build_definitions  # noqa: PLC0415 (takes a second; a run without work needs none)
     from mlpipe_assets.resources.instance import open_instance  # noqa: PLC0415
 
     named = os.environ.get("DAGSTER_HOME")
     if named and not Path(named).is_dir():
         raise SettingsError(f"DAGSTER_HOME={named!r} is not a folder. Make it, or unset it.")
-    home = Path(named) if named else PROJECT_ROOT / ".dagster"
+    home = Path(named).absolute() if named else PROJECT_ROOT / ".dagster"
+    config, ours = home / "dagster.yaml", PROJECT_ROOT / "dagster.yaml"
     if not named:
         home.mkdir(exist_ok=True)
-        link = home / "dagster.yaml"
-        if not link.exists() and (PROJECT_ROOT / "dagster.yaml").exists():
-            link.symlink_to(Path("..") / "dagster.yaml")
         os.environ["DAGSTER_HOME"] = str(home)
-    return build_definitions(CATALOG, SETTINGS), open_instance(home.absolute())
+    if (
+        not config.exists() and ours.exists()
+    ):  # without one Dagster collects statistics, and says so in the middle of the run
+        config.unlink(missing_ok=True)
+        if named:
+            config.write_bytes(ours.read_bytes())
+        else:
+            config.symlink_to(Path("..") / "dagster.yaml")
+    settings = read_settings()
+    return build_definitions(load_catalog(settings.catalog), settings), open_instance(home.absolute())
 
 
 def _print_summary(console: Console, lake: Lake, catalog: Catalog, summary: Summary, seconds: float) -> None:

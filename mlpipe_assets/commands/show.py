@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mlpipe_assets.automation.loop_plan import golden_work, model_work, prediction_work
 from mlpipe_assets.automation.plan import feature_work, interim_work, look_at_drop_zone
 from mlpipe_assets.commands.console import make_console, nothing_yet, open_lake, plain, print_lines
 from mlpipe_assets.partitions import spell_days
@@ -29,11 +30,13 @@ def status(options: argparse.Namespace) -> int:
     problems = list(zone.problems)
     works = [interim_work(lake, s, lambda _: True) for s in catalog.sources]
     works += [feature_work(lake, catalog, v, lambda _: True) for v in catalog.feature_views]
+    for model in (m for m in catalog.models if m.learner):
+        works += [look(lake, catalog, model, lambda _: True) for look in (model_work, golden_work, prediction_work)]
     behind = {work.table: work.days for work in works if work.days}
     for work in works:
         reasons: dict[str, list[date]] = {}
         for day, reason in work.blocked:
-            reasons.setdefault(reason if work.table.startswith("interim") else "a hole in the window", []).append(day)
+            reasons.setdefault("a hole in the window" if "has holes" in reason else reason, []).append(day)
         problems += [f"{work.table} {spell_days(days)}: {reason}" for reason, days in reasons.items()]
     if options.json:
         document: dict[str, Any] = {

@@ -64,12 +64,26 @@ def _lead(tables: Sequence[Watched]) -> str:
     newest = max((watched.days[-1].day for watched in tables if watched.days), default=None)
     if newest is None:
         return "Nothing was monitored yet."
-    known = f"The newest day is {newest}. "
+    measured = [watched.table for watched in tables if watched.days and watched.days[-1].score is not None]
+    skewed = [watched.table for watched in tables if _columns(watched, "skew")]
+    worse = [w.table for w in tables if w.days and w.days[-1].bad and not w.days[-1].drifting]
+    told = [f"The newest day is {newest}."]
     if drifted:
-        return known + escape(f"{', '.join(drifted)} moved away from the baseline by more than is allowed.")
-    if not any(watched.days and watched.days[-1].score is not None for watched in tables):
-        return known + "No table has a baseline to be held against yet."
-    return known + "No table moved away from its baseline by more than is allowed."
+        told.append(f"{', '.join(drifted)} moved away from the baseline by more than is allowed.")
+    elif not measured:
+        told.append("No table has a baseline to be held against yet.")
+    else:
+        told.append(f"Of {len(measured)} of {len(tables)} tables that have a baseline, none moved away from it.")
+    if skewed:
+        told.append(f"{', '.join(skewed)}: made on features that differ from those of the training set.")
+    if worse:
+        told.append(f"{', '.join(worse)}: came true less often than in the test.")
+    return escape(" ".join(told))
+
+
+def _columns(watched: Watched, comparison: str) -> list[str]:
+    """Columns in drift on the newest day, in one comparison."""
+    return [name for name, verdict in watched.newest_verdicts(comparison).items() if verdict == "drift"]
 
 
 def _summary(tables: Sequence[Watched]) -> str:
@@ -85,7 +99,10 @@ def _summary_row(watched: Watched) -> list[str]:
     newest = watched.days[-1]
     known = newest.score is not None
     verdicts = watched.newest_verdicts("baseline")
-    drifted = [name for name, verdict in verdicts.items() if verdict == "drift"]
+    drifted = _columns(watched, "baseline")
+    skewed = _columns(watched, "skew")
+    told = [", ".join(drifted) or ("none" if known else "")]
+    told += [f"against training: {', '.join(skewed)}"] if skewed else []
     score = (
         f"{spell_number(newest.score)} <span class=muted>(from {watched.retrain_above:g} on bad)</span>"
         if known
@@ -98,7 +115,7 @@ def _summary_row(watched: Watched) -> list[str]:
         verdict_mark(worst(verdicts.values()) if known else None),
         score or escape(newest.state),
         line if known else "",
-        escape(", ".join(drifted)) or ("none" if known else ""),
+        escape("; ".join(part for part in told if part)),
         escape(watched.performance_in_words()),
     ]
 

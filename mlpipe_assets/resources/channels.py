@@ -31,6 +31,14 @@ def channel_names(urls: Sequence[str]) -> list[str]:
     return [f"channel {n} ({scheme[0] if scheme else 'no URL'})" for n, scheme in enumerate(schemes, start=1)]
 
 
+def unusable(urls: Sequence[str]) -> list[str]:
+    """The channels whose URL nothing understands, by number and scheme: nobody will ever hear of what they are told."""
+    if not urls:
+        return []
+    _keep_quiet()
+    return [name for name, url in zip(channel_names(urls), urls, strict=True) if _channel(url) is None]
+
+
 def deliver(urls: Sequence[str], notes: Sequence[Sequence[Note]], seconds: float = _SECONDS) -> list[int]:
     """How many notes each channel took, in order; the first it refuses is its last for now.
 

@@ -110,6 +110,20 @@ class Ledger:
             "code": self.code,
         }
 
+    def problems_gone(self, names: set[str]) -> list[str]:
+        """Names that could not be read and are no longer in the drop zone, `names` being those that are."""
+        return sorted(name for name, known in self.seen.items() if known["problem"] and name not in names)
+
+    def forget_problems(self, names: set[str]) -> list[str]:
+        """Forget what was wrong with files that were taken away; what was read of them before stays."""
+        gone = self.problems_gone(names)
+        for name in gone:
+            if self.seen[name]["delivery"]:
+                self.seen[name]["problem"] = None
+            else:
+                del self.seen[name]
+        return gone
+
     def save(self) -> None:
         """Write down the names seen."""
         self.lake.write_json(self._seen_path, self.seen)

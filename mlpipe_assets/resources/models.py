@@ -223,7 +223,7 @@ def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
     with lake.writing("models", model):
         line = _line_of_champions(champion_history(lake, model))
         if len(line) < 2:  # noqa: PLR2004 (the present one and one before)
-            present = f"{line[-1]} is the only champion so far" if line else "there is no champion"
+            present = f"{line[-1]} is the only champion left" if line else "there is no champion"
             raise ModelError(f"models/{model}: nothing to roll back to; {present}.")
         failed, previous = line[-1], find_version(lake, model, line[-2])
         if previous is None:

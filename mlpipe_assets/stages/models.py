@@ -111,7 +111,7 @@ def libraries() -> str:
 
 
 def holes(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None:
-    """Why no model can be fitted as of a day: the training set is missing, of another version, or has an empty split."""
+    """Why no model can be fitted as of a day: the training set is missing, of another version, or of several."""
     facts = {name: lake.facts("processed", model.name, as_of, f"{name}.parquet") for name in SPLITS}
     absent = [name for name, fact in facts.items() if fact is None]
     if absent:
@@ -122,13 +122,19 @@ def holes(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None
         return f"processed/{model.name} [{as_of}] was made by another version than {wanted}; materialize it again"
     if len({fact.get("fingerprint") for fact in there.values()}) > 1:
         return f"processed/{model.name} [{as_of}] holds splits of different training sets; materialize it again"
-    empty = [name for name, fact in there.items() if name != "validation" and not fact.get("rows")]
-    if empty:
-        return (
-            f"{', '.join(empty)} of processed/{model.name} [{as_of}] {'is' if len(empty) == 1 else 'are'} empty: too little "
-            "history to fit and judge a model; wait for more days, or declare a shorter embargo"
-        )
     return None
+
+
+def too_little_history(lake: Lake, model: Model, as_of: date) -> str | None:
+    """Why there is nothing to fit or judge a model on yet: a training set without rows to learn from, or to test on."""
+    facts = {name: lake.facts("processed", model.name, as_of, f"{name}.parquet") or {} for name in ("train", "test")}
+    empty = [name for name, fact in facts.items() if fact.get("rows") == 0]
+    if not empty:
+        return None
+    return (
+        f"{', '.join(empty)} of processed/{model.name} [{as_of}] {'is' if len(empty) == 1 else 'are'} empty: too little "
+        "history to fit and judge a model; wait for more days, or declare a shorter embargo"
+    )
 
 
 def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_of: date) -> Built:
@@ -145,6 +151,9 @@ def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_o
     problem = holes(lake, catalog, model, as_of)
     if problem:
         return Built(outcome=Outcome(day=as_of, refused=problem), checks=nothing_to_judge())
+    early = too_little_history(lake, model, as_of)
+    if early:
+        return Built(outcome=Outcome(day=as_of, missing=early), checks=nothing_to_judge())
     _log.info("models/%s: as of %s", model.name, as_of)
     splits = {name: lake.read("processed", model.name, as_of, file=f"{name}.parquet") for name in SPLITS}
     try:

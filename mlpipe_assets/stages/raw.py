@@ -92,7 +92,8 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
         (f for f in fresh if f.name not in moving), key=lambda f: (drop_zone.known_at(f, source.known_at)[0], f.name)
     )
     _take(lake, source, ledger, order, found)
-    if fresh:
+    gone = ledger.forget_problems({file.name for file in files})
+    if fresh or gone:
         ledger.save()
     return found
 
@@ -150,7 +151,7 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
     except OSError as error:
         problem, seen = f"cannot be read: {error.strerror}", False
     except UnreadableFileError as error:
-        problem = str(error).splitlines()[0][:300]
+        problem = str(error).splitlines()[0][:300].removeprefix(f"{file.path.name}: ")
     except pl.exceptions.ColumnNotFoundError as error:
         missing = str(error).splitlines()[0][:300]
         problem = f"lacks a column that {taking.delivery.source}'s prepare function needs: {missing}"

@@ -137,7 +137,7 @@ def test_rolling_back_twice_reaches_the_first_and_then_ends(lake: Lake) -> None:
 
     roll_back(lake, NAME, "one")
     assert roll_back(lake, NAME, "two").version == first.version
-    with pytest.raises(ModelError, match=f"{first.version} is the only champion so far"):
+    with pytest.raises(ModelError, match=f"{first.version} is the only champion left"):
         roll_back(lake, NAME, "three")
 
 

@@ -312,6 +312,16 @@ def plant_mixture(lake: Lake) -> None:
     target.write_bytes(kept)
 
 
+def test_a_history_too_short_for_a_test_split_is_no_fault_and_gives_no_model(lake: Lake) -> None:
+    plant_training_set(lake, APRIL_30, without=["validation", "test"])
+
+    built = build(lake, APRIL_30)
+
+    assert built.outcome.refused is None
+    assert str(built.outcome.missing).startswith("test of processed/repeat_purchase [2026-04-30] is empty: too little")
+    assert versions(lake, NAME) == []
+
+
 def test_a_history_too_short_for_validation_gives_a_model_that_says_so(lake: Lake) -> None:
     plant_training_set(lake, APRIL_30, without=["validation"])
 
@@ -330,10 +340,6 @@ def test_a_history_too_short_for_validation_gives_a_model_that_says_so(lake: Lak
         (plant_nothing, "processed/repeat_purchase has no train, validation, test of 2026-04-30; materialize it first"),
         (plant_other_code, "was made by another version than"),
         (plant_mixture, "holds splits of different training sets"),
-        (
-            lambda lake: plant_training_set(lake, APRIL_30, without=["validation", "test"]),
-            "test of processed/repeat_purchase [2026-04-30] is empty: too little history",
-        ),
     ],
 )
 def test_a_training_set_that_will_not_do_is_refused(lake: Lake, plant: Callable[[Lake], object], problem: str) -> None:
