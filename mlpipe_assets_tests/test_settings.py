@@ -63,3 +63,10 @@ def test_a_value_we_cannot_use_is_named_with_what_it_should_look_like(name: str,
         read_settings({name: value})
 
     assert advice in str(caught.value)
+
+
+def test_too_little_memory_for_the_engine_is_refused() -> None:
+    with pytest.raises(SettingsError, match="MLPIPE_MEMORY_LIMIT='1KB' is too little for the SQL engine"):
+        read_settings({"MLPIPE_MEMORY_LIMIT": "1KB"})
+
+    assert read_settings({"MLPIPE_MEMORY_LIMIT": "100mb"}).memory_limit == "100MB"

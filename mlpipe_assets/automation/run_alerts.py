@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.runs import SqlRunStorage  # not exported
 
 from mlpipe_assets.automation.alerts import deliver_waiting, note_problems
 from mlpipe_assets.automation.freshness_checks import CHECK
@@ -15,6 +14,7 @@ from mlpipe_assets.partitions import days_between, spell_days
 from mlpipe_assets.resources.alert_book import open_book
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings
+from mlpipe_assets.stages.model_checks import TOLD
 
 _FIRST_LOOK = timedelta(days=1)
 _OVERLAP = timedelta(minutes=1)  # a run may be stored a moment after the time it says it ended
@@ -143,7 +143,8 @@ def verdicts_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verd
         if kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if check.check_name != CHECK:  # has a scope of its own
-                hard = not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
+                told = check.severity is dg.AssetCheckSeverity.ERROR or TOLD in check.metadata
+                hard = not check.passed and told
                 subject = f"{check.asset_key.to_user_string()}: {check.check_name}"
                 found.append(verdict("checks", subject, passed=not hard, text=check.description or ""))
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
@@ -180,6 +181,8 @@ def _finished(instance: dg.DagsterInstance, after: datetime, known: set[str]) ->
 
 def _place(instance: dg.DagsterInstance) -> str:
     """Which record of runs this is: each has its own mark of how far it was read."""
+    from dagster._core.storage.runs import SqlRunStorage  # noqa: PLC0415 (not exported; brings the daemon with it)
+
     storage = instance.run_storage
     return storage.get_run_storage_id() if isinstance(storage, SqlRunStorage) else type(storage).__name__
 

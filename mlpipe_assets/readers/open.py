@@ -7,7 +7,6 @@ from mlpipe_assets.readers.blocks import Block, UnreadableFileError
 from mlpipe_assets.readers.columnar import read_parquet
 from mlpipe_assets.readers.delimited import read_delimited
 from mlpipe_assets.readers.json_text import read_json
-from mlpipe_assets.readers.spreadsheet import read_spreadsheet
 
 _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _JSON = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
@@ -26,6 +25,8 @@ def read_blocks(path: Path, *, delimiter: str | None = None, block_bytes: int = 
     elif name.endswith(_JSON):
         yield from read_json(path, block_bytes=block_bytes)
     elif name.endswith(".xlsx"):
+        from mlpipe_assets.readers.spreadsheet import read_spreadsheet  # noqa: PLC0415 (a tenth of a second, seldom needed)
+
         yield from read_spreadsheet(path, block_bytes=block_bytes)
     elif name.endswith(".parquet"):
         yield from read_parquet(path, block_bytes=block_bytes)

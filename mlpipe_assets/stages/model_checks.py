@@ -10,6 +10,7 @@ from mlpipe_assets.resources.models import ModelVersion
 if TYPE_CHECKING:  # scikit-learn takes seconds to import, and the definitions need the names of the checks only
     from mlpipe_assets.stages.model_judging import Judgement
 
+TOLD = "alert"
 MODEL_CHECKS = {
     "model_loads_and_answers": "Read back from disk, the model gives the answers it gave when it was fitted.",
     "model_is_reproducible": "Fitted again on the same training set, the model is the same, byte for byte.",
@@ -34,7 +35,9 @@ def tell_model_checks(
         _result("model_loads_and_answers", judgement.unanswered, "It gives the same answers.", error=True),
         _reproduced(known, judgement.version),
         _result("beats_baselines", better_baselines, "Its loss is below every baseline's."),
-        _result("thresholds_hold", "; ".join(judgement.missed) or None, "Every declared threshold holds on test."),
+        _result(
+            "thresholds_hold", "; ".join(judgement.missed) or None, "Every declared threshold holds on test.", tell=True
+        ),
         _challenge(now, judgement),
     ]
 
@@ -65,16 +68,20 @@ def _challenge(now: ModelVersion, judgement: "Judgement") -> dg.AssetCheckResult
         fine = "It is the champion."
     if judgement.outdated:
         fine = f"Not compared with {leading.version if leading else 'the champion'}: {judgement.outdated}."
-    result = _result("challenger_does_not_lose", judgement.lost, fine)
+    result = _result("challenger_does_not_lose", judgement.lost, fine, tell=True)
     numbers = {name: value for name, value in difference.to_dict().items() if value is not None} if difference else {}
     evidence: dict[str, Any] = {"status": now.status, "reason": now.reason, **numbers}
-    return result._replace(metadata=evidence)
+    return result._replace(metadata={**result.metadata, **evidence})
 
 
-def _result(name: str, problem: str | None, fine: str, *, error: bool = False) -> dg.AssetCheckResult:
+def _result(
+    name: str, problem: str | None, fine: str, *, error: bool = False, tell: bool = False
+) -> dg.AssetCheckResult:
+    """A check's result; `tell` marks a warning that people are alerted of, as of an error."""
     return dg.AssetCheckResult(
         check_name=name,
         passed=problem is None,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
         description=shorten([problem]) if problem else fine,
+        metadata={TOLD: True} if tell and problem else {},
     )

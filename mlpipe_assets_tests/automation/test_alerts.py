@@ -13,7 +13,7 @@ import pytest
 
 from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
 from mlpipe_assets.resources.alert_book import read_book
-from mlpipe_assets.resources.channels import Note, deliver
+from mlpipe_assets.resources.channels import Note, deliver, unusable
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets_tests.automation.test_messages import LATE, NOW, OTHER
@@ -204,3 +204,9 @@ def test_a_channel_that_does_not_answer_costs_no_more_than_its_time() -> None:
 )
 def test_urls_stand_between_commas_or_spaces(text: str, urls: tuple[str, ...]) -> None:
     assert read_settings({"MLPIPE_ALERT_URLS": text}).alert_urls == urls
+
+
+def test_a_url_that_nothing_understands_is_named_without_what_is_in_it() -> None:
+    found = unusable(["json://127.0.0.1:9/", "garbage://user:secret@host", "secret"])
+
+    assert found == ["channel 2 (garbage)", "channel 3 (no URL)"]

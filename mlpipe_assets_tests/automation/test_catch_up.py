@@ -190,3 +190,40 @@ def test_a_bug_in_the_sql_is_told_without_a_traceback(lake: Lake, run: Run, tmp_
 
     assert any("no_such_column" in line for line in summary.errors)
     assert not any("Traceback" in line or "Stack Trace" in line for line in summary.errors)
+
+
+def test_a_file_that_could_not_be_read_and_was_taken_away_leaves_a_run_that_finds_nothing_wrong(
+    run: Run, lake: Lake
+) -> None:
+    broken = lake.root / "raw" / "orders" / "orders_2026-01-09.parquet"
+    broken.write_bytes(b"not parquet")
+    first = run()
+    broken.unlink()
+
+    second = run()
+    third = run()
+
+    assert first.errors == [
+        "raw/orders/orders_2026-01-09.parquet: not a readable Parquet file (ComputeError). Deliver it again."
+    ]
+    assert (second.errors, list(second.tables)) == ([], ["raw/orders"])
+    assert third.did_nothing
+
+
+def test_events_that_all_lie_outside_the_partitions_are_a_warning(run: Run, tmp_path: Path) -> None:
+    drop_orders(
+        Lake(data_dir=str(tmp_path / "data")), "orders_2025-06-30.csv", [("o", "ann", date(2025, 6, 1), "1", "web")]
+    )
+
+    summary = run()
+
+    assert any("every event, 2025-06-01 to 2025-06-01, lies outside the partitions" in w for w in summary.warnings)
+    assert any("every event" in w for w in run().warnings)
+
+
+def test_days_behind_one_hole_are_one_line(run: Run, lake: Lake) -> None:
+    (lake.root / "raw" / "orders" / f"orders_{day(4)}.csv").unlink()
+
+    errors = run().errors
+
+    assert errors == [f"features/spend {day(4)} to {day(6)}: interim/orders has holes: {day(4)} missing"]

@@ -15,6 +15,7 @@ from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.interim import interim_asset
+from mlpipe_assets.stages.model_checks import TOLD
 from mlpipe_assets.stages.raw import raw_asset
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
 from mlpipe_assets_tests.webhook import Webhook, webhook
@@ -174,3 +175,23 @@ def test_a_problem_says_where_to_read_on() -> None:
         "read run 01234567 in the UI, mend the cause, then `mlpipe run`"
     )
     assert problem_of("checks", "interim/orders: contract_holds", standing).how_many == "1 day: 2026-01-02"
+
+
+def test_a_warning_that_is_marked_to_be_told_is_told_like_an_error_and_no_other(
+    lake: Lake, instance: dg.DagsterInstance, server: Webhook
+) -> None:
+    @dg.asset(
+        key=["models", "returning"],
+        check_specs=[dg.AssetCheckSpec(name, asset=["models", "returning"]) for name in ("challenger", "baselines")],
+    )
+    def model() -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+        warn = dg.AssetCheckSeverity.WARN
+        yield dg.AssetCheckResult(check_name="challenger", passed=False, severity=warn, metadata={TOLD: True})
+        yield dg.AssetCheckResult(check_name="baselines", passed=False, severity=warn)
+        yield dg.Output(None)
+
+    silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    dg.materialize([model], instance=instance, run_config=silent)
+    tell_of_runs(lake, settings(server), instance, now())
+
+    assert server.titles() == ["models/returning: check challenger failed"]
