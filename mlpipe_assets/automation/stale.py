@@ -34,7 +34,8 @@ class Arrivals:
 def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_seconds: float) -> Arrivals:
     """One run per source with new files, over the longest stretch of days they arrived on: it takes every new file.
 
-    A file touched within `settle_seconds` is left for the next look.
+    A source whose unreadable files were taken away is looked at again too. A file touched within `settle_seconds` is left for
+    the next look.
     """
     wishes: list[Wish] = []
     waiting: list[str] = []
@@ -47,9 +48,10 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
         settled = [file for file in new if file.name not in young]
         waiting += [f"raw/{source.name}/{name}" for name in sorted(young)]
         count += len(settled)
-        if settled:
-            state = digest([[file.name, file.size, file.mtime_ns] for file in settled])
-            days = _days_to_ask_for(source, settled)
+        gone = ledger.problems_gone({file.name for file in files})  # a run has to say that nothing is wrong any more
+        if settled or gone:
+            state = digest([[[file.name, file.size, file.mtime_ns] for file in settled], gone])
+            days = _days_to_ask_for(source, settled) if settled else _newest(ledger)
             wishes.append(Wish(table=f"raw/{source.name}", job="ingest_job", days=days, state=state))
     return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))
 
@@ -129,6 +131,11 @@ def _days_to_ask_for(source: Source, files: Sequence[DroppedFile]) -> tuple[date
     stretches = contiguous(min(max(day, START_DATE), last_partition()) for day in known)
     first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
     return tuple(days_between(first, last))
+
+
+def _newest(ledger: Ledger) -> tuple[date, ...]:
+    """The newest day of the partitions that rows came for, or the first there is."""
+    return (max((day for day in ledger.days() if START_DATE <= day <= last_partition()), default=START_DATE),)
 
 
 def _state(lake: Lake, catalog: Catalog, work: Work) -> str:

@@ -218,3 +218,19 @@ def test_sensors_turn_themselves_on() -> None:
         "alert_sensor",
     }
     assert set(found.values()) == {dg.DefaultSensorStatus.RUNNING}
+
+
+def test_a_source_whose_unreadable_file_was_taken_away_is_looked_at_once_more(
+    sensors: Sensors, lake: Lake, catalog: Catalog
+) -> None:
+    broken = lake.root / "raw" / "orders" / f"orders_{day(9)}.parquet"
+    broken.write_bytes(b"not parquet")
+    bring_in(lake, catalog)
+    assert sensors.tick("drop_zone_sensor")[0] == []
+    broken.unlink()
+
+    requests, _ = sensors.tick("drop_zone_sensor")
+    bring_in(lake, catalog)
+
+    assert [(job, table) for job, table, *_ in spell(requests)] == [("ingest_job", "raw/orders")]
+    assert sensors.tick("drop_zone_sensor")[0] == []
