@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from mlpipe_assets.statistics.distances import Vector, jensen_shannon_divergence
+from mlpipe_assets.statistics.laws import chi_squared_quantile
 
 _CHANCE = 1e-4
 _NORMAL_QUANTILE = 3.8906  # two-sided, of the same chance
@@ -76,7 +77,9 @@ def distance_above_noise(p: Vector, q: Vector) -> tuple[float, float]:
         return 0.0, 0.0
     unit = (1 / n + 1 / m) / (8 * math.log(2))
     divergence = jensen_shannon_divergence(p[held], q[held])
-    return math.sqrt(max(0.0, divergence - freedom * unit)), math.sqrt((_quantile(freedom) - freedom) * unit)
+    return math.sqrt(max(0.0, divergence - freedom * unit)), math.sqrt(
+        (chi_squared_quantile(_CHANCE, freedom) - freedom) * unit
+    )
 
 
 def share_floor(rows_p: float, n: int, rows_q: float, m: int) -> float:
@@ -85,9 +88,3 @@ def share_floor(rows_p: float, n: int, rows_q: float, m: int) -> float:
         return math.nan
     pooled = (rows_p + rows_q + 1) / (n + m + 2)
     return _NORMAL_QUANTILE * math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-
-
-def _quantile(freedom: int) -> float:
-    from scipy.special import chdtri  # noqa: PLC0415 - only who measures pays the import
-
-    return float(chdtri(freedom, _CHANCE))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlpipe_assets.statistics.columns import Runs
 from mlpipe_assets.statistics.distances import Vector, vectors
+from mlpipe_assets.statistics.laws import chi_squared_tail, kolmogorov_tail
 
 _EXACT_BELOW = 10_000.0
 
@@ -94,10 +95,8 @@ def ks_p_value(statistic: float, n: int, m: int, *, exact_below: float = _EXACT_
         from scipy.stats import kstwo  # noqa: PLC0415 - half a second to import, and rarely needed
 
         return float(np.clip(kstwo.sf(statistic, max(1, round(effective))), 0.0, 1.0))
-    from scipy.special import kolmogorov  # noqa: PLC0415 - only who measures pays the import
-
     root = math.sqrt(effective)
-    return float(kolmogorov(statistic * (root + 0.12 + 0.11 / root)))
+    return kolmogorov_tail(statistic * (root + 0.12 + 0.11 / root))
 
 
 def chi_squared(reference: ArrayLike, current: ArrayLike, *, least_expected: float = 0.0) -> Test:
@@ -117,13 +116,6 @@ def chi_squared(reference: ArrayLike, current: ArrayLike, *, least_expected: flo
     expected_p, expected_q = both * (n / (n + m)), both * (m / (n + m))
     statistic = float(np.sum((p - expected_p) ** 2 / expected_p) + np.sum((q - expected_q) ** 2 / expected_q))
     return Test(statistic=statistic, p_value=chi_squared_tail(statistic, len(both) - 1))
-
-
-def chi_squared_tail(statistic: float, freedom: int) -> float:
-    """Chance that a chi-squared variable exceeds the statistic; 1 without a degree of freedom."""
-    from scipy.special import chdtrc  # noqa: PLC0415 - only who measures pays the import
-
-    return float(chdtrc(freedom, statistic)) if freedom > 0 else 1.0
 
 
 def pool_sparse(p: Vector, q: Vector, least_expected: float) -> tuple[Vector, Vector]:
