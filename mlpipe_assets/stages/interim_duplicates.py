@@ -1,14 +1,16 @@
 """Rows of one key on several days: which of them lose, those of days that are not being built included."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
@@ -79,49 +81,54 @@ def _same_keys(
     engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray
 ) -> pl.DataFrame | None:
     """Valid rows of neighbouring days whose key is among those built, one per key and day: key, event_date and rank."""
-    parts: list[pl.DataFrame] = []
-    known = pl.Series(np.unique(hashes))
-    for day in days:
-        winners = _winners_on_disk(engine, source, ledger, day)
-        if winners is not None:
-            parts.append(winners.filter(key_hash(winners, source.key).is_in(known.implode())))
-            continue
+    known = pl.Series([np.unique(hashes)])
+
+    def among_built(rows: pl.DataFrame) -> pl.Series:
+        return key_hash(rows, source.key).is_in(known)
+
+    def of_day(day: date) -> pl.DataFrame | None:
+        facts = ledger.lake.facts("interim", source.name, day)
+        present = {d.delivery for d in ledger.of_day(day)}
+        if facts and facts["code_version"] == source_version(source) and present >= set(facts["deliveries"]):
+            return _winners_on_disk(engine, source, ledger, day, facts, among_built)
         keys = read_events(engine, source, ledger, [day], list(source.key))
-        if not keys.height:
-            continue
-        typed = cast_rows(*_padded(keys, source), source).rows
-        same = key_hash(typed, source.key).is_in(known.implode())
-        if same.any():
-            parts.append(_winners(engine, source, ledger, day, keys.filter(same).select("delivery", "record_number")))
-    found = [part for part in parts if part.height]
+        same = among_built(cast_rows(*_padded(keys, source), source).rows)
+        return _winners(engine, source, ledger, day, keys.filter(same).select("delivery", "record_number"))
+
+    found = [part for part in in_order(of_day, days) if part is not None and part.height]
     return pl.concat(found) if found else None
 
 
-def _winners(engine: Engine, source: Source, ledger: Ledger, day: date, only: pl.DataFrame) -> pl.DataFrame:
+def _winners(engine: Engine, source: Source, ledger: Ledger, day: date, only: pl.DataFrame) -> pl.DataFrame | None:
     """Of some records or deliveries of a day, the valid row of each key that was known last."""
+    if not only.height:
+        return None
     frame = read_events(engine, source, ledger, [day], only=only)
     return latest_of_each_day(judge_events(frame, source)[0], source.key).select(*source.key, "event_date", *RANK)
 
 
-def _winners_on_disk(engine: Engine, source: Source, ledger: Ledger, day: date) -> pl.DataFrame | None:
-    """The same of a whole day, from its partition and the few rows that are not in it; None when the code has changed.
+def _winners_on_disk(
+    engine: Engine,
+    source: Source,
+    ledger: Ledger,
+    day: date,
+    facts: Mapping[str, Any],
+    wanted: Callable[[pl.DataFrame], pl.Series],
+) -> pl.DataFrame | None:
+    """The same of a whole day, of the wanted keys: from its partition, and the few rows that are not in it.
 
     Not in it are rows that lost to another day, and those of deliveries that came since it was built.
     """
-    facts = ledger.lake.facts("interim", source.name, day)
-    present = {d.delivery for d in ledger.of_day(day)}
-    if not facts or facts["code_version"] != source_version(source) or not present >= set(facts["deliveries"]):
-        return None
     rows = ledger.lake.read("interim", source.name, day, [*source.key, *RANK])
-    parts = [rows.with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *RANK)]
-    if facts["superseded"]:
-        schema = {"delivery": pl.String, "record_number": pl.Int64}
-        gone = pl.DataFrame(facts["superseded"], schema=schema, orient="row")
-        parts.append(_winners(engine, source, ledger, day, gone))
-    since = sorted(present - set(facts["deliveries"]))
-    if since:
-        parts.append(_winners(engine, source, ledger, day, pl.DataFrame({"delivery": since})))
-    return latest_of_each_day(pl.concat(parts), source.key) if len(parts) > 1 else parts[0]
+    rows = rows.filter(wanted(rows)).with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *RANK)
+    schema = {"delivery": pl.String, "record_number": pl.Int64}
+    gone = pl.DataFrame(facts["superseded"], schema=schema, orient="row")
+    since = sorted({d.delivery for d in ledger.of_day(day)} - set(facts["deliveries"]))
+    parts = [rows]
+    for only in (gone, pl.DataFrame({"delivery": since}, schema={"delivery": pl.String})):
+        more = _winners(engine, source, ledger, day, only)
+        parts += [more.filter(wanted(more))] if more is not None else []
+    return latest_of_each_day(pl.concat(parts), source.key)
 
 
 def _padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
