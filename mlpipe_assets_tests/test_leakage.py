@@ -1,6 +1,5 @@
 """Leaks planted through the real builders: each is caught by a named check, and yesterday's partition stays."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -18,6 +17,7 @@ from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets.stages.processed import build_training_set, training_asset
+from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import (
     RETURNING_SQL,
     SPEND_SQL,
@@ -53,15 +53,6 @@ def edited(sql: str, old: str, new: str) -> str:
     return sql.replace(old, new)
 
 
-def files(lake: Lake, stage: str, name: str) -> dict[str, str]:
-    folder = lake.folder(stage, name)
-    return {
-        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in folder.rglob("*")
-        if p.is_file()
-    }
-
-
 LEAKS = {
     "a window to the wrong side": edited(
         SPEND_SQL, "o.date > d.day - 3 and o.date <= d.day", "o.date > d.day - 3 and o.date < d.day + 3"
@@ -81,14 +72,14 @@ def test_a_feature_that_knows_the_future_is_not_written(leak: str, tmp_path: Pat
     honest = planted_catalog(tmp_path / "honest")
     lake = planted_lake(tmp_path / "data", honest, ORDERS, SNAPSHOTS)
     build_features(lake, Engine(), honest, spend, days_between(day(8), day(12)))
-    before = files(lake, "features", "spend")
+    before = file_digests(lake.root, "features/spend")
     catalog = planted_catalog(tmp_path / "leaky", spend_sql=LEAKS[leak])
 
     result = materialize(feature_asset(catalog, spend), lake, day(10), day(18))
 
     assert not result.success
     assert "features_ignore_the_future" in failed_checks(result)
-    assert files(lake, "features", "spend") == before
+    assert file_digests(lake.root, "features/spend") == before
     assert [e for e in result.all_events if e.is_step_materialization] == []
 
 
@@ -99,9 +90,11 @@ def test_a_run_of_one_day_cannot_leak_because_no_later_file_is_handed_over(leak:
     build_features(lake, Engine(), honest, spend, [day(12)])
     expected = lake.read("features", "spend", day(12))
 
-    build_features(lake, Engine(), leaky, spend, [day(12)])
+    _, proof = build_features(lake, Engine(), leaky, spend, [day(12)])
 
     assert lake.read("features", "spend", day(12)).equals(expected)
+    assert proof.passed
+    assert proof.description == "2026-01-12 was built alone: no file of a later day was read."
 
 
 @pytest.mark.parametrize(
@@ -155,7 +148,7 @@ def with_yesterday(tmp_path: Path, leaky: Catalog) -> tuple[Lake, dict[str, str]
     build_features(lake, Engine(), honest, spend, days_between(day(1), day(20)))
     outcome, _ = build_training_set(lake, Engine(), honest, honest.models[0], day(19))
     assert outcome.refused is None
-    before = files(lake, "processed", "returning")
+    before = file_digests(lake.root, "processed/returning")
     if leaky.feature_views != honest.feature_views or leaky.read_sql("spend.sql") != SPEND_SQL:
         outcomes, _ = build_features(lake, Engine(), leaky, leaky.feature_views[0], days_between(day(1), day(20)))
         assert [o.refused for o in outcomes if o.refused] == []
@@ -186,7 +179,7 @@ def refused_training(tmp_path: Path, catalog: Catalog) -> tuple[dg.ExecuteInProc
     lake, before = with_yesterday(tmp_path, catalog)
     result = materialize(training_asset(catalog, catalog.models[0]), lake, day(20))
     assert not result.success
-    assert files(lake, "processed", "returning") == before
+    assert file_digests(lake.root, "processed/returning") == before
     return result, failed_checks(result)
 
 

@@ -3,9 +3,10 @@
 from functools import cache
 
 import dagster as dg
-import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
+
+from mlpipe_assets.catalog.versions import parsed
 
 _Seen = dict[tuple[int, str], set[tuple[str, str]]]
 
@@ -13,7 +14,7 @@ _Seen = dict[tuple[int, str], set[tuple[str, str]]]
 @cache
 def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableColumnLineage:
     """Lineage of every output column that names input columns, as the UI shows it."""
-    root = build_scope(sqlglot.parse_one(sql, dialect="duckdb"))
+    root = build_scope(parsed(sql))
     if root is None:
         return dg.TableColumnLineage({})
     found = {select.alias_or_name: sorted(_origins(root, select, frozenset(inputs), {})) for select in _selects(root)}
@@ -30,7 +31,7 @@ def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableCol
 def columns_read(sql: str, table: str) -> frozenset[str] | None:
     """Every column of a table that a select names anywhere, in joins and conditions too; None when it may be any."""
     names: set[str] = set()
-    root = build_scope(sqlglot.parse_one(sql, dialect="duckdb"))
+    root = build_scope(parsed(sql))
     for scope in root.traverse() if root is not None else ():
         here = [
             name for name, source in scope.sources.items() if isinstance(source, exp.Table) and source.name == table

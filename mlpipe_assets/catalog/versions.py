@@ -4,6 +4,7 @@ White space and comments in SQL, docstrings, descriptions, owners and freshness 
 tolerance, a type or a rule does.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
@@ -75,7 +76,7 @@ def sql_digest(sql: str) -> str:
 
     Raises: SqlError when it does not parse.
     """
-    return digest(_parsed(sql).sql(dialect="duckdb", comments=False, normalize=True))
+    return digest(parsed(sql).sql(dialect="duckdb", comments=False, normalize=True))
 
 
 def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
@@ -83,29 +84,28 @@ def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
 
     Rows of a table that was not handed over, a file say, would escape the windows, and every proof over them.
     """
-    parsed = _parsed(sql)
-    known = {*tables, *(cte.alias for cte in parsed.find_all(exp.CTE))}
+    tree = parsed(sql)
+    known = {*tables, *(cte.alias for cte in tree.find_all(exp.CTE))}
     strange = sorted(
-        {table.sql(dialect="duckdb") for table in parsed.find_all(exp.Table) if table.name not in known or table.db}
+        {table.sql(dialect="duckdb") for table in tree.find_all(exp.Table) if table.name not in known or table.db}
     )
-    plain = " ".join(parsed.sql(dialect="duckdb", comments=False, normalize=True).lower().split())
+    text = tree.sql(dialect="duckdb", comments=False, normalize=True).lower()
+    words = set(re.findall(r"\w+", text))
     problems = [
-        f"{name}: calls {word}; time comes from the partition or a parameter"
-        for word in _TOO_VOLATILE
-        if _word(word, plain)
+        f"{name}: calls {word}; time comes from the partition or a parameter" for word in _TOO_VOLATILE if word in words
     ]
     problems += [f"{name}: reads {table}, which is not among its inputs ({', '.join(tables)})" for table in strange]
     return problems + [
-        f"{name}: uses {word}, which not every engine reads alike" for word in _NOT_PORTABLE if _word(word, plain)
+        f"{name}: uses {word}, which not every engine reads alike" for word in _NOT_PORTABLE if word in words
     ]
 
 
-def _word(word: str, text: str) -> bool:
-    padded = "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
-    return word in padded
+@cache
+def parsed(sql: str) -> exp.Expr:
+    """A SQL text as its parser understands it, to read and not to change.
 
-
-def _parsed(sql: str) -> exp.Expr:
+    Raises: SqlError when it does not parse.
+    """
     try:
         return sqlglot.parse_one(sql, dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
