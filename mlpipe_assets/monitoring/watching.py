@@ -91,8 +91,10 @@ class Watching:
 
     def freeze_if_due(self, day: date) -> None:
         """Freeze the baseline once the table has enough days up to a day."""
+        if self.reference is not None:
+            return
         first = [d for d in self.candidates if d <= day][: self.monitor.baseline.days]
-        if self.reference is None and len(first) == self.monitor.baseline.days:
+        if len(first) == self.monitor.baseline.days:
             files = [self.lake.path(self.table.stage, self.table.name, d) for d in first]
             frozen = freeze(self.watch, files, days=first, origin=self.origin)
             write_reference(self.lake, self.reference_path, frozen)

@@ -51,15 +51,16 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def path(self, stage: str, name: str, day: date, file: str = PART) -> Path:
         """The file of a partition."""
-        return self.folder(stage, name, day) / file
+        return Path(self.data_dir, stage, name, f"date={day}", file)
 
     def days(self, stage: str, name: str, file: str = PART) -> list[date]:
         """The days a table has a partition for, in order."""
         folder = self.folder(stage, name)
         if not folder.is_dir():
             return []
-        names = (entry.name.removeprefix("date=") for entry in os.scandir(folder) if entry.name.startswith("date="))
-        return sorted(day for day in map(date.fromisoformat, names) if self.path(stage, name, day, file).exists())
+        partitions = [entry for entry in os.scandir(folder) if entry.name.startswith("date=")]
+        there = [entry.name.removeprefix("date=") for entry in partitions if Path(entry.path, file).exists()]
+        return sorted(map(date.fromisoformat, there))
 
     def facts(self, stage: str, name: str, day: date, file: str = PART) -> dict[str, Any] | None:
         """What a partition's footer says of how it was made; None when there is no such partition."""
