@@ -64,13 +64,14 @@ def run_prototype(
         )
     root = _emptied(lake.root / "prototype")
     read = kept = 0
+    chosen = _Chosen(share)
     for source in catalog.sources:
         key = _entity_column(catalog, source)
         files, _ = drop_zone.look(lake.root / "raw" / source.name)
         target = root / "raw" / source.name
         target.mkdir(parents=True, exist_ok=True)
         _log.info("prototype: %s files of raw/%s", f"{len(files):,}", source.name)
-        sample = partial(_sample_file, source=source, key=key, target=target, share=share)
+        sample = partial(_sample_file, source=source, key=key, target=target, chosen=chosen)
         for rows, left in in_order(sample, files):
             read, kept = read + rows, kept + left
     # A day may hold none of the few entities there are here: that is no hole.
@@ -119,14 +120,26 @@ def _entity_column(catalog: Catalog, source: Source) -> str | None:
     return next((key for key in keys if key in names), None)
 
 
-def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Path, share: float) -> tuple[int, int]:
+class _Chosen(dict[str, bool]):
+    """Whether an entity is in the sample; each is hashed once, however many files it is in."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self._share = share
+
+    def __missing__(self, key: str) -> bool:
+        self[key] = is_sampled(key, self._share)
+        return self[key]
+
+
+def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Path, chosen: _Chosen) -> tuple[int, int]:
     """Rows read and rows kept of one file, kept as JSON lines under its name and time; unreadable files are left out."""
     copy = target / f"{file.name}.jsonl"
     copy.parent.mkdir(parents=True, exist_ok=True)
     read = kept = 0
     try:
         with copy.open("w", encoding="utf-8") as handle:
-            for rows in _payloads(file, source, key, share):
+            for rows in _payloads(file, source, key, chosen):
                 read, kept = read + rows[0], kept + rows[1].len()
                 handle.writelines(f"{line}\n" for line in rows[1])
     except (UnreadableFileError, OSError, pl.exceptions.ColumnNotFoundError):
@@ -136,7 +149,7 @@ def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Pat
     return read, kept
 
 
-def _payloads(file: DroppedFile, source: Source, key: str | None, share: float) -> Iterator[tuple[int, pl.Series]]:
+def _payloads(file: DroppedFile, source: Source, key: str | None, chosen: _Chosen) -> Iterator[tuple[int, pl.Series]]:
     """Of each block of a file, the number of its rows and the payloads of those in the sample."""
     for block in read_blocks(file.path, delimiter=source.delimiter):
         payload = block.records["payload"]
@@ -145,8 +158,8 @@ def _payloads(file: DroppedFile, source: Source, key: str | None, share: float) 
             continue
         text = block.text if block.text is not None else decode(payload)
         keys = clean_text(text, source, [key])[key]
-        chosen = [k for k in keys.drop_nulls().unique() if is_sampled(k, share)]
-        yield payload.len(), payload.filter(keys.is_in(chosen).fill_null(value=False))
+        here = [k for k in keys.drop_nulls().unique().to_list() if chosen[k]]
+        yield payload.len(), payload.filter(keys.is_in(here).fill_null(value=False))
 
 
 def _emptied(root: Path) -> Path:
