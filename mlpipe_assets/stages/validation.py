@@ -4,10 +4,12 @@ import importlib.metadata
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
 
+from mlpipe_assets import rules
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.contracts.golden_answers import GoldenAnswers
@@ -17,9 +19,12 @@ from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import Golden, champion, load, read_golden
 from mlpipe_assets.resources.refusals import clear, refuse, refused_days
-from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
 from mlpipe_assets.stages.predictions import declared, golden_name
+from mlpipe_assets.transforms.splits import feature_days
+
+if TYPE_CHECKING:
+    from mlpipe_assets.learning.fitting import FittedModel
 
 _log = logging.getLogger("mlpipe")
 _LIBRARIES = ("scikit-learn", "numpy", "polars")
@@ -45,7 +50,7 @@ def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             owners=model.owners,
             kinds={"scikitlearn", "parquet"},
             fresh_within=model.fresh_within,
-            code_version=digest([view_version(catalog, model.view), learner_version(model)])[:16],
+            code_version=rules.digest([view_version(catalog, model.view), learner_version(model)])[:16],
             schema=column_schema(GoldenAnswers),
             checks=checks,
             deps=[dg.AssetDep(dg.AssetKey(["models", model.name]))],
@@ -64,7 +69,7 @@ def golden_inputs(lake: Lake, catalog: Catalog, model: Model, golden: Golden) ->
     libraries = [[name, importlib.metadata.version(name)] for name in _LIBRARIES]
     made = [[day, (_facts(lake, model, day) or {}).get("fingerprint")] for day in sorted(golden.days)]
     code = [view_version(catalog, model.view), learner_version(model)]
-    return digest([golden.version, golden.champion, code, libraries, made])
+    return rules.digest([golden.version, golden.champion, code, libraries, made])
 
 
 def ask_again(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:
@@ -79,27 +84,25 @@ def ask_again(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) 
     if not due:
         return early
     _log.info("validation/%s: %s golden rows", golden_name(model), golden.rows.height)
-    rows, corrected = _asked(lake, catalog, model, golden)
+    rows, corrected, silence = _asked(lake, catalog, model, golden)
     moved = rows.filter("moved")
-    problem = _named(moved, model) if moved.height else None
+    problem = _named(moved, model, silence) if moved.height else None
     outcomes = [_settle(lake, catalog, model, golden, rows, problem, corrected, day) for day in due]
     return sorted([*early, *outcomes], key=lambda o: o.day)
 
 
-def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[pl.DataFrame, list[date]]:
-    """Golden rows with the kept answer, the answer now, and the one from the features of today's code; days corrected since.
+def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[pl.DataFrame, list[date], str]:
+    """Golden rows with the kept answer, the answer now, and the one from the features of today's code.
 
-    A feature row that changed because its data were corrected is no fault of the code: its day is set apart.
+    Beside them, days corrected since (a feature row that changed because its data were corrected is no fault of the code),
+    and why there are no answers now, if there are none.
     """
-    from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
-    from mlpipe_assets.learning.golden import golden_days  # noqa: PLC0415
-
     key = model.view.entity.join_key
     fitted = load(lake, model.name, golden.champion)
     columns = list(fitted.types)
     parts: list[pl.DataFrame] = []
     corrected: list[date] = []
-    for day in golden_days(golden.rows):
+    for day in feature_days(golden.rows):
         facts = _facts(lake, model, f"{day}")
         code = view_version(catalog, model.view)
         if facts is None or facts["fingerprint"] == golden.days.get(f"{day}"):
@@ -109,14 +112,15 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
             continue
         features = lake.read("features", model.view.name, day)
         if all(str(features.schema.get(name)) == dtype for name, dtype in fitted.types.items()):
-            parts.append(features.select(key, "as_of", from_features=predict(fitted, features.select(columns))))
+            answers, _ = _answers(fitted, features.select(columns))
+            parts.append(features.select(key, "as_of", from_features=answers))
         else:
             parts.append(features.select(key, "as_of", from_features=pl.lit(None, dtype=pl.Float64)))
+    answers, silence = _answers(fitted, golden.rows.select(columns))
+    if any(column.metadata.get("personal") for column in rules.columns(model.contract)):
+        silence = silence.partition(":")[0]  # what a library says of a row may hold its values
     answered = golden.rows.select(
-        pl.col(key).cast(pl.String).alias("key"),
-        "as_of",
-        expected=pl.col("probability"),
-        answered=predict(fitted, golden.rows.select(columns)),
+        pl.col(key).cast(pl.String).alias("key"), "as_of", expected=pl.col("probability"), answered=answers
     )
     rebuilt = (
         pl.concat(parts).with_columns(pl.col(key).cast(pl.String).alias("key"))
@@ -129,7 +133,17 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
     far = (pl.col("answered") - pl.col("expected")).abs() > within
     other = ((pl.col("from_features") - pl.col("expected")).abs() > within) | pl.col("from_features").is_null()
     moved = far | (pl.col("as_of").is_in(changed_days.implode()) & other)
-    return joined.with_columns(moved=moved.fill_null(value=True)).sort("as_of", "key"), corrected
+    return joined.with_columns(moved=moved.fill_null(value=True)).sort("as_of", "key"), corrected, silence
+
+
+def _answers(fitted: "FittedModel", rows: pl.DataFrame) -> tuple[pl.Series, str]:
+    """What a model says of rows; nulls and the reason where it says nothing, as after a change of library it may."""
+    from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
+
+    try:
+        return predict(fitted, rows), ""
+    except Exception as error:  # noqa: BLE001  # whatever a library raises, the answer is not the one that was kept
+        return pl.Series([None] * rows.height, dtype=pl.Float64), f"{type(error).__name__}: {error}"[:300]
 
 
 def _settle(
@@ -169,16 +183,18 @@ def _settle(
     return Outcome(day=day, counts=counts, written=staged, facts=facts)
 
 
-def _named(moved: pl.DataFrame, model: Model) -> str:
+def _named(moved: pl.DataFrame, model: Model, silence: str) -> str:
     key = model.view.entity.join_key
     lines = [
-        f"{key} {row['key']} as of {row['as_of']:%Y-%m-%d}: {row['expected']:.6f}, now {_now(row)}"
+        f"{key} {row['key']} as of {row['as_of']:%Y-%m-%d}: {row['expected']:.6f}, now {_now(row, silence)}"
         for row in moved.head(5).to_dicts()
     ]
     return f"{moved.height:,} golden answers moved ({shorten(lines)})"
 
 
-def _now(row: dict[str, float | None]) -> str:
+def _now(row: dict[str, float | None], silence: str) -> str:
+    if silence:
+        return f"no answer: {silence}"
     known = [row["answered"], row["from_features"]]
     told = [v for v in known if v is not None and v != row["expected"]]
     return f"{told[0]:.6f}" if told else "no answer: the features no longer give its columns"
