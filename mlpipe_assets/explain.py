@@ -12,7 +12,8 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import versions
-from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.rules import columns
+from mlpipe_assets.stages.predictions import inputs_digest
 from mlpipe_assets.windows import Inputs, SourceDays
 
 
@@ -48,14 +49,13 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> 
     facts = lake.facts("predictions", model.name, day) or {}
     version = next((v for v in versions(lake, model.name) if v["version"] == prediction["model_version"]), {})
     features = _rows_of(lake, "features", view.name, day, join_key, key)
-    made_of = digest([prediction["model_version"], (lake.facts("features", view.name, day) or {}).get("fingerprint")])
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
     return Explanation(
         prediction=prediction,
         model=version,
         training=_splits(lake, model, version.get("as_of")),
         features=features.to_dicts()[0] if features.height else {},
-        features_changed=facts.get("inputs") != made_of,
+        features_changed=facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day),
         rows={f"interim/{s.source.name}": _clean_rows(lake, inputs, s, join_key, key, day) for s in inputs.sources},
     )
 

@@ -45,8 +45,7 @@ def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterato
         yield from _table(lake, "validation", f"{model.name}_golden", digests=digests)
         yield from _table(lake, "predictions", model.name, digests=digests)
     for monitor in catalog.monitors:
-        name = monitor.table.partition("/")[2]
-        yield from _table(lake, DRIFT, monitor.table.replace("/", "."), digests=digests, shown=f"monitoring/{name}")
+        yield from _table(lake, DRIFT, monitor.folder, digests=digests, shown=f"monitoring/{monitor.name}")
 
 
 def _raw(lake: Lake, name: str) -> Iterator[Partition]:

@@ -23,7 +23,7 @@ TRAINING_CHECKS = {
     "labels_do_not_cross_splits": "The label window of a split's last day ends before the next split begins.",
     "labels_are_complete": "Every label window is over by the end of the partition's day.",
     "labels_look_at_their_window": "Sampled labels are the same from the days of their window alone.",
-    "label_is_no_feature": "The label, and nothing equal to it, is among the features.",
+    "label_is_no_feature": "Neither the label nor anything equal to it is among the features.",
     "training_features_ignore_the_future": "Sampled rows are the same with all events after their day removed.",
     "splits_are_filled": "The history is long enough for train, validation and test.",
 }

@@ -11,13 +11,14 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Learner
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.learning.fitting import fit, predict
-from mlpipe_assets.learning.golden import golden_days, golden_version
+from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.learning.store import dump_model
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import Golden, ModelVersion, promote, store_version
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.transforms.splits import feature_days
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     Returning,
@@ -69,6 +70,12 @@ def learning_lake(root: Path, last: int) -> tuple[Catalog, Lake]:
     return catalog, lake
 
 
+def crowned_lake(root: Path) -> tuple[Catalog, Lake, ModelVersion]:
+    """Features of six days, and the champion that was crowned on the fifth."""
+    catalog, lake = learning_lake(root, 6)
+    return catalog, lake, crown(lake, catalog, day(5))
+
+
 def crown(lake: Lake, catalog: Catalog, as_of: date, feature_version: str | None = None) -> ModelVersion:
     """Fit on the features up to a day, with who ordered three times as the label, and make it champion."""
     model = catalog.models[0]
@@ -98,7 +105,7 @@ def crown(lake: Lake, catalog: Catalog, as_of: date, feature_version: str | None
     store_version(lake, version, {"model.skops": content})
     chosen = rows.filter(pl.col("as_of") == rows["as_of"].max()).select("customer_id", "as_of", *fitted.features)
     kept = chosen.with_columns(probability=predict(fitted, chosen.select(fitted.features)))
-    made = {f"{d}": (lake.facts("features", "spend", d) or {})["fingerprint"] for d in golden_days(kept)}
+    made = {f"{d}": (lake.facts("features", "spend", d) or {})["fingerprint"] for d in feature_days(kept)}
     golden = Golden(
         rows=kept,
         version=golden_version(kept),

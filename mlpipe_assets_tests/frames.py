@@ -27,6 +27,7 @@ HEADER = "order_id,customer_id,order_ts,amount,quantity,product_id,channel,regio
 ENGINE = Engine(memory_limit="400MB")
 STRICT = replace(orders, tolerance=Tolerance(share=0.0))  # one refused row is one too many
 LENIENT = replace(orders, tolerance=Tolerance(share=0.0, rows=1))
+_REFUSED = {"event_date": pl.Date, "source_file": pl.String, "record_number": pl.Int64, "reasons": pl.String}
 
 
 def order(
@@ -90,15 +91,13 @@ def events(lake: Lake, source: str = "orders") -> pl.DataFrame:
 def quarantined(lake: Lake, source: str = "orders") -> pl.DataFrame:
     """Every refused row of a source: where it came from, under which day it is kept, and why it was refused."""
     paths = sorted((lake.root / "validation" / "quarantine" / source).glob("date=*/*.parquet"))
-    schema = {"event_date": pl.Date, "source_file": pl.String, "record_number": pl.Int64, "reasons": pl.String}
-    parts = [pl.read_parquet(path, hive_partitioning=False).select(list(schema)) for path in paths]
-    return pl.concat([pl.DataFrame(schema=schema), *parts]).sort("event_date", "source_file", "record_number")
+    parts = [pl.read_parquet(path, hive_partitioning=False).select(list(_REFUSED)) for path in paths]
+    return pl.concat([pl.DataFrame(schema=_REFUSED), *parts]).sort("event_date", "source_file", "record_number")
 
 
 def refusals(*rows: tuple[date, str, int, str]) -> pl.DataFrame:
     """The expected quarantine."""
-    schema = {"event_date": pl.Date, "source_file": pl.String, "record_number": pl.Int64, "reasons": pl.String}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=_REFUSED, orient="row")
 
 
 def file_digests(root: Path, *below: str) -> dict[str, str]:

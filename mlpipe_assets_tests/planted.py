@@ -25,6 +25,7 @@ from mlpipe_assets.stages.raw import ingest
 Order = tuple[str, str, date, str, str]
 Customer = tuple[str, int | None, str, date]
 START = date(2026, 1, 1)
+ANN: Sequence[Customer] = [("ann", 30, "north", START)]  # the whole snapshot
 UtcTime = CustomerFeatures.__annotations__["as_of"]
 
 
@@ -151,7 +152,7 @@ def planted_lake(
     """A lake whose interim tables hold these orders and customers."""
     lake = Lake(data_dir=str(root))
     drop_orders(lake, "orders_2026-06-30.csv", orders)
-    for known, rows in (snapshots or {START: [("ann", 30, "north", START)]}).items():
+    for known, rows in (snapshots or {START: ANN}).items():
         drop_customers(lake, f"customers_{known}.csv", rows)
     bring_in(lake, catalog)
     return lake

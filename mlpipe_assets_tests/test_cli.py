@@ -10,28 +10,22 @@ import pytest
 from mlpipe_assets.cli import main
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
-from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders, one_a_day
+from mlpipe_assets_tests.dagster_homes import quiet_home
+from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """An empty lake that the command is pointed at, and a home for Dagster."""
-    dagster_home(tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", str(quiet_home(tmp_path)))
     monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
     return Lake(data_dir=str(tmp_path / "data"))
-
-
-def dagster_home(root: Path) -> None:
-    """A folder for Dagster that sends nothing home."""
-    (root / "home").mkdir()
-    (root / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
 
 
 def drop_days(lake: Lake, first: int, last: int) -> None:
     for n in range(first, last + 1):
         drop_orders(lake, f"orders_{day(n)}.csv", one_a_day(n, n, ("ann", "bob")))
-    drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+    drop_customers(lake, f"customers_{START}.csv", ANN)
 
 
 def test_run_status_and_sql_tell_the_story_of_a_lake(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,10 +215,10 @@ def mlpipe(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def test_the_command_as_a_user_types_it(tmp_path: Path) -> None:
-    dagster_home(tmp_path)
+    home = quiet_home(tmp_path)
     lake = Lake(data_dir=str(tmp_path / "data"))
     drop_days(lake, 5, 6)
-    env = {"MLPIPE_DATA_DIR": str(lake.root), "DAGSTER_HOME": str(tmp_path / "home"), "MLPIPE_SETTLE_SECONDS": "0"}
+    env = {"MLPIPE_DATA_DIR": str(lake.root), "DAGSTER_HOME": str(home), "MLPIPE_SETTLE_SECONDS": "0"}
 
     done = mlpipe("run", MLPIPE_START_DATE="2026-01-06", **env)
     wrong = mlpipe("run", MLPIPE_START_DATE="soon", **env)

@@ -13,7 +13,8 @@ import pytest
 from mlpipe_assets.partitions import days_between, last_partition
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
-from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders, one_a_day
+from mlpipe_assets_tests.dagster_homes import quiet_home
+from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent
@@ -24,12 +25,10 @@ class Place:
     """A lake with forty days of files and a home for Dagster, for one process after another."""
 
     def __init__(self, root: Path) -> None:
-        self.home = root / "home"
-        self.home.mkdir()
-        (self.home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        self.home = quiet_home(root)
         self.lake = Lake(data_dir=str(root / "data"))
         drop_orders(self.lake, f"orders_{day(40)}.csv", one_a_day(1, 40, ("ann", "bob")))
-        drop_customers(self.lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+        drop_customers(self.lake, f"customers_{START}.csv", ANN)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """One command of the environment's bin folder."""

@@ -9,13 +9,12 @@ from mlpipe_assets.explain import explain
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.predictions import build_predictions
-from mlpipe_assets_tests.champions import crown, learning_lake
+from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, spend
 
 
 def test_a_prediction_leads_back_to_champion_features_rows_and_lines(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    used = crown(lake, catalog, day(5))
+    catalog, lake, used = crowned_lake(tmp_path)
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
 
     found = explain(lake, catalog, catalog.models[0], "ann", day(6))
@@ -34,8 +33,7 @@ def test_a_prediction_leads_back_to_champion_features_rows_and_lines(tmp_path: P
 
 
 def test_features_built_again_since_are_said_to_be_other_values(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
     drop_orders(lake, "orders_2026-07-01.csv", [("late", "ann", day(6), "1.00", "web")])
     bring_in(lake, catalog)
@@ -55,8 +53,7 @@ def test_features_built_again_since_are_said_to_be_other_values(tmp_path: Path) 
     ],
 )
 def test_what_was_not_predicted_is_said_with_what_was(tmp_path: Path, key: str, number: int, said: str) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
 
     with pytest.raises(MissingPartitionError, match=said):

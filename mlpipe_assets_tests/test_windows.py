@@ -10,8 +10,8 @@ from polars.testing import assert_frame_equal
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.windows import Inputs, SourceDays
 from mlpipe_assets_tests.planted import (
+    ANN,
     START,
-    Customer,
     bring_in,
     day,
     drop_orders,
@@ -20,8 +20,6 @@ from mlpipe_assets_tests.planted import (
     planted_lake,
     spend,
 )
-
-ANN: list[Customer] = [("ann", 30, "north", START)]
 
 
 @pytest.fixture

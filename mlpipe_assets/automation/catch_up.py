@@ -16,11 +16,18 @@ from mlpipe_assets.automation.loop_plan import (
     prediction_work,
     report_is_behind,
 )
-from mlpipe_assets.automation.plan import Work, feature_work, interim_work, look_at_drop_zone, training_work
+from mlpipe_assets.automation.plan import (
+    Work,
+    days_of_arrival,
+    feature_work,
+    interim_work,
+    look_at_drop_zone,
+    new_files,
+    newest_day,
+    training_work,
+)
 from mlpipe_assets.catalog.declarations import Catalog, Source
-from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
-from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.monitoring import REPORT
@@ -79,16 +86,11 @@ def catch_up(
     zone = look_at_drop_zone(lake, catalog)
     if zone.new_files:
         for source in catalog.sources:
-            stretches = list(contiguous(_arrivals(lake, source)))
-            if stretches:  # any day's run takes every new file; a long stretch reports its days as one batch
-                first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
-                runner.run("ingest_job", f"raw/{source.name}", days_between(first, last))
+            if new := new_files(lake, source):
+                runner.run("ingest_job", f"raw/{source.name}", days_of_arrival(source, new))
         summary.warnings += [line for source in catalog.sources for line in _outside(lake, source)]
-    for name in look_at_drop_zone(
-        lake, catalog
-    ).relieved:  # a run that finds nothing wrong any more says that it healed
-        came = [day for day in Ledger.load(lake, name).days() if START_DATE <= day <= last_partition()]
-        runner.run("ingest_job", f"raw/{name}", [came[-1] if came else START_DATE])
+    for name in look_at_drop_zone(lake, catalog).relieved:  # a run that finds nothing wrong any more says it healed
+        runner.run("ingest_job", f"raw/{name}", [newest_day(Ledger.load(lake, name))])
     summary.errors += look_at_drop_zone(lake, catalog).problems
     summary.warnings += [line for source in catalog.sources for line in _all_outside(lake, source)]
     for source in catalog.sources:
@@ -111,7 +113,7 @@ def catch_up(
 
 def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Callable[[date], bool]) -> None:
     """What follows from the training set: model, golden answers, predictions, and what changed in all of it."""
-    for monitor in (m for m in catalog.monitors if not m.table.startswith("predictions/")):
+    for monitor in (m for m in catalog.monitors if m.stage != "predictions"):
         runner.build("daily_job", monitor_work(lake, catalog, monitor, wanted))
     for model in (m for m in catalog.models if m.learner):
         for job, look in (
@@ -122,20 +124,11 @@ def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Cal
             work = look(lake, catalog, model, wanted)
             runner.build(job, work)
             _tell_blocked(runner.summary, work, error=look is not model_work)
-    for monitor in (m for m in catalog.monitors if m.table.startswith("predictions/")):
+    for monitor in (m for m in catalog.monitors if m.stage == "predictions"):
         runner.build("prediction_job", monitor_work(lake, catalog, monitor, wanted))
     if catalog.monitors and report_is_behind(lake):
-        of_data = any(not m.table.startswith("predictions/") for m in catalog.monitors)
+        of_data = any(m.stage != "predictions" for m in catalog.monitors)
         runner.run("daily_job" if of_data else "prediction_job", f"monitoring/{REPORT}", [last_partition()])
-
-
-def _arrivals(lake: Lake, source: Source) -> list[date]:
-    """Days on which files that no run has dealt with arrived, by their names or times, moved into the partitions."""
-    ledger = Ledger.load(lake, source.name, source_version(source))
-    files = drop_zone.look(lake.root / "raw" / source.name)[0]
-    new = [file for file in files if ledger.status_of(file) is None]
-    days = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in new}
-    return sorted(min(max(day, START_DATE), last_partition()) for day in days)
 
 
 def _outside(lake: Lake, source: Source) -> list[str]:

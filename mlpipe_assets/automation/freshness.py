@@ -58,10 +58,9 @@ def _judge_all(lake: Lake, catalog: Catalog, now: datetime) -> Iterator[TableFre
     for model in catalog.models:
         yield from _judge_model(lake, model, now)
     for monitor in catalog.monitors:
-        stage, _, name = monitor.table.partition("/")
-        watched = min(lake.days(stage, name), default=date.max)
-        made = lake.days(DRIFT, f"{stage}.{name}")
-        yield judge_daily(f"monitoring/{name}", made, monitor.fresh_within, now, first=watched)
+        watched = min(lake.days(monitor.stage, monitor.name), default=date.max)
+        made = lake.days(DRIFT, monitor.folder)
+        yield judge_daily(f"monitoring/{monitor.name}", made, monitor.fresh_within, now, first=watched)
 
 
 def _judge_model(lake: Lake, model: Model, now: datetime) -> Iterator[TableFreshness]:

@@ -34,9 +34,8 @@ def _keys(catalog: Catalog) -> dict[str, list[dg.AssetKey]]:
     golden = [["validation", golden_name(model)] for model in learners]
     training = [["processed", model.name] for model in catalog.models]
     training += [*(["models", model.name] for model in learners), *golden]
-    stages = {monitor.table: ["monitoring", monitor.table.partition("/")[2]] for monitor in catalog.monitors}
-    of_predictions = [path for table, path in stages.items() if table.startswith("predictions/")]
-    of_data = [path for table, path in stages.items() if not table.startswith("predictions/")]
+    of_predictions = [["monitoring", m.name] for m in catalog.monitors if m.stage == "predictions"]
+    of_data = [["monitoring", m.name] for m in catalog.monitors if m.stage != "predictions"]
     report = [["monitoring", REPORT]] if catalog.monitors else []
     predictions = [["predictions", model.name] for model in learners]
     paths = {

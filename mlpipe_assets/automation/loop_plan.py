@@ -67,8 +67,8 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable
     due = [day for day in days if day not in made]
     if days and days[-1] in made:
         facts = lake.facts("predictions", model.name, days[-1]) or {}
-        due += [days[-1]] if facts.get("inputs") != inputs_digest(lake, model, used, days[-1]) else []
-    barred = {day: objections(lake, catalog, model, day) for day in due}
+        due += [days[-1]] if facts.get("inputs") != inputs_digest(lake, model, used.version, days[-1]) else []
+    barred = objections(lake, catalog, model, due)
     return Work(
         table=table,
         days=tuple(day for day in due if not barred[day]),
@@ -85,7 +85,7 @@ def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Callabl
         for day in watching.table.present
         if wanted(day) and (lake.facts(DRIFT, name, day) or {}).get("inputs") != watching.inputs(day)
     ]
-    return Work(table=f"monitoring/{monitor.table.partition('/')[2]}", days=tuple(days))
+    return Work(table=f"monitoring/{monitor.name}", days=tuple(days))
 
 
 def report_is_behind(lake: Lake) -> bool:

@@ -1,15 +1,16 @@
 """What is out of date: which partitions their inputs, or the code, have left behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.partitions import START_DATE, days_between, last_partition
+from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim, processed
@@ -55,6 +56,28 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     for folder in drop_zone.undeclared_folders(lake.root / "raw", [s.name for s in catalog.sources]):
         problems.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
     return DropZone(new_files=new, problems=tuple(problems), relieved=tuple(relieved))
+
+
+def new_files(lake: Lake, source: Source) -> list[DroppedFile]:
+    """Files of a source that no run has dealt with."""
+    ledger = Ledger.load(lake, source.name, source_version(source))
+    return [file for file in drop_zone.look(lake.root / "raw" / source.name)[0] if ledger.status_of(file) is None]
+
+
+def days_of_arrival(source: Source, files: Sequence[DroppedFile]) -> tuple[date, ...]:
+    """The longest stretch of days on which some files arrived, by their names or times, moved into the partitions.
+
+    Any day's run takes every new file; a long stretch reports its days as one batch.
+    """
+    known = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in files}
+    stretches = contiguous(min(max(day, START_DATE), last_partition()) for day in known)
+    first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
+    return tuple(days_between(first, last))
+
+
+def newest_day(ledger: Ledger) -> date:
+    """The newest day of the partitions that rows came for, or the first there is."""
+    return max((day for day in ledger.days() if START_DATE <= day <= last_partition()), default=START_DATE)
 
 
 def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> Work:

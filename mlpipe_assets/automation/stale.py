@@ -1,19 +1,18 @@
 """What sensors see of the lake: files that no run has dealt with, and days that late files or new code left behind."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from mlpipe_assets.automation.freshness import is_long_enough
 from mlpipe_assets.automation.loop_plan import golden_work, monitor_work, prediction_work, report_is_behind
-from mlpipe_assets.automation.plan import Work, feature_work, interim_work, training_work
+from mlpipe_assets.automation.plan import Work, days_of_arrival, feature_work, interim_work, newest_day, training_work
 from mlpipe_assets.automation.requests import Wish
-from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor, Source
+from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition
+from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.monitoring import REPORT
@@ -51,7 +50,7 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
         gone = ledger.problems_gone({file.name for file in files})  # a run has to say that nothing is wrong any more
         if settled or gone:
             state = digest([[[file.name, file.size, file.mtime_ns] for file in settled], gone])
-            days = _days_to_ask_for(source, settled) if settled else _newest(ledger)
+            days = days_of_arrival(source, settled) if settled else (newest_day(ledger),)
             wishes.append(Wish(table=f"raw/{source.name}", job="ingest_job", days=days, state=state))
     return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))
 
@@ -72,7 +71,7 @@ def look_for_stale_days(lake: Lake, catalog: Catalog) -> list[list[Wish]]:
     first = [wish for model in catalog.models for wish in _first_training(lake, catalog, model)]
     stages += [first] if first else []
     if not stages and catalog.monitors and report_is_behind(lake):
-        job = "prediction_job" if all(_of_predictions(m) for m in catalog.monitors) else "daily_job"
+        job = "prediction_job" if all(m.stage == "predictions" for m in catalog.monitors) else "daily_job"
         stages.append([Wish(table=_REPORT, job=job, days=(last_partition(),), state=_report_state(lake))])
     return stages
 
@@ -86,11 +85,11 @@ def _stages(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, Iterable[Work]]
     learners = [model for model in catalog.models if model.learner]
     yield "daily_job", (interim_work(lake, source, _any) for source in catalog.sources)
     yield "daily_job", (feature_work(lake, catalog, view, _any) for view in catalog.feature_views)
-    of_data = [monitor for monitor in catalog.monitors if not _of_predictions(monitor)]
+    of_data = [monitor for monitor in catalog.monitors if monitor.stage != "predictions"]
     yield "daily_job", (monitor_work(lake, catalog, monitor, _any) for monitor in of_data)
     yield "prediction_job", (golden_work(lake, catalog, model, _any) for model in learners)
     yield "prediction_job", (prediction_work(lake, catalog, model, _any) for model in learners)
-    of_predictions = [monitor for monitor in catalog.monitors if _of_predictions(monitor)]
+    of_predictions = [monitor for monitor in catalog.monitors if monitor.stage == "predictions"]
     yield "prediction_job", (monitor_work(lake, catalog, monitor, _any) for monitor in of_predictions)
 
 
@@ -113,10 +112,6 @@ def _first_training(lake: Lake, catalog: Catalog, model: Model) -> list[Wish]:
     return [Wish(table=work.table, job="training_job", days=work.days, state=state, also=also)] if work.days else []
 
 
-def _of_predictions(monitor: Monitor) -> bool:
-    return monitor.table.startswith("predictions/")
-
-
 def _report_state(lake: Lake) -> str:
     files = (lake.root / "monitoring" / "drift").glob("*/date=*/part.parquet")
     return digest(max((path.stat().st_mtime_ns for path in files), default=0))
@@ -124,18 +119,6 @@ def _report_state(lake: Lake) -> str:
 
 def _any(_: date) -> bool:
     return True
-
-
-def _days_to_ask_for(source: Source, files: Sequence[DroppedFile]) -> tuple[date, ...]:
-    known = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in files}
-    stretches = contiguous(min(max(day, START_DATE), last_partition()) for day in known)
-    first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
-    return tuple(days_between(first, last))
-
-
-def _newest(ledger: Ledger) -> tuple[date, ...]:
-    """The newest day of the partitions that rows came for, or the first there is."""
-    return (max((day for day in ledger.days() if START_DATE <= day <= last_partition()), default=START_DATE),)
 
 
 def _state(lake: Lake, catalog: Catalog, work: Work) -> str:

@@ -217,6 +217,21 @@ class Monitor:
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
 
+    @property
+    def stage(self) -> str:
+        """Stage of the watched table."""
+        return self.table.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Name of the watched table within its stage, and of the asset that watches it."""
+        return self.table.partition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """Name of the watched table where it is one folder: `interim.orders`."""
+        return f"{self.stage}.{self.name}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:

@@ -1,7 +1,6 @@
 """Golden rows: a fixed sample of feature rows with the champion's answers, and which answers moved."""
 
 import hashlib
-from datetime import date, timedelta
 
 import polars as pl
 
@@ -41,11 +40,6 @@ def golden_version(rows: pl.DataFrame) -> str:
     """Digest of golden rows without their answers: the same set, the same version."""
     given = rows.drop(ANSWER, strict=False)
     return digest([[[n, str(t)] for n, t in given.schema.items()], given.write_csv(float_precision=17)])[:16]
-
-
-def golden_days(rows: pl.DataFrame) -> list[date]:
-    """Feature days of golden rows, in order."""
-    return sorted(day - timedelta(days=1) for day in rows["as_of"].dt.date().unique())
 
 
 def moved_answers(golden: pl.DataFrame, answers: pl.DataFrame, within: float) -> pl.DataFrame:

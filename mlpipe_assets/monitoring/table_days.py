@@ -87,10 +87,9 @@ def settled_from(lake: Lake, catalog: Catalog, monitor: Monitor) -> date | None:
     A feature that counts 90 days grows until the history is 90 days long. Taken into a baseline, that growth would be
     drift on every day after it.
     """
-    stage, _, name = monitor.table.partition("/")
-    if stage == "interim":
+    if monitor.stage == "interim":
         return None
     views = {view.name: view for view in catalog.feature_views}
-    view = catalog.model(name).view if stage == "predictions" else views[name]
+    view = catalog.model(monitor.name).view if monitor.stage == "predictions" else views[monitor.name]
     first = Inputs(lake=lake, catalog=catalog, view=view).first_day()
     return first + view.lookback - ONE_DAY if first else None

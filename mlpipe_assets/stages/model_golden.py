@@ -7,9 +7,10 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.learning.errors import LearningError
 from mlpipe_assets.learning.fitting import predict
-from mlpipe_assets.learning.golden import ANSWER, choose_golden_rows, golden_days, golden_version
+from mlpipe_assets.learning.golden import ANSWER, choose_golden_rows, golden_version
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import Golden, ModelError, ModelVersion, load, read_golden
+from mlpipe_assets.transforms.splits import feature_days
 
 _log = logging.getLogger("mlpipe")
 
@@ -37,7 +38,7 @@ def answer_golden_rows(
         rows, days = old.rows.drop(ANSWER), dict(old.days)
     else:
         rows = choose_golden_rows(test, key, fitted.features)
-        facts = {day: lake.facts("features", model.view.name, day) or {} for day in golden_days(rows)}
+        facts = {day: lake.facts("features", model.view.name, day) or {} for day in feature_days(rows)}
         days = {f"{day}": fact.get("fingerprint") for day, fact in facts.items()}
     try:
         answers = predict(fitted, rows.select(fitted.features))

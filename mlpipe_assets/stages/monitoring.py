@@ -125,8 +125,8 @@ def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
 
 
 def _name(catalog: Catalog, monitor: Monitor) -> str:
-    names = [m.table.partition("/")[2] for m in catalog.monitors]
-    name = monitor.table.partition("/")[2]
+    names = [m.name for m in catalog.monitors]
+    name = monitor.name
     if names.count(name) > 1 or name == REPORT:
         tables = ", ".join(m.table for m in catalog.monitors if m.table.endswith(f"/{name}"))
         raise SettingsError(
@@ -142,7 +142,7 @@ def _code_version(catalog: Catalog, monitor: Monitor) -> str:
 
 
 def _checks_of(monitor: Monitor) -> dict[str, tuple[Callable[[Watched], Finding], str]]:
-    return {**_CHECKS, **(_OF_PREDICTIONS if monitor.table.startswith("predictions/") else {})}
+    return {**_CHECKS, **(_OF_PREDICTIONS if monitor.stage == "predictions" else {})}
 
 
 def _result(name: str, finding: Finding, watched: Watched) -> dg.AssetCheckResult:

@@ -1,7 +1,7 @@
 """predictions: what the champion says of each entity at the end of a day, behind a gate that is read when it runs."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -90,17 +90,22 @@ def prediction_version(catalog: Catalog, model: Model) -> str:
     return digest([view_version(catalog, model.view), learner_version(model)])[:16]
 
 
-def inputs_digest(lake: Lake, model: Model, used: ModelVersion, day: date) -> str:
-    """Digest of all a day's predictions are made of: the champion and the features it is given."""
+def inputs_digest(lake: Lake, model: Model, version: str, day: date) -> str:
+    """Digest of all a day's predictions are made of: the version of the model and the features it is given."""
     facts = lake.facts("features", model.view.name, day) or {}
-    return digest([used.version, facts.get("fingerprint")])
+    return digest([version, facts.get("fingerprint")])
 
 
-def objections(lake: Lake, catalog: Catalog, model: Model, day: date) -> list[str]:
-    """Why the champion must not answer for a day, as things stand on disk now, whatever run left them so."""
+def objections(lake: Lake, catalog: Catalog, model: Model, days: Iterable[date]) -> dict[date, list[str]]:
+    """Why the champion must not answer for each day, as things stand on disk now, whatever run left them so."""
+    inputs = Inputs(lake=lake, catalog=catalog, view=model.view)
+    used = champion(lake, model.name)
+    return {day: _objections(lake, model, inputs, used, day) for day in days}
+
+
+def _objections(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | None, day: date) -> list[str]:
     view = model.view
     table = f"features/{view.name}"
-    used = champion(lake, model.name)
     found: list[str] = []
     refusal = refusal_of(lake, "features", view.name, day)
     facts = lake.facts("features", view.name, day)
@@ -109,7 +114,7 @@ def objections(lake: Lake, catalog: Catalog, model: Model, day: date) -> list[st
     elif facts is None:
         found.append(f"{table} has no partition of {day}")
     else:
-        hole = Inputs(lake=lake, catalog=catalog, view=view).holes(day)
+        hole = inputs.holes(day)
         found += [f"{table} [{day}]: {hole}"] if hole else []
     if used is None:
         return [*found, f"models/{model.name} has no champion yet; train one with training_job"]
@@ -132,7 +137,7 @@ def objections(lake: Lake, catalog: Catalog, model: Model, day: date) -> list[st
 
 def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:
     """Predict days with the champion; a day there is an objection to stays as it was, and is named."""
-    barred = {day: objections(lake, catalog, model, day) for day in days}
+    barred = objections(lake, catalog, model, days)
     outcomes = [Outcome(day=day, refused=shorten(reasons)) for day, reasons in barred.items() if reasons]
     sound = [day for day in days if not barred[day]]
     used = champion(lake, model.name)
@@ -171,7 +176,7 @@ def _predict_day(
     counts = {"rows": rows.height}
     if not verdict.holds:
         return Outcome(day=day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
-    inputs = inputs_digest(lake, model, used, day)
+    inputs = inputs_digest(lake, model, used.version, day)
     facts = {
         "table": f"predictions/{model.name}",
         "date": f"{day}",

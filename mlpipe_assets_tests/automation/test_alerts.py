@@ -4,10 +4,8 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,20 +15,9 @@ from mlpipe_assets.resources.channels import Note, deliver, unusable
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets_tests.automation.test_messages import LATE, NOW, OTHER
-from mlpipe_assets_tests.webhook import Webhook, webhook
+from mlpipe_assets_tests.webhook import Webhook
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(data_dir=str(tmp_path / "data"))
-
-
-@pytest.fixture
-def server() -> Iterator[Webhook]:
-    with webhook() as found:
-        yield found
 
 
 def settings_for(*urls: str) -> Settings:
@@ -157,10 +144,10 @@ def test_a_delivered_message_leaves_no_url_in_the_log_either(
     assert "s3cret-token" not in caplog.text
 
 
-def test_a_data_folder_that_cannot_be_written_fails_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "data").write_text("a file where the folder should be")
+def test_a_data_folder_that_cannot_be_written_fails_no_run(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    lake.root.write_text("a file where the folder should be")
 
-    told = tell_alerts(Lake(data_dir=str(tmp_path / "data")), settings_for(), "freshness", [LATE], NOW)
+    told = tell_alerts(lake, settings_for(), "freshness", [LATE], NOW)
 
     assert told == []
     assert "nothing told this time" in caplog.text

@@ -16,6 +16,7 @@ from mlpipe_assets.resources.acceptances import accept
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets_tests.planted import (
+    ANN,
     SPEND_SQL,
     START,
     day,
@@ -45,12 +46,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(lake: Lake) -> Lake:
     """Files of eight days in the drop zone, not yet ingested."""
-    lake = Lake(data_dir=str(tmp_path / "data"))
     for n in range(1, LAST + 1):
         drop_orders(lake, f"orders_{day(n)}.csv", one_a_day(n, n, ("ann", "bob")))
-    drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+    drop_customers(lake, f"customers_{START}.csv", ANN)
     return lake
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -33,7 +32,7 @@ from mlpipe_assets.resources.acceptances import accept
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets_tests.planted import START, bring_in, day, drop_customers, drop_orders, one_a_day, planted_catalog
+from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 HOURS_30 = timedelta(hours=30)
 
@@ -44,14 +43,15 @@ def at(number: int, hour: int = 12) -> datetime:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
-    return replace(planted_catalog(tmp_path / "sql"), models=())
+def catalog(catalog: Catalog) -> Catalog:
+    """Nothing that learns."""
+    return replace(catalog, models=())
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(data_dir=str(tmp_path / "data"))
-    drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+def lake(lake: Lake) -> Lake:
+    """Nothing but the customers, in the drop zone."""
+    drop_customers(lake, f"customers_{START}.csv", ANN)
     return lake
 
 

@@ -44,11 +44,6 @@ def behind(lake: Lake, catalog: Catalog) -> dict[str, Sequence[date]]:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
-    return planted_catalog(tmp_path / "sql")
-
-
-@pytest.fixture
 def lake(tmp_path: Path, catalog: Catalog) -> Lake:
     """A lake in which everything is up to date."""
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, LAST))

@@ -18,26 +18,9 @@ from mlpipe_assets.stages.interim import interim_asset
 from mlpipe_assets.stages.model_checks import TOLD
 from mlpipe_assets.stages.raw import raw_asset
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
-from mlpipe_assets_tests.webhook import Webhook, webhook
+from mlpipe_assets_tests.webhook import Webhook
 
 BAD = [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)]
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(data_dir=str(tmp_path / "data"))
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as found:
-        yield found
-
-
-@pytest.fixture
-def server() -> Iterator[Webhook]:
-    with webhook() as found:
-        yield found
 
 
 def now() -> datetime:

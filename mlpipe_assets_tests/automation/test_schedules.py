@@ -17,19 +17,13 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.processed import build_training_set
-from mlpipe_assets_tests.planted import START, bring_in, day, drop_customers, drop_orders, one_a_day, planted_catalog
+from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
-    return planted_catalog(tmp_path / "sql")
-
-
-@pytest.fixture
-def lake(tmp_path: Path, catalog: Catalog) -> Lake:
+def lake(lake: Lake, catalog: Catalog) -> Lake:
     """Twenty days, built up to features."""
-    lake = Lake(data_dir=str(tmp_path / "data"))
-    drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)])
+    drop_customers(lake, f"customers_{START}.csv", ANN)
     drop_orders(lake, f"orders_{day(20)}.csv", one_a_day(1, 20))
     bring_in(lake, catalog)
     build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))

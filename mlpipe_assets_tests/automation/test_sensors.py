@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,30 +19,24 @@ from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets_tests.planted import START, bring_in, day, drop_customers, drop_orders, one_a_day, planted_catalog
+from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 LAST = 6
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
-    return replace(planted_catalog(tmp_path / "sql"), models=())
+def catalog(catalog: Catalog) -> Catalog:
+    """Nothing that learns."""
+    return replace(catalog, models=())
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(lake: Lake) -> Lake:
     """A drop zone with files of six days, which have lain there for a while."""
-    lake = Lake(data_dir=str(tmp_path / "data"))
     for n in range(1, LAST + 1):
         settle(drop_orders(lake, f"orders_{day(n)}.csv", one_a_day(n, n)))
-    settle(drop_customers(lake, f"customers_{START}.csv", [("ann", 30, "north", START)]))
+    settle(drop_customers(lake, f"customers_{START}.csv", ANN))
     return lake
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as found:
-        yield found
 
 
 def settle(path: Path) -> None:

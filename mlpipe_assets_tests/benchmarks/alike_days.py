@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 FEWEST_ROWS, MOST_ROWS = 1000, 5000
+BASELINE, WINDOW = 28, 7  # days, as catalog.declarations.Monitor has them
 
 _ZIPF = 1 / np.arange(1, 1001)
 _KINDS: tuple[tuple[str, int, Callable[[np.random.Generator, int], Any]], ...] = (
@@ -17,9 +18,9 @@ _KINDS: tuple[tuple[str, int, Callable[[np.random.Generator, int], Any]], ...] =
     ("zeros", 5, lambda draw, n: np.where(draw.random(n) < 0.6, 0.0, draw.exponential(10, n))),
     ("digit", 10, lambda draw, n: draw.integers(0, 10, n)),
     ("age", 10, lambda draw, n: draw.integers(18, 91, n)),
-    ("category_4", 10, lambda draw, n: _texts(draw, n, np.array([0.5, 0.3, 0.15, 0.05]))),
-    ("category_50", 10, lambda draw, n: _texts(draw, n, np.full(50, 0.02))),
-    ("category_1000", 5, lambda draw, n: _texts(draw, n, _ZIPF / _ZIPF.sum())),
+    ("category_4", 10, lambda draw, n: _numbered(draw, n, np.array([0.5, 0.3, 0.15, 0.05]))),
+    ("category_50", 10, lambda draw, n: _numbered(draw, n, np.full(50, 0.02))),
+    ("category_1000", 5, lambda draw, n: _numbered(draw, n, _ZIPF / _ZIPF.sum())),
     ("flag", 5, lambda draw, n: draw.random(n) < 0.3),
 )
 _NULL_SHARES = (0.0, 0.0, 0.005, 0.02, 0.3)
@@ -63,6 +64,16 @@ def with_nulls(draw: np.random.Generator, values: Any, share: float) -> pl.Serie
     return series.set(pl.Series(draw.random(len(series)) < share), None) if share else series
 
 
-def _texts(draw: np.random.Generator, n: int, shares: Any) -> pl.Series:
-    names = pl.Series([f"v{at:04d}" for at in range(len(shares))])
-    return names.gather(pl.Series(draw.choice(len(shares), n, p=shares).astype(np.uint32)))
+def texts(draw: np.random.Generator, n: int, names: pl.Series, shares: Any = None) -> pl.Series:
+    """Some of the names, the first of them with these shares, or all alike."""
+    size = len(names) if shares is None else len(shares)
+    return names.gather(pl.Series(draw.choice(size, n, p=shares).astype(np.uint32)))
+
+
+def numbered_texts(size: int) -> pl.Series:
+    """So many names."""
+    return pl.Series([f"v{at:04d}" for at in range(size)])
+
+
+def _numbered(draw: np.random.Generator, n: int, shares: Any) -> pl.Series:
+    return texts(draw, n, numbered_texts(len(shares)), shares)

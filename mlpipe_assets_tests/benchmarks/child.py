@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,6 +28,11 @@ class Finished:
     seconds: float
     peak_bytes: int
     output: str
+
+    @property
+    def result(self) -> Any:
+        """What the last line it printed says, as JSON."""
+        return json.loads(self.output.splitlines()[-1])
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Finished:

@@ -5,10 +5,8 @@ holds the two to the same numbers, and prints seconds as JSON; `… memory FOLDE
 """
 
 import json
-import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,11 @@ import polars as pl
 import psutil
 
 from mlpipe_assets.statistics.exact import Comparison, compare_frames
+from mlpipe_assets_tests.benchmarks.alike_days import numbered_texts, texts
 from mlpipe_assets_tests.benchmarks.bare_drift import bare_drift
 from mlpipe_assets_tests.benchmarks.child import python
-from mlpipe_assets_tests.benchmarks.report import Line, Measured, spell_bytes, spell_seconds
+from mlpipe_assets_tests.benchmarks.report import Line, Measured, beside_yardstick, spell_bytes
+from mlpipe_assets_tests.benchmarks.timing import timed
 
 SHIFTED = {"f_norm_shift", "f_null30", "f_scale", "i_pois", "c_8_shift", "b_flag"}
 
@@ -31,19 +31,16 @@ def measure_drift_table(folder: Path, rows: int, repeats: int) -> Measured:
     """Ours and the yardstick in turn, each in memory and in a process apart from this one."""
     if not (folder / "current.parquet").exists():
         python("-m", __spec__.name, "write", f"{folder}", f"{rows}")
-    found = json.loads(python("-m", __spec__.name, "time", f"{folder}", f"{repeats}").output.splitlines()[-1])
-    found |= json.loads(python("-m", __spec__.name, "memory", f"{folder}").output.splitlines()[-1])
-    ratio = statistics.median(a / b for a, b in zip(found["ours"], found["yardstick"], strict=True))
+    found = python("-m", __spec__.name, "time", f"{folder}", f"{repeats}").result
+    found |= python("-m", __spec__.name, "memory", f"{folder}").result
     tables = found["peak_bytes"] / found["table_bytes"]
     right = set(found["named"]) == SHIFTED
     lines = (
-        Line(
-            name=f"drift of {rows:,} rows x 20 columns: both profiles and every measure",
-            ours=spell_seconds(found["ours"]),
-            yardstick=spell_seconds(found["yardstick"]),
-            ratio=f"{ratio:.2f}",
-            target=f"≤ {_MOST_TIMES}x yardstick",
-            met=ratio <= _MOST_TIMES,
+        beside_yardstick(
+            f"drift of {rows:,} rows x 20 columns: both profiles and every measure",
+            found["ours"],
+            found["yardstick"],
+            most_times=_MOST_TIMES,
         ),
         Line(
             name="- its peak of memory, the table included",
@@ -81,9 +78,7 @@ def make_window(draw: np.random.Generator, n: int, shift: float) -> pl.DataFrame
         return pl.Series(values).set(pl.Series(draw.random(n) < share), None)
 
     def category(size: int, shares: Any = None) -> pl.Series:
-        return pl.Series([f"v{at:04d}" for at in range(size)]).gather(
-            pl.Series(draw.choice(size, n, p=shares).astype(np.uint32))
-        )
+        return texts(draw, n, numbered_texts(size), shares)
 
     return pl.DataFrame(
         {
@@ -144,9 +139,9 @@ def _time(folder: Path, repeats: int) -> dict[str, Any]:
     ours: list[float] = []
     yardstick: list[float] = []
     for _ in range(repeats + 1):
-        seconds, comparison = _timed(lambda: compare_frames(reference, current))
+        seconds, comparison = timed(lambda: compare_frames(reference, current))
         ours.append(seconds)
-        seconds, bare = _timed(lambda: bare_drift(reference, current))
+        seconds, bare = timed(lambda: bare_drift(reference, current))
         yardstick.append(seconds)
         if wrong := disagreements(comparison, bare):
             raise SystemExit(f"ours and the yardstick disagree: {wrong[:3]}")
@@ -175,12 +170,6 @@ def _peak_bytes() -> int:
 
 def _read(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.read_parquet(folder / "reference.parquet"), pl.read_parquet(folder / "current.parquet")
-
-
-def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = call()
-    return time.perf_counter() - began, result
 
 
 def main(arguments: Sequence[str]) -> None:

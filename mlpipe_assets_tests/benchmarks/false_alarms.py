@@ -19,12 +19,11 @@ from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.merging import merge
 from mlpipe_assets.statistics.profiles import profile_frame
 from mlpipe_assets.statistics.verdicts import compare, worst
-from mlpipe_assets_tests.benchmarks.alike_days import columns, make_day
+from mlpipe_assets_tests.benchmarks.alike_days import BASELINE, WINDOW, columns, make_day
 from mlpipe_assets_tests.benchmarks.child import python
 from mlpipe_assets_tests.benchmarks.report import Line, Measured
 from mlpipe_assets_tests.benchmarks.seeded_shifts import detect
 
-_BASELINE, _WINDOW = 28, 7
 _MOST_A_DAY = 0.1
 
 
@@ -33,8 +32,8 @@ def measure_false_alarms(pictures: Path | None, most: int = 100, days: int = 60,
 
     Two pictures go to the folder `pictures`, where there is one.
     """
-    alarms = json.loads(python("-m", __spec__.name, "alarms", f"{most}", f"{days}").output.splitlines()[-1])
-    seen = json.loads(python("-m", __spec__.name, "detections", f"{repeats}", "0").output.splitlines()[-1])
+    alarms = python("-m", __spec__.name, "alarms", f"{most}", f"{days}").result
+    seen = python("-m", __spec__.name, "detections", f"{repeats}", "0").result
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
         (pictures / "false-alarms.svg").write_text(draw_alarms(alarms, most), encoding="utf-8")
@@ -50,7 +49,7 @@ def count_alarms(most: int, days: int) -> dict[str, dict[str, list[int]]]:
     """
     wanted = columns(most)
     thresholds = {column.name: column.threshold for column in wanted}
-    baseline = [make_day(day, wanted) for day in range(_BASELINE)]
+    baseline = [make_day(day, wanted) for day in range(BASELINE)]
     first = baseline[0].vstack(baseline[1])
     for frame in baseline[2:]:
         first = first.vstack(frame)
@@ -58,12 +57,12 @@ def count_alarms(most: int, days: int) -> dict[str, dict[str, list[int]]]:
     frozen = profile_frame(first, bins)
     kept = {day: profile_frame(frame, bins) for day, frame in enumerate(baseline)}
     found: dict[str, dict[str, list[int]]] = {"baseline": {}, "previous": {}}
-    for last in range(_BASELINE + _WINDOW - 1, _BASELINE + _WINDOW - 1 + days):
-        for day in range(last - 2 * _WINDOW + 1, last + 1):
+    for last in range(BASELINE + WINDOW - 1, BASELINE + WINDOW - 1 + days):
+        for day in range(last - 2 * WINDOW + 1, last + 1):
             if day not in kept:
                 kept[day] = profile_frame(make_day(day, wanted), bins)
-        current = merge(kept[day] for day in range(last - _WINDOW + 1, last + 1))
-        previous = merge(kept[day] for day in range(last - 2 * _WINDOW + 1, last - _WINDOW + 1))
+        current = merge(kept[day] for day in range(last - WINDOW + 1, last + 1))
+        previous = merge(kept[day] for day in range(last - 2 * WINDOW + 1, last - WINDOW + 1))
         for comparison, reference in (("baseline", frozen), ("previous", previous)):
             for rule, count in _alarms(compare(reference, current, thresholds)).items():
                 found[comparison].setdefault(rule, []).append(count)

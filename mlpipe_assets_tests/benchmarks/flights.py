@@ -5,9 +5,9 @@ import shutil
 import statistics
 from pathlib import Path
 
-from mlpipe_assets_tests.benchmarks.child import ROOT, python
-from mlpipe_assets_tests.benchmarks.pipeline import stage_seconds
+from mlpipe_assets_tests.benchmarks.mlpipe_run import run_mlpipe, stage_seconds
 from mlpipe_assets_tests.benchmarks.report import Line, Measured, spell_bytes, spell_seconds
+from mlpipe_assets_tests.dagster_homes import project_home
 
 
 def measure_flights(folder: Path, repeats: int) -> Measured | None:
@@ -28,21 +28,15 @@ def measure_flights(folder: Path, repeats: int) -> Measured | None:
     for number in range(1, repeats + 1):
         print(f"flights: repetition {number} of {repeats}", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
-        home = folder / "dagster_home"
-        home.mkdir(parents=True)
-        shutil.copy(ROOT / "dagster.yaml", home)
         drop(folder / "data", flights)
-        done = python(
-            "-m",
-            "mlpipe_assets.cli",
-            "run",
-            environment={
-                "DAGSTER_HOME": f"{home}",
+        done = run_mlpipe(
+            {
+                "DAGSTER_HOME": f"{project_home(folder)}",
                 "MLPIPE_CATALOG": CATALOG,
                 "MLPIPE_DATA_DIR": f"{folder / 'data'}",
                 "MLPIPE_START_DATE": "2013-01-01",
                 "MLPIPE_MEMORY_LIMIT": os.environ.get("MLPIPE_MEMORY_LIMIT", ""),
-            },
+            }
         )
         seconds.append(done.seconds)
         peaks.append(done.peak_bytes)

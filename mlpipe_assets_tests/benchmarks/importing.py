@@ -28,4 +28,4 @@ def measure_import() -> Measured:
 
 def _import(module: str) -> float:
     code = f"import time; began = time.perf_counter(); import {module}; print(time.perf_counter() - began)"
-    return float(python("-c", code).output.splitlines()[-1])
+    return float(python("-c", code).result)

@@ -8,15 +8,15 @@ import os
 import shutil
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mlpipe_assets_tests.benchmarks.child import Finished, measure, python
-from mlpipe_assets_tests.benchmarks.pipeline import drop_files, environment_of, stage_seconds
-from mlpipe_assets_tests.benchmarks.report import Line, Measured, spell_seconds
+from mlpipe_assets_tests.benchmarks.mlpipe_run import run_mlpipe, stage_seconds
+from mlpipe_assets_tests.benchmarks.pipeline import drop_files, environment_of
+from mlpipe_assets_tests.benchmarks.report import Line, Measured, median_ratio, spell_seconds
+from mlpipe_assets_tests.benchmarks.timing import timed
 from mlpipe_assets_tests.benchmarks.workload import Workload
 
 _MOST_SECONDS = 3.0
@@ -33,8 +33,8 @@ def measure_loop(folder: Path, written: Path, workload: Workload, repeats: int) 
     found: dict[str, Any] = {"start_up": [], "daily_job": []}
     try:
         drop_files(written, folder / "data", days)
-        whole = python("-m", "mlpipe_assets.cli", "run", environment=variables)
-        prototype = python("-m", "mlpipe_assets.cli", "run", "--sample", "0.01", environment=variables)
+        whole = run_mlpipe(variables)
+        prototype = run_mlpipe(variables, "--sample", "0.01")
         found |= {"whole": whole.seconds, "stages": stage_seconds(whole.output), "prototype": prototype.seconds}
         drop_files(written, folder / "data", [new_day])
         kept = folder / "before"
@@ -49,7 +49,7 @@ def measure_loop(folder: Path, written: Path, workload: Workload, repeats: int) 
                 shutil.rmtree(folder / "data")
                 kept.rename(folder / "data")
         asked = ("-m", "mlpipe_assets_tests.benchmarks.loop", f"{folder / 'data'}", f"{new_day}", f"{repeats}")
-        found |= json.loads(python(*asked, environment=variables).output.splitlines()[-1])
+        found |= python(*asked, environment=variables).result
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Measured(lines=tuple(_lines(workload, found)), numbers={f"loop {workload.orders}": found})
@@ -64,7 +64,7 @@ def _job(module: str, name: str, day: date | None, variables: dict[str, str]) ->
 def _lines(workload: Workload, found: dict[str, Any]) -> list[Line]:
     beyond = [job - start for job, start in zip(found["daily_job"], found["start_up"], strict=True)]
     spent, least = found["monitoring"], found["profile_and_merges"]
-    ratio = statistics.median(s / p for s, p in zip(spent, least, strict=True))
+    ratio = median_ratio(spent, least)
     size = f"{workload.orders:,} orders, {workload.days} days"
     after = ", ".join(f"{table} {seconds:.1f} s" for table, seconds in found["stages"].items() if _is_loop(table))
     return [
@@ -124,20 +124,14 @@ def time_monitoring(data: Path, day: date, repeats: int) -> dict[str, list[float
     whole()  # once, so that neither pays for imports
     spent: dict[str, list[float]] = {"monitoring": [], "profile_and_merges": []}
     for _ in range(repeats):
-        spent["profile_and_merges"].append(_timed(least))
-        spent["monitoring"].append(_timed(whole))
+        spent["profile_and_merges"].append(timed(least)[0])
+        spent["monitoring"].append(timed(whole)[0])
     return spent
 
 
 def _forget(lake: Any, table: str, day: date) -> None:
     name = table.replace("/", ".")
     (lake.root / "monitoring" / "profiles" / name / f"date={day}" / "profile.json").unlink(missing_ok=True)
-
-
-def _timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

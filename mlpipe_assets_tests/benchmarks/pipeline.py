@@ -22,9 +22,11 @@ from typing import Any
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.transforms.splits import spine_days, split_days
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError, hold_to_yardstick, read_truth
-from mlpipe_assets_tests.benchmarks.child import ROOT, python
+from mlpipe_assets_tests.benchmarks.child import python
+from mlpipe_assets_tests.benchmarks.mlpipe_run import run_mlpipe, stage_seconds
 from mlpipe_assets_tests.benchmarks.report import Line, Measured, spell_bytes, spell_seconds
 from mlpipe_assets_tests.benchmarks.workload import FIRST_DAY, Workload
+from mlpipe_assets_tests.dagster_homes import project_home
 
 _MOST_TIMES = 2.0
 _MOST_GROWTH = 5.5
@@ -110,13 +112,14 @@ def repeat(folder: Path, written: Path, workload: Workload) -> Repetition:
         drop_files(written, folder / "data", days)
         bare = run_yardstick(folder / "bare" / "raw", folder / "yardstick", days[-1])
         start_up, again = run_start_up(folder / "scratch"), run_start_up(folder / "scratch")
-        run = run_mlpipe(folder)
+        variables = environment_of(folder)
+        run = run_mlpipe(variables)
         hold_to_yardstick(folder / "data", folder / "yardstick", read_truth(written), days)
         drop_files(written, folder / "data", new_days)
-        new_day = run_mlpipe(folder)
-        nothing = run_mlpipe(folder)
-        if nothing["stages"]:
-            raise DisagreementError(f"a run with nothing new did work: {nothing['stages']}")
+        new_day = run_mlpipe(variables)
+        nothing = run_mlpipe(variables)
+        if worked := stage_seconds(nothing.output):
+            raise DisagreementError(f"a run with nothing new did work: {worked}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Repetition(
@@ -125,13 +128,13 @@ def repeat(folder: Path, written: Path, workload: Workload) -> Repetition:
         yardstick_steps=bare["steps"],
         start_up=start_up,
         start_up_again=again,
-        run=run["seconds"],
-        run_peak=run["peak_bytes"],
-        run_stages=run["stages"],
-        new_day=new_day["seconds"],
-        new_day_peak=new_day["peak_bytes"],
-        new_day_stages=new_day["stages"],
-        nothing_new=nothing["seconds"],
+        run=run.seconds,
+        run_peak=run.peak_bytes,
+        run_stages=stage_seconds(run.output),
+        new_day=new_day.seconds,
+        new_day_peak=new_day.peak_bytes,
+        new_day_stages=stage_seconds(new_day.output),
+        nothing_new=nothing.seconds,
     )
 
 
@@ -154,7 +157,7 @@ def run_yardstick(raw: Path, out: Path, as_of: date) -> dict[str, Any]:
     splits = split_days(spine, model.split, every=model.every, embargo=model.embargo)
     asked = json.dumps(splits, default=str)
     done = python("-m", "mlpipe_assets_tests.benchmarks.yardstick", f"{raw}", f"{out}", asked)
-    return {"peak_bytes": done.peak_bytes, **json.loads(done.output.splitlines()[-1])}
+    return {"peak_bytes": done.peak_bytes, **done.result}
 
 
 def run_start_up(folder: Path) -> float:
@@ -162,29 +165,10 @@ def run_start_up(folder: Path) -> float:
     return python("-c", _START_UP, environment=environment_of(folder)).seconds
 
 
-def run_mlpipe(folder: Path) -> dict[str, Any]:
-    """`mlpipe run`: seconds, peak memory, and seconds by table as its summary says."""
-    done = python("-m", "mlpipe_assets.cli", "run", environment=environment_of(folder))
-    return {"seconds": done.seconds, "peak_bytes": done.peak_bytes, "stages": stage_seconds(done.output)}
-
-
-def stage_seconds(printed: str) -> dict[str, float]:
-    """Seconds by table, read off the summary of `mlpipe run`; tables that were not built are left out."""
-    rows = [
-        [cell.strip() for cell in line.rstrip()[1:-1].split("│")]
-        for line in printed.splitlines()
-        if line.startswith("│")
-    ]
-    return {row[0]: float(row[-1].replace(",", "")) for row in rows if row[-1]}
-
-
 def environment_of(folder: Path) -> dict[str, str]:
     """A data folder and a DAGSTER_HOME below `folder`, the catalog up to the training set, every other setting at its default."""
-    home = folder / "dagster_home"
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "dagster.yaml", home)
     return {
-        "DAGSTER_HOME": f"{home}",
+        "DAGSTER_HOME": f"{project_home(folder)}",
         "MLPIPE_DATA_DIR": f"{folder / 'data'}",
         "MLPIPE_START_DATE": f"{FIRST_DAY}",
         "MLPIPE_CATALOG": "mlpipe_assets_tests.benchmarks.spine:CATALOG",

@@ -48,6 +48,24 @@ class Measured:
     numbers: Mapping[str, Any]
 
 
+def median_ratio(ours: Sequence[float], yardstick: Sequence[float]) -> float:
+    """Times the yardstick, in the middle of the turns the two took."""
+    return statistics.median(a / b for a, b in zip(ours, yardstick, strict=True))
+
+
+def beside_yardstick(name: str, ours: Sequence[float], yardstick: Sequence[float], *, most_times: float) -> Line:
+    """The line of seconds that may be so many times the yardstick's."""
+    ratio = median_ratio(ours, yardstick)
+    return Line(
+        name=name,
+        ours=spell_seconds(ours),
+        yardstick=spell_seconds(yardstick),
+        ratio=f"{ratio:.2f}",
+        target=f"≤ {most_times}x yardstick",
+        met=ratio <= most_times,
+    )
+
+
 def spell_seconds(values: Sequence[float]) -> str:
     """The median, and the extremes where there are several."""
     middle = statistics.median(values)

@@ -11,11 +11,10 @@ from mlpipe_assets.statistics.bins import freeze_bins
 from mlpipe_assets.statistics.columns import kinds_of
 from mlpipe_assets.statistics.profiles import profile_frame
 from mlpipe_assets.statistics.verdicts import compare, worst
-from mlpipe_assets_tests.benchmarks.alike_days import with_nulls
+from mlpipe_assets_tests.benchmarks.alike_days import BASELINE, WINDOW, texts, with_nulls
 
 ROWS_A_DAY = (50, 1000, 5000)
 
-_BASELINE, _WINDOW = 28, 7
 _THRESHOLDS = {"number": 0.1, "amount": 0.1, "sparse": 0.1, "category": 0.05}
 _SHARES = np.array([0.5, 0.3, 0.15, 0.05])
 _NAMES = pl.Series(["web", "app", "store", "partner", "kiosk"])
@@ -43,11 +42,11 @@ def detect(repeats: int, seed: int = 7) -> list[dict[str, Any]]:
         seen: dict[str, Counter[str]] = {name: Counter() for name, _, _ in shifts()}
         for turn in range(repeats):
             draw = np.random.default_rng([seed, rows, turn])
-            reference = _reference(draw, _BASELINE * rows)
+            reference = _reference(draw, BASELINE * rows)
             bins = freeze_bins(reference, kinds_of(reference.schema))
             before = profile_frame(reference, bins)
             for name, column, shifted in shifts():
-                week = pl.DataFrame({column: shifted(draw, _WINDOW * rows)})
+                week = pl.DataFrame({column: shifted(draw, WINDOW * rows)})
                 own = {column: bins[column]}
                 then = type(before)(rows=before.rows, bins=own, columns={column: before.columns[column]})
                 measured = compare(then, profile_frame(week, own), {column: _THRESHOLDS[column]})
@@ -72,7 +71,7 @@ def _reference(draw: np.random.Generator, n: int) -> pl.DataFrame:
             "number": draw.normal(0, 1, n),
             "amount": draw.lognormal(3, 1, n),
             "sparse": with_nulls(draw, draw.normal(0, 1, n), 0.02),
-            "category": _texts(draw, n, _SHARES),
+            "category": texts(draw, n, _NAMES, _SHARES),
         }
     )
 
@@ -86,12 +85,8 @@ def _sparser(by: float) -> Callable[[np.random.Generator, int], Any]:
 
 
 def _share(by: float) -> Callable[[np.random.Generator, int], Any]:
-    return lambda draw, n: _texts(draw, n, _SHARES + np.array([-by, by, 0, 0]))
+    return lambda draw, n: texts(draw, n, _NAMES, _SHARES + np.array([-by, by, 0, 0]))
 
 
 def _new_category(draw: np.random.Generator, n: int) -> pl.Series:
-    return _texts(draw, n, np.append(_SHARES * 0.95, 0.05))
-
-
-def _texts(draw: np.random.Generator, n: int, shares: Any) -> pl.Series:
-    return _NAMES.gather(pl.Series(draw.choice(len(shares), n, p=shares).astype(np.uint32)))
+    return texts(draw, n, _NAMES, np.append(_SHARES * 0.95, 0.05))

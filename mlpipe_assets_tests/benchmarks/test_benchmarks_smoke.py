@@ -12,7 +12,8 @@ import pytest
 
 from mlpipe_assets.gate import judge
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError, hold_to_yardstick, read_truth
-from mlpipe_assets_tests.benchmarks.pipeline import drop_files, run_mlpipe, run_yardstick, stage_seconds
+from mlpipe_assets_tests.benchmarks.mlpipe_run import run_mlpipe, stage_seconds
+from mlpipe_assets_tests.benchmarks.pipeline import drop_files, environment_of, run_yardstick
 from mlpipe_assets_tests.benchmarks.validate import ArrivedOrders, arrived_orders, bare_rules, same
 from mlpipe_assets_tests.benchmarks.workload import Truth, Workload, write_workload
 
@@ -72,13 +73,13 @@ def test_pipeline_and_yardstick_agree(written: Path, tmp_path: Path, monkeypatch
     drop_files(written, tmp_path / "data", SMALL.all_days)
 
     bare = run_yardstick(written / "raw", tmp_path / "yardstick", SMALL.all_days[-1])
-    ours = run_mlpipe(tmp_path)
+    ours = run_mlpipe(environment_of(tmp_path))
     agreed = hold_to_yardstick(tmp_path / "data", tmp_path / "yardstick", truth, SMALL.all_days)
 
     assert agreed["orders"] == sum(counts.clean for counts in truth.values())
     assert agreed["feature_rows"] > SMALL.customers
     assert bare["seconds"] > 0
-    assert ours["stages"].keys() >= {"raw/orders", "interim/orders", "features/customer_features"}
+    assert stage_seconds(ours.output).keys() >= {"raw/orders", "interim/orders", "features/customer_features"}
     wrong = truth | {date(2026, 1, 1): Truth(rows=0, twice=0, again=0, invalid=0)}
     with pytest.raises(DisagreementError, match="in the files"):
         hold_to_yardstick(tmp_path / "data", tmp_path / "yardstick", wrong, SMALL.all_days)

@@ -5,12 +5,9 @@ and by the yardstick, holds the two to the same counts and the same bad rows, an
 """
 
 import json
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandera.polars as pa
@@ -18,7 +15,8 @@ import polars as pl
 
 from mlpipe_assets.gate import Verdict, judge
 from mlpipe_assets_tests.benchmarks.child import python
-from mlpipe_assets_tests.benchmarks.report import Line, Measured, spell_seconds
+from mlpipe_assets_tests.benchmarks.report import Measured, beside_yardstick
+from mlpipe_assets_tests.benchmarks.timing import timed
 
 _CHANNELS = ["web", "app", "store", "partner"]
 _REGIONS = ["north", "south", "east", "west", "islands"]
@@ -43,17 +41,9 @@ class ArrivedOrders(pa.DataFrameModel):
 
 def measure_validation(raw: Path, repeats: int) -> Measured:
     """The gate and the yardstick over the same rows, in turn, in a process of their own."""
-    done = python("-m", __spec__.name, f"{raw}", f"{repeats}")
-    found = json.loads(done.output.splitlines()[-1])
-    ratio = statistics.median(a / b for a, b in zip(found["ours"], found["yardstick"], strict=True))
-    line = Line(
-        name=f"validate {found['rows']:,} orders by 9 rules, {found['bad_rows']:,} bad rows named",
-        ours=spell_seconds(found["ours"]),
-        yardstick=spell_seconds(found["yardstick"]),
-        ratio=f"{ratio:.2f}",
-        target=f"≤ {_MOST_TIMES}x yardstick",
-        met=ratio <= _MOST_TIMES,
-    )
+    found = python("-m", __spec__.name, f"{raw}", f"{repeats}").result
+    name = f"validate {found['rows']:,} orders by 9 rules, {found['bad_rows']:,} bad rows named"
+    line = beside_yardstick(name, found["ours"], found["yardstick"], most_times=_MOST_TIMES)
     return Measured(lines=(line,), numbers={"validate": found})
 
 
@@ -103,21 +93,15 @@ def same(verdict: Verdict, counts: dict[str, int], bad: pl.Series) -> bool:
     )
 
 
-def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = call()
-    return time.perf_counter() - began, result
-
-
 def main() -> None:
     """Judge RAW/orders in turn, REPEATS times after one run to warm up; print what it took."""
     frame = arrived_orders(Path(sys.argv[1]))
     ours: list[float] = []
     yardstick: list[float] = []
     for _ in range(int(sys.argv[2]) + 1):
-        seconds, verdict = _timed(lambda: judge(frame, ArrivedOrders))
+        seconds, verdict = timed(lambda: judge(frame, ArrivedOrders))
         ours.append(seconds)
-        seconds, (counts, bad) = _timed(lambda: bare_rules(frame))
+        seconds, (counts, bad) = timed(lambda: bare_rules(frame))
         yardstick.append(seconds)
         if not same(verdict, counts, bad):
             raise SystemExit(f"gate and yardstick disagree: {verdict.errors()} against {counts}")

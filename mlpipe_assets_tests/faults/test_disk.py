@@ -39,8 +39,7 @@ def without_temporary_files(lake: Lake) -> bool:
     return not list(lake.root.rglob("*.tmp"))
 
 
-def test_a_full_disk_while_ingesting_replaces_nothing_and_says_so(tmp_path: Path) -> None:
-    lake = Lake(data_dir=f"{tmp_path}/data")
+def test_a_full_disk_while_ingesting_replaces_nothing_and_says_so(lake: Lake) -> None:
     drop(lake, "orders_2026-01-05.csv", orders_csv(order("first")))
     take(lake)
     build(lake, [JAN_5])
@@ -97,8 +96,7 @@ def test_a_really_full_disk_is_healed_by_room(small_disk: Path) -> None:
     assert len(order_ids(lake, JAN_5)) == len(MANY)
 
 
-def test_two_runs_of_a_table_at_once_take_turns_and_lose_nothing(tmp_path: Path) -> None:
-    lake = Lake(data_dir=f"{tmp_path}/data")
+def test_two_runs_of_a_table_at_once_take_turns_and_lose_nothing(lake: Lake) -> None:
     for number in range(4):
         drop(lake, f"orders_{number}.csv", orders_csv(*(order(f"o{number}-{i}") for i in range(50))))
 
@@ -113,10 +111,9 @@ def test_two_runs_of_a_table_at_once_take_turns_and_lose_nothing(tmp_path: Path)
 
 
 def test_a_run_that_waits_too_long_says_who_is_in_the_way_and_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lake_module, "_PATIENCE", 0.2)
-    lake = Lake(data_dir=f"{tmp_path}/data")
     drop(lake, "orders.csv", orders_csv(order("o1")))
     holder = subprocess.Popen(
         [

@@ -7,7 +7,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.learning.errors import LearningError
-from mlpipe_assets.learning.golden import choose_golden_rows, golden_days, golden_version, moved_answers
+from mlpipe_assets.learning.golden import choose_golden_rows, golden_version, moved_answers
+from mlpipe_assets.transforms.splits import feature_days
 from mlpipe_assets_tests.learning.rows import training_rows
 
 JAN_2 = datetime(2026, 1, 2, tzinfo=UTC)
@@ -28,7 +29,7 @@ def test_the_choice_depends_on_keys_and_days_alone() -> None:
     assert_frame_equal(again, chosen)
     assert chosen.columns == ["customer_id", "as_of", "spend", "noise"]
     assert chosen.height == 30
-    assert golden_days(chosen) == [date(2026, 1, 1) + timedelta(days=i) for i in (0, 2, 4)]
+    assert feature_days(chosen) == [date(2026, 1, 1) + timedelta(days=i) for i in (0, 2, 4)]
     assert golden_version(again) == golden_version(chosen)
 
 

@@ -1,7 +1,7 @@
 """A small table to watch, written as interim partitions: readings with a level, a colour and an address nobody may see."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,8 @@ from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import columns, digest
+from mlpipe_assets_tests.planted import day
 
-START = date(2026, 1, 1)
 SECRET = "someone@example.org"  # noqa: S105 (a personal value, to look for)
 ROWS = 300
 
@@ -36,11 +36,6 @@ class WiderReadings(Readings):
     """Readings of a meter that tells more. Grain: reading_id."""
 
     remark: str = pa.Field(nullable=True, metadata={"drift": 0.2})
-
-
-def day(number: int) -> date:
-    """The n-th day of the partitions, counted from 1."""
-    return START + timedelta(days=number - 1)
 
 
 def readings_catalog(contract: type[Readings] = Readings, **changes: object) -> Catalog:

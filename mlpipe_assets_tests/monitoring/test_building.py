@@ -11,7 +11,6 @@ from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.monitoring.readings import (
     SECRET,
     WiderReadings,
-    day,
     drift_of,
     measure,
     put,
@@ -20,6 +19,7 @@ from mlpipe_assets_tests.monitoring.readings import (
     readings_lake,
     verdicts,
 )
+from mlpipe_assets_tests.planted import day
 
 CATALOG = readings_catalog()
 MONITOR = CATALOG.monitors[0]

@@ -16,7 +16,8 @@ from mlpipe_assets.monitoring.histograms import Histogram
 from mlpipe_assets.monitoring.read_back import read_watched
 from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import DayState, Watched
-from mlpipe_assets_tests.monitoring.readings import day, measure, put, readings, readings_catalog, readings_lake
+from mlpipe_assets_tests.monitoring.readings import measure, put, readings, readings_catalog, readings_lake
+from mlpipe_assets_tests.planted import day
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 SHAPE = Histogram(labels=tuple(f"{i}" for i in range(24)), reference=tuple([1 / 24] * 24), current=tuple([1 / 24] * 24))

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 import pandera.polars as pa
 import polars as pl
+import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog, Learner, Monitor
 from mlpipe_assets.monitoring.building import build_monitoring, monitoring_inputs_digest
@@ -55,6 +56,11 @@ def serving_catalog(folder: Path) -> Catalog:
     catalog = planted_catalog(folder, view=view, model=model)
     monitor = Monitor(table="predictions/returning", window=timedelta(days=2), baseline=timedelta(days=3))
     return replace(catalog, monitors=(monitor,))
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return serving_catalog(tmp_path / "sql")
 
 
 def customers() -> list[str]:
@@ -156,8 +162,7 @@ def facts_of(lake: Lake, number: int) -> dict[str, object]:
     return lake.facts("monitoring/drift", "predictions.returning", day(number)) or {}
 
 
-def test_until_labels_are_complete_it_is_said_from_when_on_performance_is_known(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_until_labels_are_complete_it_is_said_from_when_on_performance_is_known(catalog: Catalog, lake: Lake) -> None:
     train(lake)
     serve(lake, range(3, 5))
     rows = monitor(lake, catalog, 4)
@@ -166,8 +171,7 @@ def test_until_labels_are_complete_it_is_said_from_when_on_performance_is_known(
     ]
 
 
-def test_predictions_that_come_true_hold_and_are_reported_by_slice(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_predictions_that_come_true_hold_and_are_reported_by_slice(catalog: Catalog, lake: Lake) -> None:
     train(lake)
     serve(lake, range(3, 8))
     rows = monitor(lake, catalog, 7)
@@ -183,8 +187,7 @@ def test_predictions_that_come_true_hold_and_are_reported_by_slice(tmp_path: Pat
     assert share == [0.5]
 
 
-def test_predictions_that_do_not_come_true_are_worse_than_tested(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_predictions_that_do_not_come_true_are_worse_than_tested(catalog: Catalog, lake: Lake) -> None:
     train(lake)
     serve(lake, range(3, 8), right=False)
     found = {column: (verdict, n) for column, _, verdict, n in ranking(monitor(lake, catalog, 7))}
@@ -194,8 +197,9 @@ def test_predictions_that_do_not_come_true_are_worse_than_tested(tmp_path: Path)
     assert (facts_of(lake, 7)["performance_bad"], facts_of(lake, 7)["bad"]) == (True, True)
 
 
-def test_a_late_label_changes_what_the_day_was_made_of_and_is_told_when_it_is_built_again(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_a_late_label_changes_what_the_day_was_made_of_and_is_told_when_it_is_built_again(
+    catalog: Catalog, lake: Lake
+) -> None:
     train(lake)
     serve(lake, range(3, 8))
     monitor(lake, catalog, 7)
@@ -209,16 +213,14 @@ def test_a_late_label_changes_what_the_day_was_made_of_and_is_told_when_it_is_bu
     assert share == [201 / 400]
 
 
-def test_a_label_day_that_is_missing_leaves_its_predictions_out(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_a_label_day_that_is_missing_leaves_its_predictions_out(catalog: Catalog, lake: Lake) -> None:
     train(lake)
     serve(lake, range(3, 7))
     serve(lake, range(7, 8), orders=False)
     assert [n for *_, n in ranking(monitor(lake, catalog, 7))] == [200, 100, 100]
 
 
-def test_predictions_without_a_label_are_not_counted(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_predictions_without_a_label_are_not_counted(catalog: Catalog, lake: Lake) -> None:
     train(lake)
     serve(lake, range(3, 8))
     known = feature_rows(day(5)).filter(pl.col("customer_id") != "c000")
@@ -226,8 +228,9 @@ def test_predictions_without_a_label_are_not_counted(tmp_path: Path) -> None:
     assert [n for *_, n in ranking(monitor(lake, catalog, 7))] == [399, 200, 199]
 
 
-def test_predictions_of_an_older_version_are_left_out_of_the_newer_ones_performance(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_predictions_of_an_older_version_are_left_out_of_the_newer_ones_performance(
+    catalog: Catalog, lake: Lake
+) -> None:
     train(lake)
     train(lake, "v2", 2)
     serve(lake, range(3, 5), right=False)
@@ -238,8 +241,7 @@ def test_predictions_of_an_older_version_are_left_out_of_the_newer_ones_performa
     assert note.endswith("by v2, 200 by other versions left out")
 
 
-def test_features_like_the_training_set_are_no_skew_and_others_are(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_features_like_the_training_set_are_no_skew_and_others_are(catalog: Catalog, lake: Lake) -> None:
     train(lake)
     serve(lake, range(3, 5))
     serve(lake, range(5, 7), years_older=25)
@@ -255,8 +257,9 @@ def test_features_like_the_training_set_are_no_skew_and_others_are(tmp_path: Pat
     ]
 
 
-def test_a_training_set_that_was_built_again_since_is_not_taken_for_the_one_learnt_from(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_a_training_set_that_was_built_again_since_is_not_taken_for_the_one_learnt_from(
+    catalog: Catalog, lake: Lake
+) -> None:
     train(lake)
     serve(lake, range(3, 5))
     rows = feature_rows(day(1), 5).with_columns(label=pl.lit(value=True))
@@ -267,8 +270,7 @@ def test_a_training_set_that_was_built_again_since_is_not_taken_for_the_one_lear
     ]
 
 
-def test_a_version_the_registry_does_not_know_is_said(tmp_path: Path) -> None:
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_a_version_the_registry_does_not_know_is_said(catalog: Catalog, lake: Lake) -> None:
     serve(lake, range(3, 8))
     rows = monitor(lake, catalog, 7)
     assert rows.filter(comparison="skew")["note"].unique().to_list() == [
@@ -277,8 +279,7 @@ def test_a_version_the_registry_does_not_know_is_said(tmp_path: Path) -> None:
     assert rows.filter(comparison="performance", method="roc_auc", column="overall")["threshold"].to_list() == [None]
 
 
-def test_a_range_of_predictions_in_one_pass_is_the_same_as_day_by_day(tmp_path: Path) -> None:
-    catalog = serving_catalog(tmp_path / "sql")
+def test_a_range_of_predictions_in_one_pass_is_the_same_as_day_by_day(catalog: Catalog, tmp_path: Path) -> None:
     lakes = [Lake(data_dir=str(tmp_path / name)) for name in ("a", "b")]
     for lake in lakes:
         train(lake)

@@ -3,7 +3,6 @@
 import importlib.util
 import io
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,8 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets_tests.dagster_homes import project_home
+
 CATALOG = "mlpipe_assets_tests.nycflights.catalog:CATALOG"
-CHECKOUT = Path(__file__).resolve().parents[2]
 WHOLE_YEAR = 336_776
 
 
@@ -49,19 +50,16 @@ def drop(data: Path, flights: pd.DataFrame) -> None:
 
 def mlpipe(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line over a data folder, with a Dagster instance of its own beside it."""
-    home = data.parent / "dagster_home"
-    home.mkdir(exist_ok=True)
-    shutil.copy(CHECKOUT / "dagster.yaml", home)
     environment = {
         **os.environ,
         "MLPIPE_CATALOG": CATALOG,
         "MLPIPE_DATA_DIR": str(data),
         "MLPIPE_START_DATE": "2013-01-01",
         "MLPIPE_SETTLE_SECONDS": "0",
-        "DAGSTER_HOME": str(home),
+        "DAGSTER_HOME": str(project_home(data.parent)),
     }
     command = [sys.executable, "-m", "mlpipe_assets.cli", *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def run_all(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -27,8 +27,8 @@ FILE = DroppedFile(name="orders.csv", path=Path("orders.csv"), size=10, mtime_ns
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger.load(Lake(data_dir=str(tmp_path)), "orders")
+def ledger(lake: Lake) -> Ledger:
+    ledger = Ledger.load(lake, "orders")
     for delivery in (SECOND, FIRST):
         ledger.complete(delivery, [])
     return ledger

@@ -18,11 +18,6 @@ from mlpipe_assets_tests.frames import JAN_5, JAN_6
 FRAME = pl.DataFrame({"id": ["a", "b"], "n": [1, 2]})
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(data_dir=str(tmp_path))
-
-
 def test_a_partition_comes_back_with_its_facts(lake: Lake) -> None:
     staged = lake.stage(lake.path("interim", "orders", JAN_5), FRAME, {"accepted": 2, "name": "größe"})
     assert lake.days("interim", "orders") == []

@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
@@ -44,9 +43,7 @@ def test_types_and_personal_columns_are_named_as_people_read_them() -> None:
     assert [name for name, column in customers.items() if "personal" in column.tags] == ["email"]
 
 
-def test_a_run_that_is_refused_before_it_works_leaves_a_report_that_says_why(tmp_path: Path) -> None:
-    lake = Lake(data_dir=str(tmp_path))
-
+def test_a_run_that_is_refused_before_it_works_leaves_a_report_that_says_why(lake: Lake) -> None:
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
             [raw_asset(orders)],
@@ -57,7 +54,7 @@ def test_a_run_that_is_refused_before_it_works_leaves_a_report_that_says_why(tmp
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
 
-    report = json.loads((tmp_path / "validation" / "reports" / f"{result.run_id}.json").read_text())
+    report = json.loads((lake.root / "validation" / "reports" / f"{result.run_id}.json").read_text())
     assert not result.success
     assert report["validation_passed"] is False
     assert "partition 2131-01-01 does not exist" in report["errors"][0]

@@ -28,7 +28,7 @@ from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets_tests.planted import (
-    START,
+    ANN,
     Order,
     bring_in,
     day,
@@ -335,7 +335,7 @@ def test_days_before_the_source_began_are_no_holes(tmp_path: Path) -> None:
 
 def test_features_need_a_snapshot_at_or_before_their_day(tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "sql")
-    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 4), {day(3): [("ann", 30, "north", START)]})
+    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 4), {day(3): ANN})
 
     outcomes, _ = build_features(lake, Engine(), catalog, spend, [day(2), day(3)])
 

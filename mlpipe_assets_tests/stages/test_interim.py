@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -41,11 +40,6 @@ from mlpipe_assets_tests.frames import (
 ANYTHING = Tolerance(share=1.0)
 NEAR = replace(orders, dedupe_within=timedelta(days=2), tolerance=ANYTHING, duplicate_tolerance=ANYTHING)
 PROPERTY = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(data_dir=f"{tmp_path}/data")
 
 
 @contextmanager

@@ -37,11 +37,6 @@ SUBJECT = "order_id,customer_id,order_ts,quantity,product_id,channel,region"
 WITHOUT_AMOUNT = "o2,c1,2026-01-05T11:00:00Z,1,P00001,web,north"
 
 
-@pytest.fixture
-def lake(tmp_path: str) -> Lake:
-    return Lake(data_dir=f"{tmp_path}/data")
-
-
 def cases(check: dg.AssetCheckEvaluation) -> list[tuple[object, object]]:
     """The failure cases a check shows: day and words."""
     table = check.metadata["failure_cases"]

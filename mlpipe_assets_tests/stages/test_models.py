@@ -44,16 +44,12 @@ from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.models import Built, build_model, inputs_digest, model_asset
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
 
 NAME = repeat_purchase.name
 MODEL = replace(repeat_purchase, learner=replace(stage.declared_learner(repeat_purchase), rounds=15))
 EASY = replace(MODEL, promotion=Promotion(min_roc_auc=0.0, max_log_loss_ratio=100.0, tolerance=0.01))
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(data_dir=str(tmp_path / "data"))
 
 
 def of_catalog(model: Model) -> Catalog:
@@ -70,8 +66,7 @@ def failed(built: Built) -> dict[str, str]:
 
 
 def tree(lake: Lake) -> dict[str, str]:
-    files = (path for path in lake.root.rglob("*") if path.is_file() and path.suffix != ".lock")
-    return {str(path.relative_to(lake.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path: digest for path, digest in file_digests(lake.root, ".").items() if not path.endswith(".lock")}
 
 
 def test_the_first_model_is_stored_whole_on_record_and_champion(lake: Lake) -> None:
@@ -421,8 +416,7 @@ def test_under_dagster_a_missing_training_set_fails_the_run_and_says_what_to_do(
 
 
 @pytest.mark.slow
-def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_not_shine(tmp_path: Path) -> None:
-    lake = Lake(data_dir=str(tmp_path / "data"))
+def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_not_shine(lake: Lake) -> None:
     write_sample(lake.root, days=120, orders_per_day=60, customers=300)
     for source in CATALOG.sources:
         ledger = Ledger.load(lake, source.name)

@@ -9,10 +9,11 @@ import pytest
 from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.monitoring import monitor_asset, report_asset
-from mlpipe_assets_tests.monitoring.readings import day, put, readings, readings_catalog, readings_lake
+from mlpipe_assets_tests.monitoring.readings import put, readings, readings_catalog, readings_lake
 from mlpipe_assets_tests.monitoring.test_serving import serve, serving_catalog, train
-from mlpipe_assets_tests.planted import materialize, written_days
+from mlpipe_assets_tests.planted import day, materialize, written_days
 
 CATALOG = readings_catalog()
 MONITOR = CATALOG.monitors[0]
@@ -96,10 +97,8 @@ def test_a_day_without_a_partition_is_named_and_the_others_are_written(tmp_path:
     assert written_days(result) == [day(6), day(8)]
 
 
-def test_predictions_are_checked_for_skew_and_performance(tmp_path: Path) -> None:
-    from mlpipe_assets.resources.lake import Lake
-
-    catalog, lake = serving_catalog(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+def test_predictions_are_checked_for_skew_and_performance(lake: Lake, tmp_path: Path) -> None:
+    catalog = serving_catalog(tmp_path / "sql")
     train(lake)
     serve(lake, range(3, 6))
     serve(lake, range(6, 8), right=False, years_older=25)

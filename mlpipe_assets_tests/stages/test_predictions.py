@@ -10,13 +10,12 @@ from mlpipe_assets.resources.lake import FACTS
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.stages.features import feature_asset
 from mlpipe_assets.stages.predictions import build_predictions, objections, prediction_asset
-from mlpipe_assets_tests.champions import crown, learning_catalog, learning_lake
+from mlpipe_assets_tests.champions import crown, crowned_lake, learning_catalog, learning_lake
 from mlpipe_assets_tests.planted import SPEND_SQL, day, failed_checks, materialize, written_days
 
 
 def test_each_customer_of_the_day_gets_a_probability_of_the_champion(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    used = crown(lake, catalog, day(5))
+    catalog, lake, used = crowned_lake(tmp_path)
 
     result = materialize(prediction_asset(catalog, catalog.models[0]), lake, day(6))
 
@@ -31,8 +30,7 @@ def test_each_customer_of_the_day_gets_a_probability_of_the_champion(tmp_path: P
 
 
 def test_the_export_for_audit_holds_the_same_rows(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
 
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
 
@@ -43,8 +41,7 @@ def test_the_export_for_audit_holds_the_same_rows(tmp_path: Path) -> None:
 
 
 def test_the_same_champion_and_features_give_the_same_bytes(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
 
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
     first = lake.path("predictions", "returning", day(6)).read_bytes()
@@ -78,8 +75,7 @@ def test_a_missing_feature_day_is_not_predicted_and_the_others_are(tmp_path: Pat
 def test_a_blocking_check_that_failed_in_an_earlier_run_stops_predictions_although_the_old_partition_is_there(
     tmp_path: Path,
 ) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
     leaking = SPEND_SQL.replace("o.date <= d.day", "o.date <= d.day + 1")
     broken = learning_catalog(tmp_path / "leaking", spend_sql=leaking)
 
@@ -97,17 +93,16 @@ def test_features_of_another_version_than_the_champion_learnt_from_are_refused(t
     catalog, lake = learning_lake(tmp_path, 6)
     crown(lake, catalog, day(5), feature_version="another")
 
-    reasons = objections(lake, catalog, catalog.models[0], day(6))
+    reasons = objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
 
     assert len(reasons) == 1
     assert "was trained on another; train a model on the new features" in reasons[0]
 
 
 def test_a_champion_is_not_asked_of_days_before_its_labels(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
 
-    reasons = objections(lake, catalog, catalog.models[0], day(4))
+    reasons = objections(lake, catalog, catalog.models[0], [day(4)])[day(4)]
 
     assert reasons == [
         "the champion 2026-01-05-1 learnt from labels up to 2026-01-05: of 2026-01-04 it would know the future"
@@ -115,11 +110,10 @@ def test_a_champion_is_not_asked_of_days_before_its_labels(tmp_path: Path) -> No
 
 
 def test_a_hole_that_opened_in_the_window_since_stops_predictions(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
     refuse(lake, "interim", "orders", day(5), problem="beyond tolerance", inputs="x")
 
-    reasons = objections(lake, catalog, catalog.models[0], day(6))
+    reasons = objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
 
     assert reasons == [
         "features/spend [2026-01-06]: its window over interim/orders has holes: 2026-01-05 refused",
@@ -127,20 +121,18 @@ def test_a_hole_that_opened_in_the_window_since_stops_predictions(tmp_path: Path
 
 
 def test_golden_answers_that_moved_stop_the_champion_they_are_of_and_no_other(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    used = crown(lake, catalog, day(5))
+    catalog, lake, used = crowned_lake(tmp_path)
     refuse(lake, "validation", "returning_golden", day(6), problem="3 moved", inputs="x", champion=used.version)
-    of_this = objections(lake, catalog, catalog.models[0], day(6))
+    of_this = objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
     clear(lake, "validation", "returning_golden", day(6))
     refuse(lake, "validation", "returning_golden", day(6), problem="3 moved", inputs="x", champion="another")
 
     assert of_this == ["validation/returning_golden [2026-01-06] failed for the champion: 3 moved"]
-    assert objections(lake, catalog, catalog.models[0], day(6)) == []
+    assert objections(lake, catalog, catalog.models[0], [day(6)])[day(6)] == []
 
 
 def test_a_label_among_the_features_served_is_refused(tmp_path: Path) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    crown(lake, catalog, day(5))
+    catalog, lake, _ = crowned_lake(tmp_path)
     path = lake.path("features", "spend", day(6))
     facts = json.loads(pl.read_parquet_metadata(path)[FACTS])
     served = lake.read("features", "spend", day(6)).with_columns(label=pl.lit(value=True))
@@ -154,8 +146,7 @@ def test_a_label_among_the_features_served_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"not a model"])
 def test_a_model_file_that_was_changed_is_not_asked(tmp_path: Path, damage: bytes) -> None:
-    catalog, lake = learning_lake(tmp_path, 6)
-    used = crown(lake, catalog, day(5))
+    catalog, lake, used = crowned_lake(tmp_path)
     (lake.folder("models", "returning") / used.version / "model.skops").write_bytes(damage)
 
     with pytest.raises(Exception, match="was changed since it was registered"):

@@ -173,22 +173,22 @@ def test_without_a_complete_label_there_is_no_training_set(tmp_path: Path) -> No
     assert not lake.folder("processed", "returning").exists()
 
 
-def test_a_missing_feature_day_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stage", "name", "gone", "said"),
+    [
+        ("features", "spend", 3, "features/spend has no 2026-01-03"),
+        ("interim", "orders", 9, "the labels need interim/orders of 2026-01-09, which are missing or refused"),
+    ],
+)
+def test_a_missing_day_of_features_or_labels_is_named(
+    tmp_path: Path, stage: str, name: str, gone: int, said: str
+) -> None:
     catalog, lake = training_lake(tmp_path, 9)
-    lake.path("features", "spend", day(3)).unlink()
+    lake.path(stage, name, day(gone)).unlink()
 
     outcome, _ = build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
 
-    assert outcome.refused == "features/spend has no 2026-01-03"
-
-
-def test_a_missing_label_day_is_named(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
-    lake.path("interim", "orders", day(9)).unlink()
-
-    outcome, _ = build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
-
-    assert outcome.refused == "the labels need interim/orders of 2026-01-09, which are missing or refused"
+    assert outcome.refused == said
 
 
 def test_features_of_another_version_are_not_learned_from(tmp_path: Path) -> None:

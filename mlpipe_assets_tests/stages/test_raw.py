@@ -42,11 +42,6 @@ CUSTOMERS = "customer_id,email,age,region,signup_date\n"
 ANNA = "c1,anna@example.org,30,north,2025-12-01\n"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(data_dir=f"{tmp_path}/data")
-
-
 def written_at(lake: Lake) -> dict[str, int]:
     below = [lake.root / folder for folder in ("raw/_events", "validation", "meta/deliveries", "meta/drop_zone")]
     return {f"{p}": p.stat().st_mtime_ns for folder in below for p in folder.rglob("*") if p.is_file()}
