@@ -30,14 +30,14 @@ dev: $(ENVIRONMENT) .dagster/dagster.yaml  ## Dagster's UI, schedules and sensor
 	@.venv/bin/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 test: $(ENVIRONMENT)  ## Run the tests, on all cores (ARGS="-k leak")
-	@$(PYTEST) -n logical $(ARGS)
+	@$(PYTEST) -n logical --dist loadgroup $(ARGS)
 
 check: $(ENVIRONMENT)  ## Format, lint, types, SQL and tests
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
-	@$(PYTEST) -n logical $(ARGS)
+	@$(PYTEST) -n logical --dist loadgroup $(ARGS)
 
 format: $(ENVIRONMENT)  ## Format Python and SQL, and mend what the linters can
 	@.venv/bin/ruff format --quiet .

@@ -17,6 +17,7 @@ from mlpipe_assets.automation.loop_plan import (
     report_is_behind,
 )
 from mlpipe_assets.automation.plan import (
+    NOTHING_CAME,
     Work,
     days_of_arrival,
     feature_work,
@@ -24,6 +25,7 @@ from mlpipe_assets.automation.plan import (
     look_at_drop_zone,
     new_files,
     newest_day,
+    spell_blocked,
     training_work,
 )
 from mlpipe_assets.catalog.declarations import Catalog, Source
@@ -152,17 +154,9 @@ def _all_outside(lake: Lake, source: Source) -> list[str]:
 
 
 def _tell_blocked(summary: Summary, work: Work, *, error: bool = True) -> None:
-    """Days that cannot be built, grouped by reason; `nothing came` is a warning."""
-    reasons: dict[str, list[date]] = {}
-    words: dict[str, str] = {}
-    for day, reason in work.blocked:
-        kind = reason.partition("has holes")[0] if "has holes" in reason else reason
-        reasons.setdefault(kind, []).append(day)
-        words[kind] = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
-    for kind, days in reasons.items():
-        reason = words[kind]  # of the last such day, whose window holds every hole of the days before, or most
-        line = f"{work.table} {spell_days(days)}: {reason}"
-        (summary.errors if error and reason != "nothing came" else summary.warnings).append(line)
+    """Days that cannot be built; that nothing came is a warning."""
+    for reason, line in spell_blocked(work):
+        (summary.errors if error and reason != NOTHING_CAME else summary.warnings).append(line)
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,6 @@
 """What monitoring measured, as the retraining decision reads it, and what is told of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,8 +21,8 @@ from mlpipe_assets.automation.retraining import (
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.building import DRIFT
+from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import champion
 
 JOB = "retraining_job"
 _AGAINST = {"baseline": "the baseline", "performance": "the test set"}
@@ -58,34 +58,37 @@ def requests_so_far(instance: dg.DagsterInstance, model: str) -> list[Request]:
     return [request for run in runs for request in asked_by(run.tags)]
 
 
-def windows_of_monitor(lake: Lake, monitor: Monitor, model: str) -> list[DriftWindow]:
+def windows_of_monitor(lake: Lake, catalog: Catalog, monitor: Monitor, model: str) -> list[DriftWindow]:
     """The newest windows of a watched table, as many as the decision looks at.
 
-    A model's own predictions speak by how they came true; that they moved follows from the tables they are made of.
+    A model's own predictions speak by how they came true; that they moved follows from the tables they are made of. They
+    speak of the version that made them: the labels of its successor's are not complete until a horizon later.
     """
     stage, _, name = monitor.table.partition("/")
     folder = f"{stage}.{name}"
     own = monitor.table == f"predictions/{model}" and model not in monitor.retrains
-    used = champion(lake, model) if own else None
-    found: list[DriftWindow] = []
-    for day in lake.days(DRIFT, folder)[-monitor.persist :]:
-        facts = lake.facts(DRIFT, folder, day) or {}
-        bad = bool(facts.get("performance_bad" if own else "bad"))
-        window = DriftWindow(
+    days = lake.days(DRIFT, folder)[-monitor.persist :]
+    facts = {day: lake.facts(DRIFT, folder, day) or {} for day in days}
+    bad = {day: bool(facts[day].get("performance_bad" if own else "bad")) for day in days}
+    serving = Watching(lake=lake, catalog=catalog, monitor=monitor).serving if own and any(bad.values()) else None
+    answered = serving.answered(days[-1]) if serving else ""
+    return [
+        DriftWindow(
             table=monitor.table,
             day=day,
-            drift_score=facts.get("drift_score") or 0.0,
-            bad=bad,
-            reference=(used.version if used else "") if own else facts.get("reference") or "",
-            evidence=_evidence(lake, folder, day) if bad else (),
+            drift_score=facts[day].get("drift_score") or 0.0,
+            bad=bad[day],
+            reference=answered if own else facts[day].get("reference") or "",
+            by_performance=own,
+            evidence=_evidence(lake, folder, day, ["performance"] if own else [*_AGAINST]) if bad[day] else (),
         )
-        found.append(window)
-    return found
+        for day in days
+    ]
 
 
 def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) -> Look:
     monitors = [m for m in catalog.monitors if model in m.retrains or m.table == f"predictions/{model}"]
-    windows = {monitor.table: windows_of_monitor(lake, monitor, model) for monitor in monitors}
+    windows = {monitor.table: windows_of_monitor(lake, catalog, monitor, model) for monitor in monitors}
     behind = [
         f"monitoring/{monitor.table.partition('/')[2]}"
         for monitor in monitors
@@ -111,11 +114,16 @@ def _problem(
 ) -> Problem:
     """A model whose tables drifted, as people are told; one problem however many tables and days."""
     day = retraining.day if retraining else max((request.day for request in asked), default=newest[0].day)
-    scores = [f"{w.table} {w.day} (drift score {w.drift_score:.2f})" for w in newest]
+    scores = [
+        f"{w.table} {w.day} ({'performance' if w.by_performance else f'drift score {w.drift_score:.2f}'})"
+        for w in newest
+    ]
     evidence = [line for w in newest for line in w.evidence]
     return Problem(
         key=model,
-        what="what it predicts on is no longer what it learnt from",
+        what="its predictions no longer come true as they did on its test set"
+        if all(w.by_performance for w in newest)
+        else "what it predicts on is no longer what it learnt from",
         where=f"models/{model}",
         how_many=f"{len(newest)} of the tables watched: {shorten(scores, 3)}",
         example=shorten(evidence, 3) or "no single measurement",
@@ -123,10 +131,10 @@ def _problem(
     )
 
 
-def _evidence(lake: Lake, folder: str, day: date) -> tuple[str, ...]:
+def _evidence(lake: Lake, folder: str, day: date, comparisons: Collection[str]) -> tuple[str, ...]:
     """The measurements of a day that say drift, worst first as they are stored."""
     rows = lake.read(DRIFT, folder, day).filter(verdict="drift").to_dicts()
-    return tuple(dict.fromkeys(_spell(row) for row in rows if row["comparison"] in _AGAINST))
+    return tuple(dict.fromkeys(_spell(row) for row in rows if row["comparison"] in comparisons))
 
 
 def _spell(row: dict[str, Any]) -> str:

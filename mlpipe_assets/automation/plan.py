@@ -6,7 +6,7 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition
+from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Ledger
@@ -25,6 +25,21 @@ class Work:
     table: str
     days: tuple[date, ...] = ()
     blocked: tuple[tuple[date, str], ...] = ()
+
+
+NOTHING_CAME = "nothing came"
+
+
+def spell_blocked(work: Work) -> list[tuple[str, str]]:
+    """Why days of a table cannot be built, and a line that says so, days of one reason together."""
+    days: dict[str, list[date]] = {}
+    words: dict[str, str] = {}
+    for day, reason in work.blocked:
+        kind = reason.partition("has holes")[0] if "has holes" in reason else reason.replace(f"{day}", "")
+        days.setdefault(kind, []).append(day)
+        words[kind] = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
+    # Of one kind the words of its last day, whose window holds every hole of the days before, or most.
+    return [(words[kind], f"{work.table} {spell_days(found)}: {words[kind]}") for kind, found in days.items()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +121,7 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
             for d in days_between(arrived[0], arrived[-1])
             if d not in set(arrived) and d not in accepted and wanted(d)
         ]
-        blocked += [(day, "nothing came") for day in gaps]
+        blocked += [(day, NOTHING_CAME) for day in gaps]
     return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
 
 

@@ -16,7 +16,8 @@ class DriftWindow:
     Attributes:
         drift_score: Weighted share of columns in drift.
         bad: Whether the score, or the realised performance, is beyond what is declared.
-        reference: Version of the frozen baseline it was held against.
+        reference: Version of the frozen baseline it was held against; of performance, the version that predicted.
+        by_performance: Whether it is the realised performance that was judged, not drift.
         evidence: The measurements that speak for it, in words.
     """
 
@@ -25,6 +26,7 @@ class DriftWindow:
     drift_score: float
     bad: bool
     reference: str
+    by_performance: bool = False
     evidence: tuple[str, ...] = ()
 
 

@@ -65,9 +65,11 @@ def stale_days_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
     """Days whose inputs or code changed are built again, stage by stage, in one run per stretch of days."""
 
     def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
-        stages = look_for_stale_days(lake, catalog)
-        told = "; ".join(f"{wish.table} is behind: {spell_days(wish.days)}" for stage in stages for wish in stage)
-        return _ask(context, checks, stages, datetime.now(tz=UTC), told or "every table is up to date")
+        stale = look_for_stale_days(lake, catalog)
+        told = "; ".join(f"{wish.table} is behind: {spell_days(wish.days)}" for stage in stale.stages for wish in stage)
+        cannot = f"cannot be built: {shorten(list(stale.blocked), 3)}" if stale.blocked else ""
+        told = told or ("nothing to build" if cannot else "every table is up to date")
+        return _ask(context, checks, stale.stages, datetime.now(tz=UTC), told, cannot)
 
     return _sensor("stale_days_sensor", _named(jobs, "daily_job", "prediction_job", "training_job"), settings, tick)
 

@@ -6,7 +6,16 @@ from datetime import date, datetime
 
 from mlpipe_assets.automation.freshness import is_long_enough
 from mlpipe_assets.automation.loop_plan import golden_work, monitor_work, prediction_work, report_is_behind
-from mlpipe_assets.automation.plan import Work, days_of_arrival, feature_work, interim_work, newest_day, training_work
+from mlpipe_assets.automation.plan import (
+    NOTHING_CAME,
+    Work,
+    days_of_arrival,
+    feature_work,
+    interim_work,
+    newest_day,
+    spell_blocked,
+    training_work,
+)
 from mlpipe_assets.automation.requests import Wish
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import source_version
@@ -55,25 +64,36 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
     return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))
 
 
-def look_for_stale_days(lake: Lake, catalog: Catalog) -> list[list[Wish]]:
-    """The tables that are behind, by stage in flow order. What follows from a table shows once that is built.
+@dataclass(frozen=True, kw_only=True)
+class Stale:
+    """Runs to ask for, by stage in flow order, and days that are behind and cannot be built, with the reason."""
+
+    stages: tuple[tuple[Wish, ...], ...]
+    blocked: tuple[str, ...]
+
+
+def look_for_stale_days(lake: Lake, catalog: Catalog) -> Stale:
+    """The tables that are behind. What follows from a table shows once that is built.
 
     Of training only the first: a schedule asks for the others, or drift.
     """
     stages: list[list[Wish]] = []
+    blocked: list[str] = []
     for job, stage in _stages(lake, catalog):
+        works = list(stage)
         wishes = [
             Wish(table=work.table, job=job, days=work.days, state=_state(lake, catalog, work), also=_also(work))
-            for work in stage
+            for work in works
             if work.days
         ]
         stages += [wishes] if wishes else []
+        blocked += [line for work in works for reason, line in spell_blocked(work) if reason != NOTHING_CAME]
     first = [wish for model in catalog.models for wish in _first_training(lake, catalog, model)]
     stages += [first] if first else []
     if not stages and catalog.monitors and report_is_behind(lake):
         job = "prediction_job" if all(m.stage == "predictions" for m in catalog.monitors) else "daily_job"
         stages.append([Wish(table=_REPORT, job=job, days=(last_partition(),), state=_report_state(lake))])
-    return stages
+    return Stale(stages=tuple(map(tuple, stages)), blocked=tuple(blocked))
 
 
 def _also(work: Work) -> tuple[str, ...]:
@@ -96,7 +116,7 @@ def _stages(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, Iterable[Work]]
 def what_is_about_to_run(lake: Lake, catalog: Catalog, now: datetime, settle_seconds: float) -> list[str]:
     """Tables that sensors will ask to build at their next look."""
     arrivals = look_for_arrivals(lake, catalog, now, settle_seconds)
-    stale = [wish.table for stage in look_for_stale_days(lake, catalog) for wish in stage]
+    stale = [wish.table for stage in look_for_stale_days(lake, catalog).stages for wish in stage]
     return [*(wish.table for wish in arrivals.wishes), *stale, *arrivals.waiting]
 
 

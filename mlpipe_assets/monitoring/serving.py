@@ -94,6 +94,11 @@ class Serving:
         """Skew and performance of a day."""
         return {"skew": self._skew(day), "performance": self._performance(day)}
 
+    def answered(self, day: date) -> str:
+        """The version whose predictions a day's performance speaks of; empty while none of them has complete labels."""
+        known = [d for d in self._past(day) if self.realised.complete(d)]
+        return str(self.predictions.facts(known[-1]).get("champion", "")) if known else ""
+
     def _skew(self, day: date) -> list[Measurement]:
         champion = self._champion(day)
         if champion is None:

@@ -29,3 +29,10 @@ def server() -> Iterator[Webhook]:
     """A webhook that takes what it is sent."""
     with webhook() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Webhook]:
+    """The same, for all tests of a module that share one Dagster."""
+    with webhook() as found:
+        yield found

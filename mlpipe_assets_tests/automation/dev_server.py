@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.scheduler.instigation import SensorInstigatorData  # not exported
 
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
@@ -42,6 +44,13 @@ class DevServer:
             found = instance.get_runs(dg.RunsFilter(job_name=job))
         return [run for run in reversed(found) if run.remote_job_origin]
 
+    def has_looked(self, sensor: str, since: datetime) -> bool:
+        """Whether a sensor began a look after a moment, and has ended it."""
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            data = [s.instigator_data for s in instance.all_instigator_state() if s.instigator_name == sensor]
+        ticks = [one.last_tick_timestamp for one in data if isinstance(one, SensorInstigatorData)]
+        return any(tick and tick > since.timestamp() for tick in ticks)
+
     def wait_for(self, what: str, is_so: Callable[[], object], seconds: float) -> None:
         """Return once something is so.
 
@@ -57,16 +66,29 @@ class DevServer:
 
 
 @contextmanager
-def dev_server(root: Path, environment: Mapping[str, str]) -> Iterator[DevServer]:
-    """`mlpipe run`, then `dagster dev` on the loopback; its whole process group is killed at the end, whatever happened."""
+def dev_server(root: Path, first: date, catalog: str, alerts: str, *, built: bool = True) -> Iterator[DevServer]:
+    """`dagster dev` on the loopback with eager sensors, after `mlpipe run` where the lake is to be `built` before.
+
+    Its whole process group is killed at the end, whatever happened.
+
+    Args:
+        root: Holds `data`, and gets a DAGSTER_HOME.
+        first: The first day there is.
+        catalog: Module and name of the catalog.
+        alerts: URL that is told.
+        built: Whether everything is brought up to date before Dagster starts.
+    """
     home = root / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text(_DAGSTER_YAML)
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MLPIPE_", "DAGSTER_", "PYTEST_"))}
     env |= {"DAGSTER_HOME": str(home), "MLPIPE_DATA_DIR": str(root / "data"), "PYTHONPATH": str(PROJECT_ROOT)}
-    env |= environment
-    ran = subprocess.run([str(_BIN / "mlpipe"), "run"], cwd=root, env=env, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    env |= {"MLPIPE_START_DATE": f"{first}", "MLPIPE_CATALOG": f"mlpipe_assets_tests.automation.{catalog}"}
+    env |= {"MLPIPE_SENSOR_SECONDS": "2", "MLPIPE_SETTLE_SECONDS": "1", "MLPIPE_ALERT_URLS": alerts}
+    if built:
+        run = [str(_BIN / "mlpipe"), "run"]
+        ran = subprocess.run(run, cwd=root, env=env, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     command = [str(_BIN / "dagster"), "dev", "-m", "mlpipe_assets.definitions"]
     command += ["--host", "127.0.0.1", "--port", str(_free_port())]
     log = root / "dagster.log"

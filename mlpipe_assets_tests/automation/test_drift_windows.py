@@ -1,16 +1,15 @@
 """What monitoring stored, as the retraining decision reads it and people are told."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from datetime import timedelta
 
 import dagster as dg
 import polars as pl
-import pytest
 
-from mlpipe_assets.automation.drift_windows import look_at_drift
+from mlpipe_assets.automation.drift_windows import look_at_drift, windows_of_monitor
 from mlpipe_assets.automation.retraining import tags_of
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
+from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.resources.lake import Lake
@@ -28,25 +27,24 @@ DRIFTED = {
     "n_current": 90,
     "note": "",
 }
+RANKED = {"comparison": "performance", "column": "overall", "method": "roc_auc", "value": 0.17, "threshold": 0.75}
+PREDICTIONS = "predictions/repeat_purchase"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(data_dir=str(tmp_path / "data"))
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as found:
-        yield found
-
-
-def store(lake: Lake, table: str, number: int, *, bad: bool) -> None:
-    """A day of measurements as the monitoring stage leaves it."""
+def store(lake: Lake, table: str, number: int, *, bad: bool, worse: bool = False) -> None:
+    """A day of measurements as the monitoring stage leaves it; `worse`: than on the test set."""
     row = {**DRIFTED, "table": table, "date": day(number), "verdict": "drift" if bad else "none"}
-    facts = {"drift_score": 0.25 if bad else 0.0, "bad": bad, "performance_bad": False, "reference": "v1"}
+    ranked = {**row, **RANKED, "verdict": "drift" if worse else "none"}
+    facts = {"drift_score": 0.25 if bad else 0.0, "bad": bad or worse, "performance_bad": worse, "reference": "v1"}
     path = lake.path(DRIFT, table.replace("/", "."), day(number))
-    lake.commit(lake.stage(path, pl.DataFrame([row], schema=SCHEMA), facts))
+    lake.commit(lake.stage(path, pl.DataFrame([row, ranked], schema=SCHEMA), facts))
+
+
+def store_footer(lake: Lake, table: str, number: int, **facts: object) -> None:
+    """A partition of which only the footer matters."""
+    stage, _, name = table.partition("/")
+    path = lake.path(stage, name, day(number))
+    lake.commit(lake.stage(path, pl.DataFrame({"a": [1]}), {"fingerprint": f"{number}", **facts}))
 
 
 def test_a_table_that_drifted_for_long_enough_asks_for_its_model_and_is_told(
@@ -100,6 +98,35 @@ def test_drift_of_predictions_alone_asks_for_nothing(lake: Lake, instance: dg.Da
     [look] = look_at_drift(lake, CATALOG, instance)
 
     assert (look.retraining, look.problem) == (None, None)
+
+
+def test_performance_alone_asks_with_itself_as_evidence_and_is_told_as_what_it_is(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    for number in (4, 5):
+        store(lake, PREDICTIONS, number, bad=True, worse=True)
+
+    [look] = look_at_drift(lake, CATALOG, instance)
+
+    assert look.retraining
+    assert look.retraining.evidence == ("overall against the test set: roc_auc 0.17, threshold 0.75",)
+    assert look.problem
+    assert look.problem.what == "its predictions no longer come true as they did on its test set"
+    assert look.problem.how_many == "1 of the tables watched: predictions/repeat_purchase 2026-01-05 (performance)"
+
+
+def test_performance_speaks_of_the_version_that_predicted_not_of_the_one_that_took_its_place(lake: Lake) -> None:
+    model = replace(CATALOG.models[0], horizon=timedelta(days=1))
+    monitor = Monitor(table=PREDICTIONS, window=timedelta(days=1), persist=2)
+    for number, version in ((3, "v1"), (4, "v1"), (5, "v2")):
+        store_footer(lake, PREDICTIONS, number, champion=version)
+        store_footer(lake, "features/customer_features", number)
+        store_footer(lake, "interim/orders", number)
+        store(lake, PREDICTIONS, number, bad=False, worse=number > 3)
+
+    found = windows_of_monitor(lake, replace(CATALOG, models=(model,)), monitor, model.name)
+
+    assert [(w.day, w.bad, w.reference) for w in found] == [(day(4), True, "v1"), (day(5), True, "v1")]
 
 
 def test_tables_that_drift_together_make_one_request_and_one_problem(lake: Lake, instance: dg.DagsterInstance) -> None:

@@ -14,9 +14,9 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets_tests.automation.dev_server import DevServer, dev_server
 from mlpipe_assets_tests.planted import drop_customers, drop_orders
-from mlpipe_assets_tests.webhook import Webhook, webhook
+from mlpipe_assets_tests.webhook import Webhook
 
-pytestmark = [pytest.mark.loop, pytest.mark.slow]
+pytestmark = [pytest.mark.loop, pytest.mark.slow, pytest.mark.xdist_group("test_loop")]
 TODAY = datetime.now(tz=UTC).date()
 LAST = TODAY - timedelta(days=10)  # of the days whose files have come when Dagster starts
 FIRST = LAST - timedelta(days=19)
@@ -46,27 +46,14 @@ def drop_day(lake: Lake, day: date, *, extra: str = "", scale: float = 1.0) -> N
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Webhook]:
-    with webhook() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory, server: Webhook) -> Iterator[DevServer]:
+def dev(tmp_path_factory: pytest.TempPathFactory, listener: Webhook) -> Iterator[DevServer]:
     """Dagster over a lake of twenty days, the newest ten days old."""
     root = tmp_path_factory.mktemp("loop")
     lake = Lake(data_dir=str(root / "data"))
     for day in days_between(FIRST, LAST):
         drop_day(lake, day)
     drop_customers(lake, f"customers_{FIRST}.csv", [(who, 30, "north", FIRST) for who in PEOPLE])
-    environment = {
-        "MLPIPE_START_DATE": f"{FIRST}",
-        "MLPIPE_CATALOG": "mlpipe_assets_tests.automation.loop_catalog:CATALOG",
-        "MLPIPE_SENSOR_SECONDS": "2",
-        "MLPIPE_SETTLE_SECONDS": "1",
-        "MLPIPE_ALERT_URLS": server.url,
-    }
-    with dev_server(root, environment) as found:
+    with dev_server(root, FIRST, "loop_catalog:CATALOG", listener.url) as found:
         yield found
 
 
@@ -82,25 +69,27 @@ def asked(runs: Iterable[dg.DagsterRun]) -> list[tuple[str, str]]:
     return [(job, tables[0]) for job, tables in found if job != "freshness_job"]
 
 
-def test_files_that_stopped_coming_are_told_once_however_many_tables_are_late(dev: DevServer, server: Webhook) -> None:
+def test_files_that_stopped_coming_are_told_once_however_many_tables_are_late(
+    dev: DevServer, listener: Webhook
+) -> None:
     from mlpipe_assets_tests.automation.loop_catalog import FRESH_WITHIN
 
-    dev.wait_for("the freshness alert", lambda: server.received, PATIENCE)
+    dev.wait_for("the freshness alert", lambda: listener.received, PATIENCE)
 
     missing = expected_day(datetime.now(tz=UTC), FRESH_WITHIN)
-    assert server.titles() == [f"raw/orders: no partition of {missing}"]
+    assert listener.titles() == [f"raw/orders: no partition of {missing}"]
     assert (
         "how many: 5 tables late: raw/orders, interim/orders, features/customer_features, predictions/repeat_purchase, "
         f"monitoring/orders\nexample: the newest partition is {LAST}\n"
-    ) in server.received[0]["message"]
+    ) in listener.received[0]["message"]
     assert asked(dev.runs()) == []  # `mlpipe run` left nothing to build
 
 
 @pytest.fixture(scope="module")
-def before(dev: DevServer, server: Webhook) -> Before:
+def before(dev: DevServer, listener: Webhook) -> Before:
     """The lake and what was told before a late file and a week of three times the amounts were dropped, at once."""
-    dev.wait_for("the first alert", lambda: server.received, PATIENCE)
-    found = Before(told=len(server.received), written={table: mtimes(dev.lake, table) for table in TABLES})
+    dev.wait_for("the first alert", lambda: listener.received, PATIENCE)
+    found = Before(told=len(listener.received), written={table: mtimes(dev.lake, table) for table in TABLES})
     drop_day(dev.lake, LATE, extra="_late")
     for day in WEEK:
         drop_day(dev.lake, day, scale=3.0)
@@ -125,9 +114,9 @@ def test_late_and_new_files_rebuild_the_days_they_touch_and_what_follows_from_th
     ]
 
 
-def test_the_shift_ends_in_one_retraining_and_one_alert(dev: DevServer, server: Webhook, before: Before) -> None:
+def test_the_shift_ends_in_one_retraining_and_one_alert(dev: DevServer, listener: Webhook, before: Before) -> None:
     dev.wait_for("a retraining", lambda: [r for r in dev.runs("retraining_job") if r.is_finished], PATIENCE)
-    dev.wait_for("the word that all tables are fresh", lambda: len(server.received) == before.told + 2, PATIENCE)
+    dev.wait_for("the word that all tables are fresh", lambda: len(listener.received) == before.told + 2, PATIENCE)
 
     [retraining] = dev.runs("retraining_job")
     newest = dev.lake.facts(DRIFT, "interim.orders", WEEK[-1]) or {}
@@ -140,6 +129,6 @@ def test_the_shift_ends_in_one_retraining_and_one_alert(dev: DevServer, server: 
     assert retraining.tags["mlpipe/drifted_from"] == f"interim/orders@{newest['reference']}"
     assert "amount against the baseline" in retraining.tags["mlpipe/evidence"]
     assert dg.DagsterRunStatus.FAILURE not in {run.status for run in dev.runs()}
-    healed, drifted = sorted(server.titles()[before.told :])  # two sensors, in either order
+    healed, drifted = sorted(listener.titles()[before.told :])  # two sensors, in either order
     assert drifted == "models/repeat_purchase: what it predicts on is no longer what it learnt from"
     assert healed.startswith("healed: raw/orders: no partition of ")

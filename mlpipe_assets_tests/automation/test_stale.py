@@ -1,0 +1,37 @@
+"""What sensors see of the lake: what is behind, and what cannot be built."""
+
+from datetime import date
+from pathlib import Path
+
+from mlpipe_assets.automation.stale import look_for_stale_days
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.partitions import days_between
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day, planted_lake
+
+
+def test_a_first_training_is_asked_for_once_the_history_fills_every_split_and_not_before(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 7))
+    wished: dict[date, list[tuple[str, tuple[date, ...]]]] = {}
+    for number in (6, 7):
+        build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(number)))
+        stages = look_for_stale_days(lake, catalog).stages
+        wished[day(number)] = [(w.table, w.days) for stage in stages for w in stage if w.job == "training_job"]
+
+    assert wished == {day(6): [], day(7): [("processed/returning", (day(7),))]}
+
+
+def test_days_that_cannot_be_built_are_named_with_the_reason(lake: Lake, catalog: Catalog) -> None:
+    drop_orders(lake, "orders.csv", one_a_day(1, 3))
+    bring_in(lake, catalog)
+
+    stale = look_for_stale_days(lake, catalog)
+
+    assert stale.stages == ()
+    assert stale.blocked == (
+        "features/spend 2026-01-01 to 2026-01-03: no snapshot of interim/customers at or before 2026-01-03",
+    )
