@@ -6,7 +6,8 @@ UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv/bin/uv)
 ENVIRONMENT := .venv/.lock-stamp
 PORT ?= 3000
 ARGS ?=
-PYTEST := .venv/bin/python -m pytest -q
+# A file stays on one core, for its tests may share one Dagster.
+PYTEST := .venv/bin/python -m pytest -q -n logical --dist loadfile --no-loadscope-reorder
 
 # Trust the certificates that the machine trusts, as pip does: company networks have their own.
 export UV_SYSTEM_CERTS := 1
@@ -30,14 +31,14 @@ dev: $(ENVIRONMENT) .dagster/dagster.yaml  ## Dagster's UI, schedules and sensor
 	@.venv/bin/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 test: $(ENVIRONMENT)  ## Run the tests, on all cores (ARGS="-k leak")
-	@$(PYTEST) -n logical --dist loadgroup $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 check: $(ENVIRONMENT)  ## Format, lint, types, SQL and tests
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
-	@$(PYTEST) -n logical --dist loadgroup $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 format: $(ENVIRONMENT)  ## Format Python and SQL, and mend what the linters can
 	@.venv/bin/ruff format --quiet .
@@ -48,7 +49,7 @@ bench: $(ENVIRONMENT)  ## Measure speed and memory
 	@.venv/bin/python -m mlpipe_assets_tests.benchmarks $(ARGS)
 
 golden: $(ENVIRONMENT)  ## Rewrite the golden files; review the diff
-	@MLPIPE_GOLDEN=1 $(PYTEST) -k golden
+	@MLPIPE_GOLDEN=1 .venv/bin/python -m pytest -q -k golden
 
 sample: $(ENVIRONMENT)  ## Write the sample deliveries into data/raw again
 	@.venv/bin/mlpipe sample $(ARGS)

@@ -16,7 +16,7 @@ from mlpipe_assets_tests.automation.dev_server import DevServer, dev_server
 from mlpipe_assets_tests.planted import drop_customers, drop_orders
 from mlpipe_assets_tests.webhook import Webhook
 
-pytestmark = [pytest.mark.loop, pytest.mark.slow, pytest.mark.xdist_group("test_loop")]
+pytestmark = [pytest.mark.loop, pytest.mark.slow]
 TODAY = datetime.now(tz=UTC).date()
 LAST = TODAY - timedelta(days=10)  # of the days whose files have come when Dagster starts
 FIRST = LAST - timedelta(days=19)
