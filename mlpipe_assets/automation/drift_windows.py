@@ -64,8 +64,7 @@ def windows_of_monitor(lake: Lake, catalog: Catalog, monitor: Monitor, model: st
     A model's own predictions speak by how they came true; that they moved follows from the tables they are made of. They
     speak of the version that made them: the labels of its successor's are not complete until a horizon later.
     """
-    stage, _, name = monitor.table.partition("/")
-    folder = f"{stage}.{name}"
+    folder = monitor.folder
     own = monitor.table == f"predictions/{model}" and model not in monitor.retrains
     days = lake.days(DRIFT, folder)[-monitor.persist :]
     facts = {day: lake.facts(DRIFT, folder, day) or {} for day in days}
@@ -90,7 +89,7 @@ def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) ->
     monitors = [m for m in catalog.monitors if model in m.retrains or m.table == f"predictions/{model}"]
     windows = {monitor.table: windows_of_monitor(lake, catalog, monitor, model) for monitor in monitors}
     behind = [
-        f"monitoring/{monitor.table.partition('/')[2]}"
+        f"monitoring/{monitor.name}"
         for monitor in monitors
         if any(w.bad for w in windows[monitor.table]) and monitor_work(lake, catalog, monitor, _any).days
     ]

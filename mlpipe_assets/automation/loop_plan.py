@@ -79,7 +79,7 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable
 def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Callable[[date], bool]) -> Work:
     """Days of a watched table whose windows, or the code, have left their measurements behind."""
     watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
-    name = watching.table.file_name
+    name = monitor.folder
     days = [
         day
         for day in watching.table.present

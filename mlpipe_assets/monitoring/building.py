@@ -90,7 +90,7 @@ def _write(watching: Watching, found: DriftOfDay) -> Outcome:
         "state": found.state,
         **counts,
     }
-    target = watching.lake.path(DRIFT, watching.table.file_name, found.day)
+    target = watching.lake.path(DRIFT, watching.monitor.folder, found.day)
     return Outcome(day=found.day, counts=counts, written=watching.lake.stage(target, frame, facts), facts=facts)
 
 

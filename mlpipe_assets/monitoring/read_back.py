@@ -21,7 +21,7 @@ DAYS = 90
 def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = DAYS) -> Watched:
     """The newest days of a table, with the shapes of its columns on the newest."""
     watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
-    name = watching.table.file_name
+    name = monitor.folder
     stored = lake.days(DRIFT, name)
     kept = [day for day in stored if day > stored[-1] - timedelta(days=days)]
     facts = {day: lake.facts(DRIFT, name, day) or {} for day in kept}

@@ -49,7 +49,7 @@ class Serving:
     @cached_property
     def features(self) -> TableDays:
         """What predictions are made on."""
-        return TableDays(lake=self.lake, table=f"features/{self.model.view.name}")
+        return TableDays(lake=self.lake, stage="features", name=self.model.view.name)
 
     @cached_property
     def realised(self) -> Realised:
@@ -186,6 +186,6 @@ class Serving:
             lake=self.lake,
             name=f"training.{self.model.name}",
             reference=reference,
-            files={day: self.lake.path(days.stage, days.name, day) for day in days.present},
+            files=days.files,
             fingerprint=days.fingerprint,
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
@@ -32,23 +33,9 @@ class TableDays:
     """Which days a table has, and what each partition was made of; footers are read once."""
 
     lake: Lake
-    table: str
+    stage: str
+    name: str
     _facts: dict[date, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def stage(self) -> str:
-        """First part of the table's name."""
-        return self.table.partition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """Second part of the table's name."""
-        return self.table.partition("/")[2]
-
-    @property
-    def file_name(self) -> str:
-        """The table's name where it is one folder: `interim.orders`."""
-        return f"{self.stage}.{self.name}"
 
     @cached_property
     def present(self) -> list[date]:
@@ -59,6 +46,11 @@ class TableDays:
     def present_days(self) -> frozenset[date]:
         """The same, to look days up in."""
         return frozenset(self.present)
+
+    @property
+    def files(self) -> dict[date, Path]:
+        """Where the rows of each day are."""
+        return {day: self.lake.path(self.stage, self.name, day) for day in self.present}
 
     def facts(self, day: date) -> dict[str, Any]:
         """The footer of a partition; empty when there is none."""

@@ -38,7 +38,7 @@ class Watching:
     @cached_property
     def table(self) -> TableDays:
         """Its partitions."""
-        return TableDays(lake=self.lake, table=self.monitor.table)
+        return TableDays(lake=self.lake, stage=self.monitor.stage, name=self.monitor.name)
 
     @cached_property
     def watch(self) -> Watch:
@@ -55,11 +55,11 @@ class Watching:
     @cached_property
     def origin(self) -> str:
         """Code version of the watched table: what other code made is no baseline for it. Empty for predictions."""
-        if self.table.stage == "interim":
-            return source_version(self.catalog.source(self.table.name))
-        if self.table.stage == "features":
+        if self.monitor.stage == "interim":
+            return source_version(self.catalog.source(self.monitor.name))
+        if self.monitor.stage == "features":
             views = {view.name: view for view in self.catalog.feature_views}
-            return view_version(self.catalog, views[self.table.name])
+            return view_version(self.catalog, views[self.monitor.name])
         return ""
 
     @cached_property
@@ -81,7 +81,7 @@ class Watching:
     @property
     def reference_path(self) -> Path:
         """Where the baseline is frozen."""
-        return self.lake.root / "monitoring" / "reference" / f"{self.table.file_name}.json"
+        return self.lake.root / "monitoring" / "reference" / f"{self.monitor.folder}.json"
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -95,8 +95,8 @@ class Watching:
             return
         first = [d for d in self.candidates if d <= day][: self.monitor.baseline.days]
         if len(first) == self.monitor.baseline.days:
-            files = [self.lake.path(self.table.stage, self.table.name, d) for d in first]
-            frozen = freeze(self.watch, files, days=first, origin=self.origin)
+            files = self.table.files
+            frozen = freeze(self.watch, [files[d] for d in first], days=first, origin=self.origin)
             write_reference(self.lake, self.reference_path, frozen)
             self.reference = frozen
 
@@ -143,19 +143,19 @@ class Watching:
     @cached_property
     def serving(self) -> Serving | None:
         """What there is to know of predictions beyond their own distribution; None for other tables."""
-        if self.table.stage != "predictions":
+        if self.monitor.stage != "predictions":
             return None
         return Serving(
             lake=self.lake,
             catalog=self.catalog,
-            model=self.catalog.model(self.table.name),
+            model=self.catalog.model(self.monitor.name),
             monitor=self.monitor,
             predictions=self.table,
         )
 
     def store(self) -> ProfileStore | None:
         """The profiles of its days; None without a baseline."""
-        return self.store_by(self.reference, self.table.file_name) if self.reference else None
+        return self.store_by(self.reference, self.monitor.folder) if self.reference else None
 
     def store_by(self, reference: Reference, name: str, table: TableDays | None = None) -> ProfileStore:
         """Profiles of a table's days by a reference."""
@@ -164,7 +164,7 @@ class Watching:
             lake=self.lake,
             name=name,
             reference=reference,
-            files={day: self.lake.path(days.stage, days.name, day) for day in days.present},
+            files=days.files,
             fingerprint=days.fingerprint,
         )
 
