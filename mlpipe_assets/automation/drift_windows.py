@@ -46,10 +46,13 @@ class Look:
     settled: bool = True
 
 
-def look_at_drift(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance) -> list[Look]:
-    """A decision for each model that monitors watch over, on measurements that are up to date."""
+def look_at_drift(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance, *, asks: bool = True) -> list[Look]:
+    """A decision for each model that monitors watch over, on measurements that are up to date.
+
+    `asks`: whether the caller asks for the retrainings; if not, people are told how to.
+    """
     models = [model.name for model in catalog.models if model.learner]
-    return [_look(lake, catalog, name, requests_so_far(instance, name)) for name in models]
+    return [_look(lake, catalog, name, requests_so_far(instance, name), asks=asks) for name in models]
 
 
 def requests_so_far(instance: dg.DagsterInstance, model: str) -> list[Request]:
@@ -85,7 +88,7 @@ def windows_of_monitor(lake: Lake, catalog: Catalog, monitor: Monitor, model: st
     ]
 
 
-def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) -> Look:
+def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request], *, asks: bool) -> Look:
     monitors = [m for m in catalog.monitors if model in m.retrains or m.table == f"predictions/{model}"]
     windows = {monitor.table: windows_of_monitor(lake, catalog, monitor, model) for monitor in monitors}
     behind = [
@@ -104,15 +107,18 @@ def _look(lake: Lake, catalog: Catalog, model: str, asked: Sequence[Request]) ->
     drifted = [t for t, d in decisions.items() if isinstance(d, Retraining) or d.drifting]
     told = tuple(d.reason if isinstance(d, Skip) else f"{t}: drifted, asking for {model}" for t, d in decisions.items())
     retraining = merge(wanted) if wanted else None
-    problem = _problem(model, [windows[table][-1] for table in drifted], retraining, asked) if drifted else None
+    problem = (
+        _problem(model, [windows[table][-1] for table in drifted], retraining, asked, asks=asks) if drifted else None
+    )
     return Look(model=model, retraining=retraining, problem=problem, told=told)
 
 
 def _problem(
-    model: str, newest: Sequence[DriftWindow], retraining: Retraining | None, asked: Sequence[Request]
+    model: str, newest: Sequence[DriftWindow], retraining: Retraining | None, asked: Sequence[Request], *, asks: bool
 ) -> Problem:
     """A model whose tables drifted, as people are told; one problem however many tables and days."""
     day = retraining.day if retraining else max((request.day for request in asked), default=newest[0].day)
+    job = f'dagster job execute -m mlpipe_assets.definitions -j {JOB} --tags \'{{"dagster/partition": "{day}"}}\''
     scores = [
         f"{w.table} {w.day} ({'performance' if w.by_performance else f'drift score {w.drift_score:.2f}'})"
         for w in newest
@@ -126,7 +132,9 @@ def _problem(
         where=f"models/{model}",
         how_many=f"{len(newest)} of the tables watched: {shorten(scores, 3)}",
         example=shorten(evidence, 3) or "no single measurement",
-        to_do=f"open monitoring/report.html; a retraining as of {day} was asked for, see its checks and model card",
+        to_do=f"open monitoring/report.html; a retraining as of {day} was asked for, see its checks and model card"
+        if asks or not retraining
+        else f"open monitoring/report.html, then train on what is known by now: {job} (under `make dev` a sensor asks for it)",
     )
 
 

@@ -77,7 +77,7 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
     try:
         for instance in loaded:
             tell_of_runs(lake, settings, instance, now)
-            looks = look_at_drift(lake, catalog, instance)
+            looks = look_at_drift(lake, catalog, instance, asks=False)
             if all(look.settled for look in looks):
                 tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
         if settings.alert_urls:

@@ -115,6 +115,19 @@ def test_performance_alone_asks_with_itself_as_evidence_and_is_told_as_what_it_i
     assert look.problem.how_many == "1 of the tables watched: predictions/repeat_purchase 2026-01-05 (performance)"
 
 
+def test_without_a_sensor_that_asks_people_are_told_how_to_train(lake: Lake, instance: dg.DagsterInstance) -> None:
+    for number in (4, 5):
+        store(lake, "interim/orders", number, bad=True)
+
+    [look] = look_at_drift(lake, CATALOG, instance, asks=False)
+
+    assert look.problem
+    assert look.problem.to_do == (
+        "open monitoring/report.html, then train on what is known by now: dagster job execute -m mlpipe_assets.definitions "
+        """-j retraining_job --tags '{"dagster/partition": "2026-01-05"}' (under `make dev` a sensor asks for it)"""
+    )
+
+
 def test_performance_speaks_of_the_version_that_predicted_not_of_the_one_that_took_its_place(lake: Lake) -> None:
     model = replace(CATALOG.models[0], horizon=timedelta(days=1))
     monitor = Monitor(table=PREDICTIONS, window=timedelta(days=1), persist=2)
