@@ -86,6 +86,8 @@ def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest
     capsys.readouterr()
     assert main(["status"]) == 0
     assert "interim/orders 2026-01-02: accepted: the till [east] was broken" in capsys.readouterr().out
+    assert main(["accept", "orders", "2026-01-02..2026-01-04", "--reason", "for good measure"]) == 0
+    assert "2026-01-02 to 2026-01-03: stands already and was not refused." in capsys.readouterr().out
 
 
 def test_an_empty_lake_says_where_files_go(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,6 +120,9 @@ def test_an_undeclared_folder_is_exit_1_and_named(lake: Lake, capsys: pytest.Cap
         (["sql", "select * from nowhere"], "nowhere"),
         (["sql", "selec 1"], "selec"),
         (["sql", ""], "query"),
+        (["sql", "select 1; select 2"], "There are 2 statements; mlpipe sql answers one"),
+        (["sql", "copy (select 1) to 'meta/acceptances.jsonl'"], "This is a statement to copy; mlpipe sql only reads"),
+        (["sql", "explain analyze copy (select 1) to 'rows.csv'"], "This is a statement to explain"),
         (["accept", "payments", "2026-01-02", "--reason", "x"], "No source 'payments'; there are orders, customers"),
         (["accept", "orders", "2026-01-32", "--reason", "x"], "'2026-01-32' is not a day"),
         (["accept", "orders", "2026-01-09..2026-01-05", "--reason", "x"], "the last lies before the first"),

@@ -10,6 +10,7 @@ from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.resources.acceptances import accept as put_on_record
 from mlpipe_assets.resources.models import roll_back
+from mlpipe_assets.resources.refusals import refused_days
 
 
 def accept(options: argparse.Namespace) -> int:
@@ -29,9 +30,16 @@ def accept(options: argparse.Namespace) -> int:
     if not days:
         raise SettingsError(f"{options.day!r} holds no day: the last lies before the first.")
     put_on_record(lake, source.name, days, options.reason.strip())
-    Console(highlight=False).print(
+    console = Console(highlight=False)
+    console.print(
         f"Accepted {source.name} {spell_days(days)}: {plain(options.reason.strip())}. Next: mlpipe run", soft_wrap=True
     )
+    standing = sorted({*days} & {*lake.days("interim", source.name)} - refused_days(lake, "interim", source.name))
+    if standing:
+        console.print(
+            f"{spell_days(standing)}: stands already and was not refused. Rows it may get later are accepted as well.",
+            soft_wrap=True,
+        )
     return 0
 
 

@@ -1,5 +1,6 @@
 """The warehouse face of the lake: DuckDB views over its files, no copy; `mlpipe sql "show all tables"` lists them."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
+
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)  # MULTI: pivot
+_MEASURED = re.compile(r"\s*explain\s+\(?\s*analyze\b", re.IGNORECASE)  # it runs what it explains
 
 
 @contextmanager
@@ -34,15 +38,24 @@ def warehouse(lake: Lake, engine: Engine, catalog: Catalog) -> Iterator[duckdb.D
 
 
 def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Column names and rows of one statement over the views.
+    """Column names and rows of one statement over the views; it reads, whatever it says.
 
-    Raises: SqlError with the engine's own words and the tables there are.
+    Raises: SqlError with the engine's own words and the tables there are; for none or several statements, and for one that
+        writes.
     """
     with warehouse(lake, engine, catalog) as connection:
         try:
-            result = connection.execute(sql)
-            if result is None:
+            statements = connection.extract_statements(sql)
+            if not statements:
                 raise SqlError('The query is empty. Try: mlpipe sql "show all tables"')
+            if len(statements) > 1:
+                raise SqlError(f"There are {len(statements)} statements; mlpipe sql answers one. Ask them one by one.")
+            if statements[0].type not in _READING or _MEASURED.match(sql):
+                kind = statements[0].type.name.lower()
+                raise SqlError(
+                    f"This is a statement to {kind}; mlpipe sql only reads. For all rows in a file: mlpipe sql --json … > rows.json"
+                )
+            result = connection.execute(statements[0])
             return [column[0] for column in result.description or []], result.fetchall()
         except duckdb.Error as error:
             names = connection.execute(
