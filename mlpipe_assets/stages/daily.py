@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.errors import LakeError, MissingPartitionError, MlpipeError
-from mlpipe_assets.partitions import DAILY, days_between, existing_days
+from mlpipe_assets.partitions import DAILY, days_between, existing_days, last_partition
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.rules import Contract, columns
@@ -59,8 +59,14 @@ def daily(
 def days_of_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> list[date]:
     """The days a run was asked for, in order.
 
-    Raises: MissingPartitionError for a key outside the partitions; Dagster itself stumbles over it with an invariant.
+    Raises: MissingPartitionError for none, or a key outside the partitions; Dagster itself stumbles over both with an
+        invariant.
     """
+    if not context.has_partition_key_range and not context.has_partition_key:
+        raise MissingPartitionError(
+            f'{key.to_user_string()}: the run names no day. Add --tags \'{{"dagster/partition": "{last_partition()}"}}\', or the tags '
+            "dagster/asset_partition_range_start and dagster/asset_partition_range_end; `mlpipe run` finds the days itself."
+        )
     asked = context.partition_key_range
     first, last = existing_days([asked.start, asked.end], key.to_user_string())
     if f"{first}" != asked.start:

@@ -43,6 +43,15 @@ def test_types_and_personal_columns_are_named_as_people_read_them() -> None:
     assert [name for name, column in customers.items() if "personal" in column.tags] == ["email"]
 
 
+def test_a_run_that_names_no_day_is_told_how_to(lake: Lake) -> None:
+    with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
+        result = dg.materialize([raw_asset(orders)], resources={"lake": lake}, instance=instance, raise_on_error=False)
+
+    [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failure.error
+    assert "raw/orders: the run names no day. Add --tags" in str(failure.error.cause or failure.error)
+
+
 def test_a_run_that_is_refused_before_it_works_leaves_a_report_that_says_why(lake: Lake) -> None:
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
