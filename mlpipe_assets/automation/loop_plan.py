@@ -9,7 +9,7 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import champion, read_golden
+from mlpipe_assets.resources.models import champion, damage, read_golden
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.stages.models import holes, too_little_history
 from mlpipe_assets.stages.models import inputs_digest as model_inputs
@@ -63,6 +63,8 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable
     if used is None:
         return Work(table=table)
     days = [day for day in lake.days("features", model.view.name) if wanted(day) and day >= used.as_of]
+    if days and (wrong := damage(lake, used)):  # known before a day is due, while there is time to mend it
+        return Work(table=table, blocked=((days[-1], wrong),))
     made = set(lake.days("predictions", model.name))
     due = [day for day in days if day not in made]
     if days and days[-1] in made:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import METRICS, find_version, version_folder
 
@@ -43,7 +44,11 @@ def champion_of(lake: Lake, model: str, version: str) -> Champion | None:
     if known is None:
         return None
     path = version_folder(lake, model, version) / METRICS
-    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        cure = f"Restore it, or delete it and materialize models/{model} [{known.as_of}] again."
+        raise LakeError(f"{path} cannot be read: {error}. {cure}") from error
     named = {OVERALL: stored.get("model", {}).get("test", {})}
     for column, values in stored.get("slices", {}).get("test", {}).items():
         named |= {f"{column}={value}": metrics for value, metrics in values.items()}

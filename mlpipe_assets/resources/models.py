@@ -9,10 +9,13 @@ A version stands in the registry only when its folder is whole. The champion poi
 rename: whoever reads it sees the old champion or the new one.
 """
 
+import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 MODEL_FILE, CARD, CARD_JSON, METRICS, GOLDEN = "model.skops", "card.md", "card.json", "metrics.json", "golden.parquet"
 _REGISTRY = "model_registry"
+_log = logging.getLogger("mlpipe")
 
 
 class ModelError(MlpipeError):
@@ -106,18 +110,29 @@ def golden_path(lake: Lake, model: str) -> Path:
 
 def versions(lake: Lake, model: str) -> list[dict[str, Any]]:
     """The registry rows of a model, oldest training set first."""
-    path = lake.root / "meta" / f"{_REGISTRY}.parquet"
-    if not path.exists():
-        return []
-    rows = pl.read_parquet(path.read_bytes(), hive_partitioning=False).filter(pl.col("model") == model)
+    found = _registered(lake, model)
     leading = _pointer(lake, model)["version"]
-    found = rows.sort("as_of", "version").to_dicts()
     for row in found:  # the pointer decides; a run killed right after moving it has not told the registry yet
         if row["version"] == leading:
             row["status"] = "champion"
         elif row["status"] == "champion":
             row["status"] = "retired"
     return found
+
+
+def _registered(lake: Lake, model: str) -> list[dict[str, Any]]:
+    """The registry's rows of a model as they lie there."""
+    path = lake.root / "meta" / f"{_REGISTRY}.parquet"
+    if not path.exists():
+        return []
+    try:
+        rows = pl.read_parquet(path.read_bytes(), hive_partitioning=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise LakeError(
+            f"{path} cannot be read: {error}. It knows every version of every model: restore it from a copy. Without one, delete "
+            "it and materialize the models again."
+        ) from error
+    return rows.filter(pl.col("model") == model).sort("as_of", "version").to_dicts()
 
 
 def find_version(lake: Lake, model: str, version: str) -> ModelVersion | None:
@@ -136,10 +151,22 @@ def champion(lake: Lake, model: str) -> ModelVersion | None:
     found = find_version(lake, model, version)
     if found is None:
         raise ModelError(
-            f"models/{model}: the champion {version} is not in meta/{_REGISTRY}.parquet. Materialize the model again, or "
-            f"roll back with `mlpipe rollback {model}`."
+            f"models/{model}: the champion {version} is not in meta/{_REGISTRY}.parquet. Restore the registry, or delete "
+            f"{_pointer_path(lake, model)}: then the champion that the registry knows leads."
         )
     return found
+
+
+def damage(lake: Lake, version: ModelVersion) -> str | None:
+    """What is wrong with the file of a version; None when it is the one that was registered."""
+    path = version_folder(lake, version.model, version.version) / MODEL_FILE
+    name = f"models/{version.model}/{version.version}/{MODEL_FILE}"
+    cure = f"Restore it, or materialize models/{version.model} [{version.as_of}] again"
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"{name} cannot be read ({error.strerror}). {cure}"
+    return None if found == version.file_digest else f"{name} was changed since it was registered. {cure}"
 
 
 def champion_history(lake: Lake, model: str) -> list[dict[str, Any]]:
@@ -228,7 +255,12 @@ def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
         failed, previous = line[-1], find_version(lake, model, line[-2])
         if previous is None:
             raise ModelError(f"models/{model}: the previous champion {line[-2]} is no longer in the registry.")
-        load(lake, model, previous.version)
+        try:
+            load(lake, model, previous.version)
+        except ModelError as error:
+            raise ModelError(
+                f"models/{model}: cannot roll back to {previous.version}: {damage(lake, previous)}."
+            ) from error
         kept = _read_golden(version_folder(lake, model, previous.version) / GOLDEN)
         if kept is None:
             raise ModelError(
@@ -289,12 +321,38 @@ def _pointer_path(lake: Lake, model: str) -> Path:
 def _pointer(lake: Lake, model: str) -> dict[str, Any]:
     path = _pointer_path(lake, model)
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {"version": None, "as_of": None, "history": []}
+        return _pointer_of_registry(lake, model, f"{path} is gone")
     except (OSError, ValueError) as error:
-        raise LakeError(f"{path} cannot be read: {error}. It names the champion of {model}; restore it.") from error
+        return _pointer_of_registry(lake, model, f"{path} cannot be read: {error}")
+    if not isinstance(found, dict) or not {"version", "history"} <= set(found):
+        return _pointer_of_registry(lake, model, f"{path} is not what was written there")
     return found
+
+
+def _pointer_of_registry(lake: Lake, model: str, why: str) -> dict[str, Any]:
+    """Who leads by what the registry says, for a pointer that was lost: it is told after the pointer has moved."""
+    rows = [row for row in _registered(lake, model) if row["status"] in ("champion", "retired")]
+    rows.sort(key=lambda row: (row["status"] == "champion", row["as_of"], row["version"]))
+    if not rows or rows[-1]["status"] != "champion":
+        if _pointer_path(lake, model).exists():
+            raise LakeError(f"{why}. The registry knows no champion of {model} either: restore the file, or delete it.")
+        return {"version": None, "as_of": None, "history": []}
+    leading = rows[-1]
+    _warn_once(
+        f"{why}; by the registry {leading['version']} is champion of {model}, and the next promotion writes the file again"
+    )
+    history = [
+        {"action": "promoted", "version": row["version"], "as_of": f"{row['as_of']}", "reason": row["reason"]}
+        for row in rows
+    ]
+    return {"version": leading["version"], "as_of": f"{leading['as_of']}", "history": history}
+
+
+@cache
+def _warn_once(text: str) -> None:
+    _log.warning(text)
 
 
 def _golden_bytes(golden: Golden) -> bytes:

@@ -20,6 +20,7 @@ from mlpipe_assets.resources.models import (
     ModelVersion,
     champion,
     champion_history,
+    damage,
     find_version,
     golden_path,
     load,
@@ -188,15 +189,58 @@ def test_loading_says_what_is_missing(lake: Lake) -> None:
         load(lake, NAME, version.version)
 
 
-def test_a_pointer_that_cannot_be_read_or_names_nothing_is_said_so(lake: Lake) -> None:
+def test_a_pointer_that_names_nothing_or_cannot_be_read_while_nothing_leads_is_said_so(lake: Lake) -> None:
     pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
     lake.write_json(pointer, {"version": "gone", "as_of": "2026-01-01", "history": []})
     with pytest.raises(ModelError, match=r"the champion gone is not in meta/model_registry\.parquet"):
         champion(lake, NAME)
 
     pointer.write_text("{")
-    with pytest.raises(LakeError, match="It names the champion of returning; restore it"):
+    with pytest.raises(
+        LakeError, match="The registry knows no champion of returning either: restore the file, or delete"
+    ):
         champion(lake, NAME)
+
+
+@pytest.mark.parametrize("left", [None, "", '{"version":', "[]", "{}"])
+def test_a_pointer_that_was_lost_is_taken_from_the_registry_and_told(
+    left: str | None, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = promoted(lake, 1, 2)
+    pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
+    pointer.unlink()
+    if left is not None:
+        pointer.write_text(left)
+
+    assert champion(lake, NAME) == second
+    assert f"by the registry {second.version} is champion of {NAME}" in caplog.text
+    assert roll_back(lake, NAME, "second is bad").version == first.version
+    assert json.loads(pointer.read_text())["version"] == first.version
+
+
+def test_a_registry_that_cannot_be_read_is_named_with_what_to_do(lake: Lake) -> None:
+    promoted(lake, 1)
+    (lake.root / "meta" / "model_registry.parquet").write_text("half")
+
+    with pytest.raises(LakeError, match="delete it and materialize the models again"):
+        champion(lake, NAME)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [(None, "cannot be read"), (b"other", "was changed since it was registered")]
+)
+def test_what_is_wrong_with_a_model_file_is_known_without_loading_it(left: bytes | None, said: str, lake: Lake) -> None:
+    (version,) = promoted(lake, 1)
+    assert damage(lake, version) is None
+    path = version_folder(lake, NAME, version.version) / "model.skops"
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+
+    wrong = damage(lake, version)
+    assert wrong
+    assert said in wrong
+    assert f"materialize models/{NAME} [{version.as_of}] again" in wrong
 
 
 def test_golden_rows_come_from_the_champions_folder_when_the_published_ones_are_gone(lake: Lake) -> None:

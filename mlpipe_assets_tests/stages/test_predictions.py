@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mlpipe_assets.automation.loop_plan import prediction_work
 from mlpipe_assets.resources.lake import FACTS
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.stages.features import feature_asset
@@ -58,6 +59,19 @@ def test_without_a_champion_nothing_is_predicted(tmp_path: Path) -> None:
     assert not result.success
     assert "has no champion yet" in failed_checks(result)["inputs_are_sound"]
     assert lake.days("predictions", "returning") == []
+
+
+def test_a_champion_whose_file_is_gone_is_told_before_a_day_is_due(tmp_path: Path) -> None:
+    catalog, lake, version = crowned_lake(tmp_path)
+    materialize(prediction_asset(catalog, catalog.models[0]), lake, day(5), day(6))
+    (lake.root / "models" / "returning" / version.version / "model.skops").unlink()
+
+    work = prediction_work(lake, catalog, catalog.models[0], lambda _: True)
+
+    assert work.days == ()
+    [(on, why)] = work.blocked
+    assert on == day(6)
+    assert "model.skops cannot be read (No such file or directory). Restore it" in why
 
 
 def test_a_missing_feature_day_is_not_predicted_and_the_others_are(tmp_path: Path) -> None:
