@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
@@ -79,8 +80,11 @@ def _table(
     present = lake.days(stage, name, file)
     table = shown or (f"{stage}/{name}" if file == PART else f"{stage}/{name}/{file.removesuffix('.parquet')}")
     for day in sorted({*present, *refused}):
-        facts = lake.facts(stage, name, day, file) or {}
-        note = f"accepted: {facts['accepted_because']}" if "accepted_because" in facts else None
+        try:
+            facts, wrong = lake.facts(stage, name, day, file) or {}, None
+        except LakeError as error:
+            facts, wrong = {}, str(error)
+        note = f"accepted: {facts['accepted_because']}" if "accepted_because" in facts else wrong
         if day in refused:
             note = "refused; the partition before stays" if facts else "refused"
         digest = None

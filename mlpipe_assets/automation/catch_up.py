@@ -116,7 +116,9 @@ def catch_up(
 def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Callable[[date], bool]) -> None:
     """What follows from the training set: model, golden answers, predictions, and what changed in all of it."""
     for monitor in (m for m in catalog.monitors if m.stage != "predictions"):
-        runner.build("daily_job", monitor_work(lake, catalog, monitor, wanted))
+        work = monitor_work(lake, catalog, monitor, wanted)
+        runner.build("daily_job", work)
+        _tell_blocked(runner.summary, work)
     for model in (m for m in catalog.models if m.learner):
         for job, look in (
             ("training_job", model_work),
@@ -127,7 +129,9 @@ def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Cal
             runner.build(job, work)
             _tell_blocked(runner.summary, work, error=look is not model_work)
     for monitor in (m for m in catalog.monitors if m.stage == "predictions"):
-        runner.build("prediction_job", monitor_work(lake, catalog, monitor, wanted))
+        work = monitor_work(lake, catalog, monitor, wanted)
+        runner.build("prediction_job", work)
+        _tell_blocked(runner.summary, work)
     if catalog.monitors and report_is_behind(lake):
         of_data = any(m.stage != "predictions" for m in catalog.monitors)
         runner.run("daily_job" if of_data else "prediction_job", f"monitoring/{REPORT}", [last_partition()])

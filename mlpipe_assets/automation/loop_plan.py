@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 
-from mlpipe_assets.automation.plan import Work
+from mlpipe_assets.automation.plan import Work, or_unreadable
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.building import DRIFT
@@ -18,6 +18,7 @@ from mlpipe_assets.stages.predictions import golden_name, inputs_digest, objecti
 from mlpipe_assets.stages.validation import golden_inputs
 
 
+@or_unreadable(lambda model: f"models/{model.name}")
 def model_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
     """The newest training set, when nothing was fitted on it as it is and as the learner is declared now."""
     table = f"models/{model.name}"
@@ -33,6 +34,7 @@ def model_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[dat
     return Work(table=table, days=() if made and made["inputs"] == inputs else (newest,))
 
 
+@or_unreadable(lambda model: f"validation/{golden_name(model)}")
 def golden_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
     """The newest feature day, when the champion was not asked its golden rows since anything they rest on changed."""
     name = golden_name(model)
@@ -53,6 +55,7 @@ def golden_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[da
     return Work(table=table, days=() if same else (days[-1],))
 
 
+@or_unreadable(lambda model: f"predictions/{model.name}")
 def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
     """Feature days since the champion's training set without predictions, and the newest day if its inputs changed.
 
@@ -78,6 +81,7 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable
     )
 
 
+@or_unreadable(lambda monitor: f"monitoring/{monitor.name}")
 def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Callable[[date], bool]) -> Work:
     """Days of a watched table whose windows, or the code, have left their measurements behind."""
     watching = Watching(lake=lake, catalog=catalog, monitor=monitor)

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import wraps
+from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.acceptances import accepted_days
@@ -20,11 +23,36 @@ from mlpipe_assets.windows import Inputs
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Days of one table to build, and days that cannot be, with the reason."""
+    """Days of one table to build, and days that cannot be, with the reason.
+
+    Attributes:
+        unreadable: What kept us from telling: a file that cannot be read, and what to do about it.
+    """
 
     table: str
     days: tuple[date, ...] = ()
     blocked: tuple[tuple[date, str], ...] = ()
+    unreadable: str = ""
+
+
+def or_unreadable(table: Callable[[Any], str]) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+    """Let one file that cannot be read stop the look at its own table, and no other.
+
+    Args:
+        table: The name of the table, of the declaration that the look is given before `wanted`.
+    """
+
+    def decorate(look: Callable[..., Work]) -> Callable[..., Work]:
+        @wraps(look)
+        def safely(*args: Any) -> Work:  # noqa: ANN401 (whatever the look takes)
+            try:
+                return look(*args)
+            except LakeError as error:
+                return Work(table=table(args[-2]), unreadable=str(error))
+
+        return safely
+
+    return decorate
 
 
 NOTHING_CAME = "nothing came"
@@ -38,8 +66,9 @@ def spell_blocked(work: Work) -> list[tuple[str, str]]:
         kind = reason.partition("has holes")[0] if "has holes" in reason else reason.replace(f"{day}", "")
         days.setdefault(kind, []).append(day)
         words[kind] = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
+    wrong = [(work.unreadable, f"{work.table}: {work.unreadable}")] if work.unreadable else []
     # Of one kind the words of its last day, whose window holds every hole of the days before, or most.
-    return [(words[kind], f"{work.table} {spell_days(found)}: {words[kind]}") for kind, found in days.items()]
+    return wrong + [(words[kind], f"{work.table} {spell_days(found)}: {words[kind]}") for kind, found in days.items()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +124,7 @@ def newest_day(ledger: Ledger) -> date:
     return max((day for day in ledger.days() if START_DATE <= day <= last_partition()), default=START_DATE)
 
 
+@or_unreadable(lambda source: f"interim/{source.name}")
 def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> Work:
     """Days of a source whose clean table is not what its events and the code make of them."""
     ledger = Ledger.load(lake, source.name, source_version(source))
@@ -119,25 +149,27 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
         gaps = [
             d
             for d in days_between(arrived[0], arrived[-1])
-            if d not in set(arrived) and d not in accepted and wanted(d)
+            if d not in set(arrived) and d not in accepted and d not in dict(blocked) and wanted(d)
         ]
         blocked += [(day, NOTHING_CAME) for day in gaps]
     return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
 
 
 def _unread_days(ledger: Ledger, source: Source) -> set[date]:
-    """Days of arrival with more unreadable rows than the source tolerates, or refused for them: no event may tell of them."""
+    """Days of arrival that no event may tell of: with too many unreadable rows, or a file without times, or refused for them."""
     unread: dict[date, int] = {}
     for d in ledger.deliveries.values():
         if d.quarantined:
             unread[d.arrived] = unread.get(d.arrived, 0) + (0 if d.delivery in ledger.corrected else d.quarantined)
-    return {
+    timeless = {d.arrived for d in interim.without_time(source, ledger)}
+    return timeless | {
         day
         for day, rows in unread.items()
         if not source.tolerance.allows(rows, rows) or refusal_of(ledger.lake, "interim", source.name, day)
     }
 
 
+@or_unreadable(lambda view: f"features/{view.name}")
 def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Callable[[date], bool]) -> Work:
     """Days of a view that its window or the code has left behind, and those whose window has a hole."""
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
@@ -160,6 +192,7 @@ def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Callab
     return Work(table=f"features/{view.name}", days=tuple(days), blocked=tuple(blocked))
 
 
+@or_unreadable(lambda model: f"processed/{model.name}")
 def training_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
     """The newest training set, when it is `every` days old, or no longer what its inputs and the code make.
 

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -116,7 +117,14 @@ def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
     home = Path(named).absolute() if named else PROJECT_ROOT / ".dagster"
     config, ours = home / "dagster.yaml", PROJECT_ROOT / "dagster.yaml"
     if not named:
-        home.mkdir(exist_ok=True)
+        with suppress(OSError):  # said below
+            home.mkdir(exist_ok=True)
+    if not os.access(home, os.W_OK):
+        raise SettingsError(
+            f"{home} cannot be written, and Dagster keeps its runs there. Let this user write it, or set DAGSTER_HOME to a "
+            "folder that may be written."
+        )
+    if not named:
         os.environ["DAGSTER_HOME"] = str(home)
     if (
         not config.exists() and ours.exists()

@@ -4,14 +4,13 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from mlpipe_assets.automation.loop_plan import golden_work, model_work, prediction_work
-from mlpipe_assets.automation.plan import feature_work, interim_work, look_at_drop_zone
+from mlpipe_assets.automation.plan import feature_work, interim_work, look_at_drop_zone, spell_blocked
 from mlpipe_assets.commands.console import make_console, nothing_yet, open_lake, plain, print_lines
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.engine import Engine
@@ -33,11 +32,7 @@ def status(options: argparse.Namespace) -> int:
     for model in (m for m in catalog.models if m.learner):
         works += [look(lake, catalog, model, lambda _: True) for look in (model_work, golden_work, prediction_work)]
     behind = {work.table: work.days for work in works if work.days}
-    for work in works:
-        reasons: dict[str, list[date]] = {}
-        for day, reason in work.blocked:
-            reasons.setdefault("a hole in the window" if "has holes" in reason else reason, []).append(day)
-        problems += [f"{work.table} {spell_days(days)}: {reason}" for reason, days in reasons.items()]
+    problems += [line for work in works for _, line in spell_blocked(work)]
     if options.json:
         document: dict[str, Any] = {
             "partitions": [asdict(p) for p in found],

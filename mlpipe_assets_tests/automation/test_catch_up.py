@@ -15,6 +15,7 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.acceptances import accept
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.status import partitions
 from mlpipe_assets_tests.planted import (
     ANN,
     SPEND_SQL,
@@ -227,3 +228,26 @@ def test_days_behind_one_hole_are_one_line(run: Run, lake: Lake) -> None:
     errors = run().errors
 
     assert errors == [f"features/spend {day(4)} to {day(6)}: interim/orders has holes: {day(4)} missing"]
+
+
+def test_a_partition_that_cannot_be_read_stops_its_own_table_is_named_and_heals_once_it_is_deleted(
+    lake: Lake, run: Run, tmp_path: Path
+) -> None:
+    run()
+    broken = lake.path("features", "spend", day(2))
+    broken.write_text("half")
+    drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
+
+    summary = run()
+
+    assert [error.partition(": file")[0].partition(" cannot")[0] for error in summary.errors][:1] == [
+        f"features/spend: {broken}"
+    ]
+    assert lake.days("interim", "orders")[-1] == day(LAST + 1)
+    assert lake.days("features", "spend")[-1] == day(LAST)
+    [noted] = [p for p in partitions(lake, planted_catalog(tmp_path / "sql")) if p.note]
+    assert (noted.table, noted.date) == ("features/spend", day(2))
+    assert "Delete it and run again to rebuild it" in str(noted.note)
+    broken.unlink()
+    assert run().errors == []
+    assert lake.days("features", "spend")[-1] == day(LAST + 1)
