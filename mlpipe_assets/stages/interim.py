@@ -176,6 +176,7 @@ def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chu
             d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in corrected
         ]
         files = {name: [d.source_file for d in standing if name not in d.columns] for name in lacking}
+        files[source.event_time or ""] = [d.source_file for d in without_time(source, ledger) if d.arrived == entry.day]
         entry.lacking = [f"{name}: {MISSING} ({shorten(names, 3)})" for name, names in files.items() if names]
         entry.errors += _turned_away(ledger, entry)
         away = refused.filter(pl.col("event_date") == entry.day).sort("delivery", "record_number")
@@ -186,6 +187,15 @@ def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chu
             target = lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet"
             entry.quarantine = lake.stage(target, away, {})
     return latest_of_each_day(rows, source.key)
+
+
+def without_time(source: Source, ledger: Ledger) -> list[Delivery]:
+    """Files that name their columns and lack the event time: no row of theirs has a day, so the day they came is refused."""
+    if source.event_time is None or source.prepare is not None:
+        return []
+    corrected = ledger.corrected
+    standing = [d for d in ledger.deliveries.values() if d.delivery not in corrected]
+    return [d for d in standing if d.columns and d.quarantined and not d.events and source.event_time not in d.columns]
 
 
 def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.automation.plan import interim_work
-from mlpipe_assets.catalog.declarations import Tolerance
+from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
@@ -282,17 +282,21 @@ def test_ties_break_on_delivery_and_then_on_record_number(lake: Lake) -> None:
     assert lake.read("interim", "orders", JAN_5)["delivery", "record_number"].rows() == [(winner, 3)]
 
 
-def test_a_file_that_nothing_could_be_read_of_is_work_for_the_day_it_arrived(lake: Lake) -> None:
-    """Else nobody would hear of it: it brings no event, so no day would be behind."""
+@pytest.mark.parametrize("source", [orders, STRICT], ids=["with the usual tolerance", "with none"])
+def test_a_file_that_nothing_could_be_read_of_is_work_for_the_day_it_arrived(lake: Lake, source: Source) -> None:
+    """Else nobody would hear of it: it brings no event, so no day would be behind, and once others came nothing but a gap."""
+    drop(lake, "orders_2026-01-04.csv", orders_csv(order("o0", "2026-01-04T10:00:00Z")))
     drop(lake, "orders_2026-01-05.csv", orders_csv("o1,10.00", header="order_id,amount"))
-    take(lake, STRICT)
+    drop(lake, "orders_2026-01-06.csv", orders_csv(order("o2", "2026-01-06T10:00:00Z")))
+    take(lake, source)
 
-    before = interim_work(lake, STRICT, lambda _: True)
-    build(lake, before.days, STRICT)
-    after = interim_work(lake, STRICT, lambda _: True)
+    before = interim_work(lake, source, lambda _: True)
+    build(lake, before.days, source)
+    after = interim_work(lake, source, lambda _: True)
 
-    assert before.days == (JAN_5,)
-    assert (after.days, after.blocked) == ((), ((JAN_5, "1 of 1 rows refused, 0 tolerated"),))
+    assert before.days == (date(2026, 1, 4), JAN_5, JAN_6)
+    reason = "order_ts: column missing from the file (orders_2026-01-05.csv)"
+    assert (after.days, after.blocked) == ((), ((JAN_5, reason),))
 
 
 def test_its_corrected_file_takes_that_work_away(lake: Lake) -> None:
