@@ -79,5 +79,5 @@ def _seconds(env: dict[str, str], name: str, default: str) -> float:
 
 def _urls(text: str) -> tuple[str, ...]:
     """URLs between commas or spaces; a comma inside one, as between two addresses of a mail, does not divide."""
-    parts = re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)", text.strip(" ,\n\t"))
+    parts = re.split(r",*\s[\s,]*|,+(?=[A-Za-z][A-Za-z0-9+.-]*://)", text.strip(" ,\n\t"))
     return tuple(part.strip(" ,\n\t") for part in parts if part.strip(" ,\n\t"))

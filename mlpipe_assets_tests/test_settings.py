@@ -70,3 +70,17 @@ def test_too_little_memory_for_the_engine_is_refused() -> None:
         read_settings({"MLPIPE_MEMORY_LIMIT": "1KB"})
 
     assert read_settings({"MLPIPE_MEMORY_LIMIT": "100mb"}).memory_limit == "100MB"
+
+
+@pytest.mark.parametrize(
+    ("text", "urls"),
+    [
+        ("json://a/1,json://b/2", ("json://a/1", "json://b/2")),
+        ("json://a/1, json://b/2\njson://c", ("json://a/1", "json://b/2", "json://c")),
+        ("mailto://a?to=x@y,z@y json://b", ("mailto://a?to=x@y,z@y", "json://b")),
+        ("json://a mistyped", ("json://a", "mistyped")),
+        (" , ", ()),
+    ],
+)
+def test_alert_urls_stand_between_commas_or_spaces_and_may_hold_commas(text: str, urls: tuple[str, ...]) -> None:
+    assert read_settings({"MLPIPE_ALERT_URLS": text}).alert_urls == urls
