@@ -6,6 +6,7 @@ from datetime import date
 from functools import wraps
 from typing import Any
 
+from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.errors import LakeError
@@ -73,10 +74,18 @@ def spell_blocked(work: Work) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class DropZone:
-    """What lies in the drop zone of the catalog's sources."""
+    """What lies in the drop zone of the catalog's sources.
+
+    Attributes:
+        new_files: Files no run has dealt with.
+        problems: What is wrong with files and folders.
+        unseen: Those of the problems that no run will ever tell of, since no reader takes the file.
+        relieved: Sources whose unreadable files were taken away.
+    """
 
     new_files: int
     problems: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
 
 
@@ -84,11 +93,12 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     """How many files no run has dealt with yet, which cannot be read, and whose unreadable files were taken away."""
     new = 0
     relieved: list[str] = []
+    unseen: list[str] = []
     problems: list[str] = []
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name, source_version(source))
         files, wrong = drop_zone.look(lake.root / "raw" / source.name)
-        problems += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
+        unseen += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
         if ledger.problems_gone({file.name for file in files}):
             relieved.append(source.name)
         for file in files:
@@ -98,8 +108,23 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
             elif status["problem"]:
                 problems.append(f"raw/{source.name}/{file.name}: {status['problem']}")
     for folder in drop_zone.undeclared_folders(lake.root / "raw", [s.name for s in catalog.sources]):
-        problems.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
-    return DropZone(new_files=new, problems=tuple(problems), relieved=tuple(relieved))
+        unseen.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
+    return DropZone(new_files=new, problems=(*unseen, *problems), unseen=tuple(unseen), relieved=tuple(relieved))
+
+
+def problems_of_files(zone: DropZone) -> list[Problem]:
+    """What to tell of files that no reader takes: no run looks at them, so no check can fail."""
+    return [
+        Problem(
+            key=line.partition(": ")[0],
+            what="lies in the drop zone and is not read",
+            where=line.partition(": ")[0],
+            how_many="1 file or folder",
+            example=line.partition(": ")[2],
+            to_do="deliver it in a format that is read, declare its source, or take it away; see docs/files.md",
+        )
+        for line in zone.unseen
+    ]
 
 
 def new_files(lake: Lake, source: Source) -> list[DroppedFile]:

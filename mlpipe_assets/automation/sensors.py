@@ -10,6 +10,7 @@ from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.freshness_checks import FreshnessLook, note_transitions, problems_of
+from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.requests import (
     OwnChecks,
     Wish,
@@ -52,6 +53,7 @@ def drop_zone_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: 
 
     def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(tz=UTC)
+        tell_alerts(lake, settings, "files", problems_of_files(look_at_drop_zone(lake, catalog)), now)
         found = look_for_arrivals(lake, catalog, now, settings.settle_seconds)
         waiting = (
             f"{len(found.waiting)} still being written: {shorten(list(found.waiting), 3)}" if found.waiting else ""

@@ -19,6 +19,7 @@ from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.freshness_checks import problems_of
+from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.run_alerts import tell_of_runs
 from mlpipe_assets.catalog.contents import load_catalog
 from mlpipe_assets.catalog.declarations import Catalog
@@ -76,6 +77,7 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
     settings = read_settings()
     now = datetime.now(tz=UTC)
     try:
+        tell_alerts(lake, settings, "files", problems_of_files(look_at_drop_zone(lake, catalog)), now)
         for instance in loaded:
             tell_of_runs(lake, settings, instance, now)
             looks = look_at_drift(lake, catalog, instance, asks=False)

@@ -227,3 +227,21 @@ def test_a_source_whose_unreadable_file_was_taken_away_is_looked_at_once_more(
 
     assert [(job, table) for job, table, *_ in spell(requests)] == [("ingest_job", "raw/orders")]
     assert sensors.tick("drop_zone_sensor")[0] == []
+
+
+def test_a_file_that_no_reader_takes_is_told_once_and_once_more_when_it_is_gone(
+    lake: Lake, catalog: Catalog, instance: dg.DagsterInstance
+) -> None:
+    strange = lake.root / "raw" / "orders" / "orders.pdf"
+    strange.write_text("no orders")
+    settle(strange)
+    sensors = Sensors(lake, catalog, instance)
+
+    sensors.tick("drop_zone_sensor")
+    sensors.tick("drop_zone_sensor")
+    strange.unlink()
+    sensors.tick("drop_zone_sensor")
+
+    told = [json.loads(line)["title"] for line in (lake.root / "meta" / "alerts.jsonl").read_text().splitlines()]
+    wrong = "raw/orders/orders.pdf: lies in the drop zone and is not read"
+    assert told == [wrong, f"healed: {wrong}"]
