@@ -1,13 +1,11 @@
 """What the model registry says of the version that answered: what it learnt from, and how it did on its test set."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.lake import Lake, read_json
 from mlpipe_assets.resources.models import METRICS, find_version, version_folder
 
 OVERALL = "overall"
@@ -44,17 +42,17 @@ def champion_of(lake: Lake, model: str, version: str) -> Champion | None:
     if known is None:
         return None
     path = version_folder(lake, model, version) / METRICS
-    try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        cure = f"Restore it, or delete it and materialize models/{model} [{known.as_of}] again."
-        raise LakeError(f"{path} cannot be read: {error}. {cure}") from error
+    cure = f"Restore it, or delete it and materialize models/{model} [{known.as_of}] again."
+    tested = read_json(path, _tested, cure=cure) or {}
+    return Champion(version=version, as_of=known.as_of, training_set=known.training_digest, tested=tested)
+
+
+def _tested(stored: dict[str, Any]) -> dict[str, OnTestSet]:
     named = {OVERALL: stored.get("model", {}).get("test", {})}
     for column, values in stored.get("slices", {}).get("test", {}).items():
         named |= {f"{column}={value}": metrics for value, metrics in values.items()}
-    tested = {
+    return {
         name: OnTestSet(roc_auc=m["roc_auc"], rows=m["rows"], positives=m["positives"])
         for name, m in named.items()
         if m.get("roc_auc") is not None
     }
-    return Champion(version=version, as_of=known.as_of, training_set=known.training_digest, tested=tested)

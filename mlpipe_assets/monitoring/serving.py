@@ -173,7 +173,8 @@ class Serving:
             return None
         path = self.lake.root / "monitoring" / "reference" / f"training.{self.model.name}.{version}.json"
         origin = champion.training_set
-        reference = read_reference(path)
+        cure = f"Delete it and run again: it is made anew from the training set of {version}, if that is still there."
+        reference = read_reference(path, cure=cure)
         if reference is None or (reference.watch, reference.origin) != (self.watch.digest, origin):
             facts = self.lake.facts("processed", self.model.name, champion.as_of, _TRAIN)
             if facts is None or facts.get("fingerprint") != origin:

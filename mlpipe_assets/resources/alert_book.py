@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.lake import UNREADABLE, Lake
 
 _log = logging.getLogger("mlpipe")
 _MOST_WAITING = 50  # messages kept for a channel that does not answer
@@ -47,6 +47,8 @@ class AlertBook:
         """Add messages to meta/alerts.jsonl, which is kept whether or not anyone is told."""
         path = self.lake.root / "meta" / "alerts.jsonl"
         old = path.read_bytes() if path.exists() else b""
+        if old and not old.endswith(b"\n"):  # half a line stays a line of its own
+            old += b"\n"
         new = "".join(json.dumps(message, sort_keys=True) + "\n" for message in messages)
         self.lake.commit(self.lake.stage_bytes(path, old + new.encode()))
 
@@ -68,8 +70,10 @@ def read_book(lake: Lake) -> AlertBook:
         return AlertBook(lake=lake)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return AlertBook(lake=lake, open=content["open"], waiting=content["waiting"], seen=content["seen"])
-    except (ValueError, KeyError, TypeError):
+        opened = {scope: {key: dict(told) for key, told in found.items()} for scope, found in content["open"].items()}
+        waiting = [dict(entry) for entry in content["waiting"]]
+        return AlertBook(lake=lake, open=opened, waiting=waiting, seen=dict(content["seen"]))
+    except UNREADABLE:
         _log.warning("alerts: %s cannot be read and is started anew; open problems are told again", path)
         return AlertBook(lake=lake)
 

@@ -1,7 +1,6 @@
 """The ledger of deliveries: which file brought which days, and under which names its content was seen."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -9,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.resources.drop_zone import DroppedFile
-from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.lake import Lake, Staged, read_json
+
+_NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +59,25 @@ class Ledger:
     def load(cls, lake: Lake, source: str, code: str = "") -> "Ledger":
         """The ledger as it stands on disk. `code` is the version of the declaration that files are read by."""
         ledger = cls(lake=lake, source=source, code=code)
+        cure = "Delete it and run again: files are looked at anew."
+        ledger.seen = read_json(ledger._seen_path, _parse_seen, cure=cure) or {}
+        names = {known["delivery"]: name for name, known in ledger.seen.items()}
         for path in sorted(ledger._folder.glob("*.json")):
-            found = _parse(json.loads(path.read_text(encoding="utf-8")))
-            ledger.deliveries[found.delivery] = found
-        if ledger._seen_path.exists():
-            ledger.seen = json.loads(ledger._seen_path.read_text(encoding="utf-8"))
+            found = read_json(path, _parse, cure=ledger._cure(names.get(path.stem)))
+            if found:
+                ledger.deliveries[found.delivery] = found
         return ledger
 
     def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
         """What became of this very file (same name, size and mtime); None when it must be looked at.
 
-        A file that could not be read is looked at again when the declaration has changed: that may be what it took.
+        A file that could not be read is looked at again when the declaration has changed: that may be what it took. So is
+        one whose delivery is on record no more.
         """
         known = self.seen.get(file.name)
         if not known or (known["size"], known["mtime_ns"]) != (file.size, file.mtime_ns):
+            return None
+        if known["delivery"] and known["delivery"] not in self.deliveries:
             return None
         return None if known["problem"] and known["code"] != self.code else known
 
@@ -181,6 +187,14 @@ class Ledger:
         """The file of a delivery's rows refused on arrival."""
         return self._quarantine / f"date={day}" / f"{delivery}.parquet"
 
+    def _cure(self, name: str | None) -> str:
+        """What to do when the record of a delivery, last seen under a name, cannot be read."""
+        return (
+            f"Delete it and run again: if {name or 'the file it is the record of'} still lies in "
+            f"{self.lake.root / 'raw' / self.source}, it is ingested again. If it does not, restore the record from a copy "
+            "instead: without it the rows of that file no longer count."
+        )
+
     @property
     def _quarantine(self) -> Path:
         return self.lake.root / "validation" / "quarantine" / self.source
@@ -216,4 +230,11 @@ def _parse(record: dict[str, Any]) -> Delivery:
     fields["arrived"] = date.fromisoformat(fields["arrived"])
     fields["events"] = {date.fromisoformat(day): count for day, count in fields["events"].items()}
     fields["columns"] = tuple(fields["columns"])
-    return Delivery(**fields)
+    found = Delivery(**fields)
+    if not all(isinstance(count, int) for count in (*found.events.values(), found.quarantined)):
+        raise TypeError("rows are not whole numbers")
+    return found
+
+
+def _parse_seen(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: {key: known[key] for key in _NOTED} for name, known in record.items()}

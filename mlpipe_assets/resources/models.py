@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mlpipe_assets.errors import LakeError, MlpipeError
-from mlpipe_assets.resources.lake import FACTS, Lake, Staged
+from mlpipe_assets.resources.lake import FACTS, Lake, Staged, read_table
 from mlpipe_assets.resources.registry import register
 
 if TYPE_CHECKING:
@@ -123,15 +123,10 @@ def versions(lake: Lake, model: str) -> list[dict[str, Any]]:
 def _registered(lake: Lake, model: str) -> list[dict[str, Any]]:
     """The registry's rows of a model as they lie there."""
     path = lake.root / "meta" / f"{_REGISTRY}.parquet"
-    if not path.exists():
+    cure = "It knows every version of every model: restore it from a copy. Without one, delete it and materialize the models again."
+    rows = read_table(path, ("model", "version", "as_of", "status"), cure=cure)
+    if rows is None:
         return []
-    try:
-        rows = pl.read_parquet(path.read_bytes(), hive_partitioning=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise LakeError(
-            f"{path} cannot be read: {error}. It knows every version of every model: restore it from a copy. Without one, delete "
-            "it and materialize the models again."
-        ) from error
     return rows.filter(pl.col("model") == model).sort("as_of", "version").to_dicts()
 
 

@@ -1,6 +1,7 @@
 """Profiles on disk: one small JSON file a day, counted into the bins of a frozen reference, made again when its rows changed."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.lake import UNREADABLE, Lake, Staged, read_json, spell_reason
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.statistics.bins import Bins, bins_from_json, bins_to_json, freeze_column
 from mlpipe_assets.statistics.columns import Kind, kinds_of, read_column
@@ -19,6 +20,11 @@ from mlpipe_assets.statistics.merging import merge
 from mlpipe_assets.statistics.profile_json import from_json, to_json
 from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, profile_frame
 
+_log = logging.getLogger("mlpipe")
+_FROZEN_ANEW = (
+    "Restore it from a copy, or delete it and run again: the baseline is frozen anew, from the first days that may stand in it "
+    "now, and drift is measured against that."
+)
 _PROFILE = ', "profile": '
 
 
@@ -81,11 +87,15 @@ class Reference:
         return digest([[f"{day}" for day in self.days], self.watch, to_json(self.profile)])[:16]
 
 
-def read_reference(path: Path) -> Reference | None:
-    """The reference that was written; None when there is none."""
-    if not path.exists():
-        return None
-    stored = json.loads(path.read_text(encoding="utf-8"))
+def read_reference(path: Path, *, cure: str = _FROZEN_ANEW) -> Reference | None:
+    """The reference that was written; None when there is none.
+
+    Raises: LakeError, ending in the cure, when it cannot be read.
+    """
+    return read_json(path, _parse_reference, cure=cure)
+
+
+def _parse_reference(stored: dict[str, Any]) -> Reference:
     bins = bins_from_json(json.dumps(stored["bins"]))
     return Reference(
         days=tuple(date.fromisoformat(day) for day in stored["days"]),
@@ -186,13 +196,20 @@ class ProfileStore:
             del self._known[known]
 
     def _stored(self, day: date) -> Profile | None:
+        """The profile on disk, if it still fits; one that cannot be read is as good as none: its rows are still there."""
         path = self.path(day)
         if not path.exists():
             return None
-        head, _, rest = path.read_text(encoding="utf-8").partition(_PROFILE)
-        made_of: dict[str, Any] = json.loads(head + "}")
         expected = {"fingerprint": self.fingerprint(day), "reference": self.reference.version}
-        return from_json(rest.rstrip()[:-1], self.reference.bins) if made_of == expected else None
+        try:
+            head, _, rest = path.read_text(encoding="utf-8").partition(_PROFILE)
+            made_of: dict[str, Any] = json.loads(head + "}")
+            return from_json(rest.rstrip()[:-1], self.reference.bins) if made_of == expected else None
+        except UNREADABLE as error:
+            _log.warning(
+                "%s cannot be read: %s. It is left out, and made again when next needed.", path, spell_reason(error)
+            )
+            return None
 
     def _make(self, day: date) -> Profile:
         content = self.files[day].read_bytes()

@@ -1,6 +1,7 @@
 """What a source's clean table looks like, for people and programs that do not read Python: validation/schemas/<source>.json."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Source
@@ -12,10 +13,13 @@ _SAMPLE_ROWS = 3
 
 
 def write_schema(lake: Lake, source: Source) -> None:
-    """Write the schema of a source and the first rows of its newest day, without personal columns; skip it when unchanged."""
+    """Write the schema of a source and the first rows of its newest day, without personal columns; skip it when unchanged.
+
+    What stands there is only compared: when it cannot be read it is written anew.
+    """
     path = lake.root / "validation" / "schemas" / f"{source.name}.json"
     schema = json.loads(json.dumps(schema_of(source) | {"sample": _sample(lake, source)}, default=str))
-    if not path.exists() or json.loads(path.read_text(encoding="utf-8")) != schema:
+    if _written(path) != schema:
         lake.write_json(path, schema)
 
 
@@ -42,6 +46,13 @@ def schema_of(source: Source) -> dict[str, Any]:
             for column in columns(source.contract)
         ],
     }
+
+
+def _written(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there, or not readable
+        return None
 
 
 def _sample(lake: Lake, source: Source) -> dict[str, Any]:

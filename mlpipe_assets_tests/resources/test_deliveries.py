@@ -7,10 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.resources.deliveries import Delivery, Ledger
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7
+from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, drop, order, orders_csv, take
 
 FIRST = Delivery(
     source="orders",
@@ -75,3 +77,41 @@ def test_what_a_killed_run_left_of_an_uncounted_delivery_is_swept_and_the_rest_s
 
     assert [path.stem for path in ledger.lake.root.rglob("*.parquet")] == ["a" * 64] * 2
     assert not list(ledger.lake.root.rglob("*.pending"))
+
+
+@pytest.mark.parametrize("content", ['{"orders.csv": {"si', "[]", '{"orders.csv": []}', "null", b"\xff"])
+def test_what_was_seen_of_the_drop_zone_may_be_deleted_when_it_cannot_be_read(lake: Lake, content: str | bytes) -> None:
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order()))
+    take(lake, orders)
+    path = lake.root / "meta" / "drop_zone" / "orders.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(
+        LakeError, match=r"drop_zone/orders\.json cannot be read: .+\. Delete it and run again: files are"
+    ):
+        Ledger.load(lake, "orders")
+
+    path.unlink()
+    take(lake, orders)
+    assert [d.events for d in Ledger.load(lake, "orders").deliveries.values()] == [{JAN_5: 1}]
+
+
+@pytest.mark.parametrize("content", ['{"arrived": "2026-0', "[]", "{}", "null"])
+def test_a_delivery_whose_record_cannot_be_read_is_ingested_again_once_that_is_deleted(
+    lake: Lake, content: str
+) -> None:
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order()))
+    take(lake, orders)
+    (path,) = (lake.root / "meta" / "deliveries" / "orders").glob("*.json")
+    before = path.read_bytes()
+    path.write_text(content)
+
+    with pytest.raises(
+        LakeError,
+        match=rf"{path.name} cannot be read: .+\. Delete it and run again: if orders_2026-01-05\.csv still lies in .*raw/orders",
+    ):
+        Ledger.load(lake, "orders")
+
+    path.unlink()
+    take(lake, orders)
+    assert path.read_bytes() == before

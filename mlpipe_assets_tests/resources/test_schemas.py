@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from mlpipe_assets.catalog.sources import customers
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.schemas import write_schema
@@ -34,3 +36,15 @@ def test_a_source_without_rows_has_a_schema_all_the_same(lake: Lake) -> None:
     path = lake.root / "validation" / "schemas" / "customers.json"
     assert json.loads(path.read_text())["sample"] == {"date": None, "rows": []}
     assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("content", ['{"source": "cust', "[]"])
+def test_a_schema_that_cannot_be_read_is_written_anew(lake: Lake, content: str) -> None:
+    write_schema(lake, customers)
+    path = lake.root / "validation" / "schemas" / "customers.json"
+    before = path.read_text()
+    path.write_text(content)
+
+    write_schema(lake, customers)
+
+    assert path.read_text() == before
