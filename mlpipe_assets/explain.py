@@ -8,7 +8,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
 from mlpipe_assets.errors import MissingPartitionError, shorten
-from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import versions
@@ -26,16 +26,20 @@ class Explanation:
         model: The version that answered: when and on what it was trained, how it did on its test rows.
         training: First and last day, rows and digest of each split of its training set.
         features: The feature row, as it stands now.
+        features_gone: Whether the feature partition of that day is not there any more.
         features_changed: Whether the features of that day were built again since they were predicted from.
         rows: Clean rows of each input that the feature row may look at, newest first, with file and line.
+        rows_gone: Per input whose partitions are not all there any more: which days of the window, in words.
     """
 
     prediction: dict[str, Any]
     model: dict[str, Any]
     training: list[dict[str, Any]]
     features: dict[str, Any]
+    features_gone: bool
     features_changed: bool
     rows: dict[str, list[dict[str, Any]]]
+    rows_gone: dict[str, str]
 
 
 def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> Explanation:
@@ -50,13 +54,18 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> 
     version = next((v for v in versions(lake, model.name) if v["version"] == prediction["model_version"]), {})
     features = _rows_of(lake, "features", view.name, day, join_key, key)
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    gone = day not in lake.days("features", view.name)
+    changed = facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day)
+    holes = {f"interim/{s.source.name}": _gone(inputs, s, day) for s in inputs.sources}
     return Explanation(
         prediction=prediction,
         model=version,
         training=_splits(lake, model, version.get("as_of")),
         features=features.to_dicts()[0] if features.height else {},
-        features_changed=facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day),
+        features_gone=gone,
+        features_changed=changed and not gone,
         rows={f"interim/{s.source.name}": _clean_rows(lake, inputs, s, join_key, key, day) for s in inputs.sources},
+        rows_gone={table: words for table, words in holes.items() if words},
     )
 
 
@@ -113,6 +122,19 @@ def _clean_rows(
             file = f"raw/{source.name}/{delivery.source_file}" if delivery else "unknown"
             found.append({"date": f"{on}", "file": file, "record": row.pop("record_number"), **row})
     return found
+
+
+def _gone(inputs: Inputs, days: SourceDays, day: date) -> str:
+    """Which days of the window of a feature day cannot be read any more; empty when all can."""
+    if is_snapshot(days.source):
+        newest = max((d for d in days.arrived if d <= day), default=day)
+        holes = [newest] if newest not in days.present else []
+    else:
+        holes = days.holes(day - inputs.view.lookback + ONE_DAY, day)
+    missing = [d for d in holes if d not in days.refused]
+    refused = [d for d in holes if d in days.refused]
+    parts = [f"{spell_days(missing)} not there any more"] if missing else []
+    return ", ".join([*parts, *([f"{spell_days(refused)} refused since"] if refused else [])])
 
 
 def _shown(source: Source) -> list[str]:

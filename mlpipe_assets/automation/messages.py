@@ -85,7 +85,9 @@ def _broken(scope: str, problems: Sequence[Problem], now: datetime) -> Message:
     first = problems[0]
     title = f"{first.where}: {first.what}"
     if len(problems) > 1:
-        title = f"{len(problems)} new problems with {scope}: {shorten([p.where for p in problems], 3)}"
+        places = [p.where for p in problems]
+        names = [p.where if places.count(p.where) == 1 else f"{p.where} ({p.what})" for p in problems]
+        title = f"{len(problems)} new problems with {scope}: {shorten(names, 3)}"
     body = _listed([_spelled(p, p.since or now) for p in problems])
     return _message(scope, "broken", now, [p.key for p in problems], title, body)
 

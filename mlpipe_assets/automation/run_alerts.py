@@ -1,7 +1,8 @@
 """Failed runs and failed checks as problems: read off Dagster's own records, so that no run escapes, whoever started it."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,23 @@ _FIRST_LOOK = timedelta(days=1)
 _OVERLAP = timedelta(minutes=1)  # a run may be stored a moment after the time it says it ended
 _AT_ONCE = 200
 _BY_DAY = ("interim", "features", "predictions", "monitoring")
+_CONTRACT = "contract_holds"  # fails for every refused day, whichever other check says why
+_OF_ALL_DAYS = "rows_are_accounted_for"  # speaks of the days written too
+_RUN_AGAIN = "see the breaches, mend the inputs, the SQL or the contract they name, then `mlpipe run`"
+_DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
+_ADVICE = {
+    "raw": _DELIVER,
+    "interim": _DELIVER,
+    "features": _RUN_AGAIN,
+    "processed": _RUN_AGAIN,
+    "models": "see the card of the version, in models/; mend the data or the declaration, then train again",
+    "validation": "train a new model, go back with `mlpipe rollback`, or take the change back",
+    "predictions": (
+        "do what the objection says: build the features, or train; leave the day as it is where the champion learnt from "
+        "labels after it"
+    ),
+    "monitoring": "see monitoring/report.html",
+}
 _OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 _KINDS = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -58,8 +76,9 @@ class Standing:
     since: datetime
 
 
-def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict]) -> None:
-    """Take in verdicts, oldest first: a failure stands until every day of it has passed."""
+def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict]) -> dict[tuple[str, str], Standing]:
+    """Take in verdicts, oldest first: a failure stands until every day of it has passed; returns what was made good."""
+    mended: dict[tuple[str, str], Standing] = {}
     for verdict in verdicts:
         key = verdict.scope, verdict.subject
         known = standing.get(key)
@@ -68,20 +87,42 @@ def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict])
             days = set(verdict.days) | (known.days if known else set())
             standing[key] = Standing(days=days, text=verdict.text, run_id=verdict.run_id, since=since)
         elif known:
-            known.days -= set(verdict.days)
-            if not known.days or not verdict.days:
-                del standing[key]
+            left = known.days - set(verdict.days)
+            if left and verdict.days:
+                standing[key] = replace(known, days=left)
+            else:
+                mended[key] = standing.pop(key)
+    return mended
 
 
-def problem_of(scope: str, subject: str, standing: Standing) -> Problem:
-    """A standing failure in words."""
+def problems_of(scope: str, standing: Mapping[tuple[str, str], Standing]) -> list[Problem]:
+    """What stands of a scope, in words: checks that failed with the contract, in one run for the same days, are one."""
+    together: dict[tuple[str, ...], list[str]] = {}
+    for (own, subject), found in standing.items():
+        if own == scope:
+            table = subject.partition(": ")[0]
+            contract = standing.get((scope, f"{table}: {_CONTRACT}"))
+            echoed = contract and (contract.run_id, contract.days) == (found.run_id, found.days)
+            together.setdefault((table,) if echoed else (table, subject), []).append(subject)
+    problems: list[Problem] = []
+    for subjects in together.values():
+        first, *others = sorted(subjects, key=lambda s: (not s.endswith(f": {_CONTRACT}"), s))
+        texts = dict.fromkeys(standing[scope, subject].text for subject in (*others, first))
+        found = replace(standing[scope, first], text="; ".join(texts))
+        problems.append(problem_of(scope, first, found, [s.partition(": ")[2] for s in others]))
+    return problems
+
+
+def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[str] = ()) -> Problem:
+    """A standing failure in words; `others` are checks that failed with it."""
     table, _, check = subject.partition(": ")
+    failed = f"checks {', '.join([check, *others])} failed" if others else f"check {check} failed"
     count = "1 day" if len(standing.days) == 1 else f"{len(standing.days):,} days"
     days = f"{count}: {spell_days(standing.days)}"[:200] if standing.days else "1 run"
-    advice = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
+    advice = _ADVICE.get(table.partition("/")[0], "mend the cause, then run again")
     return Problem(
         key=subject,
-        what=f"check {check} failed" if scope == "checks" else "run failed",
+        what=failed if scope == "checks" else "run failed",
         where=table,
         how_many=days,
         example=standing.text[:500] or "no text",
@@ -106,22 +147,26 @@ def tell_of_runs(lake: Lake, settings: Settings, instance: dg.DagsterInstance, n
         runs = _finished(instance, until - _OVERLAP, set(place.get("ids", [])))
         if not runs and place:
             return told
+        before, mended = set(standing), dict[tuple[str, str], Standing]()
         for record in runs:
-            fold(standing, verdicts_of(instance, record))
+            mended |= fold(standing, verdicts_of(lake, instance, record))
         recent = [r for r in runs if r.update_timestamp > until - _OVERLAP]
         ids = [*place.get("ids", []), *(r.dagster_run.run_id for r in recent)][-_AT_ONCE:]
         until = max([until, *(_utc(r.update_timestamp) for r in runs)])
         marks["places"][_place(instance)] = {"until": until.isoformat(), "ids": ids}
         marks["standing"] = [_record(*key, found) for key, found in sorted(standing.items())]
         for scope in ("runs", "checks"):
-            problems = [problem_of(*key, found) for key, found in standing.items() if key[0] == scope]
+            problems = problems_of(scope, standing)
+            brief = problems_of(scope, {k: found for k, found in mended.items() if k not in before | set(standing)})
+            if brief:  # broke and healed since the last look: told like what broke and healed around one
+                told += note_problems(book, settings, scope, [*problems, *brief], now)
             told += note_problems(book, settings, scope, problems, now)
         book.save()
     deliver_waiting(lake, settings, now)
     return told
 
 
-def verdicts_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verdict]:
+def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verdict]:
     """What a finished run says of its tables and checks. A step that failed because of a check is told as that check."""
     run = record.dagster_run
     at = _utc(record.update_timestamp)
@@ -146,7 +191,8 @@ def verdicts_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verd
                 told = check.severity is dg.AssetCheckSeverity.ERROR or TOLD in check.metadata
                 hard = not check.passed and told
                 subject = f"{check.asset_key.to_user_string()}: {check.check_name}"
-                found.append(verdict("checks", subject, passed=not hard, text=check.description or ""))
+                spoken = verdict("checks", subject, passed=not hard, text=check.description or "")
+                found += _day_by_day(spoken, _refused(lake, run.run_id, check.asset_key.to_user_string()))
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
             steps.append(verdict("runs", table, passed=True))
         elif kind is dg.DagsterEventType.STEP_FAILURE:
@@ -188,7 +234,27 @@ def _place(instance: dg.DagsterInstance) -> str:
 
 
 def _made_good(verdict: Verdict) -> Verdict:
-    return Verdict(**{**vars(verdict), "passed": True})
+    return replace(verdict, passed=True)
+
+
+def _day_by_day(verdict: Verdict, refused: set[date]) -> list[Verdict]:
+    """A failed check as the days that were refused, and those that were not; as it is where no day was."""
+    bad = tuple(day for day in verdict.days if day in refused)
+    if verdict.passed or not bad or verdict.subject.endswith(f": {_OF_ALL_DAYS}"):
+        return [verdict]
+    fine = tuple(day for day in verdict.days if day not in refused)
+    return [*([replace(verdict, days=fine, passed=True)] if fine else []), replace(verdict, days=bad)]
+
+
+def _refused(lake: Lake, run_id: str, table: str) -> set[date]:
+    """The days of a table that a run refused, as its report has them."""
+    path = lake.root / "validation" / "reports" / f"{run_id}.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no report, or one half read: the days the run was asked for have to do
+        return set()
+    days = report["tables"].get(table, {}).get("partitions", {})
+    return {date.fromisoformat(day) for day, facts in days.items() if facts.get("status") == "refused"}
 
 
 def _reason(event: dg.DagsterEvent) -> str:

@@ -22,11 +22,11 @@ def explain_prediction(options: argparse.Namespace) -> int:
         print(json.dumps(asdict(found), default=str))
         return 0
     console = make_console()
-    console.print(_tree(options.model, options.key, found), soft_wrap=True)
+    console.print(_tree(options.model, options.key, f"{options.day}", found), soft_wrap=True)
     return 0
 
 
-def _tree(model: str, key: str, found: Explanation) -> Tree:
+def _tree(model: str, key: str, day: str, found: Explanation) -> Tree:
     prediction, version = found.prediction, found.model
     decision = "yes" if prediction["decision"] else "no"
     tree = Tree(f"predictions/{model}: {plain(key)} → {prediction['probability']:.4f}, decision {decision}")
@@ -44,10 +44,15 @@ def _tree(model: str, key: str, found: Explanation) -> Tree:
         span = f"{split['first_day']} to {split['last_day']}" if split["first_day"] else "no day"
         training.add(f"{split['split']}: {split['rows']:,} rows, {span}, digest {str(split['digest'])[:12]}")
     changed = " (built again since: these are not the values it was predicted from)" if found.features_changed else ""
-    features = tree.add(f"features, version {prediction['feature_version']}{changed}")
-    features.add(_values(found.features, leave_out=("as_of",)))
+    gone = f" (the partition of {day} is not there any more)" if found.features_gone else ""
+    features = tree.add(f"features, version {prediction['feature_version']}{gone or changed}")
+    if found.features:
+        features.add(_values(found.features, leave_out=("as_of",)))
+    elif not found.features_gone:
+        features.add(f"no row of {plain(key)} any more")
     for table, rows in found.rows.items():
-        branch = features.add(f"{table}: {len(rows):,} {'row' if len(rows) == 1 else 'rows'} in the window")
+        holes = f" ({found.rows_gone[table]})" if table in found.rows_gone else ""
+        branch = features.add(f"{table}: {len(rows):,} {'row' if len(rows) == 1 else 'rows'} in the window{holes}")
         for row in rows[:_MOST_ROWS]:
             values = _values(row, leave_out=("date", "file", "record", "known_at"))
             branch.add(f"{plain(row['file'])}, record {row['record']:,}: {values}")

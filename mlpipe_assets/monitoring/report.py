@@ -73,12 +73,20 @@ def _lead(tables: Sequence[Watched]) -> str:
     elif not measured:
         told.append("No table has a baseline to be held against yet.")
     else:
-        told.append(f"Of {len(measured)} of {len(tables)} tables that have a baseline, none moved away from it.")
+        told.append(_unmoved(len(measured), len(tables)))
     if skewed:
         told.append(f"{', '.join(skewed)}: made on features that differ from those of the training set.")
     if worse:
         told.append(f"{', '.join(worse)}: came true less often than in the test.")
     return escape(" ".join(told))
+
+
+def _unmoved(measured: int, watched: int) -> str:
+    """That no table moved, of those that have a baseline (at least one)."""
+    share = "" if measured == watched else f" (of {watched} watched)"
+    if measured == 1:
+        return f"The one table with a baseline{share} did not move away from it."
+    return f"None of the {measured} tables with a baseline{share} moved away from it."
 
 
 def _columns(watched: Watched, comparison: str) -> list[str]:

@@ -77,6 +77,14 @@ def test_problems_that_appear_together_make_one_message() -> None:
     assert "since: 2026-05-03 08:00 UTC" in message.body  # of the one that does not say since when
 
 
+def test_several_problems_of_one_place_are_told_apart_in_the_title() -> None:
+    [[message]] = play([[LATE, replace(LATE, key="k", what="run failed"), OTHER]])
+
+    assert message.title == (
+        "3 new problems with freshness: raw/orders (no partition of 2026-05-01), raw/orders (run failed), raw/customers"
+    )
+
+
 def test_one_heals_while_another_breaks() -> None:
     told = play([[LATE], [OTHER]])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlpipe_assets.automation.run_alerts import Standing, Verdict, days_of, fold, problem_of, tell_of_runs
+from mlpipe_assets.automation.run_alerts import Standing, Verdict, days_of, fold, problem_of, problems_of, tell_of_runs
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.resources.alert_book import read_book
 from mlpipe_assets.resources.engine import Engine
@@ -16,11 +16,16 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.interim import interim_asset
 from mlpipe_assets.stages.model_checks import TOLD
+from mlpipe_assets.stages.predictions import prediction_asset
 from mlpipe_assets.stages.raw import raw_asset
+from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
 from mlpipe_assets_tests.webhook import Webhook
 
 BAD = [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)]
+
+
+SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def now() -> datetime:
@@ -40,7 +45,7 @@ def run(lake: Lake, instance: dg.DagsterInstance) -> str:
         instance=instance,
         raise_on_error=False,
         tags=tags,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config=SILENT,
     )
     return result.run_id
 
@@ -59,7 +64,7 @@ def test_a_failed_check_is_told_once_and_again_when_it_passes(
     [broken] = server.received
     assert broken["title"] == "interim/orders: check contract_holds failed"
     lines = broken["message"].splitlines()
-    assert lines[1] == "how many: 2 days: 2026-01-01 to 2026-01-02"
+    assert lines[1] == "how many: 1 day: 2026-01-02"  # the first day of the run was written
     assert "30 of 30 rows refused, 20 tolerated" in lines[2]
     assert lines[4].startswith(f"what to do: read validation/reports/{run_id}.json; correct and deliver the file again")
 
@@ -107,6 +112,100 @@ def test_runs_of_two_instances_are_both_looked_at(
     assert told == []  # known already
     assert server.titles() == ["interim/orders: check contract_holds failed"]
     assert len(read_book(lake).seen["runs"]["places"]) == 2
+
+
+def test_a_refused_prediction_is_one_problem_with_the_advice_of_its_stage(
+    tmp_path: Path, instance: dg.DagsterInstance, server: Webhook
+) -> None:
+    catalog, lake, _ = crowned_lake(tmp_path)
+    dg.materialize(
+        [prediction_asset(catalog, catalog.models[0])],
+        resources={"lake": lake},
+        instance=instance,
+        raise_on_error=False,
+        tags={"dagster/asset_partition_range_start": f"{day(4)}", "dagster/asset_partition_range_end": f"{day(6)}"},
+        run_config=SILENT,
+    )
+    tell_of_runs(lake, settings(server), instance, now())
+
+    [message] = server.received
+    lines = message["message"].splitlines()
+    assert message["title"] == "predictions/returning: checks contract_holds, inputs_are_sound failed"
+    assert lines[1] == "how many: 1 day: 2026-01-04"
+    assert "learnt from labels up to 2026-01-05" in lines[2]
+    assert "do what the objection says: build the features, or train; leave the day as it is" in lines[4]
+    assert "mlpipe accept" not in message["message"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "advice"),
+    [
+        ("raw/orders: files_are_readable", "`mlpipe accept`"),
+        ("interim/orders: contract_holds", "`mlpipe accept`"),
+        ("features/spend: contract_holds", "the SQL or the contract they name, then `mlpipe run`"),
+        ("processed/returning: label_is_no_feature", "the SQL or the contract they name, then `mlpipe run`"),
+        ("models/returning: thresholds_hold", "see the card of the version"),
+        ("validation/returning_golden: answers_are_the_same", "`mlpipe rollback`, or take the change back"),
+        ("predictions/returning: contract_holds", "do what the objection says"),
+        ("monitoring/orders: nothing_drifts", "see monitoring/report.html"),
+        ("elsewhere/table: holds", "mend the cause, then run again"),
+    ],
+)
+def test_the_advice_fits_the_stage_and_only_sources_can_be_accepted(subject: str, advice: str) -> None:
+    found = problem_of("checks", subject, Standing(days=set(), text="", run_id="r", since=now()))
+
+    assert advice in found.to_do
+    assert ("mlpipe accept" in found.to_do) == subject.startswith(("raw", "interim"))
+
+
+def test_checks_are_one_problem_where_they_fail_with_the_contract_in_one_run_for_the_same_days() -> None:
+    def failed(run_id: str, *days: date, text: str = "it moved") -> Standing:
+        return Standing(days=set(days), text=text, run_id=run_id, since=now())
+
+    standing = {
+        ("checks", "a/t: answers"): failed("r", day(1)),
+        ("checks", "a/t: contract_holds"): failed("r", day(1), text="refused"),
+        ("checks", "a/t: other_run"): failed("q", day(1)),
+        ("checks", "a/t: other_days"): failed("r", day(2)),
+        ("checks", "a/u: answers"): failed("r", day(1)),
+        ("checks", "a/u: loads"): failed("r", day(1)),
+        ("runs", "a/t"): failed("r", day(1)),
+    }
+
+    assert {p.key: (p.what, p.example) for p in problems_of("checks", standing)} == {
+        "a/t: contract_holds": ("checks contract_holds, answers failed", "it moved; refused"),
+        "a/t: other_run": ("check other_run failed", "it moved"),
+        "a/t: other_days": ("check other_days failed", "it moved"),
+        "a/u: answers": ("check answers failed", "it moved"),
+        "a/u: loads": ("check loads failed", "it moved"),
+    }
+
+
+def test_a_run_that_names_no_day_is_told_though_a_run_of_the_same_table_succeeds_before_the_look(
+    lake: Lake, instance: dg.DagsterInstance, server: Webhook
+) -> None:
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 2))
+    resources = {"lake": lake, "engine": Engine()}
+    dg.materialize([raw_asset(orders)], resources=resources, instance=instance, raise_on_error=False, run_config=SILENT)
+    run(lake, instance)
+    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, settings(server), instance, now())  # nothing new
+
+    assert server.titles() == ["raw/orders: run failed", "healed: raw/orders: run failed"]
+    assert "the run names no day" in server.received[0]["message"]
+    assert read_book(lake).open == {}
+
+
+def test_a_day_written_by_a_run_that_refuses_another_is_healed() -> None:
+    standing = {("checks", "interim/orders: contract_holds"): Standing(days={day(1)}, text="", run_id="q", since=now())}
+    first, second = (
+        replace(verdict(passed, day(n)), scope="checks", subject="interim/orders: contract_holds")
+        for passed, n in ((1, 1), (0, 2))
+    )
+
+    fold(standing, [first, second])
+
+    assert [found.days for found in standing.values()] == [{day(2)}]
 
 
 def verdict(passed: int, *days: date) -> Verdict:
@@ -173,8 +272,7 @@ def test_a_warning_that_is_marked_to_be_told_is_told_like_an_error_and_no_other(
         yield dg.AssetCheckResult(check_name="baselines", passed=False, severity=warn)
         yield dg.Output(None)
 
-    silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    dg.materialize([model], instance=instance, run_config=silent)
+    dg.materialize([model], instance=instance, run_config=SILENT)
     tell_of_runs(lake, settings(server), instance, now())
 
     assert server.titles() == ["models/returning: check challenger failed"]

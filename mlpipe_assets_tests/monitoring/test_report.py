@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.histograms import Histogram
@@ -101,6 +102,23 @@ def test_the_summary_names_what_drifts_and_by_how_much() -> None:
     assert "interim/orders, features/customers moved away from the baseline by more than is allowed." in page.text
     assert " column_1 " in page.text
     assert " 0.25 " in page.text
+
+
+@pytest.mark.parametrize(
+    ("compared", "waiting", "said"),
+    [
+        (0, 2, "No table has a baseline to be held against yet."),
+        (1, 2, "The one table with a baseline (of 3 watched) did not move away from it."),
+        (2, 1, "None of the 2 tables with a baseline (of 3 watched) moved away from it."),
+        (2, 0, "None of the 2 tables with a baseline moved away from it."),
+    ],
+)
+def test_the_summary_says_how_many_tables_did_not_move(compared: int, waiting: int, said: str) -> None:
+    state = DayState(day=day(1), score=0.0, drifting=False, bad=False)
+    still = replace(watched_table("interim/orders", 1, 1), days=(state,))
+    without = replace(still, days=(replace(state, score=None),))
+    tables = [still] * compared + [without] * waiting
+    assert said in Page(render_report([replace(table, table=f"interim/t{n}") for n, table in enumerate(tables)])).text
 
 
 def test_text_from_data_is_text_on_the_page() -> None:
