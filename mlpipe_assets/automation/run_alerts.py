@@ -1,8 +1,8 @@
 """Failed runs and failed checks as problems: read off Dagster's own records, so that no run escapes, whoever started it."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,8 +10,9 @@ import dagster as dg
 
 from mlpipe_assets.automation.alerts import deliver_waiting, note_problems
 from mlpipe_assets.automation.freshness_checks import CHECK
-from mlpipe_assets.automation.messages import Message, Problem
-from mlpipe_assets.partitions import days_between, spell_days
+from mlpipe_assets.automation.messages import Message
+from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problems_of
+from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.alert_book import open_book
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings
@@ -21,23 +22,7 @@ _FIRST_LOOK = timedelta(days=1)
 _OVERLAP = timedelta(minutes=1)  # a run may be stored a moment after the time it says it ended
 _AT_ONCE = 200
 _BY_DAY = ("interim", "features", "predictions", "monitoring")
-_CONTRACT = "contract_holds"  # fails for every refused day, whichever other check says why
 _OF_ALL_DAYS = "rows_are_accounted_for"  # speaks of the days written too
-_RUN_AGAIN = "see the breaches, mend the inputs, the SQL or the contract they name, then `mlpipe run`"
-_DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
-_ADVICE = {
-    "raw": _DELIVER,
-    "interim": _DELIVER,
-    "features": _RUN_AGAIN,
-    "processed": _RUN_AGAIN,
-    "models": "see the card of the version, in models/; mend the data or the declaration, then train again",
-    "validation": "train a new model, go back with `mlpipe rollback`, or take the change back",
-    "predictions": (
-        "do what the objection says: build the features, or train; leave the day as it is where the champion learnt from "
-        "labels after it"
-    ),
-    "monitoring": "see monitoring/report.html",
-}
 _OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 _KINDS = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -45,92 +30,6 @@ _KINDS = {
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RUN_FAILURE,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What one run says of one subject: a table, a check of a table, or the run as a whole.
-
-    Attributes:
-        scope: `runs` or `checks`.
-        subject: `interim/orders`, `interim/orders: contract_holds`, or a job's name.
-        days: Days it speaks of; none where one success makes up for any failure before.
-    """
-
-    scope: str
-    subject: str
-    days: tuple[date, ...]
-    passed: bool
-    text: str
-    run_id: str
-    at: datetime
-
-
-@dataclass(kw_only=True)
-class Standing:
-    """A subject that failed, with the days that no later run has made good."""
-
-    days: set[date] = field(default_factory=set)
-    text: str
-    run_id: str
-    since: datetime
-
-
-def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict]) -> dict[tuple[str, str], Standing]:
-    """Take in verdicts, oldest first: a failure stands until every day of it has passed; returns what was made good."""
-    mended: dict[tuple[str, str], Standing] = {}
-    for verdict in verdicts:
-        key = verdict.scope, verdict.subject
-        known = standing.get(key)
-        if not verdict.passed:
-            since = known.since if known else verdict.at
-            days = set(verdict.days) | (known.days if known else set())
-            standing[key] = Standing(days=days, text=verdict.text, run_id=verdict.run_id, since=since)
-        elif known:
-            left = known.days - set(verdict.days)
-            if left and verdict.days:
-                standing[key] = replace(known, days=left)
-            else:
-                mended[key] = standing.pop(key)
-    return mended
-
-
-def problems_of(scope: str, standing: Mapping[tuple[str, str], Standing]) -> list[Problem]:
-    """What stands of a scope, in words: checks that failed with the contract, in one run for the same days, are one."""
-    together: dict[tuple[str, ...], list[str]] = {}
-    for (own, subject), found in standing.items():
-        if own == scope:
-            table = subject.partition(": ")[0]
-            contract = standing.get((scope, f"{table}: {_CONTRACT}"))
-            echoed = contract and (contract.run_id, contract.days) == (found.run_id, found.days)
-            together.setdefault((table,) if echoed else (table, subject), []).append(subject)
-    problems: list[Problem] = []
-    for subjects in together.values():
-        first, *others = sorted(subjects, key=lambda s: (not s.endswith(f": {_CONTRACT}"), s))
-        texts = dict.fromkeys(standing[scope, subject].text for subject in (*others, first))
-        found = replace(standing[scope, first], text="; ".join(texts))
-        problems.append(problem_of(scope, first, found, [s.partition(": ")[2] for s in others]))
-    return problems
-
-
-def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[str] = ()) -> Problem:
-    """A standing failure in words; `others` are checks that failed with it."""
-    table, _, check = subject.partition(": ")
-    failed = f"checks {', '.join([check, *others])} failed" if others else f"check {check} failed"
-    count = "1 day" if len(standing.days) == 1 else f"{len(standing.days):,} days"
-    days = f"{count}: {spell_days(standing.days)}"[:200] if standing.days else "1 run"
-    advice = _ADVICE.get(table.partition("/")[0], "mend the cause, then run again")
-    return Problem(
-        key=subject,
-        what=failed if scope == "checks" else "run failed",
-        where=table,
-        how_many=days,
-        example=standing.text[:500] or "no text",
-        since=standing.since,
-        to_do=f"read validation/reports/{standing.run_id}.json; {advice}"
-        if scope == "checks"
-        else f"read run {standing.run_id[:8]} in the UI, mend the cause, then `mlpipe run`",
-    )
 
 
 def tell_of_runs(lake: Lake, settings: Settings, instance: dg.DagsterInstance, now: datetime) -> list[Message]:

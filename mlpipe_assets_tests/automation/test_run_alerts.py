@@ -8,7 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlpipe_assets.automation.run_alerts import Standing, Verdict, days_of, fold, problem_of, problems_of, tell_of_runs
+from mlpipe_assets.automation.run_alerts import days_of, tell_of_runs
+from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problem_of, problems_of
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.resources.alert_book import read_book
 from mlpipe_assets.resources.engine import Engine

@@ -1,0 +1,111 @@
+"""What runs found, table by table and check by check, as what people are told of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.partitions import spell_days
+
+CONTRACT = "contract_holds"  # fails for every refused day, whichever other check says why
+_RUN_AGAIN = "see the breaches, mend the inputs, the SQL or the contract they name, then `mlpipe run`"
+_DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
+_ADVICE = {
+    "raw": _DELIVER,
+    "interim": _DELIVER,
+    "features": _RUN_AGAIN,
+    "processed": _RUN_AGAIN,
+    "models": "see the card of the version, in models/; mend the data or the declaration, then train again",
+    "validation": "train a new model, go back with `mlpipe rollback`, or take the change back",
+    "predictions": (
+        "do what the objection says: build the features, or train; leave the day as it is where the champion learnt from "
+        "labels after it"
+    ),
+    "monitoring": "see monitoring/report.html",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one run says of one subject: a table, a check of a table, or the run as a whole.
+
+    Attributes:
+        scope: `runs` or `checks`.
+        subject: `interim/orders`, `interim/orders: contract_holds`, or a job's name.
+        days: Days it speaks of; none where one success makes up for any failure before.
+    """
+
+    scope: str
+    subject: str
+    days: tuple[date, ...]
+    passed: bool
+    text: str
+    run_id: str
+    at: datetime
+
+
+@dataclass(kw_only=True)
+class Standing:
+    """A subject that failed, with the days that no later run has made good."""
+
+    days: set[date] = field(default_factory=set)
+    text: str
+    run_id: str
+    since: datetime
+
+
+def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict]) -> dict[tuple[str, str], Standing]:
+    """Take in verdicts, oldest first: a failure stands until every day of it has passed; returns what was made good."""
+    mended: dict[tuple[str, str], Standing] = {}
+    for verdict in verdicts:
+        key = verdict.scope, verdict.subject
+        known = standing.get(key)
+        if not verdict.passed:
+            since = known.since if known else verdict.at
+            days = set(verdict.days) | (known.days if known else set())
+            standing[key] = Standing(days=days, text=verdict.text, run_id=verdict.run_id, since=since)
+        elif known:
+            left = known.days - set(verdict.days)
+            if left and verdict.days:
+                standing[key] = replace(known, days=left)
+            else:
+                mended[key] = standing.pop(key)
+    return mended
+
+
+def problems_of(scope: str, standing: Mapping[tuple[str, str], Standing]) -> list[Problem]:
+    """What stands of a scope, in words: checks that failed with the contract, in one run for the same days, are one."""
+    together: dict[tuple[str, ...], list[str]] = {}
+    for (own, subject), found in standing.items():
+        if own == scope:
+            table = subject.partition(": ")[0]
+            contract = standing.get((scope, f"{table}: {CONTRACT}"))
+            echoed = contract and (contract.run_id, contract.days) == (found.run_id, found.days)
+            together.setdefault((table,) if echoed else (table, subject), []).append(subject)
+    problems: list[Problem] = []
+    for subjects in together.values():
+        first, *others = sorted(subjects, key=lambda s: (not s.endswith(f": {CONTRACT}"), s))
+        texts = dict.fromkeys(standing[scope, subject].text for subject in (*others, first))
+        found = replace(standing[scope, first], text="; ".join(texts))
+        problems.append(problem_of(scope, first, found, [s.partition(": ")[2] for s in others]))
+    return problems
+
+
+def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[str] = ()) -> Problem:
+    """A standing failure in words; `others` are checks that failed with it."""
+    table, _, check = subject.partition(": ")
+    failed = f"checks {', '.join([check, *others])} failed" if others else f"check {check} failed"
+    count = "1 day" if len(standing.days) == 1 else f"{len(standing.days):,} days"
+    days = f"{count}: {spell_days(standing.days)}"[:200] if standing.days else "1 run"
+    advice = _ADVICE.get(table.partition("/")[0], "mend the cause, then run again")
+    return Problem(
+        key=subject,
+        what=failed if scope == "checks" else "run failed",
+        where=table,
+        how_many=days,
+        example=standing.text[:500] or "no text",
+        since=standing.since,
+        to_do=f"read validation/reports/{standing.run_id}.json; {advice}"
+        if scope == "checks"
+        else f"read run {standing.run_id[:8]} in the UI, mend the cause, then `mlpipe run`",
+    )
