@@ -28,10 +28,12 @@ from mlpipe_assets.automation.plan import (
     spell_blocked,
     training_work,
 )
-from mlpipe_assets.catalog.declarations import Catalog, Source
+from mlpipe_assets.catalog.declarations import Catalog, Model, Source
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.models import lost_pointer
 from mlpipe_assets.stages.monitoring import REPORT
 
 _log = logging.getLogger("mlpipe")
@@ -120,6 +122,8 @@ def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Cal
         runner.build("daily_job", work)
         _tell_blocked(runner.summary, work)
     for model in (m for m in catalog.models if m.learner):
+        if lost := _lost(lake, model):
+            runner.summary.warnings.append(lost)
         for job, look in (
             ("training_job", model_work),
             ("prediction_job", golden_work),
@@ -135,6 +139,14 @@ def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Cal
     if catalog.monitors and report_is_behind(lake):
         of_data = any(m.stage != "predictions" for m in catalog.monitors)
         runner.run("daily_job" if of_data else "prediction_job", f"monitoring/{REPORT}", [last_partition()])
+
+
+def _lost(lake: Lake, model: Model) -> str | None:
+    """That the champion's pointer was lost; what cannot be read at all is told by the looks at its tables."""
+    try:
+        return lost_pointer(lake, model.name)
+    except LakeError:
+        return None
 
 
 def _outside(lake: Lake, source: Source) -> list[str]:

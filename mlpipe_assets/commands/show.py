@@ -14,6 +14,7 @@ from mlpipe_assets.automation.plan import feature_work, interim_work, look_at_dr
 from mlpipe_assets.commands.console import make_console, nothing_yet, open_lake, plain, print_lines
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.models import lost_pointer
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import Partition, partitions
@@ -33,6 +34,7 @@ def status(options: argparse.Namespace) -> int:
         works += [look(lake, catalog, model, lambda _: True) for look in (model_work, golden_work, prediction_work)]
     behind = {work.table: work.days for work in works if work.days}
     problems += [line for work in works for _, line in spell_blocked(work)]
+    problems += filter(None, (lost_pointer(lake, model.name) for model in catalog.models if model.learner))
     if options.json:
         document: dict[str, Any] = {
             "partitions": [asdict(p) for p in found],

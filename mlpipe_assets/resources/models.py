@@ -11,11 +11,9 @@ rename: whoever reads it sees the old champion or the new one.
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mlpipe_assets.errors import LakeError, MlpipeError
-from mlpipe_assets.resources.lake import FACTS, Lake, Staged, read_table
+from mlpipe_assets.resources.lake import FACTS, Lake, Staged, read_table, spell_reason
 from mlpipe_assets.resources.registry import register
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 MODEL_FILE, CARD, CARD_JSON, METRICS, GOLDEN = "model.skops", "card.md", "card.json", "metrics.json", "golden.parquet"
 _REGISTRY = "model_registry"
-_log = logging.getLogger("mlpipe")
 
 
 class ModelError(MlpipeError):
@@ -162,6 +159,17 @@ def damage(lake: Lake, version: ModelVersion) -> str | None:
     except OSError as error:
         return f"{name} cannot be read ({error.strerror}). {cure}"
     return None if found == version.file_digest else f"{name} was changed since it was registered. {cure}"
+
+
+def lost_pointer(lake: Lake, model: str) -> str | None:
+    """What to tell where the pointer was lost and the registry stands in for it; None where nothing was."""
+    stored, lost = _stored_pointer(lake, model)
+    if stored or (leading := _pointer_of_registry(lake, model, lost)["version"]) is None:
+        return None
+    return (
+        f"models/{model}: {lost}. By the registry {leading} is champion, and is taken for it; restore the file, or let the next "
+        "promotion write it."
+    )
 
 
 def champion_history(lake: Lake, model: str) -> list[dict[str, Any]]:
@@ -314,40 +322,39 @@ def _pointer_path(lake: Lake, model: str) -> Path:
 
 
 def _pointer(lake: Lake, model: str) -> dict[str, Any]:
+    found, lost = _stored_pointer(lake, model)
+    return found or _pointer_of_registry(lake, model, lost)
+
+
+def _stored_pointer(lake: Lake, model: str) -> tuple[dict[str, Any] | None, str]:
+    """What the pointer says, or why it says nothing."""
     path = _pointer_path(lake, model)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return _pointer_of_registry(lake, model, f"{path} is gone")
+        return None, f"{path} is gone"
     except (OSError, ValueError) as error:
-        return _pointer_of_registry(lake, model, f"{path} cannot be read: {error}")
+        return None, f"{path} cannot be read: {spell_reason(error)}"
     if not isinstance(found, dict) or not {"version", "history"} <= set(found):
-        return _pointer_of_registry(lake, model, f"{path} is not what was written there")
-    return found
+        return None, f"{path} is not what was written there"
+    return found, ""
 
 
-def _pointer_of_registry(lake: Lake, model: str, why: str) -> dict[str, Any]:
+def _pointer_of_registry(lake: Lake, model: str, lost: str) -> dict[str, Any]:
     """Who leads by what the registry says, for a pointer that was lost: it is told after the pointer has moved."""
     rows = [row for row in _registered(lake, model) if row["status"] in ("champion", "retired")]
     rows.sort(key=lambda row: (row["status"] == "champion", row["as_of"], row["version"]))
     if not rows or rows[-1]["status"] != "champion":
         if _pointer_path(lake, model).exists():
-            raise LakeError(f"{why}. The registry knows no champion of {model} either: restore the file, or delete it.")
+            raise LakeError(
+                f"{lost}. The registry knows no champion of {model} either: restore the file, or delete it."
+            )
         return {"version": None, "as_of": None, "history": []}
-    leading = rows[-1]
-    _warn_once(
-        f"{why}; by the registry {leading['version']} is champion of {model}, and the next promotion writes the file again"
-    )
     history = [
         {"action": "promoted", "version": row["version"], "as_of": f"{row['as_of']}", "reason": row["reason"]}
         for row in rows
     ]
-    return {"version": leading["version"], "as_of": f"{leading['as_of']}", "history": history}
-
-
-@cache
-def _warn_once(text: str) -> None:
-    _log.warning(text)
+    return {"version": rows[-1]["version"], "as_of": f"{rows[-1]['as_of']}", "history": history}
 
 
 def _golden_bytes(golden: Golden) -> bytes:

@@ -24,6 +24,7 @@ from mlpipe_assets.resources.models import (
     find_version,
     golden_path,
     load,
+    lost_pointer,
     promote,
     read_golden,
     roll_back,
@@ -203,17 +204,16 @@ def test_a_pointer_that_names_nothing_or_cannot_be_read_while_nothing_leads_is_s
 
 
 @pytest.mark.parametrize("left", [None, "", '{"version":', "[]", "{}"])
-def test_a_pointer_that_was_lost_is_taken_from_the_registry_and_told(
-    left: str | None, lake: Lake, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_pointer_that_was_lost_is_taken_from_the_registry_and_told(left: str | None, lake: Lake) -> None:
     first, second = promoted(lake, 1, 2)
     pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
+    assert lost_pointer(lake, NAME) is None
     pointer.unlink()
     if left is not None:
         pointer.write_text(left)
 
     assert champion(lake, NAME) == second
-    assert f"by the registry {second.version} is champion of {NAME}" in caplog.text
+    assert f"By the registry {second.version} is champion, and is taken for it" in str(lost_pointer(lake, NAME))
     assert roll_back(lake, NAME, "second is bad").version == first.version
     assert json.loads(pointer.read_text())["version"] == first.version
 
