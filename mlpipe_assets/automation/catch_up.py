@@ -170,9 +170,10 @@ def _all_outside(lake: Lake, source: Source) -> list[str]:
 
 
 def _tell_blocked(summary: Summary, work: Work, *, error: bool = True) -> None:
-    """Days that cannot be built; that nothing came is a warning."""
+    """Days that cannot be built; that nothing came is a warning, a file that cannot be read never is."""
     for reason, line in spell_blocked(work):
-        (summary.errors if error and reason != NOTHING_CAME else summary.warnings).append(line)
+        wrong = reason == work.unreadable or (error and reason != NOTHING_CAME)
+        (summary.errors if wrong else summary.warnings).append(line)
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.errors import LakeError
+from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.acceptances import accepted_days
@@ -48,7 +48,7 @@ def or_unreadable(table: Callable[[Any], str]) -> Callable[[Callable[..., Work]]
         def safely(*args: Any) -> Work:  # noqa: ANN401 (whatever the look takes)
             try:
                 return look(*args)
-            except LakeError as error:
+            except MlpipeError as error:
                 return Work(table=table(args[-2]), unreadable=str(error))
 
         return safely
@@ -171,11 +171,8 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
         elif not facts or facts["inputs"] != inputs or facts.get("accepted_because") != accepted.get(day) or refusal:
             days.append(day)
     if arrived and not source.empty_days:
-        gaps = [
-            d
-            for d in days_between(arrived[0], arrived[-1])
-            if d not in set(arrived) and d not in accepted and d not in dict(blocked) and wanted(d)
-        ]
+        told = {*arrived, *accepted, *(day for day, _ in blocked)}
+        gaps = [day for day in days_between(arrived[0], arrived[-1]) if day not in told and wanted(day)]
         blocked += [(day, NOTHING_CAME) for day in gaps]
     return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
 

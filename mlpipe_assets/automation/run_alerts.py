@@ -91,7 +91,11 @@ def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) 
                 hard = not check.passed and told
                 subject = f"{check.asset_key.to_user_string()}: {check.check_name}"
                 spoken = verdict("checks", subject, passed=not hard, text=check.description or "")
-                found += _day_by_day(spoken, _refused(lake, run.run_id, check.asset_key.to_user_string()))
+                found += (
+                    _day_by_day(spoken, _refused(lake, run.run_id, check.asset_key.to_user_string()))
+                    if hard
+                    else [spoken]
+                )
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
             steps.append(verdict("runs", table, passed=True))
         elif kind is dg.DagsterEventType.STEP_FAILURE:
@@ -139,7 +143,7 @@ def _made_good(verdict: Verdict) -> Verdict:
 def _day_by_day(verdict: Verdict, refused: set[date]) -> list[Verdict]:
     """A failed check as the days that were refused, and those that were not; as it is where no day was."""
     bad = tuple(day for day in verdict.days if day in refused)
-    if verdict.passed or not bad or verdict.subject.endswith(f": {_OF_ALL_DAYS}"):
+    if not bad or verdict.subject.endswith(f": {_OF_ALL_DAYS}"):
         return [verdict]
     fine = tuple(day for day in verdict.days if day not in refused)
     return [*([replace(verdict, days=fine, passed=True)] if fine else []), replace(verdict, days=bad)]
@@ -152,7 +156,7 @@ def _refused(lake: Lake, run_id: str, table: str) -> set[date]:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # no report, or one half read: the days the run was asked for have to do
         return set()
-    days = report["tables"].get(table, {}).get("partitions", {})
+    days = report.get("tables", {}).get(table, {}).get("partitions", {})
     return {date.fromisoformat(day) for day, facts in days.items() if facts.get("status") == "refused"}
 
 

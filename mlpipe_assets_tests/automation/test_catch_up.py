@@ -251,3 +251,11 @@ def test_a_partition_that_cannot_be_read_stops_its_own_table_is_named_and_heals_
     broken.unlink()
     assert run().errors == []
     assert lake.days("features", "spend")[-1] == day(LAST + 1)
+
+
+def test_a_training_set_that_cannot_be_read_is_an_error_too(lake: Lake, run: Run) -> None:
+    run()
+    as_of = lake.days("processed", "returning", "train.parquet")[-1]
+    lake.path("processed", "returning", as_of, "train.parquet").write_text("half")
+
+    assert [error for error in run().errors if error.startswith("processed/returning: ") and "cannot be read" in error]
