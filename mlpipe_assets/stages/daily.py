@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from mlpipe_assets.errors import LakeError, MissingPartitionError, MlpipeError
 from mlpipe_assets.partitions import DAILY, days_between, existing_days, last_partition
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.reports import add_to_report
-from mlpipe_assets.rules import Contract, columns
+from mlpipe_assets.rules import Contract
+from mlpipe_assets.stages.table_types import column_schema, table_type
 
 # Used on purpose and pinned by the lock; a line per asset at every start would bury what matters.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -28,7 +28,7 @@ def daily(
     kinds: set[str],
     fresh_within: timedelta,
     code_version: str,
-    schema: dg.TableSchema,
+    contract: Contract,
     checks: Iterable[dg.AssetCheckSpec],
     deps: Iterable[dg.AssetDep] = (),
     tags: dict[str, str] | None = None,
@@ -47,12 +47,12 @@ def daily(
         "kinds": kinds,
         "freshness_policy": dg.FreshnessPolicy.time_window(fail_window=fresh_within),
         "code_version": code_version,
-        "metadata": {"dagster/column_schema": schema},
+        "metadata": {"dagster/column_schema": column_schema(contract)},
         "check_specs": list(checks),
         "deps": list(deps),
         "tags": tags,
         "output_required": False,
-        "dagster_type": dg.Nothing,
+        "dagster_type": table_type(contract),
     }
 
 
@@ -90,35 +90,6 @@ def at_work(context: dg.AssetExecutionContext, lake: Lake, key: dg.AssetKey) -> 
         with suppress(LakeError):  # a folder that cannot be written is the very error
             add_to_report(lake, context.run.run_id, key.to_user_string(), counts={}, errors=[str(error)])
         raise
-
-
-def column_schema(contract: Contract) -> dg.TableSchema:
-    """A contract as the column table of the UI."""
-    unique = contract.to_schema().unique
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=column.name,
-                type=type_name(column.dtype),
-                description=column.description,
-                constraints=dg.TableColumnConstraints(
-                    nullable=column.nullable, unique=column.unique, other=list(column.constraints)
-                ),
-                tags={"personal": ""} if column.metadata.get("personal") else {},
-            )
-            for column in columns(contract)
-        ],
-        constraints=dg.TableConstraints(other=[f"unique: {', '.join(unique)}"]) if unique else None,
-    )
-
-
-def type_name(dtype: pl.DataType) -> str:
-    """A type as people read it."""
-    if isinstance(dtype, pl.Datetime):
-        return f"Datetime ({dtype.time_zone or 'no zone'})"
-    if isinstance(dtype, pl.Decimal):
-        return f"Decimal({dtype.precision},{dtype.scale})"
-    return str(dtype)
 
 
 def check(key: dg.AssetKey, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:

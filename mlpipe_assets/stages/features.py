@@ -20,7 +20,7 @@ from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, contract_digest
-from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.windows import Inputs
 
 _log = logging.getLogger("mlpipe")
@@ -44,7 +44,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
             kinds={"duckdb", "sql", "parquet"},
             fresh_within=view.fresh_within,
             code_version=view_version(catalog, view),
-            schema=column_schema(view.contract),
+            contract=view.contract,
             checks=checks,
             deps=[dg.AssetDep(dg.AssetKey(["interim", name])) for name in view.inputs],
         )

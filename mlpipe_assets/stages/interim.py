@@ -21,7 +21,7 @@ from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.rules import digest
-from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.transforms.events import own_columns
@@ -52,7 +52,7 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
             kinds={"polars", "parquet"},
             fresh_within=source.fresh_within,
             code_version=source_version(source),
-            schema=column_schema(source.contract),
+            contract=source.contract,
             checks=checks,
             deps=[dg.AssetDep(dg.AssetKey(["raw", source.name]))],
         )

@@ -18,6 +18,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Learner, Model
 from mlpipe_assets.catalog.versions import learner_version, model_version
+from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.engine import Engine
@@ -78,7 +79,7 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             kinds={"scikitlearn"},
             fresh_within=model.fresh_within,
             code_version=learner_version(model),
-            schema=dg.TableSchema([dg.TableColumn(name, "String") for name in ("version", "file_digest")]),
+            contract=ModelFiles,
             checks=checks,
             deps=[dg.AssetDep(dg.AssetKey(["processed", model.name]))],
         )

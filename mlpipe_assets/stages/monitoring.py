@@ -20,7 +20,7 @@ from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import tell
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 
 REPORT = "report"
 SUMMARY_FILE, REPORT_FILE = "drift_summary.csv", "report.html"
@@ -58,7 +58,7 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
             kinds={"polars", "parquet"},
             fresh_within=monitor.fresh_within,
             code_version=_code_version(catalog, monitor),
-            schema=column_schema(DriftMeasurements),
+            contract=DriftMeasurements,
             checks=checks,
             deps=[dg.AssetDep(dg.AssetKey(monitor.table.split("/")))],
         )

@@ -17,7 +17,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, champion, load
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.rules import Contract, columns, digest
-from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.windows import Inputs
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             kinds={"scikitlearn", "parquet"},
             fresh_within=model.view.fresh_within,
             code_version=prediction_version(catalog, model),
-            schema=column_schema(contract),
+            contract=contract,
             checks=checks,
             deps=[
                 dg.AssetDep(dg.AssetKey(["features", model.view.name])),

@@ -17,7 +17,7 @@ from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
-from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.training_checks import TRAINING_CHECKS, judge_training_set, nothing_to_judge
 from mlpipe_assets.training_plan import TrainingPlan, plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
@@ -40,7 +40,7 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             kinds={"duckdb", "sql", "parquet"},
             fresh_within=model.fresh_within,
             code_version=model_version(catalog, model),
-            schema=column_schema(model.contract),
+            contract=model.contract,
             checks=checks,
             deps=[
                 dg.AssetDep(dg.AssetKey(["features", model.view.name])),

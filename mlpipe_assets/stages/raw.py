@@ -16,6 +16,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import LakeError, shorten
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.readers.blocks import UnreadableFileError
@@ -26,9 +27,9 @@ from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.daily import at_work, check, daily, type_name
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.transforms.arrival import arrive
-from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA
+from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
 
 _log = logging.getLogger("mlpipe")
 _SPILL_BYTES = 96 << 20
@@ -49,7 +50,6 @@ class Ingested:
 def raw_asset(source: Source) -> dg.AssetsDefinition:
     """The asset that ingests every delivery of a source not known yet, whichever days it brings."""
     key = dg.AssetKey(["raw", source.name])
-    schema = dg.TableSchema([dg.TableColumn(name, type_name(dtype)) for name, dtype in EVENT_SCHEMA.items()])
     checks = (
         check(key, "files_are_readable", "Every file of the drop zone could be read, and none is still being written."),
         check(key, "rows_are_accounted_for", "Rows received = events + rows quarantined on arrival."),
@@ -63,7 +63,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
             kinds={"polars", "parquet"},
             fresh_within=source.fresh_within,
             code_version="1",
-            schema=schema,
+            contract=Events,
             checks=checks,
         )
     )

@@ -19,7 +19,7 @@ from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import Golden, champion, load, read_golden
 from mlpipe_assets.resources.refusals import clear, refuse, refused_days
-from mlpipe_assets.stages.daily import at_work, check, column_schema, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions import declared, golden_name
 from mlpipe_assets.transforms.splits import feature_days
 
@@ -51,7 +51,7 @@ def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             kinds={"scikitlearn", "parquet"},
             fresh_within=model.fresh_within,
             code_version=rules.digest([view_version(catalog, model.view), learner_version(model)])[:16],
-            schema=column_schema(GoldenAnswers),
+            contract=GoldenAnswers,
             checks=checks,
             deps=[dg.AssetDep(dg.AssetKey(["models", model.name]))],
         )

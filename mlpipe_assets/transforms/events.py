@@ -7,19 +7,12 @@ from datetime import date
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.rules import columns
 from mlpipe_assets.transforms.casts import cast_column, trim
 
-EVENT_SCHEMA = {
-    "source": pl.String(),
-    "delivery": pl.String(),
-    "source_file": pl.String(),
-    "record_number": pl.Int64(),
-    "event_date": pl.Date(),
-    "known_at": pl.Datetime("us", "UTC"),
-    "payload": pl.String(),
-}
+EVENT_SCHEMA = {column.name: column.dtype for column in columns(Events)}
 QUARANTINE_SCHEMA = {**EVENT_SCHEMA, "reasons": pl.String()}
 PROVENANCE = tuple(Sourced.to_schema().columns)
 _OLDEST, _NEWEST = date(1900, 1, 1), date(2261, 12, 31)

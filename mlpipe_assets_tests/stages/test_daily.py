@@ -1,46 +1,13 @@
 """What daily assets show of themselves."""
 
 import json
-import warnings
 from tempfile import TemporaryDirectory
 
 import dagster as dg
-import pytest
-from dagster_pandera import pandera_schema_to_dagster_type
 
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.contracts.customer_features import CustomerFeatures
-from mlpipe_assets.contracts.customers import Customers
-from mlpipe_assets.contracts.orders import Orders
-from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.rules import Contract
-from mlpipe_assets.stages.daily import column_schema
 from mlpipe_assets.stages.raw import raw_asset
-
-
-@pytest.mark.parametrize("contract", [Orders, Customers, CustomerFeatures, RepeatPurchase])
-def test_the_column_table_agrees_with_dagsters_own_reading_of_the_contract(contract: Contract) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        theirs = pandera_schema_to_dagster_type(contract).metadata["schema"].value
-    assert isinstance(theirs, dg.TableSchema)
-
-    ours = column_schema(contract)
-
-    assert [(c.name, c.constraints.nullable, c.constraints.unique, c.description) for c in ours.columns] == [
-        (c.name, c.constraints.nullable, c.constraints.unique, c.description) for c in theirs.columns
-    ]
-    assert [len(c.constraints.other) for c in ours.columns] == [len(c.constraints.other) for c in theirs.columns]
-
-
-def test_types_and_personal_columns_are_named_as_people_read_them() -> None:
-    orders = {column.name: column for column in column_schema(Orders).columns}
-    customers = {column.name: column for column in column_schema(Customers).columns}
-
-    assert (orders["amount"].type, orders["order_ts"].type) == ("Decimal(18,2)", "Datetime (UTC)")
-    assert orders["channel"].constraints.other == ["in [app, partner, store, web]"]
-    assert [name for name, column in customers.items() if "personal" in column.tags] == ["email"]
 
 
 def test_a_run_that_names_no_day_is_told_how_to(lake: Lake) -> None:
