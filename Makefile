@@ -8,6 +8,8 @@ PORT ?= 3000
 ARGS ?=
 # A file stays on one core, for its tests may share one Dagster.
 PYTEST := .venv/bin/python -m pytest -q -n logical --dist loadfile --no-loadscope-reorder
+# Tests that take minutes: a real dagster dev, a browser, kills and full disks, long fuzzing.
+HEAVY := loop or browser or faults or fuzz
 
 # Trust the certificates that the machine trusts, as pip does: company networks have their own.
 export UV_SYSTEM_CERTS := 1
@@ -16,11 +18,11 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run dev test check format bench golden sample lock clean
+.PHONY: help run dev test test-all check format bench golden sample lock clean
 
 help:  ## List the targets
 	@echo "usage: make TARGET"
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 
 run: export DAGSTER_HOME := $(CURDIR)/.dagster
 run: $(ENVIRONMENT) .dagster/dagster.yaml  ## Bring every stage up to date with data/raw (ARGS="--from 2026-01-01")
@@ -31,14 +33,17 @@ dev: $(ENVIRONMENT) .dagster/dagster.yaml  ## Dagster's UI, schedules and sensor
 	@.venv/bin/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 test: $(ENVIRONMENT)  ## Run the tests, on all cores (ARGS="-k leak")
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -m "not ($(HEAVY))" $(ARGS)
+
+test-all: test  ## The same, then the heavy ones: loop, browser, faults, fuzz
+	@$(PYTEST) -m "$(HEAVY)" $(ARGS)
 
 check: $(ENVIRONMENT)  ## Format, lint, types, SQL and tests
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
 	@.venv/bin/sqlfluff lint --disable-progress-bar sql
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -m "not ($(HEAVY))" $(ARGS)
 
 format: $(ENVIRONMENT)  ## Format Python and SQL, and mend what the linters can
 	@.venv/bin/ruff format --quiet .

@@ -86,9 +86,15 @@ def test_the_sample_deliveries_belong_to_the_repository() -> None:
     assert "text: unset" in run("git", "check-attr", "text", "data/raw/orders/orders_2026-01-05.csv")
 
 
-def test_ci_runs_make_test() -> None:
+def test_ci_runs_every_test() -> None:
+    def chosen(target: str) -> list[str]:
+        printed = run("make", "--dry-run", "--always-make", target)
+        return re.findall(r"pytest .*-m \"(.+?)\"", printed)
+
     assert os.access(PROJECT_ROOT / ".ci" / "run", os.X_OK)
-    assert re.search(r"^exec make test$", text_of(".ci/run"), re.MULTILINE)
+    assert re.search(r"^exec make test-all$", text_of(".ci/run"), re.MULTILINE)
+    assert chosen("test") == ["not (loop or browser or faults or fuzz)"]
+    assert chosen("test-all") == ["not (loop or browser or faults or fuzz)", "loop or browser or faults or fuzz"]
 
 
 def test_no_file_is_larger_than_a_megabyte() -> None:
@@ -132,5 +138,5 @@ def test_sqlalchemy_stays_where_dagster_postgres_works() -> None:
 def test_make_alone_lists_the_targets() -> None:
     printed = run("make")
 
-    for target in ("run", "test", "dev", "check", "bench", "golden", "lock"):
+    for target in ("run", "test", "test-all", "dev", "check", "bench", "golden", "lock"):
         assert re.search(rf"^  {target} +\S", printed, re.MULTILINE), target
