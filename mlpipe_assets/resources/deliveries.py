@@ -1,48 +1,16 @@
 """The ledger of deliveries: which file brought which days, and under which names its content was seen."""
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mlpipe_assets.resources.delivery import Delivery, dump, identity, parse
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake, Staged, read_json
 
 _NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """One file as it arrived.
-
-    Attributes:
-        delivery: SHA-256 of the content.
-        known_at: When its rows could first be known, UTC.
-        arrived: The day refused rows without a readable event time are kept under.
-        events: Rows per event date.
-        quarantined: Rows refused on arrival.
-        columns: Column names as received; empty where rows name their own (JSON).
-        replaces: The delivery this name stood for before.
-        backdated: Whether the first snapshot, of no date, was taken to hold from the start.
-    """
-
-    source: str
-    delivery: str
-    source_file: str
-    known_at: datetime
-    arrived: date
-    events: dict[date, int]
-    quarantined: int = 0
-    columns: tuple[str, ...] = ()
-    replaces: str | None = None
-    backdated: bool = False
-
-    @property
-    def received(self) -> int:
-        """Rows in the file."""
-        return sum(self.events.values()) + self.quarantined
 
 
 @dataclass(kw_only=True)
@@ -54,6 +22,7 @@ class Ledger:
     code: str = ""
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _order: dict[str, int] | None = None
 
     @classmethod
     def load(cls, lake: Lake, source: str, code: str = "") -> "Ledger":
@@ -63,7 +32,7 @@ class Ledger:
         ledger.seen = read_json(ledger._seen_path, _parse_seen, cure=cure) or {}
         names = {known["delivery"]: name for name, known in ledger.seen.items()}
         for path in sorted(ledger._folder.glob("*.json")):
-            found = read_json(path, _parse, cure=ledger._cure(names.get(path.stem)))
+            found = read_json(path, parse, cure=ledger._cure(names.get(path.stem)))
             if found:
                 ledger.deliveries[found.delivery] = found
         return ledger
@@ -81,24 +50,28 @@ class Ledger:
             return None
         return None if known["problem"] and known["code"] != self.code else known
 
-    def identity(self, name: str, content: str) -> str:
-        """What a delivery is called: the digest of its content.
+    def find(self, content: str, name: str, known_at: datetime) -> Delivery | None:
+        """The delivery of some content under a base name, known at a moment; the folder makes no difference."""
+        found = self.deliveries.get(identity(content, name, known_at)) or self.deliveries.get(content)
+        alike = found and (PurePosixPath(found.source_file).name, found.known_at) == (
+            PurePosixPath(name).name,
+            known_at,
+        )
+        return found if alike else None
 
-        Content that comes back under its name after other content is the sender's last word again, so it is a delivery of
-        its own, named after both.
-        """
-        known, standing = self.deliveries.get(content), self.standing(name)
-        if known is None or known.source_file != name or standing is None or standing.delivery == content:
-            return content
-        if standing.replaces and standing.delivery == _returned(content, standing.replaces):
-            return standing.delivery
-        return _returned(content, standing.delivery)
+    @property
+    def order(self) -> dict[str, int]:
+        """The place of each delivery in the order in which rows became known, from the earliest."""
+        if self._order is None:
+            ordered = sorted(self.deliveries.values(), key=lambda d: d.place)
+            self._order = {d.delivery: number for number, d in enumerate(ordered)}
+        return self._order
 
     def standing(self, name: str) -> Delivery | None:
         """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
         seen = (self.seen.get(name) or {}).get("delivery")
         under = [d for d in self.deliveries.values() if d.source_file == name and d.delivery not in self.corrected]
-        newest = max(under, key=lambda d: (d.known_at, d.delivery), default=None)
+        newest = max(under, key=lambda d: d.place, default=None)
         return newest or self.deliveries.get(seen or "")
 
     @property
@@ -141,8 +114,9 @@ class Ledger:
     def complete(self, delivery: Delivery, staged: Iterable[Staged]) -> None:
         """Make a delivery's files visible, then count it."""
         self.lake.commit(*staged)
-        self.lake.write_json(self._folder / f"{delivery.delivery}.json", asdict(delivery) | _dump(delivery))
+        self.lake.write_json(self._folder / f"{delivery.delivery}.json", dump(delivery))
         self.deliveries[delivery.delivery] = delivery
+        self._order = None
         self._pending(delivery.delivery).unlink(missing_ok=True)
 
     def abandon(self, delivery: str) -> None:
@@ -163,9 +137,9 @@ class Ledger:
                 self.abandon(path.stem)
 
     def of_day(self, day: date) -> list[Delivery]:
-        """Deliveries that brought rows of a day, or were refused rows on it, in order of digest."""
+        """Deliveries that brought rows of a day, or were refused rows on it, the one known last at the end."""
         found = [d for d in self.deliveries.values() if day in d.events or (d.quarantined and d.arrived == day)]
-        return sorted(found, key=lambda d: d.delivery)
+        return sorted(found, key=lambda d: self.order[d.delivery])
 
     def days(self) -> list[date]:
         """Every event date that rows came for, in order."""
@@ -209,31 +183,6 @@ class Ledger:
 
     def _pending(self, delivery: str) -> Path:
         return self._folder / f"{delivery}.pending"
-
-
-def _returned(content: str, after: str) -> str:
-    return hashlib.sha256(f"{content} after {after}".encode()).hexdigest()
-
-
-def _dump(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "known_at": delivery.known_at.isoformat(),
-        "arrived": delivery.arrived.isoformat(),
-        "events": {day.isoformat(): count for day, count in sorted(delivery.events.items())},
-        "received": delivery.received,
-    }
-
-
-def _parse(record: dict[str, Any]) -> Delivery:
-    fields = {name: value for name, value in record.items() if name != "received"}
-    fields["known_at"] = datetime.fromisoformat(fields["known_at"])
-    fields["arrived"] = date.fromisoformat(fields["arrived"])
-    fields["events"] = {date.fromisoformat(day): count for day, count in fields["events"].items()}
-    fields["columns"] = tuple(fields["columns"])
-    found = Delivery(**fields)
-    if not all(isinstance(count, int) for count in (*found.events.values(), found.quarantined)):
-        raise TypeError("rows are not whole numbers")
-    return found
 
 
 def _parse_seen(record: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,8 @@ from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.acceptances import accepted_days
-from mlpipe_assets.resources.deliveries import Delivery, Ledger
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
@@ -186,7 +187,7 @@ def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chu
         if away.height:
             target = lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet"
             entry.quarantine = lake.stage(target, away, {})
-    return latest_of_each_day(rows, source.key)
+    return latest_of_each_day(rows, source.key, ledger.order)
 
 
 def without_time(source: Source, ledger: Ledger) -> list[Delivery]:

@@ -16,7 +16,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, own_columns
-from mlpipe_assets.transforms.staging import RANK, cast_rows, key_hash, latest_of_each_day, superseded
+from mlpipe_assets.transforms.staging import ORIGIN, cast_rows, key_hash, latest_of_each_day, superseded
 
 
 def find_lost_rows(
@@ -37,12 +37,12 @@ def find_lost_rows(
         hashes: `key_hash` of each of those rows.
         where: Ordinal of the day of each.
     """
-    columns = [*source.key, "event_date", *RANK]
+    columns = [*source.key, "event_date", *ORIGIN]
     empty = pl.DataFrame(
         schema={
             **{k: pl.String() for k in source.key},
             "event_date": pl.Date,
-            **{r: QUARANTINE_SCHEMA[r] for r in RANK},
+            **{r: QUARANTINE_SCHEMA[r] for r in ORIGIN},
         }
     )
     if not source.dedupe_within or not hashes.size:
@@ -60,10 +60,10 @@ def find_lost_rows(
     involved = {int(o) for o in np.unique(where[np.isin(hashes, suspects)])}
     for day, path in built.items():
         if day.toordinal() in involved:
-            rows = pl.read_parquet(path, columns=[*source.key, *RANK], hive_partitioning=False)
+            rows = pl.read_parquet(path, columns=[*source.key, *ORIGIN], hive_partitioning=False)
             rows = rows.filter(key_hash(rows, source.key).is_in(wanted.implode()))
             parts.append(rows.with_columns(event_date=pl.lit(day)).select(columns))
-    return superseded(pl.concat(parts), source.key, source.dedupe_within)
+    return superseded(pl.concat(parts), source.key, source.dedupe_within, ledger.order)
 
 
 def _neighbours(ledger: Ledger, source: Source, built: Collection[date]) -> list[date]:
@@ -104,7 +104,9 @@ def _winners(engine: Engine, source: Source, ledger: Ledger, day: date, only: pl
     if not only.height:
         return None
     frame = read_events(engine, source, ledger, [day], only=only)
-    return latest_of_each_day(judge_events(frame, source)[0], source.key).select(*source.key, "event_date", *RANK)
+    return latest_of_each_day(judge_events(frame, source)[0], source.key, ledger.order).select(
+        *source.key, "event_date", *ORIGIN
+    )
 
 
 def _winners_on_disk(
@@ -119,8 +121,8 @@ def _winners_on_disk(
 
     Not in it are rows that lost to another day, and those of deliveries that came since it was built.
     """
-    rows = ledger.lake.read("interim", source.name, day, [*source.key, *RANK])
-    rows = rows.filter(wanted(rows)).with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *RANK)
+    rows = ledger.lake.read("interim", source.name, day, [*source.key, *ORIGIN])
+    rows = rows.filter(wanted(rows)).with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *ORIGIN)
     schema = {"delivery": pl.String, "record_number": pl.Int64}
     gone = pl.DataFrame(facts["superseded"], schema=schema, orient="row")
     since = sorted({d.delivery for d in ledger.of_day(day)} - set(facts["deliveries"]))
@@ -128,10 +130,10 @@ def _winners_on_disk(
     for only in (gone, pl.DataFrame({"delivery": since}, schema={"delivery": pl.String})):
         more = _winners(engine, source, ledger, day, only)
         parts += [more.filter(wanted(more))] if more is not None else []
-    return latest_of_each_day(pl.concat(parts), source.key)
+    return latest_of_each_day(pl.concat(parts), source.key, ledger.order)
 
 
 def _padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Key columns beside empty ones, as cast_rows wants them, and their provenance."""
     absent = [pl.lit(None, dtype=pl.String).alias(n) for n in own_columns(source) if n not in keys.columns]
-    return keys.with_columns(absent).select(own_columns(source)), keys.select(RANK)
+    return keys.with_columns(absent).select(own_columns(source)), keys.select(ORIGIN)

@@ -13,10 +13,10 @@ from mlpipe_assets.gate import judge
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
-from mlpipe_assets.transforms.staging import MISSING, RANK, cast_rows
+from mlpipe_assets.transforms.staging import MISSING, ORIGIN, cast_rows
 
 _log = logging.getLogger("mlpipe")
-_ORIGIN = ("event_date", *RANK, "source_file", "payload")
+_EVENT = ("event_date", *ORIGIN, "source_file", "payload")
 
 
 def read_events(
@@ -55,7 +55,7 @@ def read_events(
         marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
         parts.append(pl.concat([events, clean.select(wanted)], how="horizontal").with_columns(marked))
     empty = {
-        **{n: QUARANTINE_SCHEMA[n] for n in _ORIGIN},
+        **{n: QUARANTINE_SCHEMA[n] for n in _EVENT},
         **dict.fromkeys(wanted, pl.String()),
         "lacking": pl.List(pl.String),
     }
@@ -64,7 +64,7 @@ def read_events(
 
 def judge_events(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows that hold (with event_date), and the rows refused as quarantine keeps them."""
-    typed = cast_rows(frame.select(own_columns(source)), frame.select(RANK), source)
+    typed = cast_rows(frame.select(own_columns(source)), frame.select(ORIGIN), source)
     uncast, reasons = typed.uncast, dict(typed.reasons)
     for name in frame["lacking"].explode().drop_nulls().unique():
         flag = frame["lacking"].list.contains(name)
@@ -83,7 +83,7 @@ def _decoded(
     engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...], only: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events and the needed fields of their payload as text: the fastest way that is exact for them."""
-    frame = pl.read_parquet(paths, columns=list(_ORIGIN), hive_partitioning=False)
+    frame = pl.read_parquet(paths, columns=list(_EVENT), hive_partitioning=False)
     if only is not None:
         frame = frame.join(only, on=only.columns, how="semi", maintain_order="left")
     if not columns:  # JSON as its sender wrote it: numbers must keep their digits
@@ -99,7 +99,7 @@ def _decoded(
             if only is not None:
                 parsed = parsed.join(only, on=only.columns, how="semi", maintain_order="left")
             text = parsed.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(needed))
-            return parsed.select(_ORIGIN), text
+            return parsed.select(_EVENT), text
         except duckdb.Error:
             _log.debug("the engine's JSON reader refused %s; read them one by one", paths)
     return frame, decode(frame["payload"], needed)

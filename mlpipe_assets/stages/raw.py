@@ -22,7 +22,8 @@ from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.deliveries import Delivery, Ledger
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.delivery import Delivery, identity
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.reports import add_to_report
@@ -122,17 +123,15 @@ def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFil
             # What a snapshot stands for, and what the same content is called, depend on the files before it.
             while ahead and (len(ahead) >= _READ_AHEAD or source.event_time is None or content in _contents(ahead)):
                 _finish(lake, ledger, ahead.popleft(), found)
-            digest = ledger.identity(file.name, content)
-            if digest in ledger.deliveries:
-                if ledger.deliveries[digest].source_file != file.name:
-                    found.known_elsewhere.append(
-                        f"{file.name} (same content as {ledger.deliveries[digest].source_file})"
-                    )
-                ledger.note(file, delivery=digest)
+            delivery = _name(source, ledger, file, content)
+            known = ledger.find(content, file.name, delivery.known_at) or _elsewhere(ledger, file.name, content)
+            if known:
+                if known.source_file != file.name:
+                    found.known_elsewhere.append(f"{file.name} (same content as {known.source_file})")
+                ledger.note(file, delivery=known.delivery)
                 continue
-            ledger.begin(digest)
+            ledger.begin(delivery.delivery)
             staged: list[Staged] = []
-            delivery = _name(source, ledger, file, digest)
             reading = readers.submit(_read, lake, source, ledger, file, delivery, staged)
             ahead.append(_Taking(file=file, delivery=delivery, staged=staged, reading=reading))
         while ahead:
@@ -140,7 +139,16 @@ def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFil
 
 
 def _contents(ahead: Iterable[_Taking]) -> set[str]:
-    return {taking.delivery.delivery for taking in ahead}
+    return {taking.delivery.content for taking in ahead}
+
+
+def _elsewhere(ledger: Ledger, name: str, content: str) -> Delivery | None:
+    """A delivery of the same content, unless its file held something else since: then this is its sender's last word again."""
+    standing = ledger.standing(name)
+    if standing and standing.content == content:
+        return standing
+    alike = [d for d in ledger.deliveries.values() if d.content == content]
+    return None if any(d.source_file == name for d in alike) else min(alike, key=lambda d: d.place, default=None)
 
 
 def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> None:
@@ -172,11 +180,13 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
     ledger.abandon(taking.delivery.delivery)
 
 
-def _name(source: Source, ledger: Ledger, file: DroppedFile, digest: str) -> Delivery:
+def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> Delivery:
     """A delivery as it is known before its file is read: no rows yet."""
     known_at, dated = drop_zone.known_at(file, source.known_at)
     previous = ledger.standing(file.name)
-    if previous:  # new content under a known name corrects it, so it was known later, if only by a moment
+    if (
+        previous and previous.content != content
+    ):  # new content under a known name corrects it, so it was known later, if only by a moment
         known_at = max(known_at, previous.known_at + timedelta(microseconds=1))
     arrived = drop_zone.arrival_day(known_at)
     backdated = source.event_time is None and not dated and not ledger.deliveries
@@ -184,9 +194,11 @@ def _name(source: Source, ledger: Ledger, file: DroppedFile, digest: str) -> Del
         arrived = START_DATE if backdated else max(arrived, START_DATE)
     return Delivery(
         source=source.name,
-        delivery=digest,
+        delivery=identity(content, file.name, known_at),
         source_file=file.name,
+        content=content,
         known_at=known_at,
+        modified_ns=file.mtime_ns,
         arrived=arrived,
         events={},
         replaces=previous.delivery if previous else None,

@@ -1,7 +1,7 @@
 """Text rows to clean typed rows, and rows that share a key to the one known last."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from mlpipe_assets.rules import columns, repeated
 from mlpipe_assets.transforms.casts import cast_column, describe
 from mlpipe_assets.transforms.events import PROVENANCE, clean_dtype, decode, own_columns
 
-RANK = ("known_at", "delivery", "record_number")
+ORIGIN = ("known_at", "delivery", "record_number")
 MISSING = "column missing from the file"
 
 
@@ -53,22 +53,25 @@ def column_digests(rows: pl.DataFrame) -> dict[str, str]:
     }
 
 
-def latest_of_each_day(frame: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
-    """One row per key and event_date: the one known last; ties go to the greater (delivery, record_number)."""
+def latest_of_each_day(frame: pl.DataFrame, key: Sequence[str], order: Mapping[str, int]) -> pl.DataFrame:
+    """One row per key and event_date: the one of the last delivery in `order`, and of its rows the last."""
     within = (*key, "event_date")
     twice = repeated(frame, within)
     if not twice.any():
         return frame
-    winners = frame.filter(twice).sort(RANK, descending=True).unique(subset=within, keep="first", maintain_order=True)
+    ranked = frame.filter(twice).sort(_place(order), "record_number")
+    winners = ranked.unique(subset=within, keep="last", maintain_order=True)
     return pl.concat([frame.filter(~twice), winners])
 
 
-def superseded(candidates: pl.DataFrame, key: Sequence[str], within: timedelta) -> pl.DataFrame:
+def superseded(
+    candidates: pl.DataFrame, key: Sequence[str], within: timedelta, order: Mapping[str, int]
+) -> pl.DataFrame:
     """Candidates that another row with the same key, of another day at most `within` away, was known after.
 
-    Shape in and out: the key columns, event_date and the rank columns, one row per key and event_date.
+    Shape in and out: the key columns, event_date and the provenance columns, one row per key and event_date.
     """
-    ranked = candidates.sort(RANK).with_row_index("rank")
+    ranked = candidates.sort(_place(order), "record_number").with_row_index("rank")
     pairs = ranked.join(ranked.select(*key, "event_date", "rank"), on=list(key), suffix="_other")
     distance = (pl.col("event_date_other") - pl.col("event_date")).abs()
     lost = pairs.filter(
@@ -76,7 +79,12 @@ def superseded(candidates: pl.DataFrame, key: Sequence[str], within: timedelta) 
         & (distance <= within)
         & (pl.col("rank_other") > pl.col("rank"))
     )
-    return lost.select(candidates.columns).unique().sort("event_date", *RANK)
+    return lost.select(candidates.columns).unique().sort("event_date", *ORIGIN)
+
+
+def _place(order: Mapping[str, int]) -> pl.Expr:
+    """Where each row's delivery stands in the order in which they became known."""
+    return pl.col("delivery").replace_strict(order, return_dtype=pl.Int64)
 
 
 def reasons_in_words(refused: pl.DataFrame, received: int, source: Source) -> list[str]:

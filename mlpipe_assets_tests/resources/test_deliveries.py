@@ -1,5 +1,6 @@
 """The ledger: deliveries, the days they brought, and what a killed run leaves."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.deliveries import Delivery, Ledger
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, drop, order, orders_csv, take
@@ -18,13 +20,18 @@ FIRST = Delivery(
     source="orders",
     delivery="a" * 64,
     source_file="orders.csv",
+    content="c" * 64,
+    modified_ns=5,
     known_at=datetime(2026, 1, 6, 1, 2, 3, 4, tzinfo=UTC),
     arrived=JAN_6,
     events={JAN_5: 2, JAN_6: 1},
     quarantined=1,
     columns=("order_id", "größe"),
 )
-SECOND = replace(FIRST, delivery="b" * 64, events={JAN_5: 1}, quarantined=0, arrived=JAN_7, replaces="a" * 64)
+SECOND = replace(
+    FIRST, modified_ns=6, delivery="b" * 64, events={JAN_5: 1}, quarantined=0, arrived=JAN_7, replaces="a" * 64
+)
+NEW_FIELDS = ("content", "known_by", "modified_ns", "copy_of")
 FILE = DroppedFile(name="orders.csv", path=Path("orders.csv"), size=10, mtime_ns=123)
 
 
@@ -45,6 +52,16 @@ def test_a_ledger_reads_back_what_it_wrote(ledger: Ledger) -> None:
     assert again.deliveries == {"a" * 64: FIRST, "b" * 64: SECOND}
     assert again.status_of(FILE) == {"size": 10, "mtime_ns": 123, "delivery": "a" * 64, "problem": None, "code": ""}
     assert FIRST.received == 4
+
+
+def test_a_record_of_the_version_before_is_read_as_named_by_its_content(ledger: Ledger) -> None:
+    path = ledger.lake.root / "meta" / "deliveries" / "orders" / f"{'a' * 64}.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({n: v for n, v in record.items() if n not in NEW_FIELDS}))
+
+    old = Ledger.load(ledger.lake, "orders").deliveries["a" * 64]
+
+    assert old == replace(FIRST, content="a" * 64, modified_ns=0)
 
 
 def test_a_day_has_the_deliveries_that_brought_rows_of_it_or_were_refused_rows_on_it(ledger: Ledger) -> None:

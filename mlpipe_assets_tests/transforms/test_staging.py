@@ -15,6 +15,7 @@ from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text
 from mlpipe_assets.transforms.staging import cast_rows, latest_of_each_day, reasons_in_words, superseded
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7
 
+ORDER = {"z": 0, "a": 1, "b": 2}  # from the delivery known first
 NOON = datetime(2026, 1, 6, 12, tzinfo=UTC)
 RANKED = {
     "id": pl.String(),
@@ -70,7 +71,7 @@ def test_rows_are_cast_and_what_cannot_be_cast_is_marked() -> None:
     assert typed.reasons == {"amount": "not a number with at most 2 decimals", "quantity": "not a whole number"}
 
 
-def test_the_row_known_last_wins_its_day_and_ties_go_to_the_greater_delivery_and_record() -> None:
+def test_the_row_known_last_wins_its_day_and_of_one_delivery_the_last() -> None:
     rows = ranked(
         ("x", JAN_5, 1, "z", 9),
         ("x", JAN_5, 2, "a", 2),
@@ -89,7 +90,7 @@ def test_the_row_known_last_wins_its_day_and_ties_go_to_the_greater_delivery_and
         (None, JAN_5, 0, "a", 5),
         (None, JAN_5, 0, "a", 6),
     )
-    assert_frame_equal(latest_of_each_day(rows, ["id"]), expected, check_row_order=False)
+    assert_frame_equal(latest_of_each_day(rows, ["id"], ORDER), expected, check_row_order=False)
 
 
 @pytest.mark.parametrize(
@@ -98,19 +99,19 @@ def test_the_row_known_last_wins_its_day_and_ties_go_to_the_greater_delivery_and
 def test_a_row_loses_to_one_of_a_near_day_known_later(apart: int, *, lost: bool) -> None:
     rows = ranked(("x", JAN_5, 0, "a", 1), ("x", JAN_5 + timedelta(days=apart), 1, "a", 2), ("y", JAN_6, 9, "a", 3))
 
-    assert_frame_equal(superseded(rows, ["id"], timedelta(days=2)), rows.head(1) if lost else rows.clear())
+    assert_frame_equal(superseded(rows, ["id"], timedelta(days=2), ORDER), rows.head(1) if lost else rows.clear())
 
 
 def test_a_row_loses_even_to_one_that_has_lost_itself() -> None:
     rows = ranked(("x", JAN_5, 0, "a", 1), ("x", JAN_6, 1, "a", 2), ("x", JAN_7, 2, "a", 3))
 
-    assert_frame_equal(superseded(rows, ["id"], timedelta(days=1)), rows.head(2))
+    assert_frame_equal(superseded(rows, ["id"], timedelta(days=1), ORDER), rows.head(2))
 
 
 def test_rows_without_a_key_supersede_nothing() -> None:
     rows = ranked((None, JAN_5, 0, "a", 1), (None, JAN_6, 1, "a", 2))
 
-    assert superseded(rows, ["id"], timedelta(days=1)).height == 0
+    assert superseded(rows, ["id"], timedelta(days=1), ORDER).height == 0
 
 
 ROWS = st.lists(
@@ -125,11 +126,11 @@ def test_the_order_of_rows_changes_no_winner(rows: list[tuple[str, int, int, str
     frame = ranked(*((key, date(2026, 1, day), hours, delivery, number) for key, day, hours, delivery, number in rows))
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=seed)
 
-    first, second = (latest_of_each_day(each, ["id"]) for each in (frame, shuffled))
+    first, second = (latest_of_each_day(each, ["id"], ORDER) for each in (frame, shuffled))
     assert_frame_equal(first, second, check_row_order=False)
     near = timedelta(days=2)
-    assert_frame_equal(superseded(first, ["id"], near), superseded(second, ["id"], near))
-    assert_frame_equal(latest_of_each_day(first, ["id"]), first)
+    assert_frame_equal(superseded(first, ["id"], near, ORDER), superseded(second, ["id"], near, ORDER))
+    assert_frame_equal(latest_of_each_day(first, ["id"], ORDER), first)
 
 
 def refused(*rows: tuple[str, str]) -> pl.DataFrame:
