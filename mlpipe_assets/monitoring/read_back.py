@@ -13,6 +13,7 @@ from mlpipe_assets.monitoring.watched import DayState, Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns
 
 DAYS = 90
@@ -37,6 +38,8 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         days=states,
         rows=rows,
         histograms=_shapes(watching, kept[-1]) if kept else {},
+        refused=tuple(sorted(refused_days(lake, monitor.stage, monitor.name))),
+        retrains=monitor.retrains,
         units={c.name: c.metadata["unit"] for c in columns(catalog.contract(monitor.table)) if "unit" in c.metadata},
         reference=_spell_reference(watching, kept[-1]) if kept else "",
         frozen=bool(kept) and not watching.state(kept[-1]),
@@ -44,10 +47,11 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
 
 
 def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:
-    """Baseline and current window of each watched column, off stored profiles."""
+    """Baseline and current window of each watched column, off stored profiles; of predictions also the features they use."""
+    learnt = watching.serving.shapes(day) if watching.serving else {}
     store = watching.store()
     if store is None or watching.state(day):
-        return {}
+        return learnt
     window = windows_of(day, watching.monitor.window).current
     current = store.stored_window(window)
     frozen = store.reference
@@ -55,7 +59,7 @@ def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:
         name: compare_shapes(frozen.profile.columns[name], current.columns[name], frozen.bins[name])
         for name in watching.watch.thresholds
     }
-    return {name: shape for name, shape in shapes.items() if shape}
+    return learnt | {name: shape for name, shape in shapes.items() if shape}
 
 
 def _spell_reference(watching: Watching, day: date) -> str:

@@ -3,28 +3,38 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from datetime import date, datetime
 from html import escape
 from pathlib import Path
 
-from mlpipe_assets.monitoring.report_parts import spell_number, table_of, verdict_mark, worst
-from mlpipe_assets.monitoring.report_section import anchor, section_of
+from mlpipe_assets.monitoring.changes import Change, in_drift, list_changes
+from mlpipe_assets.monitoring.report_parts import SKEW_WORDS, cards_css, spell_number, table_of, verdict_mark, worst
+from mlpipe_assets.monitoring.report_section import MEASURES, PERFORMANCE, anchor, section_of
 from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.pictures.charts import sparkline
 from mlpipe_assets.pictures.theme import theme_css
 
 _HERE = Path(__file__).parent
-_COMPARISONS = ("baseline", "previous", "skew")
+_SUMMARY = ("Table", "Verdict", "Columns", "Drift score", "Over time", "Newest day", "Performance")
+_KINDS = {
+    "refused": '<span class="kind drift">refused</span>',
+    "performance": '<span class="kind drift">worse</span>',
+    "drift": '<span class="kind drift">drift</span>',
+    "skew": '<span class="kind possible">skew</span>',
+}
 
 
-def render_report(tables: Sequence[Watched]) -> bytes:
+def render_report(tables: Sequence[Watched], *, written: datetime | None = None) -> bytes:
     """The page. Nothing in it is fetched, now or later: style, script and pictures are part of it.
 
-    A policy in its head lets a browser run this script and no other.
+    A policy in its head lets a browser run this script and no other. `written` is when, UTC; None leaves it out.
     """
-    style, script = theme_css() + _read("report.css"), _read("report.js")
+    cards = cards_css({"summary": _SUMMARY, "measures": MEASURES, "performance": PERFORMANCE})
+    style, script = theme_css() + _read("report.css") + cards, _read("report.js")
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()]
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digests[0]}'"
-    newest = max((watched.days[-1].day for watched in tables if watched.days), default=None)
+    newest = _newest_day(tables)
     body = "".join(section_of(watched) for watched in tables)
     page = f"""<!doctype html>
 <html lang="en">
@@ -39,10 +49,12 @@ def render_report(tables: Sequence[Watched]) -> bytes:
 <a class="skip" href="#tables">Skip to the tables</a>
 <header>
 <h1>Monitoring</h1>
-<p class="muted">{_lead(tables)}</p>
+<p class="muted">{_lead(tables, written)}</p>
 </header>
 <main>
-<h2 id="summary">Summary</h2>
+<h2 id="changes">What changed</h2>
+{_changes(tables)}
+<h2 id="summary">Tables</h2>
 {_summary(tables)}
 {_tools()}
 <div id="tables" tabindex="-1">{body}</div>
@@ -59,71 +71,86 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _lead(tables: Sequence[Watched]) -> str:
-    drifted = [watched.table for watched in tables if watched.days and watched.days[-1].drifting]
-    newest = max((watched.days[-1].day for watched in tables if watched.days), default=None)
+def _lead(tables: Sequence[Watched], written: datetime | None) -> str:
+    """How old the newest day is, and when the page was written."""
+    newest = _newest_day(tables)
     if newest is None:
         return "Nothing was monitored yet."
-    measured = [watched.table for watched in tables if watched.days and watched.days[-1].score is not None]
-    skewed = [watched.table for watched in tables if _columns(watched, "skew")]
-    worse = [w.table for w in tables if w.days and w.days[-1].bad and not w.days[-1].drifting]
-    told = [f"The newest day is {newest}."]
-    if drifted:
-        told.append(f"{', '.join(drifted)} moved away from the baseline by more than is allowed.")
-    elif not measured:
-        told.append("No table has a baseline to be held against yet.")
+    if written is None:
+        return f"Newest day {newest}."
+    age = (written.date() - newest) // ONE_DAY
+    old = "today" if age <= 0 else "1 day old" if age == 1 else f"{age:,} days old"
+    return f"Newest day {newest}, {old} when this page was written: {written:%Y-%m-%d %H:%M} UTC."
+
+
+def _newest_day(tables: Sequence[Watched]) -> date | None:
+    return max((watched.days[-1].day for watched in tables if watched.days), default=None)
+
+
+def _changes(tables: Sequence[Watched]) -> str:
+    """What changed, one card each; or that nothing did, of what could be compared."""
+    found = list_changes(tables)
+    if found:
+        return f'<ul class="changes">{"".join(map(_card, found))}</ul>{_not_compared(tables)}'
+    measured = sum(1 for watched in tables if watched.days and watched.days[-1].score is not None)
+    if not measured:
+        calm = "No table has a baseline to be held against yet." if _newest_day(tables) else ""
+    elif measured == 1:
+        calm = "Nothing. The one table with a baseline did not move away from it."
     else:
-        told.append(_unmoved(len(measured), len(tables)))
-    if skewed:
-        told.append(f"{', '.join(skewed)}: made on features that differ from those of the training set.")
-    if worse:
-        told.append(f"{', '.join(worse)}: came true less often than in the test.")
-    return escape(" ".join(told))
+        calm = f"Nothing. None of the {measured} tables with a baseline moved away from it."
+    return f"<p>{calm}</p>{_not_compared(tables)}" if calm else ""
 
 
-def _unmoved(measured: int, watched: int) -> str:
-    """That no table moved, of those that have a baseline (at least one)."""
-    share = "" if measured == watched else f" (of {watched} watched)"
-    if measured == 1:
-        return f"The one table with a baseline{share} did not move away from it."
-    return f"None of the {measured} tables with a baseline{share} moved away from it."
+def _card(change: Change) -> str:
+    since = f' <span class="muted">{escape(change.since)}</span>' if change.since else ""
+    bad = f"<p>{escape(change.how_bad)}</p>" if change.how_bad else ""
+    return (
+        f'<li><p>{_KINDS[change.kind]} <a href="#{anchor(change.table)}">{escape(change.table)}</a></p>'
+        f"<p><strong>{escape(change.what)}</strong>{since}</p>{bad}<p><b>To do:</b> {escape(change.to_do)}</p></li>"
+    )
 
 
-def _columns(watched: Watched, comparison: str) -> list[str]:
-    """Columns in drift on the newest day, in one comparison."""
-    return [name for name, verdict in watched.newest_verdicts(comparison).items() if verdict == "drift"]
+def _not_compared(tables: Sequence[Watched]) -> str:
+    """Tables of which nothing can be said yet, and why."""
+    waiting = [
+        f"{watched.table} ({watched.days[-1].state or 'no baseline'})"
+        if watched.days
+        else f"{watched.table} (no day yet)"
+        for watched in tables
+        if not watched.days or watched.days[-1].score is None
+    ]
+    return f'<p class="muted">Not compared with a baseline yet: {escape("; ".join(waiting))}.</p>' if waiting else ""
 
 
 def _summary(tables: Sequence[Watched]) -> str:
     rows = [_summary_row(watched) for watched in tables]
-    head = ("Table", "Newest day", "Verdict", "Drift score", "Score over time", "Columns in drift", "Performance")
-    return table_of("Newest verdict of each table, against its frozen baseline", head, rows)
+    return table_of("Every monitored table on its newest day", _SUMMARY, rows, kind="summary")
 
 
 def _summary_row(watched: Watched) -> list[str]:
     link = f'<a href="#{anchor(watched.table)}">{escape(watched.table)}</a>'
     if not watched.days:
-        return [link, "none", verdict_mark(None), "", "", "", ""]
+        return [link, verdict_mark(None), "", "", "", "", ""]
     newest = watched.days[-1]
     known = newest.score is not None
-    verdicts = watched.newest_verdicts("baseline")
-    drifted = _columns(watched, "baseline")
-    skewed = _columns(watched, "skew")
-    told = [", ".join(drifted) or ("none" if known else "")]
-    told += [f"against training: {', '.join(skewed)}"] if skewed else []
-    score = (
-        f"{spell_number(newest.score)} <span class=muted>(from {watched.retrain_above:g} on bad)</span>"
-        if known
-        else ""
-    )
+    drifted, skewed = ([row["column"] for row in in_drift(watched, c)] for c in ("baseline", "skew"))
+    marks = [verdict_mark(worst(watched.newest_verdicts("baseline").values()) if known else None)]
+    if compared := watched.newest_verdicts("skew"):
+        marks.append(verdict_mark(worst(compared.values()), SKEW_WORDS))
+    moved = [f"{len(drifted)} in drift"] if known else []
+    moved += [f"{len(skewed)} in skew"] if any(compared.values()) else []
     line = sparkline([state.score for state in watched.days], title=f"drift score of {watched.table} over time")
+    score = (
+        f'{spell_number(newest.score)} <span class="muted">(bad from {watched.retrain_above:g})</span>' if known else ""
+    )
     return [
         link,
-        f"{newest.day}",
-        verdict_mark(worst(verdicts.values()) if known else None),
-        score or escape(newest.state),
+        "<br>".join(marks),
+        ", ".join(moved),
+        score,
         line if known else "",
-        escape("; ".join(part for part in told if part)),
+        f"{newest.day}",
         escape(watched.performance_in_words()),
     ]
 
@@ -148,6 +175,7 @@ def _legend() -> str:
     return (
         '<section aria-labelledby="how"><h2 id="how">How to read this</h2>'
         "<p>A column is measured by how far its values lie apart, not by a p-value: with many rows every difference is significant. "
+        "Chance is what two samples of these sizes seldom exceed; a value within it is no drift, whatever the threshold. "
         "The drift score of a table is the weighted share of its columns in drift against the baseline.</p>"
         f"<ul>{items}</ul></section>"
     )

@@ -1,7 +1,7 @@
 """Pieces of the report: tables with headings a screen reader can follow, verdicts that do not rest on colour alone."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 _SHAPES = {  # the same as the marks in the charts
@@ -10,14 +10,17 @@ _SHAPES = {  # the same as the marks in the charts
     "drift": '<path d="M0 0h10v10h-10z"/>',
 }
 _ORDER = ("none", "possible", "drift")
+WORDS = {"none": "no drift", "possible": "possible drift", "drift": "drift"}
+SKEW_WORDS = {"none": "no skew", "possible": "possible skew", "drift": "skew"}
+PERFORMANCE_WORDS = {"none": "as tested", "possible": "perhaps worse", "drift": "worse than tested"}
 
 
-def verdict_mark(verdict: str | None) -> str:
-    """A verdict as shape, colour and word; None says that nothing was measured."""
+def verdict_mark(verdict: str | None, words: Mapping[str, str] = WORDS) -> str:
+    """A verdict as shape, colour and words; None says that nothing was measured."""
     if verdict is None:
         return '<span class="verdict unknown">not measured</span>'
     shape = f'<svg viewBox="0 0 10 10" fill="currentColor" aria-hidden="true">{_SHAPES[verdict]}</svg>'
-    return f'<span class="verdict {verdict}">{shape}{verdict}</span>'
+    return f'<span class="verdict {verdict}">{shape}{escape(words[verdict])}</span>'
 
 
 def worst(verdicts: Iterable[str | None]) -> str | None:
@@ -25,8 +28,13 @@ def worst(verdicts: Iterable[str | None]) -> str | None:
     return max((v for v in verdicts if v is not None), key=_ORDER.index, default=None)
 
 
-def table_of(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """A table whose cells are HTML; the first cell of a row is its heading, and `numbers` are set flush right."""
+def table_of(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), *, kind: str
+) -> str:
+    """A table whose cells are HTML; the first cell of a row is its heading, and `numbers` are set flush right.
+
+    `kind` is a CSS class; with `cards_css` a row of it becomes a card where the page is narrow.
+    """
     kinds = [' class="number"' if i in numbers else "" for i in range(len(head))]
     top = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(head, kinds, strict=True))
     body = "".join(
@@ -37,9 +45,21 @@ def table_of(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], n
     )
     # tabindex: a table that scrolls sideways must be reachable without a mouse
     return (
-        f'<div class="scroll" role="region" aria-label="{escape(caption)}" tabindex="0"><table><caption>{escape(caption)}</caption>'
+        f'<div class="scroll" role="region" aria-label="{escape(caption)}" tabindex="0">'
+        f'<table class="{kind}"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def cards_css(kinds: Mapping[str, Sequence[str]]) -> str:
+    """CSS that names the cells of tables by their headings, for pages too narrow to show these above them."""
+    rules = "".join(
+        f'.{kind} td:nth-child({place})::before{{content:"{name}"}}'
+        for kind, head in kinds.items()
+        for place, name in enumerate(head, start=1)
+        if place > 1
+    )
+    return f"@media (max-width:44rem){{{rules}}}"
 
 
 def spell_number(value: float | None) -> str:

@@ -7,7 +7,16 @@ from typing import cast
 
 import polars as pl
 
-from mlpipe_assets.monitoring.report_parts import spell_method, spell_number, table_of, verdict_mark, worst
+from mlpipe_assets.monitoring.report_parts import (
+    PERFORMANCE_WORDS,
+    SKEW_WORDS,
+    WORDS,
+    spell_method,
+    spell_number,
+    table_of,
+    verdict_mark,
+    worst,
+)
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pictures.charts import bars, line_chart
@@ -18,8 +27,22 @@ AGAINST = {
     "previous": "against the period before",
     "skew": "against the training set",
 }
-_HEAD = ("Against", "Measure", "Value", "Threshold", "Chance", "p", "q", "n then", "n now", "Verdict", "Note")
-_NUMBERS = (2, 3, 4, 5, 6, 7, 8)
+MEASURES = (
+    "Against",
+    "Measure",
+    "Verdict",
+    "Value",
+    "Threshold",
+    "Chance up to",
+    "p",
+    "q",
+    "Rows then",
+    "Rows now",
+    "Note",
+)
+PERFORMANCE = ("Slice", "Metric", "Verdict", "Realised", "Holds down to", "Rows", "Note")
+_OPENED = 6  # columns in drift whose figures are shown without a click
+_WORDS = {"skew": SKEW_WORDS, "performance": PERFORMANCE_WORDS}
 _FALLBACK = re.compile(r"var\((--[\w-]+), #[0-9a-f]{6}\)")
 _QUIET_MARK = re.compile(r"<circle [^>]*><title>[^<]*, none</title></circle>")
 
@@ -38,7 +61,10 @@ def section_of(watched: Watched) -> str:
     newest = watched.days[-1]
     state = f" {newest.state[0].upper()}{newest.state[1:]}." if newest.state else ""
     told = f"<p>Newest day {newest.day}. {escape(watched.reference)}{escape(state)}</p>"
-    folds = "".join(_fold(watched, column) for column in watched.columns())
+    moved = {column: _moved(watched, column) for column in watched.columns()}
+    columns = sorted(moved, key=lambda column: -_SEVERITY.index(moved[column]))  # stable: the contract's order within
+    shown = [column for column in columns if moved[column] == "drift"][:_OPENED]
+    folds = "".join(_fold(watched, column, moved[column], opened=column in shown) for column in columns)
     return f"{head}{told}{_score(watched)}{_performance(watched)}<h3>Columns</h3>{folds}</section>"
 
 
@@ -74,15 +100,14 @@ def _performance(watched: Watched) -> str:
         [
             escape(row["column"]),
             escape(spell_method(row["method"])),
+            verdict_mark(row["verdict"], PERFORMANCE_WORDS) if row["threshold"] is not None else "",
             spell_number(row["value"]),
             spell_number(row["threshold"]),
             f"{row['n_current']:,}",
-            verdict_mark(row["verdict"]) if row["threshold"] is not None else "",
             escape(row["note"]),
         ]
         for row in rows.to_dicts()
     ]
-    head = ("Slice", "Metric", "Realised", "Holds down to", "Rows", "Verdict", "Note")
     method = rows["method"][0]
     realised = history(watched, "performance", "overall", method)
     chart = line_chart(
@@ -94,32 +119,52 @@ def _performance(watched: Watched) -> str:
         size=(720, 220),
     )
     figure = f'<figure class="wide">{_lighter(chart, len(realised.points))}</figure>'
-    return f"<h3>Performance</h3>{figure}{table_of('Realised performance, newest window', head, cells, (2, 3, 4))}"
+    return f"<h3>Performance</h3>{figure}{_performance_table(cells)}"
 
 
-def _fold(watched: Watched, column: str) -> str:
-    """One column: its verdicts in a line, and behind it charts and every measurement."""
-    newest = watched.newest_decided.filter(
+def _performance_table(cells: list[list[str]]) -> str:
+    return table_of("Realised performance, newest window", PERFORMANCE, cells, (3, 4, 5), kind="performance")
+
+
+def _decided(watched: Watched, column: str) -> list[dict[str, object]]:
+    """The deciding measurements of a column on the newest day."""
+    return watched.newest_decided.filter(
         (pl.col("column") == column) & (pl.col("comparison") != "performance")
     ).to_dicts()
-    moved = worst(row["verdict"] for row in newest if row["value"] is not None) or "none"
+
+
+def _moved(watched: Watched, column: str) -> str:
+    """The worst verdict of a column on the newest day."""
+    return worst(str(row["verdict"]) for row in _decided(watched, column) if row["value"] is not None) or "none"
+
+
+def _fold(watched: Watched, column: str, moved: str, *, opened: bool) -> str:
+    """One column: its verdicts in a line, and behind it charts and every measurement."""
+    newest = _decided(watched, column)
     cells = "".join(
-        f'<span class="cell"><span class="against">{AGAINST[row["comparison"]]}</span>'
-        f"{verdict_mark(row['verdict'] if row['value'] is not None else None)} {_against(row)}</span>"
+        f'<span class="cell"><span class="against">{AGAINST[str(row["comparison"])]}</span>'
+        f"{verdict_mark(_verdict(row), _WORDS.get(str(row['comparison']), WORDS))} {_against(row)}</span>"
         for row in newest
     )
     return (
-        f'<details class="column" data-verdict="{moved}"><summary><span class="name">{escape(column)}</span>{cells}</summary>'
+        f'<details class="column" data-verdict="{moved}"{" open" if opened else ""}>'
+        f'<summary><span class="name">{escape(column)}</span>{cells}</summary>'
         f'<div class="inside">{_figures(watched, column, newest)}{_measurements(watched, column)}</div></details>'
     )
 
 
 def _against(row: dict[str, object]) -> str:
-    value, threshold = cast("float | None", row["value"]), cast("float | None", row["threshold"])
+    value, threshold, floor = (cast("float | None", row[name]) for name in ("value", "threshold", "floor"))
     if value is None:
         return ""
-    bound = f" of {threshold:g}" if threshold is not None else ""
-    return f'<span class="muted">{spell_number(value)}{bound}</span>'
+    bounds = [f"threshold {threshold:g}"] if threshold is not None else []
+    bounds += [f"chance up to {spell_number(floor)}"] if floor is not None else []
+    beside = f" ({', '.join(bounds)})" if bounds else ""
+    return f'<span class="muted">{spell_number(value)}{beside}</span>'
+
+
+def _verdict(row: dict[str, object]) -> str | None:
+    return str(row["verdict"]) if row["value"] is not None else None
 
 
 def _figures(watched: Watched, column: str, newest: list[dict[str, object]]) -> str:
@@ -139,13 +184,14 @@ def _figures(watched: Watched, column: str, newest: list[dict[str, object]]) -> 
     shape = watched.histograms.get(column)
     if shape:
         unit = watched.units.get(column)
+        then = "training set" if any(row["comparison"] == "skew" for row in newest) else "baseline"
         chart = bars(
             shape.labels,
             shape.reference,
             shape.current,
             title=f"{column}: share of rows",
-            description="Frozen baseline beside the newest window",
-            names=("baseline", "newest window"),
+            description=f"{then.capitalize()} beside the newest window",
+            names=(then, "newest window"),
             x_label=unit or "",
             size=(560, 260),
         )
@@ -159,15 +205,19 @@ def _measurements(watched: Watched, column: str) -> str:
         [
             AGAINST[row["comparison"]].removeprefix("against "),
             escape(spell_method(row["method"])),
+            verdict_mark(row["verdict"], _WORDS.get(row["comparison"], WORDS))
+            if row["threshold"] is not None
+            else "evidence",
             *(spell_number(row[name]) for name in ("value", "threshold", "floor", "p_value", "q_value")),
             f"{row['n_reference']:,}",
             f"{row['n_current']:,}",
-            verdict_mark(row["verdict"]) if row["threshold"] is not None else "evidence",
             f'<span class="note">{escape(row["note"])}</span>',
         ]
         for row in rows.to_dicts()
     ]
-    return table_of(f"{column}: every measurement of the newest day", _HEAD, cells, _NUMBERS)
+    return table_of(
+        f"{column}: every measurement of the newest day", MEASURES, cells, tuple(range(3, 10)), kind="measures"
+    )
 
 
 def history(
@@ -189,6 +239,7 @@ def history(
 
 
 _MANY_POINTS = 31
+_SEVERITY = ("none", "possible", "drift")
 
 
 def _lighter(chart: str, points: int = 0) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.monitoring.champions import Champion, champion_of
+from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
 from mlpipe_assets.monitoring.ranking import METHOD, measure_ranking
 from mlpipe_assets.monitoring.realised import Realised
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
@@ -111,6 +112,21 @@ class Serving:
         thresholds = self.watch.thresholds
         learnt, served = store.reference.profile, store.window(self._served(day))
         return compare(only_columns(learnt, thresholds), only_columns(served, thresholds), thresholds)
+
+    def shapes(self, day: date) -> dict[str, Histogram]:
+        """Training set beside the rows predicted on, by feature column; none where nothing can be compared."""
+        champion = self._champion(day)
+        store = self._store(champion.version) if champion else None
+        served = self._served(day)
+        if store is None or not served:
+            return {}
+        learnt, current = store.reference.profile.columns, store.stored_window(served).columns
+        found = {
+            name: compare_shapes(learnt[name], current[name], store.reference.bins[name])
+            for name in self.watch.thresholds
+            if name in current
+        }
+        return {name: shape for name, shape in found.items() if shape}
 
     def _no_skew(self, why: str) -> list[Measurement]:
         return [

@@ -38,10 +38,12 @@ class Watched:
         retrain_above: Drift score from which a day is bad.
         days: The newest days that were monitored, in order.
         rows: Their measurements.
-        histograms: Newest window against the baseline, by column.
+        histograms: Newest window against the baseline, or against the training set, by column.
         units: What a column counts, where the contract says so.
         reference: The windows in words, and the baseline once it is frozen.
         frozen: Whether it is, as of the newest day.
+        refused: Days of the table whose newest attempt was refused.
+        retrains: Models that are trained again when it has drifted.
     """
 
     table: str
@@ -52,6 +54,8 @@ class Watched:
     units: Mapping[str, str] = field(default_factory=dict)
     reference: str = ""
     frozen: bool = False
+    refused: tuple[date, ...] = ()
+    retrains: tuple[str, ...] = ()
 
     @cached_property
     def decided(self) -> pl.DataFrame:

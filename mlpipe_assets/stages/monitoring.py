@@ -1,6 +1,7 @@
 """monitoring: what changed in each watched table, day by day, and one page that tells it."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
@@ -119,7 +120,7 @@ def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
     rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(watched.rows for watched in tables)])
     lake.commit(
         lake.stage_bytes(folder / SUMMARY_FILE, write_summary(rows)),
-        lake.stage_bytes(folder / REPORT_FILE, render_report(tables)),
+        lake.stage_bytes(folder / REPORT_FILE, render_report(tables, written=datetime.now(tz=UTC))),
     )
     return tables
 

@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -99,8 +99,8 @@ def watched_table(table: str, columns: int, days: int, seed: int = 1) -> Watched
 
 def test_the_summary_names_what_drifts_and_by_how_much() -> None:
     page = Page(render_report([watched_table("interim/orders", 4, 20), watched_table("features/customers", 4, 5)]))
-    assert "interim/orders, features/customers moved away from the baseline by more than is allowed." in page.text
-    assert " column_1 " in page.text
+    assert page.text.count("1 column moved away from the baseline") == 2
+    assert re.search(r"column_1 most: 0\.2\d+, 2\.\d times its threshold of 0\.1\.", page.text)
     assert " 0.25 " in page.text
 
 
@@ -108,9 +108,9 @@ def test_the_summary_names_what_drifts_and_by_how_much() -> None:
     ("compared", "waiting", "said"),
     [
         (0, 2, "No table has a baseline to be held against yet."),
-        (1, 2, "The one table with a baseline (of 3 watched) did not move away from it."),
-        (2, 1, "None of the 2 tables with a baseline (of 3 watched) moved away from it."),
-        (2, 0, "None of the 2 tables with a baseline moved away from it."),
+        (1, 2, "Nothing. The one table with a baseline did not move away from it."),
+        (2, 1, "Nothing. None of the 2 tables with a baseline moved away from it."),
+        (2, 0, "Nothing. None of the 2 tables with a baseline moved away from it."),
     ],
 )
 def test_the_summary_says_how_many_tables_did_not_move(compared: int, waiting: int, said: str) -> None:
@@ -119,6 +119,42 @@ def test_the_summary_says_how_many_tables_did_not_move(compared: int, waiting: i
     without = replace(still, days=(replace(state, score=None),))
     tables = [still] * compared + [without] * waiting
     assert said in Page(render_report([replace(table, table=f"interim/t{n}") for n, table in enumerate(tables)])).text
+
+
+def test_the_page_says_how_old_the_newest_day_is_and_when_it_was_written() -> None:
+    html = render_report([watched_table("interim/orders", 2, 40)], written=datetime(2026, 3, 9, 4, 5, tzinfo=UTC))
+    assert "Newest day 2026-03-08, 1 day old when this page was written: 2026-03-09 04:05 UTC." in Page(html).text
+
+
+def test_refused_days_are_the_first_thing_told_with_what_to_do() -> None:
+    refused = replace(watched_table("interim/orders", 2, 40), refused=(date(2026, 3, 1), date(2026, 3, 2)))
+    page = Page(render_report([refused]))
+    changes = page.text[page.text.index("What changed") : page.text.index("Tables")]
+    assert changes.index("2 days were refused") < changes.index("1 column moved")
+    assert "2026-03-01 to 2026-03-02" in changes
+    assert "mlpipe accept orders DATE" in changes
+
+
+def test_the_chance_of_a_value_stands_beside_its_threshold() -> None:
+    text = " ".join(Page(render_report([watched_table("interim/orders", 1, 3)])).text.split())
+    assert re.search(r"no drift 0\.0\d+ \(threshold 0\.1, chance up to 0\.01\)", text)
+
+
+def test_the_distributions_of_what_moved_stand_open_and_come_first() -> None:
+    page = Page(render_report([watched_table("interim/orders", 4, 40)]))
+    assert next((fold["data-verdict"], "open" in fold) for fold in page.all("details")) == ("drift", True)
+    assert sum("open" in fold for fold in page.all("details")) == 1
+
+
+def test_columns_in_skew_are_counted_apart_from_columns_in_drift() -> None:
+    watched = watched_table("predictions/repeat", 4, 3)
+    rows = watched.rows.with_columns(comparison=pl.lit("skew"), verdict=pl.lit("drift")).unique(
+        ["date", "column", "method"], maintain_order=True
+    )
+    unscored = tuple(replace(state, score=None, drifting=False, bad=False) for state in watched.days)
+    text = " ".join(Page(render_report([replace(watched, rows=rows, days=unscored)])).text.split())
+    assert "not measured skew 4 in skew" in text
+    assert "in drift" not in text
 
 
 def test_text_from_data_is_text_on_the_page() -> None:
@@ -149,9 +185,9 @@ def test_headings_landmarks_and_tables_can_be_followed_without_seeing() -> None:
 
 def test_a_verdict_is_a_word_and_a_shape_besides_a_colour() -> None:
     html = render_report([watched_table("interim/orders", 2, 20)]).decode()
-    marks = set(re.findall(r'<span class="verdict (\w+)"><svg[^>]*><(\w+)[^>]*/></svg>(\w+)</span>', html))
+    marks = set(re.findall(r'<span class="verdict (\w+)"><svg[^>]*><(\w+)[^>]*/></svg>([\w ]+)</span>', html))
     shapes = {(verdict, word) for verdict, _, word in marks}
-    assert shapes == {("drift", "drift"), ("none", "none"), ("possible", "possible")}
+    assert shapes == {("drift", "drift"), ("none", "no drift"), ("possible", "possible drift")}
 
 
 def test_nothing_is_fetched() -> None:
@@ -188,7 +224,8 @@ def test_stored_days_become_a_page(tmp_path: Path) -> None:
         f"{watched.reference.split('version ')[1][:16]}). Windows are of 2 days, the newest from 2026-01-07 to 2026-01-08."
     )
     page = Page(render_report([watched]))
-    assert "interim/readings moved away from the baseline by more than is allowed." in page.text
+    assert "1 column moved away from the baseline" in page.text
+    assert "since 2026-01-07 (2 days)" in page.text
     assert [fold["data-verdict"] for fold in page.all("details")] == ["drift", "none"]
 
 

@@ -1,0 +1,193 @@
+"""What changed on the newest day of the watched tables, as someone on duty needs it: what, since when, how bad, what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.monitoring.report_parts import spell_method, spell_number
+from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.partitions import spell_days
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One thing that changed in one table.
+
+    Attributes:
+        table: The watched table.
+        kind: `drift` (against the baseline), `skew` (against the training set), `performance` or `refused`.
+        what: In a few words, without the table.
+        since: When it was first seen without a break since; empty where it has no beginning.
+        how_bad: The worst column in numbers, then the others by name.
+        to_do: The next step.
+        columns: Columns concerned, the worst first.
+    """
+
+    table: str
+    kind: str
+    what: str
+    since: str = ""
+    how_bad: str = ""
+    to_do: str
+    columns: tuple[str, ...] = ()
+
+
+def list_changes(tables: Sequence[Watched]) -> list[Change]:
+    """Everything that changed, the most urgent kind first: refused days, performance, drift, skew."""
+    found = [change for watched in tables for change in _changes_of(watched)]
+    order = ("refused", "performance", "drift", "skew")
+    return sorted(found, key=lambda change: order.index(change.kind))
+
+
+def in_drift(watched: Watched, comparison: str) -> list[dict[str, Any]]:
+    """The deciding measurements of the newest day that are in drift, the furthest beyond its threshold first."""
+    rows = watched.newest_decided.filter(
+        (pl.col("comparison") == comparison) & (pl.col("verdict") == "drift") & pl.col("value").is_not_null()
+    )
+    return sorted(rows.to_dicts(), key=lambda row: -_times(row))
+
+
+def drifting_since(watched: Watched, comparison: str, columns: Sequence[str]) -> date | None:
+    """The first day of the unbroken stretch of monitored days, up to the newest, on which any of the columns was in drift."""
+    rows = watched.decided.filter(
+        (pl.col("comparison") == comparison) & pl.col("column").is_in(list(columns)) & (pl.col("verdict") == "drift")
+    )
+    bad = set(rows["date"].to_list())
+    since = None
+    for state in reversed(watched.days):
+        if state.day not in bad:
+            break
+        since = state.day
+    return since
+
+
+def _changes_of(watched: Watched) -> list[Change]:
+    found = [_refused(watched)] if watched.refused else []
+    if not watched.days:
+        return found
+    if watched.days[-1].bad and (change := _performance(watched)):
+        found.append(change)
+    if rows := in_drift(watched, "baseline"):
+        found.append(_drift(watched, rows))
+    if rows := in_drift(watched, "skew"):
+        found.append(_skew(watched, rows))
+    return found
+
+
+def _drift(watched: Watched, rows: list[dict[str, Any]]) -> Change:
+    names = tuple(row["column"] for row in rows)
+    bad = watched.days[-1].drifting
+    beyond = "" if bad else " Too few columns to count as a bad window."
+    asks = (
+        f" If it lasts, a retraining of {', '.join(watched.retrains)} is asked for." if bad and watched.retrains else ""
+    )
+    return Change(
+        table=watched.table,
+        kind="drift",
+        what=f"{_columns(rows)} moved away from the baseline",
+        since=_since(watched, "baseline", names),
+        how_bad=f"{_in_numbers(rows)}{beyond}",
+        to_do="look at the columns opened below. Wrong files: deliver them again, corrected, under the same names. "
+        f"A real change: train on newer days with training_job.{asks}",
+        columns=names,
+    )
+
+
+def _skew(watched: Watched, rows: list[dict[str, Any]]) -> Change:
+    names = tuple(row["column"] for row in rows)
+    return Change(
+        table=watched.table,
+        kind="skew",
+        what=f"{_columns(rows)} differ{'s' if len(rows) == 1 else ''} from what the champion learnt from",
+        since=_since(watched, "skew", names),
+        how_bad=_in_numbers(rows),
+        to_do="train on newer days with training_job; if nothing should have changed, look at the features' own changes.",
+        columns=names,
+    )
+
+
+def _performance(watched: Watched) -> Change | None:
+    rows = watched.newest.filter(
+        (pl.col("comparison") == "performance") & (pl.col("verdict") == "drift") & pl.col("value").is_not_null()
+    ).to_dicts()
+    if not rows:
+        return None
+    worst = [
+        f"{row['column']}: {spell_method(row['method'])} {spell_number(row['value'])}"
+        + (f", holds down to {spell_number(row['threshold'])}" if row["threshold"] is not None else "")
+        for row in rows
+    ]
+    return Change(
+        table=watched.table,
+        kind="performance",
+        what="predictions come true less often than in the champion's test",
+        since=_bad_since(watched),
+        how_bad=_some(worst, "; "),
+        to_do="look at the changes of its features, then train on newer days with training_job, or go back to the champion "
+        "before with mlpipe rollback.",
+    )
+
+
+def _refused(watched: Watched) -> Change:
+    stage, _, name = watched.table.partition("/")
+    count = len(watched.refused)
+    cure = (
+        f"deliver corrected files under the same names, or take a day as it is: mlpipe accept {name} DATE --reason …"
+        if stage == "interim"
+        else "mlpipe status says why of each day and what to do."
+    )
+    return Change(
+        table=watched.table,
+        kind="refused",
+        what=f"{count:,} {'day was' if count == 1 else 'days were'} refused and {'is' if count == 1 else 'are'} not in these numbers",
+        how_bad=spell_days(sorted(watched.refused)),
+        to_do=cure,
+    )
+
+
+def _columns(rows: Sequence[object]) -> str:
+    return "1 column" if len(rows) == 1 else f"{len(rows)} columns"
+
+
+def _times(row: dict[str, Any]) -> float:
+    return float(row["value"] / row["threshold"]) if row["threshold"] else float("inf")
+
+
+def _in_numbers(rows: list[dict[str, Any]]) -> str:
+    first, *others = rows
+    bound = f", {_times(first):.1f} times its threshold of {first['threshold']:g}" if first["threshold"] else ""
+    more = f". Also {_some([row['column'] for row in others], ', ')}" if others else ""
+    return f"{first['column']} most: {spell_number(first['value'])}{bound}{more}."
+
+
+def _since(watched: Watched, comparison: str, columns: Sequence[str]) -> str:
+    return _spell_since(watched, drifting_since(watched, comparison, columns))
+
+
+def _bad_since(watched: Watched) -> str:
+    since = None
+    for state in reversed(watched.days):
+        if not state.bad:
+            break
+        since = state.day
+    return _spell_since(watched, since)
+
+
+def _spell_since(watched: Watched, since: date | None) -> str:
+    if since is None:
+        return ""
+    days = (watched.days[-1].day - since) // timedelta(days=1) + 1
+    if days == 1:
+        return f"first seen on {since}"
+    before = " or before" if since == watched.days[0].day else ""
+    return f"since {since}{before} ({days} days)"
+
+
+def _some(names: Sequence[str], between: str) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return between.join(names[:_NAMED]) + more
