@@ -13,6 +13,8 @@ from mlpipe_assets.readers.payload import payloads
 _FIRST_ROWS = 1_000
 _MOST_ROWS = 1 << 18
 _NO_FRACTION = r"\.0+(\+00:00)?$"
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days since 1970
+_PER_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _BROKEN = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 
@@ -55,15 +57,29 @@ def column_text(column: pl.Series) -> pl.Series:
         return column
     if kind == pl.Binary:
         return column.bin.encode("hex")
-    if isinstance(kind, pl.Datetime):
-        moments = column if kind.time_zone is None else column.dt.convert_time_zone("UTC")
-        return moments.dt.to_string("iso:strict").str.replace(_NO_FRACTION, "$1")
+    if isinstance(kind, pl.Datetime) or kind == pl.Date:
+        return _calendar_text(column)
     if isinstance(kind, pl.Duration | pl.Time):
         return column.dt.to_string("iso").str.replace(_NO_FRACTION, "$1")
     if kind.is_nested() or kind == pl.Object:
         texts = [None if value is None else json.dumps(_plain(value), ensure_ascii=False) for value in column.to_list()]
         return pl.Series(column.name, texts, dtype=pl.String)
     return column.cast(pl.String)
+
+
+def _calendar_text(column: pl.Series) -> pl.Series:
+    """Dates and times in ISO form; one outside the years 1 to 9999, as some tools write for endless, is its stored number."""
+    number = column.to_physical()
+    kind = column.dtype
+    a_day = 86_400 * _PER_SECOND[kind.time_unit] if isinstance(kind, pl.Datetime) else 1
+    known = (number // a_day).is_between(_FIRST_DAY, _LAST_DAY)
+    dated = column if known.all() else column.set(~known.fill_null(value=True), None)
+    if isinstance(kind, pl.Datetime):
+        moments = dated if kind.time_zone is None else dated.dt.convert_time_zone("UTC")
+        text = moments.dt.to_string("iso:strict").str.replace(_NO_FRACTION, "$1")
+    else:
+        text = dated.cast(pl.String)
+    return text if known.all() else text.zip_with(known, number.cast(pl.String))
 
 
 def _plain(value: object) -> object:

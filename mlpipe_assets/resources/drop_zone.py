@@ -41,6 +41,8 @@ def look(folder: Path) -> tuple[list[DroppedFile], list[Problem]]:
     files: list[DroppedFile] = []
     problems: list[Problem] = []
     if not folder.exists():
+        if folder.is_symlink():
+            problems.append(Problem(name=folder.name, reason="is a link that leads nowhere"))
         return files, problems
     if not folder.is_dir():
         return files, [Problem(name=folder.name, reason="is not a folder")]
@@ -122,9 +124,9 @@ def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | Problem:
         shown = os.fsencode(name).decode("utf-8", "backslashreplace")
         return Problem(name=shown, reason="has a name that is not UTF-8; rename it")
     try:
+        info = path.stat()  # first: a link that leads back to itself fails here, and crashes resolve()
         if path.is_symlink() and not path.resolve().is_relative_to(home):
             return Problem(name=name, reason="is a link that leads out of the drop zone")
-        info = path.stat()
     except OSError as error:
         return Problem(name=name, reason=f"cannot be opened: {error.strerror}")
     if not stat.S_ISREG(info.st_mode):

@@ -1,21 +1,11 @@
 """Text as received to the types of a contract, visibly: a value that cannot be cast is marked, never guessed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
-ISO_TIMES = (
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f%#z",
-    "%Y-%m-%d %H:%M:%S%.f%#z",
-    "%Y-%m-%dT%H:%M",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%d",
-)
-ISO_DATES = ("%Y-%m-%d",)
+from mlpipe_assets.transforms.times import in_bounds, read_dates, read_times
+
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -41,9 +31,9 @@ def cast_column(
             "literal"
         ].alias(text.name)
     if dtype == pl.Date:
-        return _first_that_reads(text, formats or ISO_DATES, lambda t, f: t.str.to_date(f, strict=False))
+        return read_dates(text, formats)
     if isinstance(dtype, pl.Datetime):
-        times = _first_that_reads(text, formats or ISO_TIMES, lambda t, f: _to_utc(t, f, time_zone))
+        times = in_bounds(read_times(text, formats, time_zone))
         return times if dtype.time_zone else times.dt.replace_time_zone(None)
     if isinstance(dtype, pl.Decimal):
         leading = rf"|\.\d{{1,{dtype.scale}}}0*" if dtype.scale else ""
@@ -70,27 +60,3 @@ def describe(dtype: pl.DataType) -> str:
     if dtype == pl.Boolean:
         return "not true or false"
     return f"not a {dtype}"
-
-
-def _first_that_reads(
-    text: pl.Series, formats: Sequence[str], read: Callable[[pl.Series, str], pl.Series]
-) -> pl.Series:
-    """Each value by the first format that reads it; later formats only run while values are left."""
-    result = read(text, formats[0])
-    for form in formats[1:]:
-        left = text.is_not_null() & result.is_null()
-        if not left.any():
-            break
-        rows = left.arg_true()
-        result = result.scatter(rows, read(text.gather(rows), form))
-    return result.alias(text.name)
-
-
-def _to_utc(text: pl.Series, form: str, time_zone: str) -> pl.Series:
-    """Times of one format as UTC instants; of two readings of a clock hour that repeats, the earlier."""
-    if "%#z" in form or "%z" in form:
-        return text.str.to_datetime(form.replace("%#z", "%#z"), time_unit="us", time_zone="UTC", strict=False)
-    local = text.str.to_datetime(form, time_unit="us", strict=False)
-    if time_zone == "UTC":
-        return local.dt.replace_time_zone("UTC")
-    return local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date
 
 import polars as pl
 
@@ -10,12 +9,12 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.rules import columns
-from mlpipe_assets.transforms.casts import cast_column, trim
+from mlpipe_assets.transforms.casts import trim
+from mlpipe_assets.transforms.times import days_of, read_dates, read_times
 
 EVENT_SCHEMA = {column.name: column.dtype for column in columns(Events)}
 QUARANTINE_SCHEMA = {**EVENT_SCHEMA, "reasons": pl.String()}
 PROVENANCE = tuple(Sourced.to_schema().columns)
-_OLDEST, _NEWEST = date(1900, 1, 1), date(2261, 12, 31)
 
 
 def own_columns(source: Source) -> list[str]:
@@ -87,10 +86,10 @@ def event_dates(clean: pl.DataFrame, source: Source) -> pl.Series:
     """UTC calendar day of each row's event time; null where it cannot be read."""
     if source.event_time is None:
         raise ValueError(source.name)
-    dtype = clean_dtype(source, source.event_time)
-    times = cast_column(clean[source.event_time], dtype, formats=source.time_formats, time_zone=source.time_zone)
-    days = times.cast(pl.Date)
-    return days.set(~days.is_between(_OLDEST, _NEWEST).fill_null(value=True), None).alias("event_date")
+    text = clean[source.event_time]
+    if clean_dtype(source, source.event_time) == pl.Date:
+        return read_dates(text, source.time_formats).alias("event_date")
+    return days_of(read_times(text, source.time_formats, source.time_zone)).alias("event_date")
 
 
 def clean_dtype(source: Source, name: str) -> pl.DataType:

@@ -40,6 +40,27 @@ def test_a_value_becomes_text_and_null_stays_null(tmp_path: Path, value: object,
     assert read.records.get_column("payload")[1] == '{"a":null}'
 
 
+@pytest.mark.parametrize(
+    ("dtype", "stored"),
+    [
+        (pl.Date, [2_932_897, -719_163, 2**31 - 1]),
+        (pl.Datetime("ms"), [253_402_300_800_000, 2**63 - 1, -(2**63)]),
+        (pl.Datetime("us", "UTC"), [253_402_300_800_000_000, 2**63 - 1, -(2**63)]),
+    ],
+)
+def test_a_date_outside_the_calendar_is_its_stored_number(
+    tmp_path: Path, dtype: pl.DataType, stored: list[int]
+) -> None:
+    numbers = pl.Series([0, *stored, None], dtype=pl.Int32 if dtype == pl.Date else pl.Int64)
+    pl.DataFrame({"t": numbers.cast(dtype)}).write_parquet(tmp_path / "a.parquet")
+
+    text = read_file(tmp_path / "a.parquet").text
+
+    assert text is not None
+    assert text["t"].str.head(10).to_list()[0] == "1970-01-01"
+    assert text["t"].to_list()[1:] == [*map(str, stored), None]
+
+
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 def test_records_are_numbered_by_position(tmp_path: Path, block_bytes: int) -> None:
     pl.DataFrame({"a": ["x", 'y"', None], "b": [1, None, 3]}).write_parquet(tmp_path / "o.parquet")

@@ -86,7 +86,11 @@ def test_the_event_date_is_the_utc_day_of_the_event_time() -> None:
     ]
     clean = clean_text(pl.DataFrame({"order_ts": times}), orders)
 
-    assert event_dates(clean, orders).to_list() == [JAN_5, JAN_5, JAN_6, None, None, None, None]
+    assert event_dates(clean, orders).to_list() == [
+        *(JAN_5, JAN_5, JAN_6, None, None),
+        date(1850, 1, 1),
+        date(2300, 1, 1),
+    ]
     berlin = replace(orders, time_zone="Europe/Berlin")
     local = clean_text(pl.DataFrame({"order_ts": ["2026-01-06T00:30:00", "2026-01-06T01:00:00"]}), berlin)
     assert event_dates(local, berlin).to_list() == [JAN_5, JAN_6]
