@@ -56,7 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="every partition, for machines")
     status.set_defaults(command=("show", "status"))
     sql = commands.add_parser("sql", help='ask the lake, e.g. mlpipe sql "select count(*) from stg.orders"')
-    sql.add_argument("query")
+    sql.add_argument(
+        "query",
+        help="one statement that reads: select, from, with, values, pivot, describe, summarize, show, or explain of one. "
+        "It can open the files of the lake's tables, and nothing else; nothing is written",
+    )
     sql.add_argument("--json", action="store_true", help="rows as a JSON array")
     sql.set_defaults(command=("show", "sql"))
     explain = commands.add_parser(

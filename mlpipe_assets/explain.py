@@ -96,7 +96,7 @@ def _splits(lake: Lake, model: Model, as_of: object) -> list[dict[str, Any]]:
     path = lake.root / "meta" / "dataset_splits.parquet"
     if not path.exists() or as_of is None:
         return []
-    splits = pl.read_parquet(path, hive_partitioning=False).filter(model=model.name)
+    splits = pl.read_parquet(path, hive_partitioning=False, glob=False).filter(model=model.name)
     return splits.filter(pl.col("as_of").cast(pl.String) == str(as_of)).to_dicts()
 
 

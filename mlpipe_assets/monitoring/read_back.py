@@ -31,7 +31,7 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         for day, f in facts.items()
     )
     paths = [lake.path(DRIFT, name, day) for day in kept]
-    rows = pl.read_parquet(paths, hive_partitioning=False) if paths else pl.DataFrame(schema=SCHEMA)
+    rows = pl.read_parquet(paths, hive_partitioning=False, glob=False) if paths else pl.DataFrame(schema=SCHEMA)
     return Watched(
         table=monitor.table,
         retrain_above=monitor.retrain_above,

@@ -5,7 +5,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +22,12 @@ Table = Sequence[Path] | pl.DataFrame
 _ROWS_A_PASS = 1_000_000  # input rows one pass may hold: with their windows about 400 MB of DuckDB's memory
 _DAYS_A_PASS = 45  # a pass over fewer days groups its input once and keeps far less
 _MOST_BUCKETS = 4096
+# No extension is fetched, and no variable of this program can be named as a table.
+_ALONE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
 _LAST_ORDER = re.compile(r"\border\s+by\s+[\w.,\s]+\Z", re.IGNORECASE)
 
 
@@ -46,7 +52,8 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of its own, with its spill folder, both gone afterwards."""
         with tempfile.TemporaryDirectory(prefix="mlpipe-duckdb-", ignore_cleanup_errors=True) as spill:
-            connection = duckdb.connect(config={"memory_limit": self.memory_limit, "temp_directory": spill})
+            config = {"memory_limit": self.memory_limit, "temp_directory": spill, **_ALONE}
+            connection = duckdb.connect(config=config)
             try:
                 connection.execute("set TimeZone = 'UTC'")
                 connection.execute("set preserve_insertion_order = false")
@@ -63,12 +70,12 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
         fields = ", ".join(f"struct_extract(fields, {_quoted(name)}) as field_{i}" for i, name in enumerate(names))
         query = (
             f"select * exclude (fields), {fields} from (select event_date, known_at, delivery, record_number, source_file, "
-            f"payload, from_json(payload, {shape}) as fields from read_parquet({_files(paths)}, hive_partitioning = false))"
+            f"payload, from_json(payload, {shape}) as fields from read_parquet({files_literal(paths)}, hive_partitioning = false))"
         )
         with self.connect() as connection, tempfile.TemporaryDirectory(prefix="mlpipe-events-") as folder:
             target = Path(folder) / "events.parquet"
             connection.execute(f"copy ({query}) to {_quoted(target)} (format parquet, compression uncompressed)")
-            return pl.read_parquet(target, hive_partitioning=False, memory_map=False)
+            return pl.read_parquet(target, hive_partitioning=False, memory_map=False, glob=False)
 
     def select(
         self, sql: str, tables: Mapping[str, Table], params: Mapping[str, Any], only: Only | None = None
@@ -80,12 +87,12 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
         with tempfile.TemporaryDirectory(prefix="mlpipe-select-") as folder:
             target = Path(folder) / "rows.parquet"
             try:
-                self._copy(f"({sql}\n)", f"{_quoted(target)} (format parquet)", tables, params, only)
+                self._copy(f"({sql}\n)", target, "format parquet", tables, params, only)
             except duckdb.OutOfMemoryException as error:
                 raise SqlError(
                     f"The query does not fit in MLPIPE_MEMORY_LIMIT={self.memory_limit}. Raise it."
                 ) from error
-            return _utc(pl.read_parquet(target, hive_partitioning=False, memory_map=False))
+            return _utc(pl.read_parquet(target, hive_partitioning=False, memory_map=False, glob=False))
 
     def select_by_day(
         self, sql: str, tables: Mapping[str, Table], params: Mapping[str, Any], *, rows: int, key: str, days: int
@@ -111,8 +118,8 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
             try:
                 for bucket in range(buckets):
                     only = Only(column=key, condition=f'hash("{key}") % {buckets} = {bucket}') if buckets > 1 else None
-                    target = f"{_quoted(frames.folder(bucket))} (format parquet, compression lz4, partition_by (_day))"
-                    self._copy(by_day, target, tables, params, only)
+                    how = "format parquet, compression lz4, partition_by (_day)"
+                    self._copy(by_day, frames.folder(bucket), how, tables, params, only)
             except duckdb.OutOfMemoryException as error:
                 frames.close()
                 if buckets >= _MOST_BUCKETS:
@@ -127,14 +134,23 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
                 return frames
 
     def _copy(
-        self, rows: str, target: str, tables: Mapping[str, Table], params: Mapping[str, Any], only: Only | None
+        self,
+        rows: str,
+        target: Path,
+        how: str,
+        tables: Mapping[str, Table],
+        params: Mapping[str, Any],
+        only: Only | None,
     ) -> None:
+        """Write the rows of a select to `target`; it can read the tables it was given and no other file."""
         with self.connect() as connection, tempfile.TemporaryDirectory(prefix="mlpipe-tables-") as folder:
+            files: list[Path] = []
             for name, table in tables.items():
-                _register(connection, name, table, Path(folder), only)
+                files += _register(connection, name, table, Path(folder), only)
+            shut_in(connection, files, writable=target.parent)
             try:
                 # A comment may name parameters that the statement itself does not bind.
-                statement = connection.extract_statements(f"copy {rows} to {target}")[0]
+                statement = connection.extract_statements(f"copy {rows} to {_quoted(target)} ({how})")[0]
                 bound = {name: params[name] for name in statement.named_parameters if name in params}
                 connection.execute(statement, bound or None)
             except duckdb.OutOfMemoryException:
@@ -159,7 +175,7 @@ class DayFrames:
         parts = sorted(self._root.glob(f"*/_day={day}/*.parquet"))
         if not parts:
             return None
-        frame = pl.read_parquet(parts, hive_partitioning=False, memory_map=False)
+        frame = pl.read_parquet(parts, hive_partitioning=False, memory_map=False, glob=False)
         return _utc(frame).sort(*order)
 
     def close(self) -> None:
@@ -186,23 +202,66 @@ def _utc(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _register(connection: duckdb.DuckDBPyConnection, name: str, table: Table, folder: Path, only: Only | None) -> None:
+def _register(
+    connection: duckdb.DuckDBPyConnection, name: str, table: Table, folder: Path, only: Only | None
+) -> Sequence[Path]:
     """A view of that name over files or a frame; files bring the day of their `date=` folder as the column `date`."""
     if isinstance(table, pl.DataFrame):
-        path = folder / f"{name}.parquet"
-        table.write_parquet(path, compression="lz4")
-        source = f"read_parquet({_files([path])}, hive_partitioning = false)"
+        files: Sequence[Path] = [folder / f"{name}.parquet"]
+        table.write_parquet(files[0], compression="lz4")
     else:
-        source = f"read_parquet({_files(table)}, hive_partitioning = true, hive_types = {{'date': date}})"
+        files = table
+    rows = select_files(files, dated=not isinstance(table, pl.DataFrame))
     restriction = ""
     if only:
-        columns = {row[0] for row in connection.execute(f"describe select * from {source}").fetchall()}
+        columns = {row[0] for row in connection.execute(f"describe {rows}").fetchall()}
         restriction = f" where {only.condition}" if only.column in columns else ""
-    connection.execute(f'create temp view "{name}" as select * from {source}{restriction}')
+    connection.execute(f'create temp view "{name}" as select * from ({rows}){restriction}')
+    return files
 
 
-def _files(paths: Sequence[Path]) -> str:
-    return f"[{', '.join(map(_quoted, paths))}]"
+def shut_in(connection: duckdb.DuckDBPyConnection, files: Iterable[Path], writable: Path | None = None) -> None:
+    """Let a connection open the given files and nothing else from now on; no statement can undo it.
+
+    Args:
+        connection: Its views are made already.
+        files: Files it may read.
+        writable: A folder it may write into.
+    """
+    names = [name for file in files for name in {str(file), _unglobbed(file)}]
+    connection.execute(f"set allowed_paths = [{', '.join(map(_quoted, names))}]")
+    if writable:
+        connection.execute(f"set allowed_directories = [{_quoted(writable)}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def select_files(paths: Sequence[Path], *, dated: bool, more: str = "") -> str:
+    """A select of all rows of some Parquet files.
+
+    Args:
+        paths: The files.
+        dated: Add the day of their `date=` folder as the column `date`.
+        more: Further columns, which may be made of `filename`.
+    """
+    hive = dated and not any("=" in part for part in paths[0].parts[:-2])  # DuckDB would make columns of those too
+    files = f"{files_literal(paths)}, hive_partitioning = {hive}{', hive_types = {date: date}' if hive else ''}"
+    named = [more] if more else []
+    if dated and not hive:
+        named.append("cast(regexp_extract(filename, 'date=([^/]*)/[^/]*$', 1) as date) as date")
+    if not named:
+        return f"select * from read_parquet({files})"
+    return f"select * exclude (filename), {', '.join(named)} from read_parquet({files}, filename = true)"
+
+
+def files_literal(paths: Sequence[Path]) -> str:
+    """Files as a list in SQL: each names itself and no other, whatever its characters."""
+    return f"[{', '.join(_quoted(_unglobbed(path)) for path in paths)}]"
+
+
+def _unglobbed(path: Path) -> str:
+    """A path that DuckDB, which reads every path as a pattern, takes as it is."""
+    return re.sub(r"[*?[]", r"[\g<0>]", str(path))
 
 
 def _quoted(text: object) -> str:

@@ -123,7 +123,7 @@ def freeze(watched: Watch, files: Sequence[Path], *, days: Sequence[date], origi
     bins: dict[str, Bins] = {}
     found: list[Profile] = []
     for name, kind in watched.kinds.items():
-        series = pl.read_parquet(list(files), columns=[name], hive_partitioning=False)[name]
+        series = pl.read_parquet(list(files), columns=[name], hive_partitioning=False, glob=False)[name]
         unseen = name in watched.unseen
         bins[name] = Bins(kind=kind, personal=True) if unseen else freeze_column(read_column(series, kind), kind)
         found.append(profile_frame(series.to_frame(), {name: bins[name]}))

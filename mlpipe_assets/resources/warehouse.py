@@ -1,39 +1,51 @@
 """The warehouse face of the lake: DuckDB views over its files, no copy; `mlpipe sql "show all tables"` lists them."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SqlError
-from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.engine import Engine, select_files, shut_in
 from mlpipe_assets.resources.lake import Lake
 
-_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)  # MULTI: pivot
-_MEASURED = re.compile(r"\s*explain\s+\(?\s*analyze\b", re.IGNORECASE)  # it runs what it explains
+_SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
+_SCHEMAS = (
+    *("raw", *_SECOND_NAMES, *_SECOND_NAMES.values()),
+    *("models", "validation", "predictions", "monitoring", "meta"),
+)
+_ONLY_READS = (
+    "mlpipe sql only reads: one select, from, with, values, table, pivot, describe, summarize, show, or explain of a select. "
+    "For all rows in a file: mlpipe sql --json … > rows.json"
+)
+_WRITING_NODES = re.compile(r'"type":"(INSERT|UPDATE|DELETE|MERGE_INTO|MERGE)_QUERY_NODE"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """One table of the lake and the files it is made of; none before its first partition.
+
+    Attributes:
+        listed: Whether errors name it; not where it is part of another.
+    """
+
+    schema: str
+    name: str
+    files: Sequence[Path]
+    dated: bool = True
+    listed: bool = True
 
 
 @contextmanager
 def warehouse(lake: Lake, engine: Engine, catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that knows every table of the lake that has rows."""
+    """A connection that knows every table of the lake that has rows, and can open no file but theirs."""
     with engine.connect() as connection:
-        for schema in ("raw", "stg", "feats", "training", "predictions", "monitoring", "meta"):
-            connection.execute(f"create schema {schema}")
-        for schema, name, glob in _tables(lake, catalog):
-            if any(lake.root.glob(glob)):
-                _view(connection, f"{schema}.{name}", lake.root / glob)
-        counted = [f"{path.stem}" for path in lake.root.glob("meta/deliveries/*/*.json")]
-        if counted and any(lake.root.glob("raw/_events/*/*/*.parquet")):
-            # files of a delivery that a killed run did not finish are not in the ledger, and not in the view
-            connection.execute("create temp table counted as select unnest($1) as delivery", [counted])
-            files = _literal(lake.root / "raw/_events/*/*/*.parquet")
-            connection.execute(
-                f"create view raw.raw_events as select * from read_parquet({files}, hive_partitioning = false) "
-                "where delivery in (select delivery from counted)"
-            )
+        _connect(connection, list(_tables(lake, catalog)))
         yield connection
 
 
@@ -43,51 +55,131 @@ def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> tuple[list[
     Raises: SqlError with the engine's own words and the tables there are; for none or several statements, and for one that
         writes.
     """
-    with warehouse(lake, engine, catalog) as connection:
+    tables = list(_tables(lake, catalog))
+    with engine.connect() as connection:
         try:
-            statements = connection.extract_statements(sql)
-            if not statements:
-                raise SqlError('The query is empty. Try: mlpipe sql "show all tables"')
-            if len(statements) > 1:
-                raise SqlError(f"There are {len(statements)} statements; mlpipe sql answers one. Ask them one by one.")
-            if statements[0].type not in _READING or _MEASURED.match(sql):
-                kind = statements[0].type.name.lower()
-                raise SqlError(
-                    f"This is a statement to {kind}; mlpipe sql only reads. For all rows in a file: mlpipe sql --json … > rows.json"
-                )
-            result = connection.execute(statements[0])
+            _connect(connection, tables)
+            result = connection.execute(_only_reading(connection, sql))
             return [column[0] for column in result.description or []], result.fetchall()
-        except duckdb.Error as error:
-            names = connection.execute(
-                "select schema_name || '.' || view_name from duckdb_views() where not internal"
-            ).fetchall()
-            tables = ", ".join(sorted(row[0] for row in names)) or "none yet: run `mlpipe run` first"
-            raise SqlError(f"{str(error).strip()[:800]}\nTables: {tables}") from error
+        except (
+            duckdb.Error,
+            UnicodeError,
+            RuntimeError,
+        ) as error:  # RuntimeError: what Python cannot hold, such as a year 294000
+            raise SqlError(_explain(sql, tables, f"{error}".strip()[:800])) from error
 
 
-def _tables(lake: Lake, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
+def _connect(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
+    for schema in _SCHEMAS:
+        connection.execute(f"create schema {schema}")
+    keywords = connection.execute("select keyword_name from duckdb_keywords() where keyword_category = 'reserved'")
+    reserved = {row[0] for row in keywords.fetchall()}
+    for table in tables:
+        if table.files:
+            rows = _rows_of(connection, table, reserved)
+            for schema in filter(None, (table.schema, _SECOND_NAMES.get(table.schema))):
+                connection.execute(f'create view {schema}."{table.name}" as {rows}')
+    shut_in(connection, [file for table in tables for file in table.files])
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, table: _Table, reserved: set[str]) -> str:
+    """The select of a table; of those we make for people, no column has a name that SQL reserves."""
+    more = "parse_filename(filename, true) as split" if table.schema == "training" else ""
+    rows = select_files(table.files, dated=table.dated, more=more)
+    if table.schema in ("monitoring", "meta"):
+        names = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
+        renamed = ", ".join(f'"{name}" as {name}_name' for name in names if name in reserved)
+        return f"select * rename ({renamed}) from ({rows})" if renamed else rows
+    return rows
+
+
+def _only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The one statement of a text, if it reads: DuckDB's own parser decides, so neither comments nor nesting hide a write.
+
+    Raises: SqlError otherwise.
+    """
+    statements = connection.extract_statements(sql)
+    if not statements:
+        raise SqlError('The query is empty. Try: mlpipe sql "show all tables"')
+    if len(statements) > 1:
+        raise SqlError(f"There are {len(statements)} statements; mlpipe sql answers one. Ask them one by one.")
+    [statement] = statements
+    kind = statement.type
+    if kind == duckdb.StatementType.MULTI:  # pivot: its values are looked up first. It cannot hold another statement
+        return statement
+    explained = kind == duckdb.StatementType.EXPLAIN
+    tree = _tree(connection, _explained(sql) if explained else sql)
+    if tree is None:
+        verb = "explain something that writes" if explained else kind.name.lower().replace("_", " ")
+        raise SqlError(f"This is a statement to {verb}; {_ONLY_READS}")
+    if written := _WRITING_NODES.search(tree):
+        raise SqlError(f"This query holds a part that would {written[1].lower().replace('_', ' ')}; {_ONLY_READS}")
+    return statement
+
+
+def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> str | None:
+    """The parse tree of one select, as JSON text; None for anything else."""
+    [(tree,)] = connection.execute("select cast(json_serialize_sql($1) as varchar)", [sql]).fetchall()
+    parsed = json.loads(tree)
+    return None if parsed["error"] or len(parsed["statements"]) != 1 else str(tree)
+
+
+def _explained(sql: str) -> str:
+    """What an `explain [analyze] [(options)]` explains."""
+    words = [start for start, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
+    text = sql.encode()
+    parts = [text[start:].decode(errors="replace") for start in words]
+    rest = parts[1:]
+    if rest and rest[0].lower().startswith("analyze"):
+        rest = rest[1:]
+    if rest and re.match(r"\(\s*(analyze|format|costs|verbose)\b", rest[0], re.IGNORECASE):
+        closing = next((number for number, part in enumerate(rest) if part.startswith(")")), len(rest))
+        rest = rest[closing + 1 :]
+    return rest[0] if rest else ""
+
+
+def _explain(sql: str, tables: Sequence[_Table], said: str) -> str:
+    """An error of the engine in its own words, with what we know of the tables it is about."""
+    there = ", ".join(sorted(f"{t.schema}.{t.name}" for t in tables if t.files and t.listed))
+    names = ", ".join(f"{t.schema}.{t.name}" for t in tables if not t.files and _named(t, sql))
+    if names:
+        said = f"{names}: declared, and no partition yet. mlpipe status says what it waits for."
+    elif "disabled by configuration" in said or "configuration has been locked" in said:
+        said = f"The query would leave the lake: mlpipe sql opens the files of the lake's tables, and no other.\n{said}"
+    return f"{said}\nTables: {there or 'none yet: run `mlpipe run` first'}"
+
+
+def _named(table: _Table, sql: str) -> bool:
+    schemas = "|".join(filter(None, (table.schema, _SECOND_NAMES.get(table.schema))))
+    return bool(re.search(rf'(?<!\w)"?({schemas})"?\s*\.\s*"?{re.escape(table.name)}(?!\w)', sql, re.IGNORECASE))
+
+
+def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
+    def files(pattern: str) -> list[Path]:
+        return sorted(lake.root.glob(pattern))
+
+    def daily(schema: str, folder: str, name: str, file: str = "part.parquet") -> _Table:
+        return _Table(schema=schema, name=name, files=files(f"{folder}/{name}/date=*/{file}"))
+
+    # Files of a delivery that a killed run did not finish are not on record, and not shown.
+    counted = {path.stem for path in files("meta/deliveries/*/*.json")}
+    events = [path for path in files("raw/_events/*/*/*.parquet") if path.stem in counted]
+    yield _Table(schema="raw", name="raw_events", files=events, dated=False)
     for source in catalog.sources:
-        yield "stg", source.name, f"interim/{source.name}/date=*/part.parquet"
+        own = [path for path in events if path.parent.parent.name == source.name]
+        yield _Table(schema="raw", name=source.name, files=own, dated=False, listed=False)
+        yield daily("stg", "interim", source.name)
     for view in catalog.feature_views:
-        yield "feats", view.name, f"features/{view.name}/date=*/part.parquet"
+        yield daily("feats", "features", view.name)
     for model in catalog.models:
-        yield "training", model.name, f"processed/{model.name}/date=*/*.parquet"
-        yield "predictions", model.name, f"predictions/{model.name}/date=*/part.parquet"
-    yield "monitoring", "drift", "monitoring/drift/*/date=*/part.parquet"
-    for path in sorted((lake.root / "meta").glob("*.parquet")):
-        yield "meta", path.stem, f"meta/{path.name}"
-    yield "meta", "quarantine", "validation/quarantine/*/date=*/*.parquet"
-
-
-def _view(connection: duckdb.DuckDBPyConnection, name: str, files: Path) -> None:
-    keyed = "date=" in str(files) and not name.startswith(("meta.", "monitoring."))
-    hive = "true, hive_types = {'date': date}" if keyed else "false"
-    extra = ", filename = true" if name.startswith("training.") else ""
-    columns = "* exclude (filename), parse_filename(filename, true) as split" if extra else "*"
-    connection.execute(
-        f"create view {name} as select {columns} from read_parquet({_literal(files)}, hive_partitioning = {hive}{extra})"
-    )
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+        yield daily("training", "processed", model.name, "*.parquet")
+        if model.learner:
+            yield daily("models", "models", model.name)
+            yield daily("validation", "validation", f"{model.name}_golden")
+            yield daily("predictions", "predictions", model.name)
+    drift = files("monitoring/drift/*/date=*/part.parquet")
+    yield _Table(schema="monitoring", name="drift", files=drift, dated=False)
+    for path in files("meta/*.parquet"):
+        yield _Table(schema="meta", name=path.stem, files=[path], dated=False)
+    refused = files("validation/quarantine/*/date=*/*.parquet")
+    yield _Table(schema="meta", name="quarantine", files=refused, dated=False)

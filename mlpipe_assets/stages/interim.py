@@ -204,7 +204,7 @@ def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
     paths = [
         ledger.refused_path(d.delivery, entry.day) for d in entry.deliveries if d.quarantined and d.arrived == entry.day
     ]
-    reasons = [pl.read_parquet(path, columns=["reasons"], hive_partitioning=False) for path in paths]
+    reasons = [pl.read_parquet(path, columns=["reasons"], hive_partitioning=False, glob=False) for path in paths]
     counted = (
         pl.concat(reasons).group_by("reasons").len().sort("len", "reasons", descending=[True, False])
         if reasons
@@ -265,7 +265,7 @@ def _commit(lake: Lake, source: Source, entry: _Day, reason: str | None) -> Stag
         return None
     if entry.superseded:
         gone = pl.DataFrame(entry.superseded, schema={"delivery": pl.String, "record_number": pl.Int64}, orient="row")
-        rows = pl.read_parquet(staged.temporary, hive_partitioning=False)
+        rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
         rows = rows.join(gone, on=["delivery", "record_number"], how="anti", maintain_order="left")
         entry.columns = column_digests(rows.select(own_columns(source)))
         staged = lake.stage(staged.target, rows, _facts(source, entry, reason))

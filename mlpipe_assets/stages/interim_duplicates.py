@@ -60,7 +60,7 @@ def find_lost_rows(
     involved = {int(o) for o in np.unique(where[np.isin(hashes, suspects)])}
     for day, path in built.items():
         if day.toordinal() in involved:
-            rows = pl.read_parquet(path, columns=[*source.key, *ORIGIN], hive_partitioning=False)
+            rows = pl.read_parquet(path, columns=[*source.key, *ORIGIN], hive_partitioning=False, glob=False)
             rows = rows.filter(key_hash(rows, source.key).is_in(wanted.implode()))
             parts.append(rows.with_columns(event_date=pl.lit(day)).select(columns))
     return superseded(pl.concat(parts), source.key, source.dedupe_within, ledger.order)

@@ -83,7 +83,7 @@ def _decoded(
     engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...], only: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events and the needed fields of their payload as text: the fastest way that is exact for them."""
-    frame = pl.read_parquet(paths, columns=list(_EVENT), hive_partitioning=False)
+    frame = pl.read_parquet(paths, columns=list(_EVENT), hive_partitioning=False, glob=False)
     if only is not None:
         frame = frame.join(only, on=only.columns, how="semi", maintain_order="left")
     if not columns:  # JSON as its sender wrote it: numbers must keep their digits

@@ -286,7 +286,7 @@ class _Spill:
             return
         self._to_disk()
         for day in sorted(self.counts):
-            yield day, pl.scan_parquet(sorted((self._folder / f"{day}").glob("*.parquet")))
+            yield day, pl.scan_parquet(sorted((self._folder / f"{day}").glob("*.parquet")), glob=False)
 
     def _to_disk(self) -> None:
         try:
@@ -364,7 +364,9 @@ def _tell(
 def _rows(ledger: Ledger, delivery: Delivery) -> int:
     """Rows really in a delivery's event files."""
     paths = [ledger.event_path(delivery.delivery, day) for day in delivery.events]
-    return sum(pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item() for path in paths)
+    return sum(
+        pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item() for path in paths
+    )
 
 
 def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_a_query_that_does_not_fit_is_run_in_more_parts(monkeypatch: pytest.Monk
     tried: list[int] = []
     whole = Engine._copy
 
-    def copy(self: Engine, rows: str, target: str, *rest: Any) -> None:
+    def copy(self: Engine, rows: str, target: Path, *rest: Any) -> None:
         only = rest[-1]
         parts = int(only.condition.split("% ")[1].split(" ")[0]) if only else 1
         tried.append(parts)
@@ -121,3 +121,26 @@ def test_a_select_that_does_not_fit_says_what_to_raise() -> None:
 
     with pytest.raises(SqlError, match="MLPIPE_MEMORY_LIMIT=2MB"):
         Engine(memory_limit="2MB").select("select k, count(*) as n from t group by k order by k", {"t": wide}, {})
+
+
+@pytest.mark.parametrize("function", ["read_text", "read_csv", "read_blob", "glob"])
+def test_sql_of_the_catalog_reads_the_files_it_is_given_and_no_other(tmp_path: Path, function: str) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("word\nhidden\n")
+
+    with pytest.raises(SqlError, match="Permission Error: Cannot access file"):
+        Engine().select(f"select * from {function}('{secret}')", {"t": DAYS}, {})
+    with pytest.raises(SqlError, match="Permission Error: Cannot access file"):
+        Engine().select(f"select * from t, {function}('{secret}')", {"t": DAYS}, {}, Only(column="k", condition="true"))
+
+
+def test_files_are_taken_by_their_names_whatever_characters_these_have(tmp_path: Path) -> None:
+    wanted = tmp_path / "a?c [x]*" / "env=prod" / "date=2026-01-05" / "part.parquet"
+    other = tmp_path / "abc x" / "env=prod" / "date=2026-01-05" / "part.parquet"
+    for path, number in ((wanted, 1), (other, 2)):
+        path.parent.mkdir(parents=True)
+        pl.DataFrame({"n": [number]}).write_parquet(path)
+
+    found = Engine().select("select * from t", {"t": [wanted]}, {})
+
+    assert_frame_equal(found, pl.DataFrame({"n": [1], "date": [date(2026, 1, 5)]}))

@@ -1,9 +1,14 @@
 """The warehouse face of the lake: every table answers, and errors name the tables there are."""
 
+from contextlib import suppress
 from pathlib import Path
 
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.engine import Engine
@@ -70,3 +75,243 @@ def test_an_empty_lake_says_what_to_do_first(tmp_path: Path) -> None:
     drop_orders(lake, "orders_2026-01-01.csv", one_a_day(1, 1))
     with pytest.raises(SqlError, match="none yet"):
         query(lake, Engine(), catalog, "select * from stg.orders")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Catalog]:
+    """A lake with two days of orders and their features, in a folder of awkward characters."""
+    root = tmp_path_factory.mktemp("x [alt]*?{a,b}'env=prod %20ü")
+    catalog = planted_catalog(root / "sql")
+    lake = planted_lake(root / "it's a lake", catalog, one_a_day(1, 2))
+    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(2)))
+    drifted = pl.DataFrame({"table": ["t"], "column": ["c"], "value": [0.5]})
+    lake.commit(lake.stage(lake.path("monitoring/drift", "stg.orders", day(1)), drifted, {}))
+    (root / "secret.csv").write_text("word\nhidden\n")
+    return lake, catalog
+
+
+def test_a_data_folder_of_any_characters_answers(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+
+    names, rows = query(lake, Engine(), catalog, "from stg.orders order by date")
+
+    assert [row[names.index("date")] for row in rows] == [day(1), day(2)]
+    assert not {"env", "'env"} & set(names)
+    assert query(lake, Engine(), catalog, "select count(*) from feats.spend")[1] == [(2,)]
+    assert query(lake, Engine(), catalog, "select count(*) from raw.raw_events where source = 'orders'")[1] == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("own", "short"),
+    [("interim.orders", "stg.orders"), ("features.spend", "feats.spend"), ("Interim.Orders", '"stg"."orders"')],
+)
+def test_a_table_answers_by_its_asset_name_too(built: tuple[Lake, Catalog], own: str, short: str) -> None:
+    lake, catalog = built
+
+    assert query(lake, Engine(), catalog, f"from {own}") == query(lake, Engine(), catalog, f"from {short}")
+
+
+def test_the_events_of_one_source_answer_by_the_name_of_its_asset(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+
+    assert query(lake, Engine(), catalog, "select distinct source from raw.orders")[1] == [("orders",)]
+
+
+def test_no_column_of_our_own_tables_has_a_name_that_sql_reserves(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+
+    assert query(lake, Engine(), catalog, "select table_name, column_name from monitoring.drift") == (
+        ["table_name", "column_name"],
+        [("t", "c")],
+    )
+    assert (
+        query(
+            lake,
+            Engine(),
+            catalog,
+            "select column_name from duckdb_columns() join duckdb_keywords() on keyword_name = column_name "
+            "where not internal and keyword_category = 'reserved'",
+        )[1]
+        == []
+    )
+
+
+@pytest.mark.parametrize("name", ["processed.returning", "training.returning", 'training . "returning"'])
+def test_a_declared_table_without_partitions_says_so(built: tuple[Lake, Catalog], name: str) -> None:
+    lake, catalog = built
+
+    with pytest.raises(SqlError, match=r"^training\.returning: declared, and no partition yet") as caught:
+        query(lake, Engine(), catalog, f"select * from {name}")
+
+    assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1",
+        "from stg.orders",
+        "values (1)",
+        "table stg.orders",
+        "with a as (select 1) select * from a",
+        "-- a comment\nselect 1 /* another */;",
+        "describe stg.orders",
+        "summarize stg.orders",
+        "show all tables",
+        "explain select * from stg.orders",
+        "/* how */ explain analyze select count(*) from stg.orders",
+        "explain (format json) select 1",
+        "explain (analyze, format json) (select 1)",
+        "pivot stg.orders on customer_id using count(*)",
+        "select 'copy (select 1) to x'",
+    ],
+)
+def test_what_reads_is_answered(built: tuple[Lake, Catalog], sql: str) -> None:
+    lake, catalog = built
+
+    assert query(lake, Engine(), catalog, sql)[1]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "copy (select 42) to '{out}'",
+        "/* x */ explain analyze copy (select 42) to '{out}'",
+        "explain --\n analyze copy (select 42) to '{out}'",
+        "explain (analyze) copy (select 42) to '{out}'",
+        "explain copy (select 42) to '{out}'",
+        "explain (analyze) create table t as select 1",
+        "export database '{out}'",
+        "attach '{out}'",
+        "create table t as select 1",
+        "create view v as select 1",
+        "set threads = 1",
+        "reset threads",
+        "pragma enable_profiling",
+        "call pragma_version()",
+        "install httpfs",
+        "load httpfs",
+        "use main",
+        "prepare p as select 1",
+        "checkpoint",
+        "vacuum",
+        "begin",
+        "with gone as (delete from stg.orders returning *) select * from gone",
+        "select * from (with gone as (insert into stg.orders values (1) returning *) select * from gone)",
+        "explain analyze with gone as (delete from stg.orders returning *) select * from gone",
+        "select * from query('copy (select 42) to ''{out}''')",
+        "select 1; copy (select 42) to '{out}'",
+    ],
+)
+def test_what_writes_is_refused_however_it_is_wrapped(built: tuple[Lake, Catalog], tmp_path: Path, sql: str) -> None:
+    lake, catalog = built
+    target = tmp_path / "out"
+
+    with pytest.raises(SqlError):
+        query(lake, Engine(), catalog, sql.replace("{out}", str(target)))
+
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from read_csv('{secret}')",
+        "select * from '{secret}'",
+        'select * from "{secret}"',
+        "select * from read_text('{secret}')",
+        "select * from read_blob('{secret}')",
+        "select * from sniff_csv('{secret}')",
+        "select * from glob('{secret}')",
+        "select * from query('select * from read_text(''{secret}'')')",
+        "select * from query_table(['{secret}'])",
+        "select * from parquet_metadata('{secret}')",
+        "explain analyze select * from read_text('{secret}')",
+        "pivot read_csv('{secret}') on word using count(*)",
+        "select (select content from read_text('{secret}'))",
+        "select * from read_text('{inside}')",
+        "select * from read_json('{inside}')",
+        "select * from 'http://127.0.0.1:9/x.parquet'",
+        "select getenv('HOME')",
+        "select * from catalog",
+        "select * from tables",
+    ],
+)
+def test_no_file_but_those_of_the_tables_is_read(
+    built: tuple[Lake, Catalog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    lake, catalog = built
+    secret = tmp_path / "secret.csv"
+    secret.write_text("word\nhidden\n")
+    inside = next(lake.root.glob("meta/deliveries/orders/*.json"))
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SqlError):
+        query(lake, Engine(), catalog, sql.replace("{secret}", str(secret)).replace("{inside}", str(inside)))
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file."""
+    return {str(p): (p.stat().st_size, p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file()}
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "select",
+            "from",
+            "explain",
+            "analyze",
+            "copy",
+            "to",
+            "(",
+            ")",
+            ";",
+            "--",
+            "/*",
+            "*/",
+            "\n",
+            "'",
+            '"',
+            ",",
+            "*",
+        ),
+        *(
+            "with x as",
+            "insert into",
+            "delete",
+            "returning *",
+            "values (1)",
+            "pivot",
+            "describe",
+            "set",
+            "pragma",
+            "attach",
+        ),
+        *(
+            "stg.orders",
+            "read_text",
+            "glob",
+            "query",
+            "'out.csv'",
+            "'secret.csv'",
+            "'*'",
+            "$1",
+            "?",
+            "::date",
+            "ü",
+            "\x00",
+        ),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(sql=st.one_of(st.lists(PIECES, max_size=12).map(" ".join), st.text(max_size=40)))
+def test_whatever_is_asked_nothing_is_written_and_no_other_file_is_read(built: tuple[Lake, Catalog], sql: str) -> None:
+    lake, catalog = built
+    before = tree(lake.root.parent)
+
+    with suppress(SqlError):  # any other error fails the test
+        assert "hidden" not in str(query(lake, Engine(), catalog, sql)[1])
+    assert tree(lake.root.parent) == before
