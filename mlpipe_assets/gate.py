@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mlpipe_assets.errors import shorten
-from mlpipe_assets.rules import Contract, Rule, columns, repeated, rules, unique_keys
+from mlpipe_assets.rules import NOT_FINITE, Column, Contract, Rule, columns, repeated, rules, unique_keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +155,7 @@ def _verdict(
             column=named[name][0],
             text=named[name][1],
             count=int(flag.sum()),
-            examples=_examples(frame, named[name], flag, personal),
+            examples=_examples(frame, named[name], flag, contract, personal),
         )
         for name, flag in flags.items()
     )
@@ -167,12 +167,34 @@ def _verdict(
     return Verdict(rows=frame.height, breaches=breaches, refused=refused, reasons=reasons.alias("reasons"))
 
 
-def _examples(frame: pl.DataFrame, name: tuple[str, str], flag: pl.Series, personal: set[str]) -> tuple[str, ...]:
+def _examples(
+    frame: pl.DataFrame, name: tuple[str, str], flag: pl.Series, contract: Contract, personal: set[str]
+) -> tuple[str, ...]:
     column, text = name
     if column not in frame.columns or column in personal or text == "is null":
         return ()
+    if text == NOT_FINITE:
+        return _with_keys(frame, column, flag, contract)
     seen = frame[column].filter(flag).drop_nulls().head(200).unique(maintain_order=True).head(5)
     return tuple(str(value)[:40] for value in seen)
+
+
+def _with_keys(frame: pl.DataFrame, column: str, flag: pl.Series, contract: Contract) -> tuple[str, ...]:
+    """`inf for card_id 17`: a division by zero is looked up by the key it happened to, where that may be shown."""
+    names = next((key for key in unique_keys(contract) if column not in key), ())
+    shown = [c.name for c in columns(contract) if c.name in names and _may_show(c)]
+    rows = frame.filter(flag).select(column, *shown).head(5)
+    return tuple(
+        f"{row[column]}" + (f" for {', '.join(f'{name} {row[name]}' for name in shown)}" if shown else "")
+        for row in rows.unique(maintain_order=True).iter_rows(named=True)
+    )
+
+
+def _may_show(column: Column) -> bool:
+    """Text may hold anything, names and addresses too: it is shown only where its contract says so."""
+    if column.metadata.get("personal"):
+        return False
+    return column.dtype != pl.String or bool(column.metadata.get("examples"))
 
 
 def summarise(errors: Sequence[str]) -> str:

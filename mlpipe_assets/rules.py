@@ -1,7 +1,8 @@
 """A contract read as rules: polars expressions, columns, digest. pandera declares, one lazy query judges.
 
 pandera's own validation counts null keys as duplicates of each other and walks the table once per check; compiled to
-expressions the same contract names the bad rows of millions in one pass. A property test holds the two to one verdict.
+expressions the same contract names the bad rows of millions in one pass. A property test holds the two to one verdict,
+but for one rule of our own: no number is NaN or infinite. Such a value poisons every sum and no model takes it.
 """
 
 import ast
@@ -19,6 +20,7 @@ import pandera.polars as pa
 import polars as pl
 
 Contract = type[pa.DataFrameModel]
+NOT_FINITE = "is NaN or infinite"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +69,17 @@ def rules(contract: Contract) -> tuple[Rule, ...]:
     found: list[Rule] = []
     for name, column in schema.columns.items():
         value, is_float = pl.col(name), column.dtype.type.is_float()
-        absent = value.is_null() | value.is_nan().fill_null(value=False) if is_float else value.is_null()
+        not_finite = value.is_finite().fill_null(value=True).not_()
         if not column.nullable:
-            found.append(Rule(column=name, text="is null", violated=absent))
-        elif is_float:
-            found.append(Rule(column=name, text="is NaN", violated=value.is_nan().fill_null(value=False)))
+            found.append(Rule(column=name, text="is null", violated=value.is_null()))
+        if is_float:
+            found.append(Rule(column=name, text=NOT_FINITE, violated=not_finite))
         for check in column.checks:
             holds = _expression(check, value)
             if holds is None:
                 found.append(Rule(column=name, text=_spell(check), violated=_by_pandera(check, name)))
             else:
-                broken = ~holds & ~absent if is_float else ~holds
+                broken = ~holds & ~not_finite if is_float else ~holds
                 found.append(Rule(column=name, text=_spell(check), violated=broken.fill_null(value=False)))
     found += [Rule(column="row", text=_spell(check), violated=_by_pandera(check, None)) for check in schema.checks]
     return tuple(found)
@@ -125,6 +127,7 @@ def contract_digest(contract: Contract) -> str:
         "custom": [_check_digest(check) for c in schema.columns.values() for check in c.checks]
         + [_check_digest(check) for check in schema.checks],
         "unique": schema.unique,
+        "finite": [c.name for c in columns(contract) if c.dtype.is_float()],
     }
     return digest(parts)
 

@@ -3,12 +3,14 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pandera.polars as pa
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,9 +29,12 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.features import build_features, feature_asset
+from mlpipe_assets_tests.frames import drop, orders_csv
 from mlpipe_assets_tests.planted import (
     ANN,
+    SPEND_SQL,
     Order,
+    Spend,
     bring_in,
     day,
     drop_orders,
@@ -395,6 +400,37 @@ def test_rows_that_break_the_contract_refuse_their_day_and_no_other(tmp_path: Pa
     assert not result.success
     assert lake.days("features", "spend") == [day(1), day(3)]
     assert "orders_3d: >= 1 fails on 1 of 1 rows" in failed_checks(result)["contract_holds"]
+
+
+class Ratio(Spend):
+    """Spend with a ratio. Grain: customer_id."""
+
+    per_unit: float = pa.Field(nullable=True, ge=0)
+
+    class Config:
+        strict = True
+
+
+def test_a_division_by_zero_refuses_its_day_where_it_happens_and_no_other(tmp_path: Path) -> None:
+    ratio = SPEND_SQL.replace(
+        "count(*) as bigint) as orders_3d",
+        "count(*) as bigint) as orders_3d, sum(cast(o.amount as double)) / sum(o.quantity - 1) as per_unit",
+    )
+    ratio = ratio.replace("o.date > d.day - 3 and", "o.date > d.day - 1 and")
+    catalog = planted_catalog(tmp_path / "sql", spend_sql=ratio, view=replace(spend, contract=Ratio))
+    lake = planted_lake(tmp_path / "data", catalog, [])
+    lines = [
+        f"{n},ann,2026-01-0{n}T12:00:00,10.00,{quantity},P00001,web,north" for n, quantity in enumerate((2, 1, 3), 1)
+    ]
+    drop(lake, "orders_2026-07-01.csv", orders_csv(*lines))
+    bring_in(lake, catalog)
+
+    outcomes, _ = build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(3)))
+
+    assert lake.days("features", "spend") == [day(1), day(3)]
+    assert {o.day: list(o.breaches) for o in outcomes if o.refused} == {
+        day(2): ["per_unit: is NaN or infinite fails on 1 of 1 rows (e.g. inf)"]
+    }
 
 
 def test_a_refused_day_is_on_record_and_not_tried_again_until_something_it_is_made_of_changes(tmp_path: Path) -> None:
