@@ -82,7 +82,6 @@ class FeatureView:
         inputs: Names of sources the SQL reads.
         sql: Path below the catalog's SQL folder; binds $start and $end, the first and last day wanted.
         lookback: How far back a row may look, and how long a join key is described after its last event.
-        ttl: How long after as_of a feature row may still be used.
     """
 
     name: str
@@ -91,7 +90,6 @@ class FeatureView:
     sql: str
     contract: type[pa.DataFrameModel]
     lookback: timedelta
-    ttl: timedelta = timedelta(days=1)
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
 

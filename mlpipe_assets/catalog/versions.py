@@ -1,6 +1,6 @@
 """Code versions: digests of what decides a table, and of nothing else.
 
-White space and comments in SQL, docstrings, descriptions, owners and freshness do not count; a window, a TTL, a
+White space and comments in SQL, docstrings, descriptions, owners and freshness do not count; a window, a lookback, a
 tolerance, a type or a rule does.
 """
 

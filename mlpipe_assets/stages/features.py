@@ -184,6 +184,5 @@ def _registry_row(catalog: Catalog, view: FeatureView) -> dict[str, object]:
         "version": view_version(catalog, view),
         "contract": contract_digest(view.contract),
         "lookback_days": view.lookback.days,
-        "ttl_hours": view.ttl.total_seconds() / 3600,
         "columns": ", ".join(column.name for column in columns(view.contract)),
     }

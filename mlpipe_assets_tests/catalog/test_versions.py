@@ -62,7 +62,6 @@ COSMETIC: dict[str, Callable[[Path], Catalog]] = {
 DECISIVE: dict[str, Callable[[Path], Catalog]] = {
     "a window": lambda p: planted_catalog(p, spend_sql=SPEND_SQL.replace("d.day - 3", "d.day - 2")),
     "the lookback": lambda p: planted_catalog(p, view=replace(spend, lookback=timedelta(days=4))),
-    "the TTL": lambda p: planted_catalog(p, view=replace(spend, ttl=timedelta(days=2))),
     "a rule": lambda p: planted_catalog(p, view=replace(spend, contract=Stricter)),
     "a rule of an input": lambda p: with_orders(planted_catalog(p), contract=StricterOrders),
     "the tolerance of an input": lambda p: with_orders(planted_catalog(p), tolerance=Tolerance(share=0.5)),

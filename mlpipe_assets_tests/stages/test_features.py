@@ -460,8 +460,8 @@ def test_each_version_of_a_view_is_registered_once(tmp_path: Path) -> None:
 
     registry = pl.read_parquet(lake.root / "meta" / "feature_registry.parquet")
 
-    assert registry.select("view", "lookback_days", "ttl_hours", "columns").rows() == [
-        ("spend", 3, 24.0, "customer_id, as_of, orders_3d, age")
+    assert registry.select("view", "lookback_days", "columns").rows() == [
+        ("spend", 3, "customer_id, as_of, orders_3d, age")
     ]
 
 
