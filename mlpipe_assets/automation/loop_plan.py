@@ -1,6 +1,6 @@
 """What is out of date after the training set: models, golden answers, predictions, monitoring, the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from mlpipe_assets.automation.plan import Work, or_unreadable
@@ -9,7 +9,7 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import champion, damage, read_golden
+from mlpipe_assets.resources.models import ModelVersion, champion, champion_of, champions, damage, read_golden
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.stages.models import holes, too_little_history
 from mlpipe_assets.stages.models import inputs_digest as model_inputs
@@ -57,28 +57,44 @@ def golden_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[da
 
 @or_unreadable(lambda model: f"predictions/{model.name}")
 def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
-    """Feature days since the champion's training set without predictions, and the newest day if its inputs changed.
+    """Feature days since the first champion without predictions, and the newest day if its inputs changed.
 
-    Predictions of older days stay as they were made: they are what was decided on.
+    Predictions of older days stay as they were made: they are what was decided on. A day that was due when a new champion
+    was crowned is still asked of the one that had led until then, if it can answer.
     """
     table = f"predictions/{model.name}"
     used = champion(lake, model.name)
     if used is None:
         return Work(table=table)
-    days = [day for day in lake.days("features", model.view.name) if wanted(day) and day >= used.as_of]
+    described = [day for day in lake.days("features", model.view.name) if wanted(day)]
+    days = [day for day in described if day >= used.as_of]
     if days and (wrong := damage(lake, used)):  # known before a day is due, while there is time to mend it
         return Work(table=table, blocked=((days[-1], wrong),))
     made = set(lake.days("predictions", model.name))
     due = [day for day in days if day not in made]
+    due += _missed(lake, catalog, model, used, [day for day in described if day < used.as_of and day not in made])
     if days and days[-1] in made:
         facts = lake.facts("predictions", model.name, days[-1]) or {}
         due += [days[-1]] if facts.get("inputs") != inputs_digest(lake, model, used.version, days[-1]) else []
     barred = objections(lake, catalog, model, due)
     return Work(
         table=table,
-        days=tuple(day for day in due if not barred[day]),
+        days=tuple(day for day in sorted(due) if not barred[day]),
         blocked=tuple((day, shorten(reasons)) for day, reasons in barred.items() if reasons),
     )
+
+
+def _missed(lake: Lake, catalog: Catalog, model: Model, used: ModelVersion, days: Sequence[date]) -> list[date]:
+    """Days a champion before the present one was still to answer for, those it cannot answer any more left out."""
+    before = [one for one in champions(lake, model.name) if one.version != used.version] if days else []
+    first = min((one.as_of for one in before), default=used.as_of)
+    asked = objections(lake, catalog, model, [day for day in days if day >= first])
+    able = {one.version for one in before if damage(lake, one) is None} if asked else set()
+    return [
+        day
+        for day, reasons in asked.items()
+        if not reasons and (one := champion_of(lake, model.name, day)) is not None and one.version in able
+    ]
 
 
 @or_unreadable(lambda monitor: f"monitoring/{monitor.name}")

@@ -149,6 +149,24 @@ def champion(lake: Lake, model: str) -> ModelVersion | None:
     return found
 
 
+def champion_of(lake: Lake, model: str, day: date) -> ModelVersion | None:
+    """The version whose answer counts for a day: the newest champion, rolled back ones aside, that had learnt by then.
+
+    A day that was due before a new champion was crowned is answered by the one it took the place of. Before every
+    champion there is none to ask: then the present one, so that the caller can say why not.
+    """
+    present = champion(lake, model)
+    if present is None or present.as_of <= day:
+        return present
+    return next((one for one in reversed(champions(lake, model)) if one.as_of <= day), present)
+
+
+def champions(lake: Lake, model: str) -> list[ModelVersion]:
+    """Every version that led and was not rolled back, in the order they were crowned, the present one last."""
+    line = [find_version(lake, model, version) for version in _line_of_champions(champion_history(lake, model))]
+    return [one for one in line if one is not None]
+
+
 def damage(lake: Lake, version: ModelVersion) -> str | None:
     """What is wrong with the file of a version; None when it is the one that was registered."""
     path = version_folder(lake, version.model, version.version) / MODEL_FILE

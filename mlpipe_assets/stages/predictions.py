@@ -14,7 +14,7 @@ from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import ModelVersion, champion, load
+from mlpipe_assets.resources.models import ModelVersion, champion, champion_of, load
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
@@ -99,8 +99,7 @@ def inputs_digest(lake: Lake, model: Model, version: str, day: date) -> str:
 def objections(lake: Lake, catalog: Catalog, model: Model, days: Iterable[date]) -> dict[date, list[str]]:
     """Why the champion must not answer for each day, as things stand on disk now, whatever run left them so."""
     inputs = Inputs(lake=lake, catalog=catalog, view=model.view)
-    used = champion(lake, model.name)
-    return {day: _objections(lake, model, inputs, used, day) for day in days}
+    return {day: _objections(lake, model, inputs, champion_of(lake, model.name, day), day) for day in days}
 
 
 def _objections(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | None, day: date) -> list[str]:
@@ -136,16 +135,19 @@ def _objections(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | N
 
 
 def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:
-    """Predict days with the champion; a day there is an objection to stays as it was, and is named."""
+    """Predict each day with its champion; a day there is an objection to stays as it was, and is named."""
     barred = objections(lake, catalog, model, days)
     outcomes = [Outcome(day=day, refused=shorten(reasons)) for day, reasons in barred.items() if reasons]
     sound = [day for day in days if not barred[day]]
-    used = champion(lake, model.name)
-    if sound and used:
-        fitted = load(lake, model.name, used.version)
-        for day in sound:
-            _log.info("predictions/%s: %s", model.name, day)
-            outcomes.append(_predict_day(lake, catalog, model, used, fitted, day))
+    fitted: dict[str, FittedModel] = {}
+    for day in sound:
+        used = champion_of(lake, model.name, day)
+        if used is None:
+            continue
+        if used.version not in fitted:
+            fitted[used.version] = load(lake, model.name, used.version)
+        _log.info("predictions/%s: %s", model.name, day)
+        outcomes.append(_predict_day(lake, catalog, model, used, fitted[used.version], day))
     return sorted(outcomes, key=lambda o: o.day)
 
 

@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.automation.loop_plan import prediction_work
-from mlpipe_assets.resources.lake import FACTS
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.resources.lake import FACTS, Lake
+from mlpipe_assets.resources.models import ModelVersion, roll_back
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.stages.features import feature_asset
 from mlpipe_assets.stages.predictions import build_predictions, objections, prediction_asset
@@ -156,6 +158,44 @@ def test_a_label_among_the_features_served_is_refused(tmp_path: Path) -> None:
 
     assert not result.success
     assert "label: belongs to training, it must not be here in serving" in failed_checks(result)["contract_holds"]
+
+
+def crowned_twice(root: Path) -> tuple[Catalog, Lake, tuple[ModelVersion, ModelVersion]]:
+    """Features of nine days; champions crowned as of the third and of the eighth, no predictions in between."""
+    catalog, lake = learning_lake(root, 9)
+    return catalog, lake, (crown(lake, catalog, day(3)), crown(lake, catalog, day(8)))
+
+
+def test_days_that_were_due_when_a_new_champion_was_crowned_are_answered_by_the_one_before(tmp_path: Path) -> None:
+    catalog, lake, (old, new) = crowned_twice(tmp_path)
+
+    work = prediction_work(lake, catalog, catalog.models[0], lambda _: True)
+    result = materialize(prediction_asset(catalog, catalog.models[0]), lake, work.days[0], work.days[-1])
+
+    assert result.success
+    answered = {d.day: lake.read("predictions", "returning", d)["model_version"][0] for d in work.days}
+    assert answered == {**dict.fromkeys(range(3, 8), old.version), 8: new.version, 9: new.version}
+    assert prediction_work(lake, catalog, catalog.models[0], lambda _: True).days == ()
+
+
+def test_what_an_old_champion_can_no_longer_answer_is_not_due(tmp_path: Path) -> None:
+    catalog, lake, (old, _) = crowned_twice(tmp_path)
+    (lake.root / "models" / "returning" / old.version / "model.skops").unlink()
+
+    work = prediction_work(lake, catalog, catalog.models[0], lambda _: True)
+
+    assert (work.days, work.blocked) == ((day(8), day(9)), ())
+
+
+def test_a_champion_that_was_rolled_back_answers_for_no_day(tmp_path: Path) -> None:
+    catalog, lake, (old, _) = crowned_twice(tmp_path)
+    roll_back(lake, "returning", "wrong answers")
+
+    work = prediction_work(lake, catalog, catalog.models[0], lambda _: True)
+    build_predictions(lake, catalog, catalog.models[0], work.days)
+
+    assert {lake.read("predictions", "returning", d)["model_version"][0] for d in work.days} == {old.version}
+    assert work.days == tuple(day(n) for n in range(3, 10))
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a model"])
