@@ -18,6 +18,7 @@ from mlpipe_assets.resources.reports import add_to_report
 
 _log = logging.getLogger("mlpipe")
 _MOST_CASES = 200
+_MOST_REASONS = 50  # days whose own page says why they were not written; each is an event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,9 @@ def tell(
             context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{o.day}", metadata=_metadata(o)))
         elif whole:
             context.add_asset_metadata(_metadata(o), asset_key=key, partition_key=f"{o.day}")
+    for o in [o for o in outcomes if o.refused or o.missing][-_MOST_REASONS:]:
+        # A day that was not written has no materialization of this run: its page shows why by this.
+        context.log_event(dg.AssetObservation(asset_key=key, partition=f"{o.day}", metadata=_reason(o)))
     yield _contract_check(outcomes, errors, notes)
     if balanced:
         yield _accounting_check(outcomes)
@@ -129,7 +133,7 @@ def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[
                 schema=dg.TableSchema([dg.TableColumn("date"), dg.TableColumn("failure")]),
             ),
             "failure_count": len(cases),
-            **_totals(outcomes),
+            **_run_totals(outcomes),
         },
     )
 
@@ -146,7 +150,7 @@ def _accounting_check(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
         else "received {received:,} = accepted {accepted:,} + duplicates {duplicates:,} + quarantined {quarantined:,}".format(
             **{"received": 0, "accepted": 0, "duplicates": 0, "quarantined": 0, **totals}
         ),
-        metadata=totals,
+        metadata=_run_totals(outcomes),
     )
 
 
@@ -187,6 +191,18 @@ def _metadata(outcome: Outcome) -> dict[str, Any]:
     if outcome.accepted_because is not None:
         metadata["accepted_because"] = outcome.accepted_because
     return metadata
+
+
+def _reason(outcome: Outcome) -> dict[str, Any]:
+    """Why a day was not written, with its counts."""
+    why = {"not_written_because": outcome.refused or outcome.missing}
+    return {**why, **({"rules_broken": list(outcome.breaches)[:10]} if outcome.breaches else {}), **outcome.counts}
+
+
+def _run_totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Totals as numbers for a run of one day. Of more days as one value, which the UI does not plot beside those of days."""
+    totals = _totals(outcomes)
+    return totals if len(outcomes) == 1 or not totals else {"run": {**totals, "days": len(outcomes)}}
 
 
 def _failure_text(table: str, errors: list[str], refused: Sequence[Outcome]) -> str:

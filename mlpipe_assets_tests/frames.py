@@ -114,6 +114,7 @@ class Run:
     report: dict[str, Any]
     checks: dict[str, dg.AssetCheckEvaluation]
     materialized: dict[str, list[str]]
+    observed: dict[str, dict[str, object]]
     failure: dg.Failure | None
 
 
@@ -143,6 +144,12 @@ def materialize(lake: Lake, first: date, last: date | None = None, *, source: So
         if event.is_step_materialization:
             made = event.step_materialization_data.materialization
             materialized.setdefault(made.asset_key.to_user_string(), []).append(made.partition or "")
+    observed: dict[str, dict[str, object]] = {}
+    for event in result.all_events:
+        if event.event_type_value == dg.DagsterEventType.ASSET_OBSERVATION.value:
+            seen = event.asset_observation_data.asset_observation
+            why = seen.metadata["not_written_because"].value
+            observed.setdefault(seen.asset_key.to_user_string(), {})[seen.partition or ""] = why
     failures = [e.step_failure_data.user_failure_data for e in result.all_events if e.is_step_failure]
     told = next((f for f in failures if f), None)
     return Run(
@@ -150,6 +157,7 @@ def materialize(lake: Lake, first: date, last: date | None = None, *, source: So
         report=json.loads((lake.root / "validation" / "reports" / f"{result.run_id}.json").read_text(encoding="utf-8")),
         checks={f"{c.asset_key.to_user_string()}:{c.check_name}": c for c in result.get_asset_check_evaluations()},
         materialized={table: sorted(days) for table, days in materialized.items()},
+        observed=observed,
         failure=dg.Failure(description=told.description, metadata=told.metadata) if told else None,
     )
 

@@ -81,12 +81,15 @@ def pictures(evaluation: Evaluation, labels: Mapping[str, Any]) -> dict[str, str
 
 
 def metrics_table(evaluation: Evaluation) -> str:
-    """The model and its baselines on validation and test, as a Markdown table."""
-    rows = [(f"model, {name}", evaluation.model[name]) for name in evaluation.answers]
-    rows += [
-        (f"{base}, {name}", found[name]) for base, found in evaluation.baselines.items() for name in evaluation.answers
+    """The model beside its baselines on validation and on test, as a Markdown table narrow enough for the UI's page."""
+    sides = {"model": evaluation.model, **evaluation.baselines}
+    lines = [f"| split, metric | {' | '.join(map(_cell, sides))} |", f"|---|{'---:|' * len(sides)}"]
+    lines += [
+        f"| {split}, {_CALLED[name]} | {' | '.join(_number(side[split].to_dict()[name]) for side in sides.values())} |"
+        for split in evaluation.answers
+        for name in _SHOWN
     ]
-    return _table("who, where", rows)
+    return "\n".join(lines)
 
 
 def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[str, str]) -> str:

@@ -349,7 +349,7 @@ def _tell(
         check_name="rows_are_accounted_for",
         passed=on_disk + quarantined == received,
         description=f"received {received:,} = events {on_disk:,} + quarantined {quarantined:,}",
-        metadata={**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk},
+        metadata={"run": {**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk}},
     )
     for day in sorted({*touched, *days}):
         metadata = _metadata(ledger, found, day)

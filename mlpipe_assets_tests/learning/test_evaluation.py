@@ -121,5 +121,6 @@ def test_limits_follow_from_the_numbers() -> None:
 def test_numbers_that_cannot_be_told_are_shown_as_such() -> None:
     one_class = with_test(FOUND, Metrics(rows=3, positives=3, prevalence=1.0))
 
-    assert "| model, test | 3 | 1.0000 | - | - | - | - | - |" in metrics_table(one_class)
+    rows = [line.split(" | ")[:2] for line in metrics_table(one_class).splitlines() if line.startswith("| test")]
+    assert [value for _, value in rows] == ["3", "1.0000", "-", "-", "-", "-", "-"]
     assert pytest.approx(1.0) == one_class.model["test"].prevalence

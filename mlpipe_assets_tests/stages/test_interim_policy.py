@@ -167,6 +167,9 @@ def test_row_4_beyond_tolerance_the_day_is_not_written_the_others_are_and_nothin
     assert run.checks[CONTRACT].description == message
     assert run.failure is not None
     assert run.failure.metadata["errors"].value == [message]
+    assert run.observed["interim/orders"] == {
+        "2026-01-06": "2 of 2 rows refused, 1 tolerated",
+    }
     assert lake.days("interim", "orders") == [JAN_5, JAN_7]
     assert quarantined(lake).height == 2
     assert run.materialized["interim/orders"] == ["2026-01-05", "2026-01-07"]

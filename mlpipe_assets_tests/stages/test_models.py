@@ -394,7 +394,7 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
     card = str(metadata["card"].value)
     assert card.count("](data:image/svg+xml;base64,") == 2
     assert metadata["status"].value == "challenger_kept"
-    assert "| model, test | 60 |" in str(metadata["metrics"].value)
+    assert "| test, rows | 60 |" in str(metadata["metrics"].value)
     assert [entry["action"] for entry in champion_history(lake, NAME)] == ["promoted"]
     kept = find_version(lake, NAME, str(metadata["version"].value))
     assert kept is not None
