@@ -14,6 +14,7 @@ from mlpipe_assets.catalog.contents import load_catalog
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_owner import owner_tags
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.features import feature_asset
 from mlpipe_assets.stages.interim import interim_asset
@@ -40,7 +41,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
             *(monitor_asset(catalog, monitor) for monitor in catalog.monitors),
             *([report_asset(catalog)] if catalog.monitors else []),
         ],
-        jobs=jobs_of(catalog),
+        jobs=jobs_of(catalog, owner_tags(settings.data_dir)),
         resources={
             "lake": Lake(data_dir=str(settings.data_dir)),
             "engine": Engine(memory_limit=settings.memory_limit),
@@ -51,7 +52,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
 
 def automate(definitions: dg.Definitions, catalog: Catalog, settings: Settings) -> dg.Definitions:
     """The same with what runs by itself: freshness checks, schedules and sensors. `mlpipe run` does without."""
-    jobs = with_freshness_job(definitions.jobs or [], catalog)
+    jobs = with_freshness_job(definitions.jobs or [], catalog, owner_tags(settings.data_dir))
     prototype = prototype_job(catalog, lambda some, root: build_definitions(some, replace(settings, data_dir=root)))
     return dg.Definitions(
         assets=definitions.assets,

@@ -107,7 +107,10 @@ def _identity(waiting: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _is_due(waiting: Mapping[str, Any], now: datetime) -> bool:
-    return "not_before" not in waiting or now >= datetime.fromisoformat(waiting["not_before"])
+    """Whether a message may be tried; a moment further away than the longest pause was set by another clock."""
+    if "not_before" not in waiting:
+        return True
+    return not timedelta(0) < datetime.fromisoformat(waiting["not_before"]) - now <= _LONGEST
 
 
 def _read_open(record: Mapping[str, Any]) -> OpenAlert:

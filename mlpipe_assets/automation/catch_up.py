@@ -136,7 +136,7 @@ def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Cal
         work = monitor_work(lake, catalog, monitor, wanted)
         runner.build("prediction_job", work)
         _tell_blocked(runner.summary, work)
-    if catalog.monitors and report_is_behind(lake):
+    if catalog.monitors and report_is_behind(lake, catalog):
         of_data = any(m.stage != "predictions" for m in catalog.monitors)
         runner.run("daily_job" if of_data else "prediction_job", f"monitoring/{REPORT}", [last_partition()])
 
@@ -231,7 +231,10 @@ def _touched(result: dg.ExecuteInProcessResult) -> list[date]:
 
 
 def _failures(result: dg.ExecuteInProcessResult, table: str) -> list[str]:
-    """Why steps failed, where no check has said it already; a bug shows its own text."""
+    """Why steps, or the run before any step, failed, where no check has said it already; a bug shows its own text."""
+    if not any(event.is_step_failure for event in result.all_events):
+        ends = [event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
+        return [f"{table}: the run failed before its first step: {_why(event)}" for event in ends]
     lines: list[str] = []
     for event in result.all_events:
         if event.is_step_failure:
@@ -241,3 +244,9 @@ def _failures(result: dg.ExecuteInProcessResult, table: str) -> list[str]:
                 message = re.sub(r"^mlpipe_assets(\.\w+)*\.\w+Error: ", "", (cause.message or "").strip())
                 lines.append(message[:1500] if message.startswith(table) else f"{table}: {message[:1500]}")
     return lines
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    error = event.job_failure_data.error
+    cause = (error.cause or error) if error else None
+    return ((cause.message if cause else event.message) or "no text").strip()[:1500]

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import dagster as dg
-
 from mlpipe_assets.automation.loop_plan import monitor_work, prediction_work
 from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.automation.retraining import (
@@ -14,10 +12,10 @@ from mlpipe_assets.automation.retraining import (
     Request,
     Retraining,
     Skip,
-    asked_by,
     decide_retraining,
     merge,
 )
+from mlpipe_assets.automation.retraining_memory import requests_so_far
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.building import DRIFT
@@ -46,19 +44,13 @@ class Look:
     settled: bool = True
 
 
-def look_at_drift(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance, *, asks: bool = True) -> list[Look]:
+def look_at_drift(lake: Lake, catalog: Catalog, *, asks: bool = True) -> list[Look]:
     """A decision for each model that monitors watch over, on measurements that are up to date.
 
     `asks`: whether the caller asks for the retrainings; if not, people are told how to.
     """
     models = [model.name for model in catalog.models if model.learner]
-    return [_look(lake, catalog, name, requests_so_far(instance, name), asks=asks) for name in models]
-
-
-def requests_so_far(instance: dg.DagsterInstance, model: str) -> list[Request]:
-    """Retrainings of a model that drift has asked for, whatever became of them: the runs' own tags tell."""
-    runs = instance.get_runs(dg.RunsFilter(tags={"mlpipe/model": model}))
-    return [request for run in runs for request in asked_by(run.tags)]
+    return [_look(lake, catalog, name, requests_so_far(lake, name), asks=asks) for name in models]
 
 
 def windows_of_monitor(lake: Lake, catalog: Catalog, monitor: Monitor, model: str) -> list[DriftWindow]:

@@ -1,7 +1,7 @@
 """Freshness as people see it: a check per table with its history, and one alert per cause."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
+from mlpipe_assets.automation.clock import has_passed
 from mlpipe_assets.automation.freshness import freshness_of, upstream_of
 from mlpipe_assets.automation.freshness_rules import TableFreshness
 from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.memory import remember
 
 CHECK = "newest_partition_is_there"
 _MOST_SHOWN = 20
@@ -24,7 +26,7 @@ _OWN_JOBS = ("freshness_job", "__ASSET_JOB")  # the latter is what a person star
 
 @dataclass(frozen=True, kw_only=True)
 class FreshnessLook:
-    """What was told last, as a sensor's cursor.
+    """What was told last, as the lake keeps it.
 
     Attributes:
         state: Digest of what was told.
@@ -37,24 +39,30 @@ class FreshnessLook:
     held_since: datetime | None = None
 
     @classmethod
-    def read(cls, cursor: str | None) -> "FreshnessLook":
-        """The look that a cursor tells of."""
-        found = json.loads(cursor) if cursor else {}
+    def read(cls, found: Mapping[str, Any]) -> "FreshnessLook":
+        """The look that a record tells of."""
         since = found.get("held_since")
         return cls(**{**found, "held_since": datetime.fromisoformat(since) if since else None})
 
-    def write(self) -> str:
-        """The cursor of a look."""
-        return json.dumps({**vars(self), "held_since": self.held_since.isoformat() if self.held_since else None})
+    def write(self) -> dict[str, Any]:
+        """The record of a look."""
+        return {**vars(self), "held_since": self.held_since.isoformat() if self.held_since else None}
 
     def next(self, state: str, now: datetime, *, busy: bool) -> tuple["FreshnessLook", bool]:
         """The look at a new state, and whether to tell it: not while runs may be about to change it, for an hour at most."""
         if state == self.state:
             return replace(self, held_since=None), False
         held_since = self.held_since or now
-        if busy and now - held_since < _LONGEST_HELD:
+        if busy and not has_passed(_LONGEST_HELD, held_since, now):
             return replace(self, held_since=held_since), False
         return FreshnessLook(state=state, number=self.number + 1), True
+
+
+def keep_look(lake: Lake, look: FreshnessLook) -> None:
+    """Store a look."""
+    with remember(lake, "freshness") as memory:
+        memory.clear()
+        memory.update(look.write())
 
 
 def freshness_check(catalog: Catalog) -> dg.AssetChecksDefinition:
@@ -170,7 +178,7 @@ def _key(table: str) -> dg.AssetKey:
 
 
 def with_freshness_job(
-    jobs: Iterable[dg.JobDefinition | UnresolvedAssetJobDefinition], catalog: Catalog
+    jobs: Iterable[dg.JobDefinition | UnresolvedAssetJobDefinition], catalog: Catalog, tags: Mapping[str, str]
 ) -> list[UnresolvedAssetJobDefinition]:
     """Jobs as they are but for the freshness checks, which have a job of their own.
 
@@ -178,10 +186,10 @@ def with_freshness_job(
     """
     apart = dg.AssetSelection.checks(*(dg.AssetCheckKey(_key(table), CHECK) for table in upstream_of(catalog)))
     own = dg.define_asset_job(
-        "freshness_job", selection=apart, description="Is the newest partition of each table there?"
+        "freshness_job", selection=apart, description="Is the newest partition of each table there?", tags=tags
     )
     others = [
-        dg.define_asset_job(j.name, selection=j.selection - apart, description=j.description)
+        dg.define_asset_job(j.name, selection=j.selection - apart, description=j.description, tags=tags)
         for j in jobs
         if isinstance(j, UnresolvedAssetJobDefinition)
     ]

@@ -1,5 +1,7 @@
 """The jobs people, schedules and sensors run."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
@@ -16,11 +18,11 @@ _TEXTS = {
 }
 
 
-def jobs_of(catalog: Catalog) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs of a catalog: those that have something to do."""
+def jobs_of(catalog: Catalog, tags: Mapping[str, str]) -> list[UnresolvedAssetJobDefinition]:
+    """The jobs of a catalog: those that have something to do. The tags say whose runs theirs are."""
     keys = _keys(catalog)
     return [
-        dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys[name]), description=text)
+        dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys[name]), description=text, tags=tags)
         for name, text in _TEXTS.items()
         if keys[name]
     ]

@@ -7,13 +7,14 @@ from mlpipe_assets.automation.plan import Work, or_unreadable
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.building import DRIFT
+from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, champion, champion_of, champions, damage, read_golden
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.stages.models import holes, too_little_history
 from mlpipe_assets.stages.models import inputs_digest as model_inputs
-from mlpipe_assets.stages.monitoring import REPORT_FILE
+from mlpipe_assets.stages.monitoring import recall_report
 from mlpipe_assets.stages.predictions import golden_name, inputs_digest, objections
 from mlpipe_assets.stages.validation import golden_inputs
 
@@ -110,8 +111,9 @@ def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Callabl
     return Work(table=f"monitoring/{monitor.name}", days=tuple(days))
 
 
-def report_is_behind(lake: Lake) -> bool:
-    """Whether measurements were written after the report, or there is no report of them."""
-    report = lake.root / "monitoring" / REPORT_FILE
-    newest = max((path.stat().st_mtime_ns for path in (lake.root / DRIFT).glob("*/date=*/part.parquet")), default=None)
-    return newest is not None and (not report.exists() or report.stat().st_mtime_ns < newest)
+def report_is_behind(lake: Lake, catalog: Catalog) -> bool:
+    """Whether there are measurements that the report was not made of, or there is no report of any."""
+    made_of = recall_report(lake)
+    if not any(lake.days(DRIFT, monitor.folder) for monitor in catalog.monitors):
+        return False
+    return made_of is None or made_of != inputs_of_report(lake, catalog)

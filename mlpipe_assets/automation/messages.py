@@ -74,7 +74,7 @@ def decide(
         key: OpenAlert(
             problem=problem,
             opened=open_alerts[key].opened if key in open_alerts else now,
-            told=now if key in stale or key not in open_alerts else open_alerts[key].told,
+            told=now if key in stale or key not in open_alerts else min(open_alerts[key].told, now),
         )
         for key, problem in current.items()
     }

@@ -1,27 +1,22 @@
 """Asking for a run once per state of things, and again, ever more rarely, when it did not help."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
+from mlpipe_assets.automation.clock import has_passed
+from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.partitions import contiguous
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest
 
 OwnChecks = Mapping[dg.AssetKey, Sequence[dg.AssetCheckKey]]
 _TRIES = 3  # at once, as long as the state changes between them
 _WAIT = timedelta(minutes=10)  # doubled with every try
 _LONGEST = timedelta(days=1)
-_FORGOTTEN = timedelta(hours=6)  # a run that began longer ago and has not ended was killed
-_UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +61,9 @@ def choose(
         chosen: list[tuple[Wish, int]] = []
         for wish in stage:
             old = asked.get(wish.table, Asked(at=now))
-            again = _again(wish, old)
-            if now < again:
+            pause = _pause(wish, old)
+            if not has_passed(pause, old.at, now):
+                again = old.at + pause
                 waiting.append(f"{wish.table} was asked for at {old.at:%H:%M} UTC, again after {again:%d %B %H:%M}")
                 continue
             days = _digest_of(wish)
@@ -79,10 +75,10 @@ def choose(
     return [], after, waiting
 
 
-def _again(wish: Wish, old: Asked) -> datetime:
-    """From when on a wish may be asked for, after what was asked last."""
+def _pause(wish: Wish, old: Asked) -> timedelta:
+    """How long after what was asked last a wish has to wait."""
     fresh = _digest_of(wish) != old.days or (wish.state != old.state and old.tries < _TRIES)
-    return old.at if fresh or not old.tries else old.at + min(_WAIT * 2 ** min(old.tries, 10), _LONGEST)
+    return timedelta(0) if fresh or not old.tries else min(_WAIT * 2 ** min(old.tries, 10), _LONGEST)
 
 
 def _digest_of(wish: Wish) -> str:
@@ -95,8 +91,14 @@ def own_checks(assets: Iterable[object]) -> OwnChecks:
     return {key: [c for c in asset.check_keys if c.asset_key == key] for asset in definitions for key in asset.keys}
 
 
-def run_requests(chosen: Sequence[tuple[Wish, int]], checks: OwnChecks) -> list[dg.RunRequest]:
-    """One run for each job and contiguous stretch of days; tables of the same stretch share it."""
+def run_requests(chosen: Sequence[tuple[Wish, int]], checks: OwnChecks, lake: str) -> list[dg.RunRequest]:
+    """One run for each job and contiguous stretch of days; tables of the same stretch share it.
+
+    Args:
+        chosen: What to ask for, with a number never used before.
+        checks: The checks that assets make themselves.
+        lake: What tells the keys of this data folder from those of another under the same Dagster.
+    """
     stretches: dict[tuple[str, date, date], list[tuple[Wish, int]]] = {}
     for wish, number in chosen:
         for first, last in contiguous(wish.days):
@@ -106,7 +108,7 @@ def run_requests(chosen: Sequence[tuple[Wish, int]], checks: OwnChecks) -> list[
         tables = [*(wish.table for wish, _ in asked), *(table for wish, _ in asked for table in wish.also)]
         keys = [dg.AssetKey(table.split("/")) for table in dict.fromkeys(tables)]
         request = dg.RunRequest(
-            run_key=f"{job} {first} {last}: {', '.join(f'{wish.table} {number}' for wish, number in asked)}",
+            run_key=f"{lake} {job} {first} {last}: {', '.join(f'{wish.table} {number}' for wish, number in asked)}",
             job_name=job,
             asset_selection=keys,
             asset_check_keys=[check for key in keys for check in checks.get(key, [])],
@@ -123,18 +125,19 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     return {"dagster/asset_partition_range_start": f"{first}", "dagster/asset_partition_range_end": f"{last}"}
 
 
-def runs_under_way(instance: dg.DagsterInstance, now: datetime) -> list[str]:
-    """Jobs that are running or about to; they may be writing the tables that a sensor looks at."""
-    recent = dg.RunsFilter(statuses=_UNDER_WAY, created_after=now - _FORGOTTEN)
-    return sorted({run.job_name for run in instance.get_runs(recent) if run.job_name != "freshness_job"})
+def runs_under_way(lake: Lake, instance: dg.DagsterInstance, now: datetime) -> list[str]:
+    """Jobs on this data folder that are running or about to; they may be writing the tables that a sensor looks at.
+
+    Runs whose process is gone are ended first.
+    """
+    return sorted({run.job_name for run in end_dead_runs(lake, instance, now) if run.job_name != "freshness_job"})
 
 
-def read_cursor(cursor: str | None) -> dict[str, Asked]:
-    """What a sensor's cursor says was asked."""
-    records = json.loads(cursor) if cursor else {}
+def read_asked(records: Mapping[str, Any]) -> dict[str, Asked]:
+    """What was asked so far, as the lake keeps it."""
     return {table: Asked(**{**record, "at": datetime.fromisoformat(record["at"])}) for table, record in records.items()}
 
 
-def write_cursor(asked: dict[str, Asked]) -> str:
-    """A sensor's cursor."""
-    return json.dumps({t: {**asdict(a), "at": a.at.isoformat()} for t, a in asked.items()}, sort_keys=True)
+def write_asked(asked: Mapping[str, Asked]) -> dict[str, Any]:
+    """The record of what was asked."""
+    return {t: {**asdict(a), "at": a.at.isoformat()} for t, a in asked.items()}

@@ -1,6 +1,6 @@
 """Whether drift, or what the model really achieved, asks for a new model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -102,18 +102,10 @@ def merge(decisions: Sequence[Retraining]) -> Retraining:
 
 
 def tags_of(retraining: Retraining) -> dict[str, str]:
-    """What the run carries of why it was asked for; `asked_by` reads it back."""
+    """What the run says of why it was asked for. For people only: what was asked for is kept in the lake."""
     return {
         "mlpipe/model": retraining.model,
         "mlpipe/drifted_from": ", ".join(retraining.references),
         "mlpipe/drifted_on": f"{retraining.day}",
         "mlpipe/evidence": shorten(list(retraining.evidence), 5)[:500] or "none given",
     }
-
-
-def asked_by(tags: Mapping[str, str]) -> list[Request]:
-    """The requests that a run's tags tell of."""
-    references, day = tags.get("mlpipe/drifted_from"), tags.get("mlpipe/drifted_on")
-    if not references or not day:
-        return []
-    return [Request(reference=reference, day=date.fromisoformat(day)) for reference in references.split(", ")]

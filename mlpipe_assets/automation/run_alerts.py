@@ -1,7 +1,7 @@
 """Failed runs and failed checks as problems: read off Dagster's own records, so that no run escapes, whoever started it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,18 +9,20 @@ from typing import Any
 import dagster as dg
 
 from mlpipe_assets.automation.alerts import deliver_waiting, note_problems
+from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.freshness_checks import CHECK
 from mlpipe_assets.automation.messages import Message
 from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problems_of
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.alert_book import open_book
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.model_checks import TOLD
 
 _FIRST_LOOK = timedelta(days=1)
-_OVERLAP = timedelta(minutes=1)  # a run may be stored a moment after the time it says it ended
 _AT_ONCE = 200
+_KEPT = 20  # ids of the newest runs seen: the newest that is still there is where a look goes on
 _BY_DAY = ("interim", "features", "predictions", "monitoring")
 _OF_ALL_DAYS = "rows_are_accounted_for"  # speaks of the days written too
 _OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -38,21 +40,19 @@ def tell_of_runs(lake: Lake, settings: Settings, instance: dg.DagsterInstance, n
     Raises: LakeError or BusyError when the alert book cannot be kept.
     """
     told: list[Message] = []
+    end_dead_runs(lake, instance, now)
     with open_book(lake) as book:
         marks = book.seen.setdefault("runs", {})
         standing = {(r["scope"], r["subject"]): _read(r) for r in marks.get("standing", [])}
-        place = marks.setdefault("places", {}).get(_place(instance), {})
-        until = datetime.fromisoformat(place["until"]) if place else now - _FIRST_LOOK
-        runs = _finished(instance, until - _OVERLAP, set(place.get("ids", [])))
-        if not runs and place:
+        places = marks.setdefault("places", {})
+        place = places.get(place_of(instance), {})
+        runs, after = _finished(lake, instance, place, now)
+        if not runs and after == place:
             return told
+        places[place_of(instance)] = after
         before, mended = set(standing), dict[tuple[str, str], Standing]()
         for record in runs:
             mended |= fold(standing, verdicts_of(lake, instance, record))
-        recent = [r for r in runs if r.update_timestamp > until - _OVERLAP]
-        ids = [*place.get("ids", []), *(r.dagster_run.run_id for r in recent)][-_AT_ONCE:]
-        until = max([until, *(_utc(r.update_timestamp) for r in runs)])
-        marks["places"][_place(instance)] = {"until": until.isoformat(), "ids": ids}
         marks["standing"] = [_record(*key, found) for key, found in sorted(standing.items())]
         for scope in ("runs", "checks"):
             problems = problems_of(scope, standing)
@@ -120,20 +120,29 @@ def days_of(tags: Mapping[str, str]) -> tuple[date, ...]:
         return ()
 
 
-def _finished(instance: dg.DagsterInstance, after: datetime, known: set[str]) -> Sequence[dg.RunRecord]:
-    """Runs that ended since and were not looked at, oldest first."""
-    records = instance.get_run_records(
-        dg.RunsFilter(statuses=_OVER, updated_after=after), limit=_AT_ONCE, order_by="update_timestamp", ascending=True
-    )
-    return [record for record in records if record.dagster_run.run_id not in known]
+def _finished(
+    lake: Lake, instance: dg.DagsterInstance, place: Mapping[str, Any], now: datetime
+) -> tuple[list[dg.RunRecord], dict[str, Any]]:
+    """Runs on this data folder that ended and were not looked at, oldest first, and where the next look goes on.
 
-
-def _place(instance: dg.DagsterInstance) -> str:
-    """Which record of runs this is: each has its own mark of how far it was read."""
-    from dagster._core.storage.runs import SqlRunStorage  # noqa: PLC0415 (not exported; brings the daemon with it)
-
-    storage = instance.run_storage
-    return storage.get_run_storage_id() if isinstance(storage, SqlRunStorage) else type(storage).__name__
+    Runs are taken in the order they were made, and those that had not ended are looked at again: a clock that jumps hides
+    none.
+    """
+    seen = [run_id for run_id in place.get("ids", []) if instance.has_run(run_id)][-1:]
+    if seen:
+        new = [*instance.get_run_records(limit=_AT_ONCE, cursor=seen[0], ascending=True)]
+        waiting = place.get("open", [])
+        if waiting:
+            new += instance.get_run_records(dg.RunsFilter(run_ids=waiting))
+    else:
+        new = [*instance.get_run_records(dg.RunsFilter(updated_after=now - _FIRST_LOOK), limit=_AT_ONCE)]
+    new.sort(key=lambda record: record.storage_id)
+    ended = [r for r in new if r.dagster_run.status in _OVER and is_own(r.dagster_run, lake.root)]
+    ids = [
+        *place.get("ids", []),
+        *(r.dagster_run.run_id for r in new if r.dagster_run.run_id not in place.get("open", [])),
+    ]
+    return ended, {"ids": ids[-_KEPT:], "open": [r.dagster_run.run_id for r in new if not r.dagster_run.is_finished]}
 
 
 def _made_good(verdict: Verdict) -> Verdict:

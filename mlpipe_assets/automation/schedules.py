@@ -16,6 +16,7 @@ from mlpipe_assets.partitions import ONE_DAY, START_DATE
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_owner import mark_of
 
 _Choice = date | str  # the day to run for, or why there is none
 CRON = {"daily_job": "0 3 * * *", "prediction_job": "0 4 * * *", "training_job": "0 5 * * 1"}
@@ -78,7 +79,7 @@ def _schedule(
             return dg.SkipReason(f"cannot tell this time: {error}")
         if isinstance(chosen, str):
             return dg.SkipReason(chosen)
-        return dg.RunRequest(run_key=f"{job.name} {chosen}", partition_key=f"{chosen}")
+        return dg.RunRequest(run_key=f"{mark_of(lake.root)} {job.name} {chosen}", partition_key=f"{chosen}")
 
     return evaluate
 

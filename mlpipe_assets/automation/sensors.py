@@ -7,26 +7,30 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
 from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
+from mlpipe_assets.automation.dead_runs import ASKED
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
-from mlpipe_assets.automation.freshness_checks import FreshnessLook, note_transitions, problems_of
+from mlpipe_assets.automation.freshness_checks import FreshnessLook, keep_look, note_transitions, problems_of
 from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.requests import (
     OwnChecks,
     Wish,
     choose,
-    read_cursor,
+    read_asked,
     run_requests,
     runs_under_way,
-    write_cursor,
+    write_asked,
 )
-from mlpipe_assets.automation.retraining import tags_of
+from mlpipe_assets.automation.retraining import Retraining, tags_of
+from mlpipe_assets.automation.retraining_memory import DOCUMENT, never_started, note_requests, run_key
 from mlpipe_assets.automation.run_alerts import tell_of_runs
 from mlpipe_assets.automation.stale import look_for_arrivals, look_for_stale_days, what_is_about_to_run
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.errors import MlpipeError, shorten
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.memory import recall, remember
+from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.predictions import golden_name
@@ -58,7 +62,7 @@ def drop_zone_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: 
         waiting = (
             f"{len(found.waiting)} still being written: {shorten(list(found.waiting), 3)}" if found.waiting else ""
         )
-        return _ask(context, checks, [found.wishes], now, f"{found.files} new files", waiting)
+        return _ask("drop_zone_sensor", context, lake, checks, [found.wishes], now, f"{found.files} new files", waiting)
 
     return _sensor("drop_zone_sensor", _named(jobs, "ingest_job"), settings, tick)
 
@@ -71,7 +75,7 @@ def stale_days_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
         told = "; ".join(f"{wish.table} is behind: {spell_days(wish.days)}" for stage in stale.stages for wish in stage)
         cannot = f"cannot be built: {shorten(list(stale.blocked), 3)}" if stale.blocked else ""
         told = told or ("nothing to build" if cannot else "every table is up to date")
-        return _ask(context, checks, stale.stages, datetime.now(tz=UTC), told, cannot)
+        return _ask("stale_days_sensor", context, lake, checks, stale.stages, datetime.now(tz=UTC), told, cannot)
 
     return _sensor("stale_days_sensor", _named(jobs, "daily_job", "prediction_job", "training_job"), settings, tick)
 
@@ -85,20 +89,21 @@ def freshness_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs) -> dg.Se
         late = [table.table for table in found if table.state != "fresh"]
         told = f"{len(late)} of {len(found)} tables late: {shorten(late, 5)}" if late else f"{len(found)} tables fresh"
         state = digest([f"{now.date()}", [[table.table, table.state, table.cause] for table in found]])
-        look = FreshnessLook.read(context.cursor)
+        look = FreshnessLook.read(recall(lake, "freshness"))
         if state == look.state and look.held_since is None:
             return dg.SkipReason(told)
-        busy = runs_under_way(context.instance, now) or what_is_about_to_run(
+        busy = runs_under_way(lake, context.instance, now) or what_is_about_to_run(
             lake, catalog, now, settings.settle_seconds
         )
         look, tell = look.next(state, now, busy=bool(busy))
         if not tell:
-            reason = f"{told}; judged again after {shorten(busy, 3)}" if busy else told
-            return dg.SensorResult(skip_reason=reason, cursor=look.write())
+            keep_look(lake, look)
+            return dg.SkipReason(f"{told}; judged again after {shorten(busy, 3)}" if busy else told)
         note_transitions(lake, found, now)
         tell_alerts(lake, settings, "freshness", problems_of(found), now)
-        request = dg.RunRequest(run_key=f"freshness {look.number}", job_name="freshness_job")
-        return dg.SensorResult(run_requests=[request], cursor=look.write())
+        keep_look(lake, look)
+        key = f"{mark_of(lake.root)} freshness {look.number}"
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, job_name="freshness_job")])
 
     return _sensor("freshness_sensor", _named(jobs, "freshness_job"), settings, tick)
 
@@ -108,22 +113,16 @@ def retraining_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
 
     def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(tz=UTC)
-        if busy := runs_under_way(context.instance, now):
+        if busy := runs_under_way(lake, context.instance, now):
             return dg.SkipReason(f"waiting for {shorten(busy, 3)}")
-        looks = look_at_drift(lake, catalog, context.instance)
+        with remember(lake, DOCUMENT) as memory:
+            lost = never_started(memory, lake, context.instance)
+            looks = look_at_drift(lake, catalog)
+            wanted = [look.retraining for look in looks if look.retraining]
+            note_requests(memory, lake, context.instance, wanted, now)
         if all(look.settled for look in looks):
             tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
-        requests: list[dg.RunRequest] = []
-        for wanted in (look.retraining for look in looks if look.retraining):
-            keys = _keys_of(catalog.model(wanted.model))
-            request = dg.RunRequest(
-                run_key=f"{wanted.model} {', '.join(wanted.references)}",
-                partition_key=f"{wanted.day}",
-                asset_selection=keys,
-                asset_check_keys=[check for key in keys for check in checks.get(key, [])],
-                tags=tags_of(wanted),
-            )
-            requests.append(request)
+        requests = [_retraining_request(lake, catalog, checks, one) for one in (*lost, *wanted)]
         told = "; ".join(line for look in looks for line in look.told)
         return dg.SensorResult(
             run_requests=requests, skip_reason=None if requests else dg.SkipReason(told or "no models")
@@ -145,7 +144,9 @@ def alert_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def _ask(
+    sensor: str,
     context: dg.SensorEvaluationContext,
+    lake: Lake,
     checks: OwnChecks,
     stages: Sequence[Sequence[Wish]],
     now: datetime,
@@ -153,13 +154,26 @@ def _ask(
     more: str = "",
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for what is wished, unless runs are under way: they may be about to do it."""
-    busy = runs_under_way(context.instance, now)
+    busy = runs_under_way(lake, context.instance, now)
     if busy and any(stages):
         return dg.SkipReason(f"{told}; waiting for {shorten(busy, 3)}")
-    chosen, asked, waiting = choose(stages, read_cursor(context.cursor), now)
+    with remember(lake, ASKED) as memory:
+        chosen, asked, waiting = choose(stages, read_asked(memory.get(sensor, {})), now)
+        memory[sensor] = write_asked(asked)
     text = "; ".join(part for part in (told, *waiting, more) if part)
     skip = None if chosen else dg.SkipReason(text)
-    return dg.SensorResult(run_requests=run_requests(chosen, checks), cursor=write_cursor(asked), skip_reason=skip)
+    return dg.SensorResult(run_requests=run_requests(chosen, checks, mark_of(lake.root)), skip_reason=skip)
+
+
+def _retraining_request(lake: Lake, catalog: Catalog, checks: OwnChecks, wanted: Retraining) -> dg.RunRequest:
+    keys = _keys_of(catalog.model(wanted.model))
+    return dg.RunRequest(
+        run_key=run_key(lake, wanted),
+        partition_key=f"{wanted.day}",
+        asset_selection=keys,
+        asset_check_keys=[check for key in keys for check in checks.get(key, [])],
+        tags=tags_of(wanted),
+    )
 
 
 def _keys_of(model: Model) -> list[dg.AssetKey]:

@@ -19,6 +19,7 @@ from mlpipe_assets.automation.plan import (
 from mlpipe_assets.automation.requests import Wish
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
@@ -52,7 +53,7 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
         ledger = Ledger.load(lake, source.name, source_version(source))
         files = drop_zone.look(lake.root / "raw" / source.name)[0]
         new = [file for file in files if ledger.status_of(file) is None]
-        young = {file.name for file in new if now.timestamp() - file.mtime_ns / 1e9 < settle_seconds}
+        young = {file.name for file in new if 0 <= now.timestamp() - file.mtime_ns / 1e9 < settle_seconds}
         settled = [file for file in new if file.name not in young]
         waiting += [f"raw/{source.name}/{name}" for name in sorted(young)]
         count += len(settled)
@@ -90,9 +91,9 @@ def look_for_stale_days(lake: Lake, catalog: Catalog) -> Stale:
         blocked += [line for work in works for reason, line in spell_blocked(work) if reason != NOTHING_CAME]
     first = [wish for model in catalog.models for wish in _first_training(lake, catalog, model)]
     stages += [first] if first else []
-    if not stages and catalog.monitors and report_is_behind(lake):
+    if not stages and catalog.monitors and report_is_behind(lake, catalog):
         job = "prediction_job" if all(m.stage == "predictions" for m in catalog.monitors) else "daily_job"
-        stages.append([Wish(table=_REPORT, job=job, days=(last_partition(),), state=_report_state(lake))])
+        stages.append([Wish(table=_REPORT, job=job, days=(last_partition(),), state=_report_state(lake, catalog))])
     return Stale(stages=tuple(map(tuple, stages)), blocked=tuple(blocked))
 
 
@@ -132,9 +133,8 @@ def _first_training(lake: Lake, catalog: Catalog, model: Model) -> list[Wish]:
     return [Wish(table=work.table, job="training_job", days=work.days, state=state, also=also)] if work.days else []
 
 
-def _report_state(lake: Lake) -> str:
-    files = (lake.root / "monitoring" / "drift").glob("*/date=*/part.parquet")
-    return digest(max((path.stat().st_mtime_ns for path in files), default=0))
+def _report_state(lake: Lake, catalog: Catalog) -> str:
+    return digest(inputs_of_report(lake, catalog))
 
 
 def _any(_: date) -> bool:
@@ -144,8 +144,7 @@ def _any(_: date) -> bool:
 def _state(lake: Lake, catalog: Catalog, work: Work) -> str:
     """Digest of what makes days stale: their partitions as they lie there and, of a source, the deliveries that came."""
     stage, _, name = work.table.partition("/")
-    paths = [lake.path(stage, name, day) for day in work.days]
-    made = [path.stat().st_mtime_ns if path.exists() else 0 for path in paths]
+    made = [lake.facts(stage, name, day) for day in work.days]
     came: list[list[str]] = []
     if stage == "interim":
         ledger = Ledger.load(lake, name, source_version(catalog.source(name)))

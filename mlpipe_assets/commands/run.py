@@ -80,7 +80,7 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
         tell_alerts(lake, settings, "files", problems_of_files(look_at_drop_zone(lake, catalog)), now)
         for instance in loaded:
             tell_of_runs(lake, settings, instance, now)
-            looks = look_at_drift(lake, catalog, instance, asks=False)
+            looks = look_at_drift(lake, catalog, asks=False)
             if all(look.settled for look in looks):
                 tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
         if settings.alert_urls:

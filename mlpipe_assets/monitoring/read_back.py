@@ -14,7 +14,7 @@ from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
-from mlpipe_assets.rules import columns
+from mlpipe_assets.rules import columns, digest
 
 DAYS = 90
 
@@ -44,6 +44,18 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         reference=_spell_reference(watching, kept[-1]) if kept else "",
         frozen=bool(kept) and not watching.state(kept[-1]),
     )
+
+
+def inputs_of_report(lake: Lake, catalog: Catalog) -> str:
+    """Digest of what the report shows: the newest days measured of each table, as their footers name them, and the refused."""
+    made: dict[str, object] = {}
+    for monitor in catalog.monitors:
+        stored = lake.days(DRIFT, monitor.folder)
+        kept = [day for day in stored if day > stored[-1] - timedelta(days=DAYS)]
+        facts = {day: lake.facts(DRIFT, monitor.folder, day) or {} for day in kept}
+        refused = sorted(f"{day}" for day in refused_days(lake, monitor.stage, monitor.name))
+        made[monitor.table] = [refused, {f"{day}": found.get("inputs") for day, found in facts.items()}]
+    return digest(made)
 
 
 def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:

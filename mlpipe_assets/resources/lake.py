@@ -18,6 +18,8 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.errors import BusyError, LakeError, MlpipeError
+from mlpipe_assets.resources.run_locks import hold_run_lock
+from mlpipe_assets.resources.run_owner import claim_run
 
 FACTS = "mlpipe"
 PART = "part.parquet"
@@ -41,6 +43,17 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Tables as folders of day partitions below one root."""
 
     data_dir: str
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Lake"]:
+        """The lake for a run, which is marked as one on this data folder and seen to live until it ends."""
+        run, instance = context.run, context.instance
+        if run is None or instance is None or not instance.has_run(run.run_id):  # a sensor, or a test without a run
+            yield self
+            return
+        claim_run(run, instance, self.root)
+        with hold_run_lock(self.root, run.run_id):
+            yield self
 
     @property
     def root(self) -> Path:
@@ -185,7 +198,7 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
                 f"meta/drop_zone/.{name}.json.*.tmp",
             ]
         if stage == "meta":
-            patterns.append(f"meta/.{name}.parquet.*.tmp")
+            patterns += [f"meta/.{name}.*.tmp", f"meta/automation/.{name.removeprefix('automation.')}.json.*.tmp"]
         if stage == "monitoring":
             patterns += [
                 f"monitoring/*/*.{name}/*/.*.tmp",

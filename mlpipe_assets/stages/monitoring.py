@@ -8,23 +8,24 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
-from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.monitoring import findings
 from mlpipe_assets.monitoring.building import build_monitoring
 from mlpipe_assets.monitoring.deciding import SCHEMA, write_summary
 from mlpipe_assets.monitoring.evidence import pictures_as_markdown, verdicts_as_markdown
 from mlpipe_assets.monitoring.findings import Finding
-from mlpipe_assets.monitoring.read_back import read_watched
+from mlpipe_assets.monitoring.read_back import inputs_of_report, read_watched
 from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import tell
 from mlpipe_assets.resources.engine import Engine
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.lake import Lake, read_json
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 
 REPORT = "report"
 SUMMARY_FILE, REPORT_FILE = "drift_summary.csv", "report.html"
+_MADE_OF = "monitoring_report.json"
 _CHECKS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
     "no_column_drifted": (findings.no_column_drifted, "No column drifted from the baseline or the period before."),
     "baseline_is_complete": (
@@ -115,6 +116,7 @@ def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
 
 def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
     """Write the page and the summary of what is stored now."""
+    inputs = inputs_of_report(lake, catalog)  # first: what is measured meanwhile leaves the report behind
     tables = [read_watched(lake, catalog, monitor) for monitor in catalog.monitors]
     folder = lake.root / "monitoring"
     rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(watched.rows for watched in tables)])
@@ -122,7 +124,18 @@ def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
         lake.stage_bytes(folder / SUMMARY_FILE, write_summary(rows)),
         lake.stage_bytes(folder / REPORT_FILE, render_report(tables, written=datetime.now(tz=UTC))),
     )
+    lake.write_json(lake.root / "meta" / _MADE_OF, {"inputs": inputs})
     return tables
+
+
+def recall_report(lake: Lake) -> str | None:
+    """The digest of what the report was made of; None where there is no report, or nobody can tell."""
+    if not (lake.root / "monitoring" / REPORT_FILE).exists():
+        return None
+    try:
+        return read_json(lake.root / "meta" / _MADE_OF, lambda found: str(found["inputs"]), cure="")
+    except LakeError:
+        return None
 
 
 def _name(catalog: Catalog, monitor: Monitor) -> str:

@@ -1,18 +1,20 @@
 """What monitoring stored, as the retraining decision reads it and people are told."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import polars as pl
 
 from mlpipe_assets.automation.drift_windows import look_at_drift, windows_of_monitor
 from mlpipe_assets.automation.retraining import tags_of
+from mlpipe_assets.automation.retraining_memory import DOCUMENT, note_requests
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
 from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.memory import remember
 from mlpipe_assets_tests.planted import day
 
 CATALOG = replace(BUILT_IN, monitors=tuple(replace(monitor, persist=2) for monitor in BUILT_IN.monitors))
@@ -47,13 +49,11 @@ def store_footer(lake: Lake, table: str, number: int, **facts: object) -> None:
     lake.commit(lake.stage(path, pl.DataFrame({"a": [1]}), {"fingerprint": f"{number}", **facts}))
 
 
-def test_a_table_that_drifted_for_long_enough_asks_for_its_model_and_is_told(
-    lake: Lake, instance: dg.DagsterInstance
-) -> None:
+def test_a_table_that_drifted_for_long_enough_asks_for_its_model_and_is_told(lake: Lake) -> None:
     for number in (3, 4, 5):
         store(lake, "interim/orders", number, bad=number > 3)
 
-    [look] = look_at_drift(lake, CATALOG, instance)
+    [look] = look_at_drift(lake, CATALOG)
 
     assert look.retraining
     assert tags_of(look.retraining) == {
@@ -74,13 +74,13 @@ def test_a_retraining_that_was_asked_for_is_not_asked_for_again_but_the_problem_
 ) -> None:
     for number in (4, 5):
         store(lake, "interim/orders", number, bad=True)
-    [first] = look_at_drift(lake, CATALOG, instance)
+    [first] = look_at_drift(lake, CATALOG)
     assert first.retraining
-    failed = dg.DagsterRunStatus.FAILURE
-    instance.add_run(dg.DagsterRun(job_name="retraining_job", status=failed, tags=tags_of(first.retraining)))
+    with remember(lake, DOCUMENT) as memory:
+        note_requests(memory, lake, instance, [first.retraining], datetime(2026, 1, 6, tzinfo=UTC))
     store(lake, "interim/orders", 6, bad=True)
 
-    [again] = look_at_drift(lake, CATALOG, instance)
+    [again] = look_at_drift(lake, CATALOG)
 
     assert (again.retraining, again.told[0]) == (
         None,
@@ -91,22 +91,20 @@ def test_a_retraining_that_was_asked_for_is_not_asked_for_again_but_the_problem_
     assert again.problem.key == first.problem.key
 
 
-def test_drift_of_predictions_alone_asks_for_nothing(lake: Lake, instance: dg.DagsterInstance) -> None:
+def test_drift_of_predictions_alone_asks_for_nothing(lake: Lake) -> None:
     for number in (4, 5):
         store(lake, "predictions/repeat_purchase", number, bad=True)
 
-    [look] = look_at_drift(lake, CATALOG, instance)
+    [look] = look_at_drift(lake, CATALOG)
 
     assert (look.retraining, look.problem) == (None, None)
 
 
-def test_performance_alone_asks_with_itself_as_evidence_and_is_told_as_what_it_is(
-    lake: Lake, instance: dg.DagsterInstance
-) -> None:
+def test_performance_alone_asks_with_itself_as_evidence_and_is_told_as_what_it_is(lake: Lake) -> None:
     for number in (4, 5):
         store(lake, PREDICTIONS, number, bad=True, worse=True)
 
-    [look] = look_at_drift(lake, CATALOG, instance)
+    [look] = look_at_drift(lake, CATALOG)
 
     assert look.retraining
     assert look.retraining.evidence == ("overall against the test set: roc_auc 0.17, threshold 0.75",)
@@ -115,11 +113,11 @@ def test_performance_alone_asks_with_itself_as_evidence_and_is_told_as_what_it_i
     assert look.problem.how_many == "1 of the tables watched: predictions/repeat_purchase 2026-01-05 (performance)"
 
 
-def test_without_a_sensor_that_asks_people_are_told_how_to_train(lake: Lake, instance: dg.DagsterInstance) -> None:
+def test_without_a_sensor_that_asks_people_are_told_how_to_train(lake: Lake) -> None:
     for number in (4, 5):
         store(lake, "interim/orders", number, bad=True)
 
-    [look] = look_at_drift(lake, CATALOG, instance, asks=False)
+    [look] = look_at_drift(lake, CATALOG, asks=False)
 
     assert look.problem
     assert look.problem.to_do == (
@@ -142,12 +140,12 @@ def test_performance_speaks_of_the_version_that_predicted_not_of_the_one_that_to
     assert [(w.day, w.bad, w.reference) for w in found] == [(day(4), True, "v1"), (day(5), True, "v1")]
 
 
-def test_tables_that_drift_together_make_one_request_and_one_problem(lake: Lake, instance: dg.DagsterInstance) -> None:
+def test_tables_that_drift_together_make_one_request_and_one_problem(lake: Lake) -> None:
     for table in ("interim/orders", "features/customer_features"):
         for number in (4, 5):
             store(lake, table, number, bad=True)
 
-    [look] = look_at_drift(lake, CATALOG, instance)
+    [look] = look_at_drift(lake, CATALOG)
 
     assert look.retraining
     assert look.retraining.references == ("interim/orders@v1", "features/customer_features@v1")
@@ -155,15 +153,13 @@ def test_tables_that_drift_together_make_one_request_and_one_problem(lake: Lake,
     assert look.problem.how_many.startswith("2 of the tables watched: ")
 
 
-def test_nothing_is_decided_and_nothing_heals_while_measurements_are_behind(
-    lake: Lake, instance: dg.DagsterInstance
-) -> None:
+def test_nothing_is_decided_and_nothing_heals_while_measurements_are_behind(lake: Lake) -> None:
     for number in (4, 5):
         store(lake, "interim/orders", number, bad=True)
     path = lake.path("interim", "orders", day(6))
     lake.commit(lake.stage(path, pl.DataFrame({"a": [1]}), {"fingerprint": "new"}))
 
-    [look] = look_at_drift(lake, CATALOG, instance)
+    [look] = look_at_drift(lake, CATALOG)
 
     assert (look.settled, look.retraining, look.problem) == (False, None, None)
     assert look.told == ("repeat_purchase: waiting until monitoring/orders is up to date",)

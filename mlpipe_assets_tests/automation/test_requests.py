@@ -1,10 +1,12 @@
 """Asking once per state of things, and again ever more rarely when it did not help."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
+import pytest
 
-from mlpipe_assets.automation.requests import Asked, Wish, choose, range_tags, read_cursor, run_requests, write_cursor
+from mlpipe_assets.automation.requests import Asked, Wish, choose, range_tags, read_asked, run_requests, write_asked
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets_tests.planted import day
 
@@ -14,11 +16,11 @@ WISH = Wish(table="interim/orders", job="daily_job", days=(day(3), day(4)), stat
 
 def play(looks: list[tuple[float, list[Wish]]]) -> list[list[int]]:
     """Numbers under which wishes were asked for, at looks so many minutes after NOW."""
-    cursor: str | None = None
+    stored: dict[str, Any] = {}
     numbers: list[list[int]] = []
     for minutes, wishes in looks:
-        chosen, asked, _ = choose([wishes], read_cursor(cursor), NOW + timedelta(minutes=minutes))
-        cursor = write_cursor(asked)
+        chosen, asked, _ = choose([wishes], read_asked(stored), NOW + timedelta(minutes=minutes))
+        stored = write_asked(asked)
         numbers.append([number for _, number in chosen])
     return numbers
 
@@ -35,6 +37,16 @@ def test_what_did_not_help_is_asked_for_again_ever_more_rarely() -> None:
     asked = play([(minute, [WISH]) for minute in range(0, 24 * 60, 5)])
 
     assert [5 * n for n, numbers in enumerate(asked) if numbers] == [0, 20, 60, 140, 300, 620, 1260]
+
+
+@pytest.mark.parametrize("jump", [-3600, -30 * 24 * 3600, 3600, 10 * 365 * 24 * 3600])
+def test_a_clock_that_jumped_holds_no_request_back_for_longer_than_the_usual_pause(jump: float) -> None:
+    wrong = NOW + timedelta(seconds=jump)
+    _, asked, _ = choose([[WISH]], {}, wrong)
+
+    chosen, _, _ = choose([[WISH]], asked, NOW + timedelta(minutes=21))
+
+    assert [wish.table for wish, _ in chosen] == ["interim/orders"]
 
 
 def test_another_state_is_asked_for_at_once() -> None:
@@ -72,7 +84,7 @@ def test_a_crash_between_the_request_and_the_cursor_asks_under_the_same_number()
     first = choose([[WISH]], {}, NOW)[0]
     again = choose([[WISH]], {}, NOW + timedelta(seconds=30))[0]
 
-    assert [r.run_key for r in run_requests(first, {})] == [r.run_key for r in run_requests(again, {})]
+    assert [r.run_key for r in run_requests(first, {}, "lake")] == [r.run_key for r in run_requests(again, {}, "lake")]
 
 
 def test_each_stretch_of_days_is_one_run_shared_by_tables() -> None:
@@ -84,7 +96,7 @@ def test_each_stretch_of_days_is_one_run_shared_by_tables() -> None:
         Wish(table="interim/customers", job="daily_job", days=(day(9),), state="a"),
     ]
 
-    long, short = run_requests([(wishes[0], 4), (wishes[1], 1)], {orders: [check]})
+    long, short = run_requests([(wishes[0], 4), (wishes[1], 1)], {orders: [check]}, "lake")
 
     report = dg.AssetKey(["monitoring", "report"])
     assert (long.job_name, long.asset_selection, long.tags) == (
@@ -94,14 +106,14 @@ def test_each_stretch_of_days_is_one_run_shared_by_tables() -> None:
     )
     assert (short.asset_selection, short.tags) == ([orders, customers, report], {"dagster/partition": "2026-01-09"})
     assert short.asset_check_keys == [check]
-    assert short.run_key == "daily_job 2026-01-09 2026-01-09: interim/orders 4, interim/customers 1"
+    assert short.run_key == "lake daily_job 2026-01-09 2026-01-09: interim/orders 4, interim/customers 1"
 
 
-def test_the_cursor_is_read_back_as_it_was_written() -> None:
+def test_what_was_asked_for_is_read_back_as_it_was_written() -> None:
     asked = {"interim/orders": Asked(state="a", days="d", tries=2, number=7, at=NOW)}
 
-    assert read_cursor(write_cursor(asked)) == asked
-    assert read_cursor(None) == {}
+    assert read_asked(write_asked(asked)) == asked
+    assert read_asked({}) == {}
 
 
 def test_one_day_is_a_partition_and_more_are_a_range() -> None:

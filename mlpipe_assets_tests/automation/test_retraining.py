@@ -12,7 +12,6 @@ from mlpipe_assets.automation.retraining import (
     Request,
     Retraining,
     Skip,
-    asked_by,
     decide_retraining,
     merge,
     tags_of,
@@ -122,8 +121,3 @@ def test_tables_that_drift_together_make_one_retraining_whose_tags_tell_of_both(
         "mlpipe/drifted_on": "2026-01-06",
         "mlpipe/evidence": "amount moved, spend moved",
     }
-    assert asked_by(tags) == [
-        Request(reference=REFERENCE, day=day(6)),
-        Request(reference="features/spend@v9", day=day(6)),
-    ]
-    assert asked_by({"mlpipe/model": "returning"}) == []

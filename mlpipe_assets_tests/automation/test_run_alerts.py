@@ -115,6 +115,52 @@ def test_runs_of_two_instances_are_both_looked_at(
     assert len(read_book(lake).seen["runs"]["places"]) == 2
 
 
+def test_a_good_run_on_another_data_folder_heals_nothing(
+    lake: Lake, instance: dg.DagsterInstance, tmp_path: Path, server: Webhook
+) -> None:
+    drop_orders(lake, f"orders_{day(2)}.csv", [*one_a_day(1, 1), *BAD])
+    other = Lake(data_dir=str(tmp_path / "other"))
+    drop_orders(other, f"orders_{day(2)}.csv", one_a_day(1, 2))
+    run(lake, instance)
+    tell_of_runs(lake, settings(server), instance, now())
+    run(other, instance)
+
+    told = tell_of_runs(lake, settings(server), instance, now())
+
+    assert told == []
+    assert tell_of_runs(other, settings(server), instance, now()) == []  # the failure of the first is none of its own
+    assert list(read_book(lake).open["checks"]) == ["interim/orders: contract_holds"]
+
+
+def test_a_look_with_a_clock_years_ahead_hides_no_later_failure(
+    lake: Lake, instance: dg.DagsterInstance, server: Webhook
+) -> None:
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
+    run(lake, instance)
+    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, settings(server), instance, now() + timedelta(days=3000))
+    drop_orders(lake, f"orders_{day(2)}.csv", BAD)
+    run(lake, instance)
+
+    [message] = tell_of_runs(lake, settings(server), instance, now())
+
+    assert message.title == "interim/orders: check contract_holds failed"
+
+
+def test_a_run_that_had_not_ended_at_one_look_is_read_at_a_later_one(
+    lake: Lake, instance: dg.DagsterInstance, server: Webhook
+) -> None:
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
+    slow = instance.add_run(dg.DagsterRun(job_name="daily_job", status=dg.DagsterRunStatus.STARTED))
+    run(lake, instance)
+    assert tell_of_runs(lake, settings(server), instance, now()) == []
+    instance.report_run_failed(slow, message="no room on the node")
+
+    [message] = tell_of_runs(lake, settings(server), instance, now())
+
+    assert (message.title, "no room on the node" in message.body) == ("daily_job: run failed", True)
+
+
 def test_a_refused_prediction_is_one_problem_with_the_advice_of_its_stage(
     tmp_path: Path, instance: dg.DagsterInstance, server: Webhook
 ) -> None:

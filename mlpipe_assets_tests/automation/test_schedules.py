@@ -71,7 +71,7 @@ def test_predictions_wait_for_their_features(tmp_path: Path) -> None:
 
 def test_each_schedule_asks_for_the_day_before_its_tick(lake: Lake, catalog: Catalog) -> None:
     lake.path("features", "spend", day(20)).unlink()
-    jobs = with_freshness_job(build_definitions(catalog, read_settings()).jobs or [], catalog)
+    jobs = with_freshness_job(build_definitions(catalog, read_settings()).jobs or [], catalog, {})
     found = {s.name: s for s in schedules_of(catalog, jobs)}
     assert set(found) == {"daily_schedule", "training_schedule"}  # nothing is predicted without a learner
 

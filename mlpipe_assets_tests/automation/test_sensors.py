@@ -17,6 +17,7 @@ from mlpipe_assets.definitions import build_definitions, defs
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_owner import DATA_DIR, mark_of
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
@@ -54,7 +55,7 @@ class Sensors:
 
     def __init__(self, lake: Lake, catalog: Catalog, instance: dg.DagsterInstance) -> None:
         definitions = build_definitions(catalog, settings())
-        jobs = with_freshness_job(definitions.jobs or [], catalog)
+        jobs = with_freshness_job(definitions.jobs or [], catalog, {})
         found = sensors_of(catalog, settings(), jobs, own_checks(definitions.assets or []))
         self._sensors = {sensor.name: sensor for sensor in found}
         self._cursors: dict[str, str | None] = {}
@@ -137,6 +138,35 @@ def test_nothing_is_asked_for_while_a_run_is_under_way(sensors: Sensors, instanc
     assert sensors.tick("drop_zone_sensor") == ([], "7 new files; waiting for daily_job")
 
 
+def test_a_run_of_another_data_folder_is_nothing_to_wait_for(sensors: Sensors, instance: dg.DagsterInstance) -> None:
+    started = dg.DagsterRunStatus.STARTED
+    instance.add_run(dg.DagsterRun(job_name="daily_job", status=started, tags={DATA_DIR: "/another/data"}))
+
+    assert len(sensors.tick("drop_zone_sensor")[0]) == 2
+
+
+def test_what_was_asked_for_is_known_when_the_records_of_dagster_are_gone(
+    sensors: Sensors, lake: Lake, catalog: Catalog, tmp_path: Path
+) -> None:
+    sensors.tick("drop_zone_sensor")
+
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as empty:
+        requests, told = Sensors(lake, catalog, empty).tick("drop_zone_sensor")
+
+    assert requests == []
+    assert told.startswith("7 new files; raw/orders was asked for at ")
+
+
+def test_a_file_dated_in_the_future_by_a_wrong_clock_is_asked_for(sensors: Sensors, lake: Lake) -> None:
+    path = lake.root / "raw" / "orders" / f"orders_{day(1)}.csv"
+    tomorrow = time.time() + 24 * 3600
+    os.utime(path, (tomorrow, tomorrow))
+
+    _, told = sensors.tick("drop_zone_sensor")
+
+    assert "still being written" not in told
+
+
 def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
     sensors: Sensors, lake: Lake, catalog: Catalog
 ) -> None:
@@ -181,7 +211,7 @@ def test_late_tables_are_told_once_and_the_checks_are_run_again(sensors: Sensors
     bring_in(lake, catalog)
     build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
     requests, _ = sensors.tick("freshness_sensor")
-    assert [(r.job_name, r.run_key) for r in requests] == [("freshness_job", "freshness 1")]
+    assert [(r.job_name, r.run_key) for r in requests] == [("freshness_job", f"{mark_of(lake.root)} freshness 1")]
     lines = (lake.root / "meta" / "alerts.jsonl").read_text().splitlines()
     [message] = [json.loads(line) for line in lines]
     assert (message["scope"], message["keys"]) == ("freshness", ["raw/orders", "raw/customers"])

@@ -1,0 +1,87 @@
+"""A lock that a run's process holds as long as it lives, so that others can see that it does not live any more.
+
+The kernel lets go of a lock when the process ends, however it ends; a power cut lets go of all of them. The file says
+whose it was: a lock of another machine may not be seen from here, so only this machine's dead are declared dead.
+"""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+Pulse = Literal["alive", "dead", "elsewhere", "unknown"]
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+@contextmanager
+def hold_run_lock(root: Path, run_id: str) -> Iterator[None]:
+    """Be the process of a run until the block ends. A folder that cannot be written keeps no run from going on."""
+    path = _path(root, run_id)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = temporary.open("w", encoding="utf-8")
+    except OSError:  # the run says so itself as soon as it writes a table
+        yield
+        return
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(OSError):
+            handle.write(json.dumps(_whoami()))
+            handle.flush()
+            temporary.replace(path)  # held before anyone sees it
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def pulse_of(root: Path, run_id: str) -> Pulse:
+    """Whether the process of a run lives.
+
+    `elsewhere`: the lock is free, but another machine made it, and its locks may not be visible here. `unknown`: there is
+    no lock; the run has not begun, or has just ended, or was started by something that does not open the lake.
+    """
+    path = _path(root, run_id)
+    try:
+        handle = path.open("r", encoding="utf-8")
+    except OSError:
+        return "unknown"
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return "alive"
+        if not os.fstat(handle.fileno()).st_nlink:  # it ended well between the two lines above
+            return "unknown"
+        try:
+            made_by = json.loads(handle.read())
+        except ValueError:
+            made_by = None
+    here = _whoami()
+    mine = not isinstance(made_by, dict) or any(made_by.get(k) == here[k] for k in ("host", "boot") if here[k])
+    return "dead" if mine else "elsewhere"
+
+
+def forget_run_lock(root: Path, run_id: str) -> None:
+    """Remove what a dead run left."""
+    with suppress(OSError):
+        _path(root, run_id).unlink(missing_ok=True)
+
+
+def _path(root: Path, run_id: str) -> Path:
+    return root / "meta" / "locks" / "runs" / f"{run_id}.lock"
+
+
+def _whoami() -> dict[str, str | int]:
+    """This machine and process. A container has a name of its own, but the machine's boot."""
+    try:
+        boot = _BOOT.read_text(encoding="utf-8").strip()
+    except OSError:
+        boot = ""
+    return {"host": socket.gethostname(), "boot": boot, "pid": os.getpid()}
