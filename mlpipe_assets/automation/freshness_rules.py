@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
-from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.known_at import arrival_day
 
 State = Literal["fresh", "late", "never"]
 
@@ -78,7 +78,7 @@ def judge_deliveries(
         fresh_within: As declared.
         now: Deliveries dated later than today tell nothing of what came.
     """
-    past = [moment for moment in known.values() if drop_zone.arrival_day(moment) <= drop_zone.arrival_day(now)]
+    past = [moment for moment in known.values() if arrival_day(moment) <= arrival_day(now)]
     if not past and expected_day(now, fresh_within) < START_DATE:
         return _verdict(table, sorted(known), fresh_within, None, None)
     if past and now <= max(past) + fresh_within:

@@ -15,6 +15,7 @@ from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.drop_zone import DroppedFile
+from mlpipe_assets.resources.known_at import arrival_day, read_known_at
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim, processed
@@ -138,7 +139,7 @@ def days_of_arrival(source: Source, files: Sequence[DroppedFile]) -> tuple[date,
 
     Any day's run takes every new file; a long stretch reports its days as one batch.
     """
-    known = {drop_zone.arrival_day(drop_zone.known_at(file, source.known_at)[0]) for file in files}
+    known = {arrival_day(read_known_at(file, source.known_at).known_at) for file in files}
     stretches = contiguous(min(max(day, START_DATE), last_partition()) for day in known)
     first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
     return tuple(days_between(first, last))

@@ -46,7 +46,8 @@ class Source:
         tolerance: Refused rows a day may hold and still be written.
         duplicate_tolerance: Duplicate rows a day may hold and still be written.
         empty_days: Whether a day on which nothing came is legal.
-        known_at: Pattern in the file name whose first group is the date or time the file was known; else its mtime.
+        known_at: Pattern in the file name whose first group is the date or time the file was known. None finds a date
+            or time as people write it; without one it is the file's modification time.
         time_formats: strptime formats of event times and dates, tried in order; None for ISO 8601.
         time_zone: Zone of times that carry no offset.
         nulls: Texts that mean null, after trimming.
@@ -64,7 +65,7 @@ class Source:
     tolerance: Tolerance = Tolerance(share=0.0)
     duplicate_tolerance: Tolerance = Tolerance(share=0.75, rows=1000)
     empty_days: bool = False
-    known_at: str = r"(\d{4}-?\d{2}-?\d{2}(?:[T_ ]?\d{2}[:-]?\d{2}(?:[:-]?\d{2})?Z?)?)"
+    known_at: str | None = None
     time_formats: tuple[str, ...] | None = None
     time_zone: str = "UTC"
     nulls: tuple[str, ...] = ("",)

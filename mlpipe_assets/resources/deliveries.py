@@ -1,6 +1,6 @@
 """The ledger of deliveries: which file brought which days, and under which names its content was seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,8 @@ class Ledger:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
     _order: dict[str, int] | None = None
+    _named: dict[str, list[str]] = field(default_factory=dict)
+    _held: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, lake: Lake, source: str, code: str = "") -> "Ledger":
@@ -34,7 +36,7 @@ class Ledger:
         for path in sorted(ledger._folder.glob("*.json")):
             found = read_json(path, parse, cure=ledger._cure(names.get(path.stem)))
             if found:
-                ledger.deliveries[found.delivery] = found
+                ledger._remember(found)
         return ledger
 
     def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
@@ -70,14 +72,24 @@ class Ledger:
     def standing(self, name: str) -> Delivery | None:
         """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
         seen = (self.seen.get(name) or {}).get("delivery")
-        under = [d for d in self.deliveries.values() if d.source_file == name and d.delivery not in self.corrected]
-        newest = max(under, key=lambda d: d.place, default=None)
-        return newest or self.deliveries.get(seen or "")
+        known = [self.deliveries[d] for d in (*self._named.get(name, ()), seen) if d in self.deliveries]
+        return max(known, key=lambda d: d.place, default=None)
+
+    def holder(self, content: str) -> Delivery | None:
+        """A delivery of some content that holds its rows; None when the content is new."""
+        return self.deliveries.get(self._held.get(content, ""))
 
     @property
     def corrected(self) -> set[str]:
         """Deliveries whose file its sender has replaced since: what was refused of them no longer counts."""
-        return {d.replaces for d in self.deliveries.values() if d.replaces}
+        return {former for former, _ in self.replacements()}
+
+    def replacements(self) -> Iterator[tuple[str, str]]:
+        """Each delivery whose file holds other content since, and the delivery that holds the rows of that content."""
+        for delivery in self.deliveries.values():
+            former = self.deliveries.get(delivery.replaces or "")
+            if former and (former.content != delivery.content or delivery.copy_of is None):
+                yield former.copy_of or former.delivery, delivery.copy_of or delivery.delivery
 
     def note(self, file: DroppedFile, *, delivery: str | None = None, problem: str | None = None) -> None:
         """Remember what became of a file; `save` writes it down."""
@@ -111,30 +123,32 @@ class Ledger:
         """Mark a delivery as being written, so that what a killed run leaves of it is found."""
         self.lake.commit(self.lake.stage_bytes(self._pending(delivery), b""))
 
-    def complete(self, delivery: Delivery, staged: Iterable[Staged]) -> None:
-        """Make a delivery's files visible, then count it."""
+    def complete(self, delivery: Delivery, staged: Iterable[Staged], *, restated: bool = False) -> None:
+        """Make a delivery's files visible, then count it; when it was counted before, files it no longer has go last."""
         self.lake.commit(*staged)
         self.lake.write_json(self._folder / f"{delivery.delivery}.json", dump(delivery))
-        self.deliveries[delivery.delivery] = delivery
-        self._order = None
+        self._remember(delivery)
+        if restated:
+            self.tidy(delivery.delivery)
         self._pending(delivery.delivery).unlink(missing_ok=True)
-
-    def abandon(self, delivery: str) -> None:
-        """Remove whatever was written of a delivery that was never counted."""
-        for path in (
-            *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}.parquet"),
-            *self._quarantine.glob(f"date=*/{delivery}.parquet"),
-        ):
-            path.unlink(missing_ok=True)
-        self._pending(delivery).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what killed runs left of deliveries that were never counted."""
         for path in list(self._folder.glob("*.pending")):
-            if path.stem in self.deliveries:
-                path.unlink(missing_ok=True)
-            else:
-                self.abandon(path.stem)
+            self.tidy(path.stem)
+
+    def tidy(self, delivery: str) -> None:
+        """Remove files of a delivery that its record does not speak of, all of them where there is no record."""
+        counted = self.deliveries.get(delivery)
+        kept = {self.event_path(delivery, day) for day in counted.events} if counted else set()
+        if counted and counted.quarantined:
+            kept.add(self.refused_path(delivery, counted.arrived))
+        for path in {
+            *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}.parquet"),
+            *self._quarantine.glob(f"date=*/{delivery}.parquet"),
+        } - kept:
+            path.unlink(missing_ok=True)
+        self._pending(delivery).unlink(missing_ok=True)
 
     def of_day(self, day: date) -> list[Delivery]:
         """Deliveries that brought rows of a day, or were refused rows on it, the one known last at the end."""
@@ -160,6 +174,17 @@ class Ledger:
     def refused_path(self, delivery: str, day: date) -> Path:
         """The file of a delivery's rows refused on arrival."""
         return self._quarantine / f"date={day}" / f"{delivery}.parquet"
+
+    def _remember(self, delivery: Delivery) -> None:
+        self.deliveries[delivery.delivery] = delivery
+        self._order = None
+        under = self._named.setdefault(delivery.source_file, [])
+        if delivery.delivery not in under:
+            under.append(delivery.delivery)
+        if delivery.copy_of is None:
+            self._held[delivery.content] = delivery.delivery
+        elif self._held.get(delivery.content) == delivery.delivery:
+            self._held[delivery.content] = delivery.copy_of
 
     def _cure(self, name: str | None) -> str:
         """What to do when the record of a delivery, last seen under a name, cannot be read."""

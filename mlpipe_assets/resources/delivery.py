@@ -18,7 +18,8 @@ class Delivery:
         delivery: Digest of content, base name and known_at: what the delivery is called everywhere.
         content: SHA-256 of the file's bytes.
         known_at: When its rows could first be known, UTC.
-        known_by: What said so: the date in the name, or the modification time and why not the name.
+        known_by: What said so: the date in its name, or its modification time.
+        known_note: What may surprise about it, in words.
         modified_ns: Modification time of the file when it was first seen, in nanoseconds.
         arrived: The day refused rows without a readable event time are kept under.
         events: Rows per event date.
@@ -37,6 +38,7 @@ class Delivery:
     events: dict[date, int]
     content: str = ""
     known_by: str = ""
+    known_note: str = ""
     modified_ns: int = 0
     quarantined: int = 0
     columns: tuple[str, ...] = ()

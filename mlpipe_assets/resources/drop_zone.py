@@ -1,21 +1,16 @@
-"""The drop zone: which files lie in data/raw/<source>/, which may be read, and when each was known."""
+"""The drop zone: which files lie in data/raw/<source>/, and which may be read."""
 
 import hashlib
 import os
-import re
 import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from datetime import time as clock
 from pathlib import Path
 
 from mlpipe_assets.readers.open import SUFFIXES
 
 _IN_TRANSFER = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
-_KNOWN_AT_FORMATS = {14: "%Y%m%d%H%M%S", 12: "%Y%m%d%H%M", 8: "%Y%m%d"}  # by digits: %m also reads the 1 of 1231
-END_OF_DAY = clock(23, 59, 59, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,34 +83,11 @@ def content_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def known_at(file: DroppedFile, pattern: str) -> tuple[datetime, bool]:
-    """When a file's rows could first be known (UTC), and whether its name said so.
-
-    A name with only a date means the end of that day: its rows may be of that day, and none was known before. Without
-    a date in the name it is the file's modification time.
-    """
-    found = re.search(pattern, Path(file.name).name)
-    if found:
-        text = re.sub(r"[-:_ ]|Z$", "", found.group(1 if found.groups() else 0)).replace("T", "")
-        for digits in dict.fromkeys((text, text[:8])):  # orders_20260131_9999: a number that is no time of day
-            try:
-                moment = datetime.strptime(digits, _KNOWN_AT_FORMATS.get(len(digits), "%Y%m%d")).replace(tzinfo=UTC)
-            except ValueError:
-                continue
-            return (datetime.combine(moment.date(), END_OF_DAY) if len(digits) == len("20260131") else moment), True
-    return datetime.fromtimestamp(file.mtime_ns // 1_000_000_000, tz=UTC), False
-
-
 def undeclared_folders(raw: Path, declared: Sequence[str]) -> list[str]:
     """Folders of the drop zone no source is declared for."""
     if not raw.is_dir():
         return []
     return sorted(e.name for e in os.scandir(raw) if e.is_dir() and e.name not in declared and e.name[0] not in "._")
-
-
-def arrival_day(moment: datetime) -> date:
-    """The UTC day a delivery arrived."""
-    return moment.astimezone(UTC).date()
 
 
 def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | Problem:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import LakeError, shorten
@@ -23,12 +23,14 @@ from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery, identity
+from mlpipe_assets.resources.delivery import Delivery, identity, natural
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
+from mlpipe_assets.resources.known_at import BY_MODIFICATION, BY_NAME, arrival_day, read_known_at
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
+from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.transforms.arrival import arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
 
@@ -43,7 +45,7 @@ class Ingested:
 
     new: list[Delivery] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
-    known_elsewhere: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -90,9 +92,12 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
     moving = drop_zone.settle(fresh, read_settings().settle_seconds)
     found.waiting += sorted(moving)
     order = sorted(
-        (f for f in fresh if f.name not in moving), key=lambda f: (drop_zone.known_at(f, source.known_at)[0], f.name)
+        (f for f in fresh if f.name not in moving),
+        key=lambda f: (read_known_at(f, source.known_at).known_at, f.mtime_ns, natural(f.name)),
     )
     _take(lake, source, ledger, order, found)
+    if fresh:
+        _settle(lake, source, ledger, found)
     gone = ledger.forget_problems({file.name for file in files})
     if fresh or gone:
         ledger.save()
@@ -120,15 +125,19 @@ def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFil
             except OSError as error:
                 found.problems.append(Problem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
                 continue
-            # What a snapshot stands for, and what the same content is called, depend on the files before it.
-            while ahead and (len(ahead) >= _READ_AHEAD or source.event_time is None or content in _contents(ahead)):
+            while ahead and (len(ahead) >= _READ_AHEAD or content in _contents(ahead)):
                 _finish(lake, ledger, ahead.popleft(), found)
             delivery = _name(source, ledger, file, content)
-            known = ledger.find(content, file.name, delivery.known_at) or _elsewhere(ledger, file.name, content)
+            known = ledger.find(content, file.name, delivery.known_at)
             if known:
-                if known.source_file != file.name:
-                    found.known_elsewhere.append(f"{file.name} (same content as {known.source_file})")
-                ledger.note(file, delivery=known.delivery)
+                _meet_again(ledger, file, known, found)
+                continue
+            if twin := ledger.holder(
+                content
+            ):  # its rows are in the lake: whether they count again is settled in the end
+                ledger.complete(replace(delivery, copy_of=twin.delivery), [])
+                ledger.note(file, delivery=delivery.delivery)
+                found.new.append(delivery)
                 continue
             ledger.begin(delivery.delivery)
             staged: list[Staged] = []
@@ -142,13 +151,27 @@ def _contents(ahead: Iterable[_Taking]) -> set[str]:
     return {taking.delivery.content for taking in ahead}
 
 
-def _elsewhere(ledger: Ledger, name: str, content: str) -> Delivery | None:
-    """A delivery of the same content, unless its file held something else since: then this is its sender's last word again."""
-    standing = ledger.standing(name)
-    if standing and standing.content == content:
-        return standing
-    alike = [d for d in ledger.deliveries.values() if d.content == content]
-    return None if any(d.source_file == name for d in alike) else min(alike, key=lambda d: d.place, default=None)
+def _meet_again(ledger: Ledger, file: DroppedFile, known: Delivery, found: Ingested) -> None:
+    """Take a file for a delivery on record; of the places where it was found, the earliest says where it ranks."""
+    if known.source_file != file.name:
+        found.copies.append(f"{file.name} (same content as {known.source_file})")
+        here = replace(known, source_file=file.name, modified_ns=file.mtime_ns)
+        if here.place < known.place:
+            ledger.complete(here, [])
+    ledger.note(file, delivery=known.delivery)
+
+
+def _settle(lake: Lake, source: Source, ledger: Ledger, found: Ingested) -> None:
+    """Tell copies from deliveries of their own, now that all are on record."""
+    seen = {d.delivery for d in found.new}
+    restated = [d for d in settle_states(lake, source, ledger) if d.delivery not in seen and d.copy_of is None]
+    now = [ledger.deliveries[d.delivery] for d in found.new]
+    for copy in (d for d in now if d.copy_of):
+        twin = ledger.deliveries[copy.copy_of or ""]
+        if twin.source_file != copy.source_file:
+            found.copies.append(f"{copy.source_file} (same content as {twin.source_file})")
+    found.new = [*(d for d in now if d.copy_of is None), *restated]
+    found.changed += [d.source_file for d in found.new if d.replaces and d.delivery in seen]
 
 
 def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> None:
@@ -173,24 +196,24 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
         ledger.complete(delivery, taking.staged)
         ledger.note(file, delivery=delivery.delivery)
         found.new.append(delivery)
-        if delivery.replaces:
-            found.changed.append(file.name)
         return
     lake.discard(*taking.staged)
-    ledger.abandon(taking.delivery.delivery)
+    ledger.tidy(taking.delivery.delivery)
 
 
 def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> Delivery:
     """A delivery as it is known before its file is read: no rows yet."""
-    known_at, dated = drop_zone.known_at(file, source.known_at)
+    reading = read_known_at(file, source.known_at)
+    known_at = reading.known_at
     previous = ledger.standing(file.name)
-    if (
-        previous and previous.content != content
-    ):  # new content under a known name corrects it, so it was known later, if only by a moment
+    if previous and previous.content != content:
+        # New content under a known name corrects it, so it was known later, if only by a moment.
         known_at = max(known_at, previous.known_at + timedelta(microseconds=1))
-    arrived = drop_zone.arrival_day(known_at)
-    backdated = source.event_time is None and not dated and not ledger.deliveries
-    if source.event_time is None:  # a snapshot is of one day, its broken lines too
+    elif previous and (reading.by == BY_NAME or known_at < previous.known_at):
+        known_at = previous.known_at  # the same file, touched
+    arrived = arrival_day(known_at)
+    backdated = is_snapshot(source) and reading.by == BY_MODIFICATION and not ledger.deliveries  # settled in the end
+    if is_snapshot(source):  # a snapshot is of one day, its broken lines too
         arrived = START_DATE if backdated else max(arrived, START_DATE)
     return Delivery(
         source=source.name,
@@ -198,6 +221,8 @@ def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> De
         source_file=file.name,
         content=content,
         known_at=known_at,
+        known_by=reading.by,
+        known_note=reading.note,
         modified_ns=file.mtime_ns,
         arrived=arrived,
         events={},
@@ -329,13 +354,19 @@ def _tell(
         "days_touched": len(touched),
         **outside,
         "changed_under_a_known_name": found.changed,
-        "known_under_another_name": found.known_elsewhere,
+        "copies": found.copies,
+        "dates_to_check": _surprising(found),
         "backdated_to_the_start": [d.source_file for d in found.new if d.backdated],
         "waiting": found.waiting,
     }
     table = key.to_user_string()
     add_to_report(lake, context.run.run_id, table, counts=counts, errors=unreadable, notes=waiting)
-    for line in (*unreadable, *waiting, *(f"{n}: content changed, taken as a new delivery" for n in found.changed)):
+    lines = [*unreadable, *waiting, *(f"{name}: content changed, taken as a new delivery" for name in found.changed)]
+    if found.copies:
+        lines.append(f"{len(found.copies):,} files repeat what stands and bring no rows: {shorten(found.copies, 3)}")
+    if surprising := _surprising(found):
+        lines.append(f"{len(surprising):,} files with a date in the name to check: {shorten(surprising, 3)}")
+    for line in lines:
         _log.warning("%s: %s", table, line)
     on_disk = sum(_rows(ledger, d) for d in found.new)
     yield dg.AssetCheckResult(
@@ -359,6 +390,13 @@ def _tell(
             context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{day}", metadata=metadata))
     summary = {k: v for k, v in counts.items() if v}
     yield dg.Output(None, metadata={"this_run": summary})
+
+
+def _surprising(found: Ingested) -> list[str]:
+    """Files whose name does not plainly say when they were known, with what was taken."""
+    return [
+        f"{d.source_file}: known {d.known_at:%Y-%m-%dT%H:%M:%SZ}, {d.known_note}" for d in found.new if d.known_note
+    ]
 
 
 def _rows(ledger: Ledger, delivery: Delivery) -> int:

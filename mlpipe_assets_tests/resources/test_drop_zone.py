@@ -1,48 +1,8 @@
-"""When a file was known, and which files may be read."""
+"""Which files of the drop zone may be read."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
-from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.resources.drop_zone import DroppedFile, Problem, known_at, look, undeclared_folders
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def dropped(name: str) -> DroppedFile:
-    return DroppedFile(name=name, path=Path(name), size=1, mtime_ns=int(NOON.timestamp()) * 1_000_000_000)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("orders_2026-01-05.csv", "2026-01-05T23:59:59"),
-        ("orders_2026-10-31.csv", "2026-10-31T23:59:59"),
-        ("orders_2026-11-22.csv", "2026-11-22T23:59:59"),
-        ("orders_20261231.csv.gz", "2026-12-31T23:59:59"),
-        ("orders_2026-11-22T06:30Z.csv", "2026-11-22T06:30:00"),
-        ("orders_20261122_063015.csv", "2026-11-22T06:30:15"),
-        ("orders_20261122063015.csv", "2026-11-22T06:30:15"),
-        ("part-2026-11-22/orders_2026-11-23.csv", "2026-11-23T23:59:59"),
-        ("orders_20261122_9999.csv", "2026-11-22T23:59:59"),
-    ],
-)
-def test_a_date_or_time_in_the_name_says_when_a_file_was_known(name: str, expected: str) -> None:
-    assert known_at(dropped(name), orders.known_at) == (datetime.fromisoformat(expected).replace(tzinfo=UTC), True)
-
-
-@pytest.mark.parametrize("name", ["orders.csv", "orders_2026-13-45.csv", "orders_7.csv"])
-def test_without_a_date_in_the_name_it_is_the_time_of_modification(name: str) -> None:
-    assert known_at(dropped(name), orders.known_at) == (NOON, False)
-
-
-def test_every_day_of_two_years_is_read_as_itself() -> None:
-    for ordinal in range(datetime(2026, 1, 1, tzinfo=UTC).toordinal(), datetime(2028, 1, 1, tzinfo=UTC).toordinal()):
-        day = datetime.fromordinal(ordinal).date()
-        for name in (f"orders_{day}.csv", f"orders_{day:%Y%m%d}.csv", f"orders_{day:%Y%m%d}T0102.csv"):
-            assert known_at(dropped(name), orders.known_at)[0].date() == day
+from mlpipe_assets.resources.drop_zone import Problem, look, undeclared_folders
 
 
 def test_files_in_subfolders_are_found_and_hidden_ones_and_transfers_are_not(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_touched_file_with_the_same_content_is_no_new_delivery(lake: Lake) -> 
 
     found = take(lake)
 
-    assert (found.new, found.known_elsewhere) == ([], [])
+    assert (found.new, found.copies) == ([], [])
     assert events(lake).height == 1
 
 
@@ -109,7 +109,7 @@ def test_the_same_content_under_another_name_is_named_and_not_counted_twice(lake
     found = take(lake)
 
     assert [d.source_file for d in found.new] == ["a_2026-01-05.csv"]
-    assert found.known_elsewhere == ["b_2026-01-06.csv (same content as a_2026-01-05.csv)"]
+    assert found.copies == ["b_2026-01-06.csv (same content as a_2026-01-05.csv)"]
     assert events(lake).height == 1
 
 
