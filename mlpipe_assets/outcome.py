@@ -28,6 +28,7 @@ class Outcome:
     Attributes:
         counts: Rows received, accepted, duplicates, quarantined (or rows, for tables we make).
         breaches: Rules that rows broke, in words.
+        remarks: What else a person should look at; it refuses nothing.
         refused: Why the day was not written; the partition that was there stays.
         missing: Why there was nothing to write.
         carried: A snapshot source without a delivery that day: the one before stays in force.
@@ -38,6 +39,7 @@ class Outcome:
     day: date
     counts: dict[str, int] = field(default_factory=dict)
     breaches: Sequence[str] = ()
+    remarks: Sequence[str] = ()
     accepted_because: str | None = None
     refused: str | None = None
     missing: str | None = None
@@ -72,6 +74,7 @@ def tell(
     ]
     notes = [f"[{o.day}] {o.missing}" for o in missing]
     notes += [f"[{o.day}] {line}" for o in outcomes if not o.refused for line in o.breaches]
+    notes += [f"[{o.day}] {line}" for o in outcomes for line in o.remarks]
     notes += [f"[{o.day}] accepted: {o.accepted_because}" for o in outcomes if o.accepted_because is not None]
     totals = _totals(outcomes)
     add_to_report(

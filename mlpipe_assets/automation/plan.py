@@ -157,7 +157,9 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
     last = last_partition()
     arrived = [day for day in ledger.days() if START_DATE <= day <= last]
     accepted = accepted_days(lake, source.name)
-    candidates = set(arrived) | {d for d in accepted if START_DATE <= d <= last}
+    # A partition whose deliveries are copies, or of another day, since: it is taken away.
+    candidates = {*arrived, *accepted, *lake.days("interim", source.name)}
+    candidates = {day for day in candidates if START_DATE <= day <= last}
     if source.empty_days and not is_snapshot(source) and arrived:
         candidates |= set(days_between(arrived[0], arrived[-1]))
     candidates |= {d for d in _unread_days(ledger, source) if START_DATE <= d <= last}

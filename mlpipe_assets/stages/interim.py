@@ -9,11 +9,12 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.acceptances import accepted_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
@@ -23,8 +24,10 @@ from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.stages.interim_duplicates import find_lost_rows
+from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
+from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
+from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_each_day
 from mlpipe_assets.transforms.events import own_columns
 from mlpipe_assets.transforms.staging import MISSING, column_digests, key_hash, latest_of_each_day, reasons_in_words
 
@@ -71,7 +74,14 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
 
 @dataclass(kw_only=True)
 class _Day:
-    """One day while it is being built."""
+    """One day while it is being built.
+
+    Attributes:
+        replaced: Deliveries whose refused rows no longer count: their file, or the whole table, was delivered again.
+        set_aside: Valid rows that a later version of their file, or of the whole table, took the place of.
+        records_replaced: Rows that won their day, had not a later version of their file taken their place.
+        before: Of a snapshot, the keys of the one that it replaced on the same day.
+    """
 
     day: date
     deliveries: list[Delivery]
@@ -82,6 +92,11 @@ class _Day:
     lacking: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
+    set_aside: int = 0
+    records_replaced: list[tuple[str, int]] = field(default_factory=list)
+    before: pl.DataFrame | None = None
     staged: Staged | None = None
     quarantine: Staged | None = None
 
@@ -107,16 +122,25 @@ class _Day:
 def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[date]) -> list[Outcome]:
     """Build the given days in one pass; a day that breaks its tolerance stays as it was, and is named.
 
-    A day is a function of the events within `dedupe_within` of it and of nothing else, so neither the order of files
-    nor the order of runs shows. Rows of days not asked for that lose to a row built here leave their partition too.
+    A day is a function of the events within `dedupe_within` of it, of later versions of its files, and of nothing else, so
+    neither the order of files nor the order of runs shows. Rows of days not asked for that lose to a row built here leave
+    their partition too.
     """
     ledger = Ledger.load(lake, source.name)
-    built = {day: _Day(day=day, deliveries=ledger.of_day(day)) for day in days}
+    asked = set(days)
+    wider = asked | find_days_touched(engine, source, ledger, asked)
+    replaced = find_replaced(engine, source, ledger, {*wider, *neighbours(ledger, source, wider)})
+    if freed := find_days_freed(source, ledger, replaced, wider):
+        wider |= freed
+        replaced = find_replaced(engine, source, ledger, {*wider, *neighbours(ledger, source, wider)})
+    # Days not asked for come first: a run killed in between must leave a day that is still to be built.
+    built = {day: _Day(day=day, deliveries=ledger.of_day(day)) for day in (*sorted(wider - asked), *sorted(asked))}
+    standing = _snapshot_before(lake, source, min(built, default=START_DATE))
     hashes: list[np.ndarray] = []
     where: list[np.ndarray] = []
     accepted = accepted_days(lake, source.name)
     chunks = list(_chunks(built))
-    judged = in_order(lambda chunk: _judge_chunk(lake, engine, source, ledger, chunk), chunks)
+    judged = in_order(lambda chunk: _judge_chunk(lake, engine, source, ledger, chunk, replaced), chunks)
     for chunk, winners in zip(chunks, judged, strict=True):
         _log.info("interim/%s: %s to %s", source.name, chunk[0].day, chunk[-1].day)
         parts = dict(zip(*_by_day(winners), strict=True)) if winners.height else {}
@@ -124,6 +148,10 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
             rows = parts.get(entry.day, winners[:0]).sort(*source.key)
             entry.accepted = rows.height
             entry.columns = column_digests(rows.select(own_columns(source)))
+            if is_snapshot(source) and rows.height:
+                before = standing if entry.before is None else entry.before
+                entry.remarks += spell_gone(before, rows, source.key) if before is not None else []
+                standing = rows.select(source.key)
             hashes.append(key_hash(rows, source.key).to_numpy())
             where.append(np.full(rows.height, entry.day.toordinal(), dtype=np.int32))
             entry.staged = lake.stage(
@@ -138,6 +166,7 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
         {entry.day: entry.staged.temporary for entry in built.values() if entry.staged},
         np.concatenate(hashes or [np.empty(0)]),
         np.concatenate(where or [np.empty(0)]),
+        replaced,
     )
     for entry in built.values():
         entry.superseded = sorted(
@@ -145,7 +174,14 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
         )
     # First: a run killed in between must leave a day that is still to be built, not a key that stands twice.
     withdrawn = _withdraw(lake, source, lost.filter(~pl.col("event_date").is_in(list(built))))
-    return [_settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()] + withdrawn
+    settled = [_settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()]
+    return [replace(o, beyond_the_run=o.day not in asked) for o in settled] + withdrawn
+
+
+def _snapshot_before(lake: Lake, source: Source, day: date) -> pl.DataFrame | None:
+    """Keys of the snapshot in force before a day; None where there is none, or the source is no snapshot."""
+    days = [d for d in lake.days("interim", source.name) if d < day] if is_snapshot(source) else []
+    return lake.read("interim", source.name, days[-1], list(source.key)) if days else None
 
 
 def _by_day(frame: pl.DataFrame) -> tuple[list[date], list[pl.DataFrame]]:
@@ -166,15 +202,18 @@ def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
         yield chunk
 
 
-def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chunk: list[_Day]) -> pl.DataFrame:
+def _judge_chunk(
+    lake: Lake, engine: Engine, source: Source, ledger: Ledger, chunk: list[_Day], replaced: pl.DataFrame
+) -> pl.DataFrame:
     """Winners of each day of a chunk; refused rows are staged for quarantine and counted."""
     frame = read_events(engine, source, ledger, [entry.day for entry in chunk])
-    rows, refused = judge_events(frame, source)
-    corrected = ledger.corrected
+    valid, refused = judge_events(frame, source)
+    rows = _standing_rows(source, ledger, valid, replaced)
+    _note_replaced(source, ledger, chunk, valid, rows, replaced)
     for entry in chunk:
         lacking = frame.filter(pl.col("event_date") == entry.day)["lacking"].explode().drop_nulls().unique().sort()
         standing = [
-            d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in corrected
+            d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in entry.replaced
         ]
         files = {name: [d.source_file for d in standing if name not in d.columns] for name in lacking}
         files[source.event_time or ""] = [d.source_file for d in without_time(source, ledger) if d.arrived == entry.day]
@@ -182,12 +221,53 @@ def _judge_chunk(lake: Lake, engine: Engine, source: Source, ledger: Ledger, chu
         entry.errors += _turned_away(ledger, entry)
         away = refused.filter(pl.col("event_date") == entry.day).sort("delivery", "record_number")
         entry.refused = away.height
-        entry.standing_refused = away.filter(~pl.col("delivery").is_in(list(corrected))).height
+        entry.standing_refused = away.filter(~pl.col("delivery").is_in(list(entry.replaced))).height
         entry.errors += reasons_in_words(away, entry.events, source)
         if away.height:
             target = lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet"
             entry.quarantine = lake.stage(target, away, {})
     return latest_of_each_day(rows, source.key, ledger.order)
+
+
+def _standing_rows(source: Source, ledger: Ledger, valid: pl.DataFrame, replaced: pl.DataFrame) -> pl.DataFrame:
+    """Valid rows without those that a later version of their file, or of the whole table, takes the place of."""
+    if is_snapshot(source):
+        return table_of_each_day(valid, ledger)
+    if not replaced.height:
+        return valid
+    return valid.join(replaced, on=["delivery", "record_number"], how="anti", maintain_order="left")
+
+
+def _note_replaced(
+    source: Source,
+    ledger: Ledger,
+    chunk: list[_Day],
+    valid: pl.DataFrame,
+    rows: pl.DataFrame,
+    replaced: pl.DataFrame,
+) -> None:
+    """Put down for each day what was replaced of it, and where nothing but a name decided."""
+    ties = spell_ties(valid if is_snapshot(source) else rows, source, ledger)
+    corrected = ledger.corrected
+    won = latest_of_each_day(valid, source.key, ledger.order) if replaced.height else valid[:0]
+    left = dict(rows.group_by("event_date").len().rows())
+    for day, count in valid.group_by("event_date").len().rows():
+        entry = next(entry for entry in chunk if entry.day == day)
+        entry.set_aside = count - left.get(day, 0)
+    for entry in chunk:
+        entry.remarks += ties.get(entry.day, [])
+        entry.replaced = corrected
+        if replaced.height:
+            gone = won.filter(pl.col("event_date") == entry.day).join(
+                replaced, on=["delivery", "record_number"], how="semi"
+            )
+            entry.records_replaced = sorted(gone.select("delivery", "record_number").rows())
+        if is_snapshot(source) and len(entry.deliveries) > 1:
+            table = rows.filter(pl.col("event_date") == entry.day)["delivery"].unique().to_list()
+            names = [d.delivery for d in entry.deliveries]
+            entry.replaced = set(names[: names.index(table[0]) if table else -1])
+            earlier = valid.filter(pl.col("event_date") == entry.day, ~pl.col("delivery").is_in(table))
+            entry.before = table_of_each_day(earlier, ledger).select(source.key).unique() if earlier.height else None
 
 
 def without_time(source: Source, ledger: Ledger) -> list[Delivery]:
@@ -215,16 +295,20 @@ def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
 
 def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str | None) -> Outcome:
     """Write a day, or leave it as it was and say why."""
-    outcome = Outcome(day=entry.day, counts=entry.counts, breaches=entry.errors, accepted_because=reason)
+    outcome = Outcome(
+        day=entry.day, counts=entry.counts, breaches=entry.errors, remarks=entry.remarks, accepted_because=reason
+    )
     if entry.quarantine:
         lake.commit(entry.quarantine)
     else:
         lake.remove(lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet")
-    problem = _problem(source, entry, ledger)
+    problem = _problem(source, entry)
     nothing_came = not entry.events and not entry.on_arrival and not source.empty_days
     if (problem or nothing_came) and reason is None:
         if entry.staged:
             lake.discard(entry.staged)
+        if not entry.deliveries:  # what was here came of deliveries that are copies, or of another day, now
+            lake.remove(lake.path("interim", source.name, entry.day))
         if problem:
             inputs = refusal_digest(source, ledger, entry.day)
             refuse(lake, "interim", source.name, entry.day, problem=problem, inputs=inputs, counts=entry.counts)
@@ -233,6 +317,7 @@ def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str
     if source.event_time is None and not entry.events:
         if entry.staged:
             lake.discard(entry.staged)
+        lake.remove(lake.path("interim", source.name, entry.day))
         clear(lake, "interim", source.name, entry.day)
         return replace(outcome, carried=True)
     written = _commit(lake, source, entry, reason)
@@ -240,10 +325,9 @@ def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str
     return replace(outcome, written=written, facts=_facts(source, entry, reason))
 
 
-def _problem(source: Source, entry: _Day, ledger: Ledger) -> str | None:
+def _problem(source: Source, entry: _Day) -> str | None:
     """Why a day may not be written; rows of files that their sender has replaced since no longer count."""
-    corrected = ledger.corrected
-    standing = [d for d in entry.deliveries if d.delivery not in corrected]
+    standing = [d for d in entry.deliveries if d.delivery not in entry.replaced]
     if entry.lacking:
         return "; ".join(entry.lacking)
     refused = entry.standing_refused + sum(d.quarantined for d in standing if d.arrived == entry.day)
@@ -251,8 +335,8 @@ def _problem(source: Source, entry: _Day, ledger: Ledger) -> str | None:
     if not source.tolerance.allows(refused, received):
         allowed = max(source.tolerance.rows, int(source.tolerance.share * received))
         return f"{refused:,} of {received:,} rows refused, {allowed:,} tolerated"
-    # Rows superseded by another day's do not count: whether they came together must not decide over a day.
-    repeated = entry.counts["duplicates"] - len(entry.superseded)
+    # Rows superseded by another day's, or replaced, do not count: whether they came together must not decide over a day.
+    repeated = entry.counts["duplicates"] - len(entry.superseded) - entry.set_aside
     if not source.duplicate_tolerance.allows(repeated, entry.counts["received"]):
         return f"{repeated:,} of {entry.counts['received']:,} rows are duplicates, beyond the tolerance"
     return None
@@ -293,13 +377,19 @@ def _facts(source: Source, entry: _Day, reason: str | None) -> dict[str, object]
         "date": f"{entry.day}",
         "code_version": source_version(source),
         "inputs": inputs,
-        "fingerprint": digest([inputs, entry.superseded]),
+        "fingerprint": _fingerprint(inputs, entry.superseded, entry.records_replaced),
         "superseded": entry.superseded,
+        "replaced": entry.records_replaced,
         "deliveries": [d.delivery for d in entry.deliveries],
         "columns": entry.columns,
         **entry.counts,
         **({"accepted_because": reason} if reason is not None else {}),
     }
+
+
+def _fingerprint(inputs: str, superseded: Sequence[Sequence[object]], replaced: Sequence[Sequence[object]]) -> str:
+    """Digest of what a day's rows are: what they were made of, and which of them other rows took the place of."""
+    return digest([inputs, *([list(row) for row in rows] for rows in (superseded, replaced))])
 
 
 def _withdraw(lake: Lake, source: Source, lost: pl.DataFrame) -> list[Outcome]:
@@ -318,7 +408,7 @@ def _withdraw(lake: Lake, source: Source, lost: pl.DataFrame) -> list[Outcome]:
         away = sorted({*map(tuple, facts["superseded"]), *gone.select("delivery", "record_number").rows()})
         moved = rows.height - kept.height
         facts |= {"columns": column_digests(kept.select(own_columns(source)))}
-        facts |= {"superseded": away, "fingerprint": digest([facts["inputs"], away])}
+        facts |= {"superseded": away, "fingerprint": _fingerprint(facts["inputs"], away, facts.get("replaced", []))}
         facts |= {"accepted": facts["accepted"] - moved, "duplicates": facts["duplicates"] + moved}
         staged = lake.stage(lake.path("interim", source.name, day), kept, facts)
         lake.commit(staged)

@@ -14,8 +14,8 @@ from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
-from mlpipe_assets.stages.interim_events import judge_events, read_events
-from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, own_columns
+from mlpipe_assets.stages.interim_events import judge_events, padded, read_events
+from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
 from mlpipe_assets.transforms.staging import ORIGIN, cast_rows, key_hash, latest_of_each_day, superseded
 
 
@@ -26,6 +26,7 @@ def find_lost_rows(
     built: Mapping[date, Path],
     hashes: np.ndarray,
     where: np.ndarray,
+    replaced: pl.DataFrame,
 ) -> pl.DataFrame:
     """Rows that lose to a row of another day: their key, event_date and rank.
 
@@ -36,6 +37,7 @@ def find_lost_rows(
         built: The days being built, and the file that holds the rows of each for now.
         hashes: `key_hash` of each of those rows.
         where: Ordinal of the day of each.
+        replaced: Rows of built and neighbouring days that a later version of their file takes the place of.
     """
     columns = [*source.key, "event_date", *ORIGIN]
     empty = pl.DataFrame(
@@ -47,8 +49,8 @@ def find_lost_rows(
     )
     if not source.dedupe_within or not hashes.size:
         return empty
-    near = _neighbours(ledger, source, built)
-    halo = _same_keys(engine, source, ledger, near, hashes) if near else None
+    near = neighbours(ledger, source, built)
+    halo = _same_keys(engine, source, ledger, near, hashes, replaced) if near else None
     ordered = np.sort(hashes)
     suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if halo is not None and halo.height:
@@ -66,8 +68,10 @@ def find_lost_rows(
     return superseded(pl.concat(parts), source.key, source.dedupe_within, ledger.order)
 
 
-def _neighbours(ledger: Ledger, source: Source, built: Collection[date]) -> list[date]:
-    """Days not being built that hold rows and lie near enough to share keys with one that is."""
+def neighbours(ledger: Ledger, source: Source, built: Collection[date]) -> list[date]:
+    """Days not being built that hold rows and are near enough to share keys with one that is."""
+    if not source.dedupe_within:
+        return []
     reach = source.dedupe_within
     last = last_partition()
     return [
@@ -78,7 +82,7 @@ def _neighbours(ledger: Ledger, source: Source, built: Collection[date]) -> list
 
 
 def _same_keys(
-    engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray
+    engine: Engine, source: Source, ledger: Ledger, days: list[date], hashes: np.ndarray, replaced: pl.DataFrame
 ) -> pl.DataFrame | None:
     """Valid rows of neighbouring days whose key is among those built, one per key and day: key, event_date and rank."""
     known = pl.Series([np.unique(hashes)])
@@ -90,23 +94,28 @@ def _same_keys(
         facts = ledger.lake.facts("interim", source.name, day)
         present = {d.delivery for d in ledger.of_day(day)}
         if facts and facts["code_version"] == source_version(source) and present >= set(facts["deliveries"]):
-            return _winners_on_disk(engine, source, ledger, day, facts, among_built)
+            return _winners_on_disk(engine, source, ledger, day, facts, among_built, replaced)
         keys = read_events(engine, source, ledger, [day], list(source.key))
-        same = among_built(cast_rows(*_padded(keys, source), source).rows)
-        return _winners(engine, source, ledger, day, keys.filter(same).select("delivery", "record_number"))
+        same = among_built(cast_rows(*padded(keys, source), source).rows)
+        return _winners(engine, source, ledger, day, keys.filter(same).select("delivery", "record_number"), replaced)
 
     found = [part for part in in_order(of_day, days) if part is not None and part.height]
     return pl.concat(found) if found else None
 
 
-def _winners(engine: Engine, source: Source, ledger: Ledger, day: date, only: pl.DataFrame) -> pl.DataFrame | None:
+def _winners(
+    engine: Engine, source: Source, ledger: Ledger, day: date, only: pl.DataFrame, replaced: pl.DataFrame
+) -> pl.DataFrame | None:
     """Of some records or deliveries of a day, the valid row of each key that was known last."""
     if not only.height:
         return None
     frame = read_events(engine, source, ledger, [day], only=only)
-    return latest_of_each_day(judge_events(frame, source)[0], source.key, ledger.order).select(
-        *source.key, "event_date", *ORIGIN
-    )
+    rows = _without(judge_events(frame, source)[0], replaced)
+    return latest_of_each_day(rows, source.key, ledger.order).select(*source.key, "event_date", *ORIGIN)
+
+
+def _without(rows: pl.DataFrame, replaced: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(replaced, on=["delivery", "record_number"], how="anti", maintain_order="left")
 
 
 def _winners_on_disk(
@@ -116,24 +125,23 @@ def _winners_on_disk(
     day: date,
     facts: Mapping[str, Any],
     wanted: Callable[[pl.DataFrame], pl.Series],
+    replaced: pl.DataFrame,
 ) -> pl.DataFrame | None:
     """The same of a whole day, of the wanted keys: from its partition, and the few rows that are not in it.
 
     Not in it are rows that lost to another day, and those of deliveries that came since it was built.
     """
     rows = ledger.lake.read("interim", source.name, day, [*source.key, *ORIGIN])
-    rows = rows.filter(wanted(rows)).with_columns(event_date=pl.lit(day)).select(*source.key, "event_date", *ORIGIN)
+    rows = (
+        _without(rows.filter(wanted(rows)), replaced)
+        .with_columns(event_date=pl.lit(day))
+        .select(*source.key, "event_date", *ORIGIN)
+    )
     schema = {"delivery": pl.String, "record_number": pl.Int64}
     gone = pl.DataFrame(facts["superseded"], schema=schema, orient="row")
     since = sorted({d.delivery for d in ledger.of_day(day)} - set(facts["deliveries"]))
     parts = [rows]
     for only in (gone, pl.DataFrame({"delivery": since}, schema={"delivery": pl.String})):
-        more = _winners(engine, source, ledger, day, only)
+        more = _winners(engine, source, ledger, day, only, replaced)
         parts += [more.filter(wanted(more))] if more is not None else []
     return latest_of_each_day(pl.concat(parts), source.key, ledger.order)
-
-
-def _padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Key columns beside empty ones, as cast_rows wants them, and their provenance."""
-    absent = [pl.lit(None, dtype=pl.String).alias(n) for n in own_columns(source) if n not in keys.columns]
-    return keys.with_columns(absent).select(own_columns(source)), keys.select(ORIGIN)

@@ -1,7 +1,7 @@
 """Events of a source as interim reads them: the fields of their payload as clean text, and which rows hold."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -60,6 +60,22 @@ def read_events(
         "lacking": pl.List(pl.String),
     }
     return pl.concat(parts) if parts else pl.DataFrame(schema=empty)
+
+
+def typed_keys(
+    engine: Engine, source: Source, ledger: Ledger, days: Sequence[date], deliveries: Collection[str]
+) -> pl.DataFrame:
+    """The key of each row of deliveries on some days, in the contract's types, with the row's event_date and record."""
+    only = pl.DataFrame({"delivery": sorted(deliveries)}, schema={"delivery": pl.String})
+    keys = read_events(engine, source, ledger, days, list(source.key), only=only)
+    rows = cast_rows(*padded(keys, source), source).rows
+    return rows.select(*source.key, "delivery", "record_number").with_columns(keys["event_date"]).drop_nulls()
+
+
+def padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Key columns beside empty ones, as cast_rows wants them, and their provenance."""
+    absent = [pl.lit(None, dtype=pl.String).alias(n) for n in own_columns(source) if n not in keys.columns]
+    return keys.with_columns(absent).select(own_columns(source)), keys.select(ORIGIN)
 
 
 def judge_events(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from mlpipe_assets.resources.drop_zone import Problem, look, undeclared_folders
 
 

@@ -1,0 +1,64 @@
+"""What a day's deliveries decide among each other, and what of it a person should hear."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.rules import repeated
+from mlpipe_assets.transforms.events import own_columns
+
+
+def table_of_each_day(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Of each day's snapshots the rows of the last one: a snapshot is the whole table, so what it lacks is gone."""
+    if not rows.height:
+        return rows
+    place = pl.col("delivery").replace_strict(ledger.order, return_dtype=pl.Int64)
+    return rows.filter(place == place.max().over("event_date"))
+
+
+def spell_gone(before: pl.DataFrame, after: pl.DataFrame, key: Sequence[str]) -> list[str]:
+    """How many keys of the snapshot before a snapshot lacks, where it is more than half of them."""
+    gone = before.join(after, on=list(key), how="anti").height
+    if gone * 2 <= before.height:
+        return []
+    return [f"{gone:,} of the {before.height:,} keys of the snapshot before are gone; was the file cut short?"]
+
+
+def spell_ties(rows: pl.DataFrame, source: Source, ledger: Ledger) -> dict[date, list[str]]:
+    """Where nothing but the names of two files decided which value of a key holds: by day, in words.
+
+    Args:
+        rows: Valid rows, several of a key where several came.
+        source: Whose.
+        ledger: Its deliveries.
+    """
+    alike: dict[tuple[object, int], list[str]] = {}
+    for d in ledger.deliveries.values():
+        if d.events and d.known_by:  # a record of an earlier version knows no modification time
+            alike.setdefault((d.known_at, d.modified_ns), []).append(d.delivery)
+    tied = {name: number for number, names in enumerate(alike.values()) if len(names) > 1 for name in names}
+    if not tied or not rows["delivery"].is_in(list(tied)).any():
+        return {}
+    one = (*source.key, "event_date")
+    values = [name for name in own_columns(source) if name not in source.key]
+    place = pl.col("delivery").replace_strict(ledger.order, return_dtype=pl.Int64)
+    twice = rows.filter(repeated(rows, one)).sort(place, "record_number")
+    twice = twice.with_columns(moment=pl.col("delivery").replace_strict(tied, default=None, return_dtype=pl.Int64))
+    won = twice.unique(subset=one, keep="last", maintain_order=True)
+    lost = twice.unique(subset=[*one, "delivery"], keep="last", maintain_order=True).join(won, on=one, suffix="_won")
+    lost = lost.filter(pl.col("moment") == pl.col("moment_won"), pl.col("delivery") != pl.col("delivery_won"))
+    differs = [pl.when(pl.col(name).ne_missing(pl.col(f"{name}_won"))).then(pl.lit(name)) for name in values]
+    lost = lost.with_columns(column=pl.coalesce(*differs)).filter(pl.col("column").is_not_null())
+    found: dict[date, list[str]] = {}
+    groups = lost.group_by("event_date", "delivery", "delivery_won").agg(pl.len(), pl.col("column").first())
+    for day, name, winner, count, column in groups.sort("event_date", "delivery", "delivery_won").rows():
+        files = ledger.deliveries[name].source_file, ledger.deliveries[winner].source_file
+        found.setdefault(day, []).append(
+            f"{count:,} keys have other values in {files[0]} and in {files[1]} ({column}, for one), and both files were known and "
+            f"modified at the same moment: the rows of {files[1]} were taken for its name alone. If that is wrong, deliver "
+            "the right one again"
+        )
+    return found
