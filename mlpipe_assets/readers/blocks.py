@@ -21,12 +21,13 @@ class Block:
 
     records: record_number Int64, payload String (one JSON object per row). text: the same rows as String columns, or None when only
     the payload is known (JSON). malformed: record_number Int64, payload String (the line as received, undecodable bytes as \xNN),
-    reason String.
+    reason String. notes: what of the file was left out, in words.
     """
 
     records: pl.DataFrame
     text: pl.DataFrame | None
     malformed: pl.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
