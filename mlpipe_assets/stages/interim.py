@@ -12,7 +12,6 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.errors import shorten
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.acceptances import accepted_days
@@ -28,8 +27,9 @@ from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
 from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_each_day
+from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
-from mlpipe_assets.transforms.staging import MISSING, column_digests, key_hash, latest_of_each_day, reasons_in_words
+from mlpipe_assets.transforms.staging import column_digests, key_hash, latest_of_each_day, reasons_in_words
 
 _log = logging.getLogger("mlpipe")
 _ROWS_AT_ONCE = 300_000
@@ -217,7 +217,7 @@ def _judge_chunk(
         ]
         files = {name: [d.source_file for d in standing if name not in d.columns] for name in lacking}
         files[source.event_time or ""] = [d.source_file for d in without_time(source, ledger) if d.arrived == entry.day]
-        entry.lacking = [f"{name}: {MISSING} ({shorten(names, 3)})" for name, names in files.items() if names]
+        entry.lacking = [missing_column(source, name, names) for name, names in files.items() if names]
         entry.errors += _turned_away(ledger, entry)
         away = refused.filter(pl.col("event_date") == entry.day).sort("delivery", "record_number")
         entry.refused = away.height

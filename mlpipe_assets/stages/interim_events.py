@@ -12,6 +12,8 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.gate import judge
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.rules import columns as contract_columns
+from mlpipe_assets.transforms.absent import fill_absent, fill_objects
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
 from mlpipe_assets.transforms.staging import MISSING, ORIGIN, cast_rows
 
@@ -48,12 +50,15 @@ def read_events(
         if paths:
             groups.setdefault(delivery.columns, []).extend(paths)
     for columns, paths in sorted(groups.items()):
-        needed = columns if source.prepare else tuple(name for name in wanted if name in columns)
+        needed = columns if source.prepare else tuple(name for name in wanted if name in columns or not columns)
         events, text = _decoded(engine, sorted(paths), columns, needed, only)
         clean = clean_text(text, source, wanted)
-        lacking = [] if not columns or source.prepare else [name for name in wanted if name not in columns]
-        marked = pl.lit(lacking, dtype=pl.List(pl.String)).alias("lacking")
-        parts.append(pl.concat([events, clean.select(wanted)], how="horizontal").with_columns(marked))
+        unnamed = [name for name in wanted if name not in columns] if columns and not source.prepare else []
+        absent = [column for column in contract_columns(source.contract) if column.name in unnamed]
+        if not columns and not source.prepare:
+            clean = fill_objects(clean, events, source)
+        filled, lacking = fill_absent(clean.select(wanted), events["event_date"], absent)
+        parts.append(pl.concat([events, filled], how="horizontal").with_columns(lacking))
     empty = {
         **{n: QUARANTINE_SCHEMA[n] for n in _EVENT},
         **dict.fromkeys(wanted, pl.String()),
@@ -103,7 +108,7 @@ def _decoded(
     if only is not None:
         frame = frame.join(only, on=only.columns, how="semi", maintain_order="left")
     if not columns:  # JSON as its sender wrote it: numbers must keep their digits
-        return frame, decode(frame["payload"])
+        return frame, decode(frame["payload"], needed or None)
     if not needed:
         return frame, pl.DataFrame(height=frame.height)
     flat = decode_flat(frame["payload"], columns, needed)
