@@ -18,11 +18,11 @@ from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError, SettingsError, shorten
 from mlpipe_assets.readers.blocks import UnreadableFileError
-from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.transforms.events import clean_text, decode
+from mlpipe_assets.transforms.received import received_blocks
 
 _log = logging.getLogger("mlpipe")
 _MARK = ".prototype"
@@ -75,7 +75,9 @@ def run_prototype(
         for rows, left in in_order(sample, files):
             read, kept = read + rows, kept + left
     # A day may hold none of the few entities there are here: that is no hole.
-    sampled = replace(catalog, sources=tuple(replace(source, empty_days=True) for source in catalog.sources))
+    sampled = replace(
+        catalog, sources=tuple(replace(source, empty_days=True, records=None) for source in catalog.sources)
+    )
     with dg.DagsterInstance.ephemeral() as instance:
         summary = catch_up(Lake(data_dir=str(root)), sampled, lambda: (define(sampled, root), instance), wanted)
     return Prototype(root=root, share=share, rows_read=read, rows_kept=kept, summary=summary)
@@ -141,7 +143,9 @@ def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Pat
         with copy.open("w", encoding="utf-8") as handle:
             for rows in _payloads(file, source, key, chosen):
                 read, kept = read + rows[0], kept + rows[1].len()
-                handle.writelines(f"{line}\n" for line in rows[1])
+                # JSON holds line ends only as white space: without them each object is one line.
+                lines = rows[1].str.replace_all(r"[\r\n]+", " ")
+                handle.writelines(f"{line}\n" for line in lines)
     except (UnreadableFileError, OSError, pl.exceptions.ColumnNotFoundError):
         copy.unlink(missing_ok=True)  # the real run names it; a prototype goes on with what it has
         return read, 0
@@ -151,12 +155,12 @@ def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Pat
 
 def _payloads(file: DroppedFile, source: Source, key: str | None, chosen: _Chosen) -> Iterator[tuple[int, pl.Series]]:
     """Of each block of a file, the number of its rows and the payloads of those in the sample."""
-    for block in read_blocks(file.path, delimiter=source.delimiter):
+    for block in received_blocks(file.path, source):
         payload = block.records["payload"]
         if key is None or not payload.len():
             yield payload.len(), payload
             continue
-        text = block.text if block.text is not None else decode(payload)
+        text = block.text if block.text is not None else decode(payload, None if source.prepare else [key])
         keys = clean_text(text, source, [key])[key]
         here = [k for k in keys.drop_nulls().unique().to_list() if chosen[k]]
         yield payload.len(), payload.filter(keys.is_in(here).fill_null(value=False))

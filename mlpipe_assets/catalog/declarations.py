@@ -10,8 +10,8 @@ from typing import Literal
 import pandera.polars as pa
 import polars as pl
 
-from mlpipe_assets.catalog.places import Declared
-from mlpipe_assets.errors import CatalogError, SettingsError
+from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.readers.options import GENEROUS, Limits
 from mlpipe_assets.settings import PROJECT_ROOT
 
 
@@ -28,7 +28,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entity(Declared):
+class Entity:
     """A thing features describe, and the column that identifies it."""
 
     name: str
@@ -36,7 +36,7 @@ class Entity(Declared):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(Declared):
+class Source:
     """An upstream table that arrives as files under data/raw/<name>/.
 
     Attributes:
@@ -53,6 +53,8 @@ class Source(Declared):
         time_zone: Zone of times that carry no offset.
         nulls: Texts that mean null, after trimming.
         delimiter: Of delimited files; None sniffs it from the header.
+        records: Dotted path of the list of records in JSON files that wrap it (`data`, `result.items`).
+        limits: How much one file may hold before it is unreadable as a whole.
         prepare: A pure function from the text columns as received to the text columns of the contract.
         fresh_within: How old the newest partition may be.
         owners: E-mail addresses or `team:` names shown in the UI.
@@ -71,13 +73,15 @@ class Source(Declared):
     time_zone: str = "UTC"
     nulls: tuple[str, ...] = ("",)
     delimiter: str | None = None
+    records: str | None = None
+    limits: Limits = GENEROUS
     prepare: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:data",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureView(Declared):
+class FeatureView:
     """Features of an entity as of the end of each day, by one SQL file over interim tables.
 
     Attributes:
@@ -97,7 +101,7 @@ class FeatureView(Declared):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner(Declared):
+class Learner:
     """How a classifier is fitted on a training set: every step between a feature row and a probability.
 
     Attributes:
@@ -152,7 +156,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Declared):
+class Model:
     """A training set (features of past days with the label that followed, split by time), and what learns from it.
 
     Attributes:
@@ -190,7 +194,7 @@ class Model(Declared):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Monitor(Declared):
+class Monitor:
     """What is watched of one table, day by day.
 
     Columns and their thresholds come from the table's contract (`metadata={"drift": 0.1}`).
@@ -234,7 +238,7 @@ class Monitor(Declared):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Catalog(Declared):
+class Catalog:
     """Everything that exists, and where its SQL lives."""
 
     sources: tuple[Source, ...] = ()
@@ -244,12 +248,37 @@ class Catalog(Declared):
     sql_dir: Path = field(default=PROJECT_ROOT / "sql")
 
     def __post_init__(self) -> None:
-        """Refuse a catalog that does not hold together, with every reason at once."""
-        from mlpipe_assets.catalog.validation import problems_of  # noqa: PLC0415 (it reads the shapes declared here)
-
-        super().__post_init__()
-        if problems := problems_of(self):
-            raise CatalogError(problems)
+        """Refuse a catalog whose names clash or point nowhere."""
+        names = [*(source.name for source in self.sources), *(view.name for view in self.feature_views)]
+        problems = [f"{name!r} is declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        known = {source.name for source in self.sources}
+        readers: list[FeatureView | Model] = [*self.feature_views, *self.models]
+        for reader in readers:
+            problems += [f"{reader.name}: input {n!r} is no source" for n in reader.inputs if n not in known]
+            files = [reader.sql, reader.slices] if isinstance(reader, Model) else [reader.sql]
+            absent = [self.sql_dir / file for file in files if file and not (self.sql_dir / file).is_file()]
+            problems += [f"{reader.name}: no SQL file {path}" for path in absent]
+        views = {view.name for view in self.feature_views}
+        problems += [
+            f"{model.name}: view {model.view.name!r} is not in the catalog"
+            for model in self.models
+            if model.view.name not in views
+        ]
+        for model in self.models:
+            columns = set(model.view.contract.to_schema().columns)
+            named = (*model.learner.numeric, *model.learner.categorical) if model.learner else ()
+            problems += [
+                f"{model.name}: learner column {n!r} is not in {model.view.name}" for n in named if n not in columns
+            ]
+        tables = {f"interim/{n}" for n in known} | {f"features/{n}" for n in views}
+        tables |= {f"predictions/{model.name}" for model in self.models if model.learner}
+        learned = {model.name for model in self.models if model.learner}
+        for monitor in self.monitors:
+            if monitor.table not in tables:
+                problems.append(f"monitor of {monitor.table!r}: there is no such table")
+            problems += [f"monitor of {monitor.table}: {n!r} is no model" for n in monitor.retrains if n not in learned]
+        if problems:
+            raise SettingsError(f"The catalog does not hold together: {'; '.join(problems)}.")
 
     def source(self, name: str) -> Source:
         """The source of that name."""

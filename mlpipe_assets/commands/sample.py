@@ -2,7 +2,9 @@
 
 import argparse
 
-from mlpipe_assets.commands.console import command, make_console, open_lake, plain
+from rich.console import Console
+
+from mlpipe_assets.commands.console import open_lake
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
 
@@ -23,10 +25,10 @@ def sample(options: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise LakeError(f"Cannot write the sample below {lake.root}: {error.strerror}.") from error
-    console = make_console(options)
+    console = Console(highlight=False)
     console.print(
-        f"Wrote the sample into {plain(lake.root / 'raw')}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
+        f"Wrote the sample into {lake.root / 'raw'}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
         soft_wrap=True,
     )
-    console.print(f"Next: {command()} run")
+    console.print("Next: mlpipe run")
     return 0

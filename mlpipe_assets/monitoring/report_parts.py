@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-
-from mlpipe_assets.visible import escape
+from html import escape
 
 _SHAPES = {  # the same as the marks in the charts
     "none": '<circle cx="5" cy="5" r="4"/>',

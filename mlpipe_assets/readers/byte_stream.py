@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from mlpipe_assets.readers.blocks import UnreadableFileError
+from mlpipe_assets.readers.options import Budget, Limits
 
 PROBE_BYTES = 64 << 10
 MAX_LINE_BYTES = 64 << 20
@@ -21,8 +22,9 @@ class ByteStream:
     the line is refused instead of changed. Raises: UnreadableFileError if the first 64 KB hold a NUL byte, or the gzip is broken.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, budget: Budget) -> None:
         self._path = path
+        self.budget = budget
         self._zipped = path.suffix.lower() == ".gz"
         self._decoder: codecs.IncrementalDecoder | None = None
         if self._zipped and path.stat().st_size == 0:
@@ -80,14 +82,16 @@ class ByteStream:
         if not self._zipped:
             return self._file.read(size)
         try:
-            return self._file.read(size)
+            data = self._file.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UnreadableFileError(_broken_gzip(self._path, str(error)[:120])) from error
+        self.budget.unpack(len(data))
+        return data
 
 
-def has_line_feed(path: Path) -> bool:
+def has_line_feed(path: Path, limits: Limits) -> bool:
     """Whether a line feed is anywhere in the file; reads only up to the first one."""
-    with ByteStream(path) as stream:
+    with ByteStream(path, Budget(name=path.name, packed=path.stat().st_size, limits=limits)) as stream:
         while chunk := stream.read(_SCAN_BYTES):
             if b"\n" in chunk:
                 return True

@@ -11,6 +11,7 @@ from mlpipe_assets.readers.byte_stream import MAX_LINE_BYTES, ByteStream, has_li
 from mlpipe_assets.readers.delimited_fast import read_simple, read_sound_prefix
 from mlpipe_assets.readers.delimited_header import Header, read_header
 from mlpipe_assets.readers.delimited_slow import read_slowly
+from mlpipe_assets.readers.options import Budget, ReadOptions
 from mlpipe_assets.readers.payload import payloads
 
 _WINDOW_BYTES = 64 << 10
@@ -29,14 +30,14 @@ class _Pieces:
     malformed: list[Malformed] = field(default_factory=list)
 
 
-def read_delimited(path: Path, *, delimiter: str | None, block_bytes: int) -> Iterator[Block]:
+def read_delimited(path: Path, options: ReadOptions, budget: Budget, *, block_bytes: int) -> Iterator[Block]:
     """Blocks of a delimited text file, cut at record ends; at least one, with the header's columns, even without rows.
 
     Raises: UnreadableFileError for a binary file, a broken gzip or a header that cannot be used.
     """
-    with ByteStream(path) as stream:
+    with ByteStream(path, budget) as stream:
         # Old Mac line ends: exchanging the two characters on the way in, and back in the values, leaves one set of rules.
-        swapped = b"\n" not in stream.head and not has_line_feed(path)
+        swapped = b"\n" not in stream.head and not has_line_feed(path, budget.limits)
         header: Header | None = None
         data, line, yielded, complete = b"", 1, False, False
         while not complete:
@@ -47,12 +48,13 @@ def read_delimited(path: Path, *, delimiter: str | None, block_bytes: int) -> It
             if complete and data and not data.endswith(b"\n"):
                 data += b"\n"
             if header is None:
-                header = read_header(data, path, delimiter)
+                header = read_header(data, path, options.delimiter)
                 if header is None:
                     _refuse_unfinished_header(data, path, complete=complete)
                     continue
+                budget.check_columns(len(header.names))
                 data, line = data[header.end :], header.next_line
-            pieces = _read_pieces(data, line, header, swapped=swapped, complete=complete)
+            pieces = _read_pieces(data, line, header, budget, swapped=swapped, complete=complete)
             if not pieces.end and len(data) > MAX_LINE_BYTES:
                 raise too_long(path, line)
             data, line = data[pieces.end :], pieces.line
@@ -63,7 +65,7 @@ def read_delimited(path: Path, *, delimiter: str | None, block_bytes: int) -> It
             yield Block(records=records_frame([], []), text=_no_rows(header), malformed=malformed_frame([]))
 
 
-def _read_pieces(data: bytes, line: int, header: Header, *, swapped: bool, complete: bool) -> _Pieces:
+def _read_pieces(data: bytes, line: int, header: Header, budget: Budget, *, swapped: bool, complete: bool) -> _Pieces:
     """Everything in `data` up to the last record that is certainly whole."""
     pieces = _Pieces(end=0, line=line)
     cut = data.rfind(b"\n") + 1
@@ -73,7 +75,7 @@ def _read_pieces(data: bytes, line: int, header: Header, *, swapped: bool, compl
         stop = cut if pieces.end + window >= cut else data.index(b"\n", pieces.end + window) + 1
         stretch = data[pieces.end : stop]
         fast = read_simple(stretch, pieces.line, delimiter, width) or read_sound_prefix(
-            stretch, pieces.line, delimiter, width
+            stretch, pieces.line, delimiter, width, budget
         )
         if fast:
             _add(pieces, header, fast.numbers, fast.text, plain=fast.plain, swapped=swapped)
@@ -92,6 +94,7 @@ def _read_pieces(data: bytes, line: int, header: Header, *, swapped: bool, compl
             }
         )
         _add(pieces, header, pl.Series(slow.numbers, dtype=pl.Int64), text, plain=False, swapped=swapped)
+        budget.refuse(len(slow.malformed), slow.malformed[0].reason if slow.malformed else "")
         pieces.malformed += slow.malformed
         pieces.end, pieces.line = slow.end, slow.line
         if slow.starved:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlpipe_assets.readers.blocks import Malformed, as_received
 from mlpipe_assets.readers.delimited_slow import MAX_FIELD_BYTES, Refusal, is_utf8, judge, without_carriage_return
+from mlpipe_assets.readers.options import Budget
 
 _LINE_FEED, _RETURN, _QUOTE, _BACKSLASH, _NUL = 0x0A, 0x0D, 0x22, 0x5C, 0x00
 _SWALLOWED = (b"\xef\xbb\xbf", b"x\x01", b"x^")
@@ -50,7 +51,9 @@ def read_simple(data: bytes, line: int, delimiter: bytes, width: int) -> FastStr
     return FastStretch(end=len(data), lines=lines, numbers=numbers, text=text, plain=plain, malformed=[])
 
 
-def read_sound_prefix(data: bytes, line: int, delimiter: bytes, width: int) -> FastStretch | None:
+def read_sound_prefix(
+    data: bytes, line: int, delimiter: bytes, width: int, budget: Budget | None = None
+) -> FastStretch | None:
     """The longest stretch from the start of `data` in which only single lines have to be refused; None if there is none.
 
     It ends before the first record over several lines that breaks a rule (there the quotes cannot be trusted any more) and before a
@@ -83,6 +86,10 @@ def read_sound_prefix(data: bytes, line: int, delimiter: bytes, width: int) -> F
     count = int(untrusted[0]) if untrusted.size else len(ends)
     if not count:
         return None
+    refused = np.flatnonzero(bad[:count])
+    if budget is not None and refused.size:
+        first = _refused(data[starts[refused[0]] : ends[refused[0]] + 1], 0, delimiter, width)
+        budget.refuse(refused.size, first.reason)
     end = int(ends[count - 1]) + 1
     kept = ~(bad | blank)[:count]
     sound = codes[:end]
@@ -91,12 +98,14 @@ def read_sound_prefix(data: bytes, line: int, delimiter: bytes, width: int) -> F
     rows = int(np.count_nonzero(kept))
     text = parse(sound.tobytes(), delimiter, width, quoted=bool(quotes.size))
     if text is None or text.height != rows:
+        if budget is not None:
+            budget.refused -= refused.size
         return None
     doubled = bool(np.any(codes[quotes[2::2] - 1] == _QUOTE))
     plain = not doubled and _is_plain(sound, rows, delimiter, width)
     malformed = [
         _refused(data[starts[index] : ends[index] + 1], line + int(first_lines[index]), delimiter, width)
-        for index in np.flatnonzero(bad[:count])
+        for index in refused
     ]
     numbers = pl.Series((first_lines[:count][kept] + line).astype(np.int64))
     lines = int(np.searchsorted(all_line_feeds, end))

@@ -47,9 +47,10 @@ def refusal_of_value(value: object, text: str) -> str | None:
     """Why a well-formed JSON value is no record: not an object, nested too deeply, or holding half a character."""
     if not isinstance(value, dict):
         return "not a JSON object"
-    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+    nested = len(text) > 2 * MAX_DEPTH and ("{" in text[1:] or "[" in text)
+    if nested and text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         return _TOO_DEEP
-    if _SURROGATE.search(text) and not _is_encodable(value):
+    if "\\u" in text and _SURROGATE.search(text) and not _is_encodable(value):
         return "a lone surrogate: half of a character, which other engines cannot read"
     return None
 

@@ -28,6 +28,7 @@ class Delivery:
         replaces: The delivery this name stood for before.
         backdated: Whether the first snapshot, of no date, was taken to hold from the start.
         copy_of: The delivery whose state this one repeats: it brings no rows of its own then.
+        left_out: What of the file was not read, in words: sheets of a workbook that do not hold the table.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Delivery:
     replaces: str | None = None
     backdated: bool = False
     copy_of: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def received(self) -> int:
@@ -90,6 +92,7 @@ def parse(record: dict[str, Any]) -> Delivery:
     fields["arrived"] = date.fromisoformat(fields["arrived"])
     fields["events"] = {date.fromisoformat(day): count for day, count in fields["events"].items()}
     fields["columns"] = tuple(fields["columns"])
+    fields["left_out"] = tuple(fields.get("left_out") or ())
     found = Delivery(**fields)
     if not all(isinstance(count, int) for count in (*found.events.values(), found.quarantined, found.modified_ns)):
         raise TypeError("rows are not whole numbers")

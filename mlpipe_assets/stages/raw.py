@@ -20,7 +20,6 @@ from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import LakeError, shorten
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.readers.blocks import UnreadableFileError
-from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery, identity, natural
@@ -33,7 +32,7 @@ from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.transforms.arrival import arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
-from mlpipe_assets.visible import visible
+from mlpipe_assets.transforms.received import received_blocks
 
 _log = logging.getLogger("mlpipe")
 _SPILL_BYTES = 96 << 20
@@ -237,9 +236,10 @@ def _read(
 ) -> Delivery:
     """Read a file into staged event files, one a day; they are not visible yet."""
     columns: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     tabular = True
     with _Spill() as spill:
-        for block in read_blocks(file.path, delimiter=source.delimiter):
+        for block in received_blocks(file.path, source):
             events, refused = arrive(
                 block,
                 source,
@@ -251,6 +251,7 @@ def _read(
             )
             tabular = tabular and block.text is not None
             columns = columns or (tuple(block.text.columns) if block.text is not None else ())
+            left_out += block.notes
             spill.add(events, refused)
         for day, frame in spill.days():
             staged.append(_stage(lake, ledger.event_path(delivery.delivery, day), frame))
@@ -262,6 +263,7 @@ def _read(
             events=dict(sorted(spill.counts.items())),
             quarantined=sum(frame.height for frame in spill.refused),
             columns=columns if tabular else (),
+            left_out=left_out,
         )
 
 
@@ -338,8 +340,9 @@ def _tell(
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """Checks, metadata of each day touched, and the run's report."""
     touched = sorted({day for d in found.new for day in d.events})
-    unreadable = [visible(f"{p.name}: {p.reason}") for p in found.problems]
-    waiting = [f"{visible(name)}: still being written, left for the next run" for name in found.waiting]
+    unreadable = [f"{p.name}: {p.reason}" for p in found.problems]
+    waiting = [f"{name}: still being written, left for the next run" for name in found.waiting]
+    left_out = [f"{d.source_file}: {note}" for d in found.new for note in d.left_out]
     last = last_partition()
     outside = {
         "before_start": sum(n for d in found.new for day, n in d.events.items() if day < START_DATE),
@@ -354,20 +357,22 @@ def _tell(
         "quarantined": quarantined,
         "days_touched": len(touched),
         **outside,
-        "changed_under_a_known_name": [*map(visible, found.changed)],
-        "copies": [*map(visible, found.copies)],
-        "dates_to_check": [*map(visible, _surprising(found))],
-        "backdated_to_the_start": [visible(d.source_file) for d in found.new if d.backdated],
-        "waiting": [*map(visible, found.waiting)],
+        "changed_under_a_known_name": found.changed,
+        "copies": found.copies,
+        "dates_to_check": _surprising(found),
+        "backdated_to_the_start": [d.source_file for d in found.new if d.backdated],
+        "waiting": found.waiting,
+        "left_out": left_out,
     }
     table = key.to_user_string()
-    add_to_report(lake, context.run.run_id, table, counts=counts, errors=unreadable, notes=waiting)
-    lines = [*unreadable, *waiting, *(f"{name}: content changed, taken as a new delivery" for name in found.changed)]
+    add_to_report(lake, context.run.run_id, table, counts=counts, errors=unreadable, notes=[*waiting, *left_out])
+    changed = (f"{name}: content changed, taken as a new delivery" for name in found.changed)
+    lines = [*unreadable, *waiting, *left_out, *changed]
     if found.copies:
         lines.append(f"{len(found.copies):,} files repeat what stands and bring no rows: {shorten(found.copies, 3)}")
     if surprising := _surprising(found):
         lines.append(f"{len(surprising):,} files with a date in the name to check: {shorten(surprising, 3)}")
-    for line in map(visible, lines):
+    for line in lines:
         _log.warning("%s: %s", table, line)
     on_disk = sum(_rows(ledger, d) for d in found.new)
     yield dg.AssetCheckResult(
@@ -414,7 +419,7 @@ def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, Any]:
     return {
         "dagster/partition_row_count": sum(d.events.get(day, 0) for d in deliveries),
         "deliveries": len(deliveries),
-        "new_deliveries": [visible(d.source_file) for d in fresh][:20],
+        "new_deliveries": [d.source_file for d in fresh][:20],
         "quarantined_on_arrival": sum(d.quarantined for d in deliveries if d.arrived == day),
         "as_of": f"{day + ONE_DAY}T00:00:00+00:00",
     }

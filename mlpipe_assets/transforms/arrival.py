@@ -31,7 +31,11 @@ def arrive(
     if source.event_time is None:
         records = records.with_columns(event_date=pl.lit(snapshot_day))
     else:
-        text = block.text if block.text is not None else decode(records["payload"])
+        text = (
+            block.text
+            if block.text is not None
+            else decode(records["payload"], None if source.prepare else [source.event_time])
+        )
         days = (
             event_dates(clean_text(text, source, [source.event_time]), source)
             if text.width

@@ -1,6 +1,7 @@
 """Received records to immutable events, and back to text columns."""
 
 import json
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -8,6 +9,9 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.contracts.sourced import Sourced
+from mlpipe_assets.readers.blocks import UnreadableFileError
+from mlpipe_assets.readers.json_check import DECODER
+from mlpipe_assets.readers.options import Limits
 from mlpipe_assets.rules import columns
 from mlpipe_assets.transforms.casts import trim
 from mlpipe_assets.transforms.times import days_of, read_dates, read_times
@@ -15,6 +19,7 @@ from mlpipe_assets.transforms.times import days_of, read_dates, read_times
 EVENT_SCHEMA = {column.name: column.dtype for column in columns(Events)}
 QUARANTINE_SCHEMA = {**EVENT_SCHEMA, "reasons": pl.String()}
 PROVENANCE = tuple(Sourced.to_schema().columns)
+_GAP = re.compile(r"[ \t\r\n,:]*")
 
 
 def own_columns(source: Source) -> list[str]:
@@ -23,12 +28,14 @@ def own_columns(source: Source) -> list[str]:
 
 
 def decode(payload: pl.Series, names: Sequence[str] | None = None) -> pl.DataFrame:
-    """JSON objects as text columns; numbers keep the digits they were written with.
+    """JSON objects as text columns; numbers keep the digits they were written with, nested values are their JSON verbatim.
 
     Slower than an engine's JSON reader, and exact: 12345678901234567.89 and 1.10 stay what they are.
     """
-    rows = [json.loads(text, parse_float=str, parse_int=str) for text in payload]
+    rows = [_members(text) for text in payload]
     wanted = list(names) if names is not None else list(dict.fromkeys(name for row in rows for name in row))
+    if names is None and len(wanted) > Limits.columns:
+        raise UnreadableFileError(f"its objects have {len(wanted):,} different names. Is this a file of the table?")
     if not wanted:
         return pl.DataFrame(height=len(rows))
     return pl.DataFrame(
@@ -74,12 +81,16 @@ def clean_text(text: pl.DataFrame, source: Source, names: Sequence[str] | None =
     """
     wanted = list(names) if names is not None else own_columns(source)
     needed = text if source.prepare is not None else text.select(name for name in text.columns if name in wanted)
-    clean = trim(needed, source.nulls) if needed.width else needed
-    if source.prepare is not None:
-        clean = source.prepare(clean)
+    clean = prepared(needed, source)
     height = clean.height if clean.width else text.height
     empty = pl.Series([None], dtype=pl.String).new_from_index(0, height)
     return pl.DataFrame([clean[name] if name in clean.columns else empty.alias(name) for name in wanted])
+
+
+def prepared(text: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Text as received, trimmed, with nulls, and through the source's `prepare`."""
+    clean = trim(text, source.nulls) if text.width else text
+    return clean if source.prepare is None else source.prepare(clean)
 
 
 def event_dates(clean: pl.DataFrame, source: Source) -> pl.Series:
@@ -97,9 +108,25 @@ def clean_dtype(source: Source, name: str) -> pl.DataType:
     return next(column.dtype for column in columns(source.contract) if column.name == name)
 
 
+def _members(text: str) -> dict[str, object]:
+    """The members of a JSON object: nested ones as the very text they were received in."""
+    row: dict[str, object] = json.loads(text, parse_float=str, parse_int=str)
+    if "[" not in text and text.count("{") == 1:
+        return row
+    if not any(isinstance(value, dict | list) for value in row.values()):
+        return row
+    at = text.index("{") + 1
+    while True:
+        at = _GAP.match(text, at).end()  # type: ignore[union-attr]  # it matches the empty text too
+        if text[at] == "}":
+            return row
+        name, at = DECODER.raw_decode(text, at)
+        start = _GAP.match(text, at).end()  # type: ignore[union-attr]
+        value, at = DECODER.raw_decode(text, start)
+        row[name] = text[start:at] if isinstance(value, dict | list) else value
+
+
 def _text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return None if value is None else str(value)

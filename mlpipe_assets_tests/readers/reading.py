@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from mlpipe_assets.readers.blocks import MALFORMED_SCHEMA
-from mlpipe_assets.readers.open import read_blocks
+from mlpipe_assets.readers.open import read_pieces
+from mlpipe_assets.readers.options import ReadOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +20,9 @@ class Whole:
     malformed: pl.DataFrame
 
 
-def read_file(path: Path, *, delimiter: str | None = None, block_bytes: int = 16 << 20) -> Whole:
-    """Everything in a file."""
-    blocks = list(read_blocks(path, delimiter=delimiter, block_bytes=block_bytes))
+def read_file(path: Path, *, block_bytes: int = 16 << 20, **options: Any) -> Whole:
+    """Everything in a file, even when none of it is a record."""
+    blocks = list(read_pieces(path, ReadOptions(**options), block_bytes=block_bytes))
     texts = [block.text for block in blocks if block.text is not None]
     return Whole(
         records=pl.concat([block.records for block in blocks]),
@@ -30,12 +32,12 @@ def read_file(path: Path, *, delimiter: str | None = None, block_bytes: int = 16
 
 
 def read_bytes(
-    folder: Path, content: bytes, name: str = "orders.csv", *, delimiter: str | None = None, block_bytes: int = 16 << 20
+    folder: Path, content: bytes, name: str = "orders.csv", *, block_bytes: int = 16 << 20, **options: Any
 ) -> Whole:
     """Everything in a file with this content."""
     path = folder / name
     path.write_bytes(content)
-    return read_file(path, delimiter=delimiter, block_bytes=block_bytes)
+    return read_file(path, block_bytes=block_bytes, **options)
 
 
 def records(*rows: tuple[int, str]) -> pl.DataFrame:

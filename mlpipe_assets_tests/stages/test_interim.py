@@ -115,7 +115,7 @@ def test_every_row_received_is_accepted_a_duplicate_or_quarantined_and_found_exa
         ]
         received = [*kept["delivery", "record_number"].rows(), *at_the_door]
 
-        assert max(Counter(received).values()) == 1
+        assert max(Counter(received).values(), default=1) == 1  # nothing is received of a file that cannot be read
         assert len(received) == sum(d.received for d in found.new) == sum(c["received"] for c in outcomes.values())
         assert max(Counter([*accepted, *judged_away, *at_the_door]).values(), default=1) == 1
         assert {*accepted, *judged_away, *at_the_door} <= set(received)
@@ -342,13 +342,13 @@ SNAPSHOT = "customer_id,email,age,region,signup_date\n"
     [
         (
             "customers_2026-01-05.csv",
-            "a,b\n1,2\n3,4\n",
-            "age: column missing from the file (customers_2026-01-05.csv); customer_id: column missing",
+            "age,b\n1,2\n3,4\n",
+            "customer_id: column missing from the file (customers_2026-01-05.csv); email: column missing",
         ),
-        ("customers_2026-01-05.jsonl", "{}\n{}\n", "2 of 2 rows refused, 0 tolerated"),
+        ("customers_2026-01-05.jsonl", '{}\n{"age":1}\n', "2 of 2 rows refused, 0 tolerated"),
         ("customers_2026-01-05.csv", f"{SNAPSHOT}c1,x@y,200,north,2025-01-01\n", "1 of 1 rows refused, 0 tolerated"),
     ],
-    ids=["no known column", "rows without fields", "a broken rule"],
+    ids=["one known column", "rows without fields", "a broken rule"],
 )
 def test_a_snapshot_that_does_not_hold_is_refused(lake: Lake, name: str, content: str, refused: str) -> None:
     source = replace(customers, tolerance=Tolerance(share=0.0))

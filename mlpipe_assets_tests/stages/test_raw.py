@@ -1,6 +1,7 @@
 """raw: what becomes of each file of the drop zone."""
 
 import gzip
+import json
 import os
 import time
 from dataclasses import replace
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.open import read_blocks
@@ -19,6 +21,7 @@ from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages import raw
+from mlpipe_assets.transforms import received
 from mlpipe_assets_tests.frames import (
     HEADER,
     JAN_5,
@@ -246,14 +249,14 @@ def test_a_file_that_breaks_off_while_it_is_read_is_named_while_others_go_on(
 ) -> None:
     drop(lake, "a.csv", orders_csv(order("o1")))
     drop(lake, "b.csv", orders_csv(order("o2")))
-    real = read_blocks
+    real = received.received_blocks
 
-    def read(path: Path, *, delimiter: str | None = None) -> object:
+    def read(path: Path, source: Source) -> object:
         if path.name == "a.csv":
             raise OSError(5, "Input/output error")
-        return real(path, delimiter=delimiter)
+        return real(path, source)
 
-    monkeypatch.setattr(raw, "read_blocks", read)
+    monkeypatch.setattr(raw, "received_blocks", read)
     found = take(lake)
 
     assert reasons(found) == {"a.csv": "cannot be read: Input/output error"}
@@ -323,13 +326,71 @@ def test_rows_without_a_readable_event_time_are_quarantined_under_the_day_they_a
     assert (found.new[0].events, found.new[0].quarantined, found.new[0].received) == ({JAN_5: 1}, 3, 4)
 
 
-def test_a_file_with_no_column_of_the_contract_is_quarantined_row_by_row(lake: Lake) -> None:
-    drop(lake, "orders_2026-01-07.csv", "a,b\n1,2\n3,4\n")
+FOREIGN = {
+    "page.csv": "<html><body>Please log in.</body></html>",
+    "page_of_lines.csv": "<!DOCTYPE html>\n<html>\n<body>Please, log in.</body>\n</html>\n",
+    "notice.csv": "No data available",
+    "notice_with_comma.txt": "Sorry, no rows\n",
+    "cover.csv": "Report of 2026-01-05\n\n" + HEADER,
+    "german.csv": "bestellung,kunde,zeit\n",
+    "another_table.csv": "a,b\n1,2\n3,4\n",
+    "mail.csv": "From: shop@example.org\nSubject: orders, as asked\n\nSee attachment.\n",
+    "half_a_header.csv": "order_id,customer_id\n",
+    "report.csv": "%PDF-1.7\n%obj\n",
+    "feed.csv": '<?xml version="1.0"?>\n<orders><order id="1"/></orders>\n',
+    "error.json": '{"error": "token expired"}',
+    "errors.json": '[{"error": "token expired"}]',
+    "object.json": "{}",
+    "wrapped.json": '{"data": [{"order_id": "o1"}, {"order_id": "o2"}]}',
+    "deep.json": '{"meta": {"n": 1}, "result": {"items": [{"order_id": "o1"}]}}',
+    "null.json": "null",
+    "page.json": "<html>\n<body>Please log in</body>\n</html>",
+}
 
-    take(lake)
 
-    name, reason = "orders_2026-01-07.csv", "order_ts: the file has no such column"
-    assert_frame_equal(quarantined(lake), refusals((JAN_7, name, 2, reason), (JAN_7, name, 3, reason)))
+@pytest.mark.parametrize(
+    "source", [orders, customers, replace(orders, prepare=lambda text: text)], ids=["events", "snapshot", "prepared"]
+)
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_file_that_has_nothing_in_common_with_the_contract_is_unreadable(
+    lake: Lake, name: str, source: Source
+) -> None:
+    drop(lake, name, FOREIGN[name], source=source.name)
+
+    found = take(lake, source)
+
+    assert found.new == []
+    assert list(reasons(found)) == [name]
+    assert "Please" not in reasons(found)[name].replace("deliver", "")
+
+
+@pytest.mark.parametrize("name", ["orders_2026-01-07.csv", "orders_2026-01-07.json"])
+def test_a_header_alone_or_an_empty_list_is_a_delivery_of_no_rows(lake: Lake, name: str) -> None:
+    drop(lake, name, HEADER if name.endswith("csv") else "[]")
+
+    found = take(lake)
+
+    assert found.problems == []
+    assert [d.received for d in found.new] == [0]
+
+
+def test_the_list_that_wraps_the_records_is_named_with_what_to_declare(lake: Lake) -> None:
+    for name in ("wrapped.json", "deep.json"):
+        drop(lake, name, FOREIGN[name])
+    drop(lake, "one_line.jsonl", json_order("o1") + "\n" + FOREIGN["wrapped.json"])
+    found = reasons(take(lake))
+    drop(lake, "pages.json", FOREIGN["wrapped.json"] + FOREIGN["wrapped.json"])
+    declared = take(lake, replace(orders, records="data"))
+
+    assert "a list of objects at 'data'" in found["wrapped.json"]
+    assert "declare records='data' on source orders" in found["wrapped.json"]
+    assert "declare records='result.items'" in found["deep.json"]
+    assert "declare records='data'" in found["one_line.jsonl"]
+    assert [(d.source_file, d.received) for d in declared.new] == [("pages.json", 4)]
+
+
+def json_order(key: str) -> str:
+    return json.dumps({"order_id": key, "order_ts": "2026-01-05T10:00:00Z", "items": [{"s": 1}]})
 
 
 def test_the_first_snapshot_without_a_date_stands_for_all_days_since_the_start(lake: Lake) -> None:
@@ -396,10 +457,7 @@ def test_json_numbers_keep_their_digits(lake: Lake) -> None:
 def test_a_file_too_large_for_memory_becomes_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [order(f"o{i}", f"2026-01-{5 + i % 3:02}T10:00:00Z") for i in range(300)] + ["broken"]
     lakes = [Lake(data_dir=f"{tmp_path}/{name}") for name in ("small", "large")]
-    real = read_blocks
-    monkeypatch.setattr(
-        raw, "read_blocks", lambda path, *, delimiter: real(path, delimiter=delimiter, block_bytes=1 << 10)
-    )
+    monkeypatch.setattr(received, "read_blocks", lambda path, options: read_blocks(path, options, block_bytes=1 << 10))
     for lake, limit in zip(lakes, (96 << 20, 1), strict=True):
         monkeypatch.setattr(raw, "_SPILL_BYTES", limit)
         drop(lake, "orders_2026-01-05.csv", orders_csv(*lines))

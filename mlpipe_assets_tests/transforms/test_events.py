@@ -42,6 +42,26 @@ def test_payloads_become_text_and_numbers_keep_the_digits_they_were_written_with
     )
 
 
+@pytest.mark.parametrize(
+    "nested",
+    [
+        '{"id":7,"n":1.10}',
+        '[1, 2.0,  "x"]',
+        '{"z":1,"a":{"b":[1e5, -0.0]}}',
+        '["\\u00e9", "é", "\\"]"]',
+        "[]",
+        "{ }",
+        "[null,true]",
+        "[\n 1\n]",
+    ],
+)
+def test_a_nested_value_is_its_json_verbatim(nested: str) -> None:
+    payload = pl.Series([f'{{"k" : 1.10 , "d":{nested}, "e":"[{{"}}', f'{{"d":{nested}}}'])
+
+    expected = pl.DataFrame({"d": [nested, nested], "e": ["[{", None], "k": ["1.10", None]})
+    assert_frame_equal(decode(payload, ["d", "e", "k"]), expected)
+
+
 def test_payloads_without_fields_are_rows_all_the_same() -> None:
     assert decode(pl.Series(["{}", "{}"])).height == 2
     assert decode(pl.Series([], dtype=pl.String)).shape == (0, 0)

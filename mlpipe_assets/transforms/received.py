@@ -1,0 +1,121 @@
+"""The blocks of a file as its source's declaration reads them, once it is sure that the file is one of this source."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.readers.blocks import Block, UnreadableFileError
+from mlpipe_assets.readers.open import read_blocks
+from mlpipe_assets.readers.options import ReadOptions
+from mlpipe_assets.rules import columns
+from mlpipe_assets.transforms.absent import may_be_absent
+from mlpipe_assets.transforms.events import decode, own_columns, prepared
+
+_SHOWN = 5
+_JUDGED_ROWS = 100
+_HOLDS_A_LIST = r"\[\s*\{"
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]{0,40}")
+_DEPTH = 3
+
+
+def read_options(source: Source) -> ReadOptions:
+    """How the files of a source are read."""
+    if source.prepare is not None:
+        return ReadOptions(delimiter=source.delimiter, records=source.records, limits=source.limits)
+    own = set(own_columns(source))
+    exact = {
+        c.name for c in columns(source.contract) if c.name in own and (c.dtype == pl.String or c.dtype.is_integer())
+    }
+    return ReadOptions(
+        delimiter=source.delimiter,
+        records=source.records,
+        limits=source.limits,
+        columns=frozenset(own),
+        exact=frozenset(exact),
+    )
+
+
+def received_blocks(path: Path, source: Source) -> Iterator[Block]:
+    """Blocks of a file of a source; at least one, even without rows.
+
+    Raises: UnreadableFileError for a file that cannot be read, that has nothing in common with the contract (a log-in page, a notice,
+    another table), or that has no rows and not all columns either; polars' ColumnNotFoundError when `prepare` needs one that is not
+    there.
+    """
+    known = frozenset(own_columns(source))
+    fits, rows = False, 0
+    names: frozenset[str] | None = None
+    for block in read_blocks(path, read_options(source)):
+        if block.text is None:
+            fits = _judge_objects(block.records["payload"], source, known, path, fits=fits)
+        elif block.text.width and names is None:
+            names = frozenset(prepared(block.text.head(_JUDGED_ROWS), source).columns)
+            if not names & known:
+                raise _foreign(path, source, f"none of its {block.text.width:,} columns is one of")
+            fits = True
+        rows += block.records.height + block.malformed.height
+        yield block
+    if rows and not fits:
+        raise _foreign(path, source, "none of the names in its objects is a column of")
+    lacking = sorted(
+        c.name for c in columns(source.contract) if c.name in known - (names or known) and not may_be_absent(c)
+    )
+    if not rows and lacking:
+        raise _foreign(
+            path,
+            source,
+            f"it has no rows, and no {', '.join(lacking[:_SHOWN])} among its columns; it is no delivery of",
+        )
+
+
+def _judge_objects(payload: pl.Series, source: Source, known: frozenset[str], path: Path, *, fits: bool) -> bool:
+    """Whether an object with a name of the contract has come yet.
+
+    Raises: UnreadableFileError for an object that knows none of the names and holds a list of objects: it stands for many records.
+    """
+    if source.prepare is not None:
+        return fits or bool(payload.len() and known & set(prepared(decode(payload.head(_JUDGED_ROWS)), source).columns))
+    suspects = payload.filter(payload.str.contains(_HOLDS_A_LIST)) if fits else payload
+    for text in suspects:
+        value = json.loads(text, parse_float=str, parse_int=str)
+        if known.isdisjoint(value):
+            place = _list_of_objects(value)
+            if place is not None:
+                shown = f" at {place!r}" if place else ""
+                declare = (
+                    f"declare records={place!r} on source {source.name}" if place else "declare where with records=..."
+                )
+                raise UnreadableFileError(
+                    f"{path.name}: an object that has no column of {source.name} holds a list of objects{shown}. If these are the "
+                    f"records, {declare}; no row of the file was used."
+                )
+        elif not fits:
+            # From here on only objects that hold lists can be anything else than rows.
+            return _judge_objects(payload, source, known, path, fits=True)
+    return fits
+
+
+def _list_of_objects(value: dict[str, object], depth: int = _DEPTH) -> str | None:
+    """The dotted path of a list of objects; empty where its names look like values; None when there is none."""
+    for name, item in value.items():
+        inner: str | None = None
+        if isinstance(item, list) and any(isinstance(entry, dict) for entry in item):
+            inner = ""
+        elif isinstance(item, dict) and depth > 1 and (below := _list_of_objects(item, depth - 1)) is not None:
+            inner = f".{below}"
+        if inner is not None:
+            return f"{name}{inner}" if _PLAIN_NAME.fullmatch(name) and inner != "." else ""
+    return None
+
+
+def _foreign(path: Path, source: Source, what: str) -> UnreadableFileError:
+    own = own_columns(source)
+    more = ", ..." if len(own) > _SHOWN else ""
+    return UnreadableFileError(
+        f"{path.name}: {what} {source.name} ({', '.join(own[:_SHOWN])}{more}; names count in upper and lower case). "
+        "It may be a notice, a page or another table under this name: deliver the right file again. No row of it was used."
+    )
