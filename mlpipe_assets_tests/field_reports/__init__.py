@@ -1,0 +1,1 @@
+"""Public reports about other tools, re-created here: see docs/field-reports.md."""
