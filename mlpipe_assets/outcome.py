@@ -15,6 +15,7 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.reports import add_to_report
+from mlpipe_assets.visible import visible
 
 _log = logging.getLogger("mlpipe")
 _MOST_CASES = 200
@@ -76,6 +77,7 @@ def tell(
     notes += [f"[{o.day}] {line}" for o in outcomes if not o.refused for line in o.breaches]
     notes += [f"[{o.day}] {line}" for o in outcomes for line in o.remarks]
     notes += [f"[{o.day}] accepted: {o.accepted_because}" for o in outcomes if o.accepted_because is not None]
+    errors, notes = [*map(visible, errors)], [*map(visible, notes)]
     totals = _totals(outcomes)
     add_to_report(
         lake,
@@ -120,7 +122,9 @@ def tell(
 
 def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[str]) -> dg.AssetCheckResult:
     judged = [*errors, *notes]
-    cases = [(f"{o.day}", line) for o in outcomes for line in (*([o.refused] if o.refused else []), *o.breaches)]
+    cases = [
+        (f"{o.day}", visible(line)) for o in outcomes for line in (*([o.refused] if o.refused else []), *o.breaches)
+    ]
     days = {day for day, _ in cases}
     within = f"{len(cases):,} failures on {len(days):,} days, no day refused: " if len(days) > 1 and not errors else ""
     return dg.AssetCheckResult(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from mlpipe_assets.errors import shorten
+from mlpipe_assets.visible import visible
 
 _REMIND_AFTER = timedelta(days=7)
 _MOST_TOLD = 10
@@ -101,7 +102,7 @@ def _reminder(scope: str, pairs: Sequence[tuple[Problem, OpenAlert]], now: datet
 def _healed(scope: str, alerts: Sequence[OpenAlert], now: datetime) -> Message:
     title = f"healed: {shorten([f'{a.problem.where}: {a.problem.what}' for a in alerts], 3)}"
     lines = [
-        f"{a.problem.where}: {a.problem.what}\nhealed after {_spell(now - (a.problem.since or a.opened))}"
+        f"{visible(f'{a.problem.where}: {a.problem.what}')}\nhealed after {_spell(now - (a.problem.since or a.opened))}"
         for a in alerts
     ]
     return _message(scope, "healed", now, [a.problem.key for a in alerts], title, _listed(lines))
@@ -110,7 +111,7 @@ def _healed(scope: str, alerts: Sequence[OpenAlert], now: datetime) -> Message:
 def _message(
     scope: str, kind: Literal["broken", "healed", "reminder"], at: datetime, keys: Sequence[str], title: str, body: str
 ) -> Message:
-    return Message(scope=scope, kind=kind, at=at, keys=tuple(keys), title=title[:200], body=body[:4000])
+    return Message(scope=scope, kind=kind, at=at, keys=tuple(keys), title=visible(title)[:200], body=body[:4000])
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -120,11 +121,11 @@ def _listed(parts: Sequence[str]) -> str:
 
 def _spelled(problem: Problem, since: datetime) -> str:
     return (
-        f"{problem.where}: {problem.what}\n"
-        f"how many: {problem.how_many}\n"
-        f"example: {problem.example}\n"
+        f"{visible(problem.where)}: {visible(problem.what)}\n"
+        f"how many: {visible(problem.how_many)}\n"
+        f"example: {visible(problem.example)}\n"
         f"since: {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC\n"
-        f"what to do: {problem.to_do}"
+        f"what to do: {visible(problem.to_do)}"
     )
 
 

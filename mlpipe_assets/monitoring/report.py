@@ -4,7 +4,6 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime
-from html import escape
 from pathlib import Path
 
 from mlpipe_assets.monitoring.changes import Change, in_drift, list_changes
@@ -14,6 +13,7 @@ from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.pictures.charts import sparkline
 from mlpipe_assets.pictures.theme import theme_css
+from mlpipe_assets.visible import escape
 
 _HERE = Path(__file__).parent
 _SUMMARY = ("Table", "Verdict", "Columns", "Drift score", "Over time", "Newest day", "Performance")

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+
+from mlpipe_assets.visible import escape
 
 _SHAPES = {  # the same as the marks in the charts
     "none": '<circle cx="5" cy="5" r="4"/>',

@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from html import escape
 from typing import cast
 
 import polars as pl
@@ -21,6 +20,7 @@ from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pictures.charts import bars, line_chart
 from mlpipe_assets.pictures.lines import Series, Verdict
+from mlpipe_assets.visible import escape
 
 AGAINST = {
     "baseline": "against the baseline",

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from datetime import date
-from html import escape
 
 from mlpipe_assets.pictures.drawing import BOTTOM, LEFT, LETTER_WIDTH, RIGHT, cut, draw_text, px
 from mlpipe_assets.pictures.scales import Scale, round_ticks, spell_all
 from mlpipe_assets.pictures.theme import colour_of
+from mlpipe_assets.visible import escape
 
 
 def draw_value_axis(ticks: Sequence[float], y: Scale, width: int, label: str) -> list[str]:

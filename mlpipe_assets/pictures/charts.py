@@ -4,7 +4,6 @@ import base64
 import math
 from collections.abc import Sequence
 from datetime import date
-from html import escape
 
 from mlpipe_assets.pictures.axes import draw_axis_title, draw_day_axis, draw_number_axis, draw_value_axis
 from mlpipe_assets.pictures.drawing import (
@@ -23,6 +22,7 @@ from mlpipe_assets.pictures.drawing import (
 from mlpipe_assets.pictures.lines import Series, draw_line, draw_marks
 from mlpipe_assets.pictures.scales import Scale, as_number, axis_range, is_drawable, round_ticks, spell, upper_end
 from mlpipe_assets.pictures.theme import colour_of, line_colour
+from mlpipe_assets.visible import escape
 
 
 def line_chart(

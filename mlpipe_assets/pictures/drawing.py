@@ -1,9 +1,9 @@
 """What every picture is made of: its frame, title, legend and text, as pieces of SVG."""
 
 from collections.abc import Sequence
-from html import escape
 
 from mlpipe_assets.pictures.theme import colour_of
+from mlpipe_assets.visible import escape
 
 LETTER_WIDTH = 6.3  # on average, at 11 px
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 50.0, 42.0  # margins around the plot

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from html import escape
 from typing import Literal
 
 from mlpipe_assets.pictures.drawing import px
 from mlpipe_assets.pictures.scales import Position, Scale, as_number, is_drawable, spell
 from mlpipe_assets.pictures.theme import colour_of
+from mlpipe_assets.visible import escape
 
 Verdict = Literal["none", "possible", "drift"]
 

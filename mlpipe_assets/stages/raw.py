@@ -33,6 +33,7 @@ from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.transforms.arrival import arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
 from mlpipe_assets.transforms.received import received_blocks
+from mlpipe_assets.visible import visible
 
 _log = logging.getLogger("mlpipe")
 _SPILL_BYTES = 96 << 20
@@ -340,9 +341,9 @@ def _tell(
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """Checks, metadata of each day touched, and the run's report."""
     touched = sorted({day for d in found.new for day in d.events})
-    unreadable = [f"{p.name}: {p.reason}" for p in found.problems]
-    waiting = [f"{name}: still being written, left for the next run" for name in found.waiting]
-    left_out = [f"{d.source_file}: {note}" for d in found.new for note in d.left_out]
+    unreadable = [visible(f"{p.name}: {p.reason}") for p in found.problems]
+    waiting = [f"{visible(name)}: still being written, left for the next run" for name in found.waiting]
+    left_out = [visible(f"{d.source_file}: {note}") for d in found.new for note in d.left_out]
     last = last_partition()
     outside = {
         "before_start": sum(n for d in found.new for day, n in d.events.items() if day < START_DATE),
@@ -357,22 +358,22 @@ def _tell(
         "quarantined": quarantined,
         "days_touched": len(touched),
         **outside,
-        "changed_under_a_known_name": found.changed,
-        "copies": found.copies,
-        "dates_to_check": _surprising(found),
-        "backdated_to_the_start": [d.source_file for d in found.new if d.backdated],
-        "waiting": found.waiting,
+        "changed_under_a_known_name": [*map(visible, found.changed)],
+        "copies": [*map(visible, found.copies)],
+        "dates_to_check": [*map(visible, _surprising(found))],
+        "backdated_to_the_start": [visible(d.source_file) for d in found.new if d.backdated],
+        "waiting": [*map(visible, found.waiting)],
         "left_out": left_out,
     }
     table = key.to_user_string()
     add_to_report(lake, context.run.run_id, table, counts=counts, errors=unreadable, notes=[*waiting, *left_out])
-    changed = (f"{name}: content changed, taken as a new delivery" for name in found.changed)
+    changed = (f"{visible(name)}: content changed, taken as a new delivery" for name in found.changed)
     lines = [*unreadable, *waiting, *left_out, *changed]
     if found.copies:
         lines.append(f"{len(found.copies):,} files repeat what stands and bring no rows: {shorten(found.copies, 3)}")
     if surprising := _surprising(found):
         lines.append(f"{len(surprising):,} files with a date in the name to check: {shorten(surprising, 3)}")
-    for line in lines:
+    for line in map(visible, lines):
         _log.warning("%s: %s", table, line)
     on_disk = sum(_rows(ledger, d) for d in found.new)
     yield dg.AssetCheckResult(
@@ -419,7 +420,7 @@ def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, Any]:
     return {
         "dagster/partition_row_count": sum(d.events.get(day, 0) for d in deliveries),
         "deliveries": len(deliveries),
-        "new_deliveries": [d.source_file for d in fresh][:20],
+        "new_deliveries": [visible(d.source_file) for d in fresh][:20],
         "quarantined_on_arrival": sum(d.quarantined for d in deliveries if d.arrived == day),
         "as_of": f"{day + ONE_DAY}T00:00:00+00:00",
     }
