@@ -1,5 +1,6 @@
 """Table of contents: the stages in flow order, the jobs, and the policies that hold for all of them."""
 
+import sys
 from dataclasses import replace
 
 import dagster as dg
@@ -10,8 +11,9 @@ from mlpipe_assets.automation.prototype import prototype_job
 from mlpipe_assets.automation.requests import own_checks
 from mlpipe_assets.automation.schedules import schedules_of
 from mlpipe_assets.automation.sensors import sensors_of
-from mlpipe_assets.catalog.contents import load_catalog
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.loading import load_catalog
+from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import owner_tags
@@ -66,5 +68,9 @@ def automate(definitions: dg.Definitions, catalog: Catalog, settings: Settings) 
 
 
 SETTINGS = read_settings()
-CATALOG = load_catalog(SETTINGS.catalog)
+try:
+    CATALOG = load_catalog(SETTINGS.catalog)
+except SettingsError:
+    sys.tracebacklimit = 0  # the message names file and line; Dagster would print its own thirty frames around it
+    raise
 defs = automate(build_definitions(CATALOG, SETTINGS), CATALOG, SETTINGS)

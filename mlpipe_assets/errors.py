@@ -9,6 +9,15 @@ class SettingsError(MlpipeError):
     """An environment variable or a declaration holds a value we cannot use."""
 
 
+class CatalogError(SettingsError):
+    """The catalog does not hold together: every reason, each with file and line where one is known."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        listed = problems[0] if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"The catalog does not hold together: {listed}")
+
+
 class LakeError(MlpipeError):
     """The data folder cannot be read or written."""
 

@@ -10,7 +10,8 @@ from typing import Literal
 import pandera.polars as pa
 import polars as pl
 
-from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.catalog.places import Declared
+from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.readers.options import GENEROUS, Limits
 from mlpipe_assets.settings import PROJECT_ROOT
 
@@ -28,7 +29,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entity:
+class Entity(Declared):
     """A thing features describe, and the column that identifies it."""
 
     name: str
@@ -36,7 +37,7 @@ class Entity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(Declared):
     """An upstream table that arrives as files under data/raw/<name>/.
 
     Attributes:
@@ -81,7 +82,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureView:
+class FeatureView(Declared):
     """Features of an entity as of the end of each day, by one SQL file over interim tables.
 
     Attributes:
@@ -101,7 +102,7 @@ class FeatureView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner:
+class Learner(Declared):
     """How a classifier is fitted on a training set: every step between a feature row and a probability.
 
     Attributes:
@@ -156,7 +157,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(Declared):
     """A training set (features of past days with the label that followed, split by time), and what learns from it.
 
     Attributes:
@@ -194,7 +195,7 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Monitor:
+class Monitor(Declared):
     """What is watched of one table, day by day.
 
     Columns and their thresholds come from the table's contract (`metadata={"drift": 0.1}`).
@@ -238,7 +239,7 @@ class Monitor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Catalog:
+class Catalog(Declared):
     """Everything that exists, and where its SQL lives."""
 
     sources: tuple[Source, ...] = ()
@@ -248,37 +249,12 @@ class Catalog:
     sql_dir: Path = field(default=PROJECT_ROOT / "sql")
 
     def __post_init__(self) -> None:
-        """Refuse a catalog whose names clash or point nowhere."""
-        names = [*(source.name for source in self.sources), *(view.name for view in self.feature_views)]
-        problems = [f"{name!r} is declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
-        known = {source.name for source in self.sources}
-        readers: list[FeatureView | Model] = [*self.feature_views, *self.models]
-        for reader in readers:
-            problems += [f"{reader.name}: input {n!r} is no source" for n in reader.inputs if n not in known]
-            files = [reader.sql, reader.slices] if isinstance(reader, Model) else [reader.sql]
-            absent = [self.sql_dir / file for file in files if file and not (self.sql_dir / file).is_file()]
-            problems += [f"{reader.name}: no SQL file {path}" for path in absent]
-        views = {view.name for view in self.feature_views}
-        problems += [
-            f"{model.name}: view {model.view.name!r} is not in the catalog"
-            for model in self.models
-            if model.view.name not in views
-        ]
-        for model in self.models:
-            columns = set(model.view.contract.to_schema().columns)
-            named = (*model.learner.numeric, *model.learner.categorical) if model.learner else ()
-            problems += [
-                f"{model.name}: learner column {n!r} is not in {model.view.name}" for n in named if n not in columns
-            ]
-        tables = {f"interim/{n}" for n in known} | {f"features/{n}" for n in views}
-        tables |= {f"predictions/{model.name}" for model in self.models if model.learner}
-        learned = {model.name for model in self.models if model.learner}
-        for monitor in self.monitors:
-            if monitor.table not in tables:
-                problems.append(f"monitor of {monitor.table!r}: there is no such table")
-            problems += [f"monitor of {monitor.table}: {n!r} is no model" for n in monitor.retrains if n not in learned]
-        if problems:
-            raise SettingsError(f"The catalog does not hold together: {'; '.join(problems)}.")
+        """Refuse a catalog that does not hold together, with every reason at once."""
+        from mlpipe_assets.catalog.validation import problems_of  # noqa: PLC0415 (it reads the shapes declared here)
+
+        super().__post_init__()
+        if problems := problems_of(self):
+            raise CatalogError(problems)
 
     def source(self, name: str) -> Source:
         """The source of that name."""

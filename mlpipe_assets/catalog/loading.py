@@ -1,0 +1,74 @@
+"""Import the catalog that the environment names; whatever is wrong with it is said with file and line."""
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.places import spell_place
+from mlpipe_assets.errors import CatalogError, SettingsError
+from mlpipe_assets.settings import PROJECT_ROOT
+
+_NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
+
+
+def load_catalog(reference: str) -> Catalog:
+    """The catalog a `module:attribute` reference names; packages in the current folder are found too.
+
+    Raises: CatalogError when the module fails while it is imported; SettingsError when there is none, or no catalog in it.
+    """
+    module, _, attribute = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)  # last, so that nothing there hides what is installed
+    try:
+        found = importlib.import_module(module)
+    except SettingsError:
+        raise
+    except (ModuleNotFoundError, ValueError, TypeError) as error:
+        if isinstance(error, ModuleNotFoundError) and not _is_part_of(error.name, module):
+            raise CatalogError([_failure(error)]) from None
+        if not isinstance(error, ModuleNotFoundError) and module.strip("."):
+            raise CatalogError([_failure(error)]) from None
+        raise SettingsError(
+            f"MLPIPE_CATALOG={reference!r}: there is no module {module!r}, in {here} or installed. "
+            "Write it as package.module:CATALOG."
+        ) from None
+    except Exception as error:  # noqa: BLE001 (a user's module may raise anything; where it did is what helps)
+        raise CatalogError([_failure(error)]) from None
+    catalog = getattr(found, attribute or "CATALOG", None)
+    if catalog is None:
+        raise SettingsError(
+            f"MLPIPE_CATALOG={reference!r}: {module} has no {attribute or 'CATALOG'}. Write it as package.module:CATALOG."
+        )
+    if not isinstance(catalog, Catalog):
+        raise SettingsError(f"MLPIPE_CATALOG={reference!r} is a {type(catalog).__name__}, not a Catalog.")
+    return catalog
+
+
+def _is_part_of(missing: str | None, module: str) -> bool:
+    """Whether the module that was not found is the catalog's own, or a package it lies in."""
+    return missing is not None and (module == missing or module.startswith(f"{missing}."))
+
+
+def _failure(error: Exception) -> str:
+    """An exception of a user's module in one line, with the place in the user's code that raised it."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{spell_place(error.filename, error.lineno or 1)}: {type(error).__name__}: {error.msg}"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if _is_users(f.filename)]
+    words = str(error).strip().splitlines()
+    text = f"{type(error).__name__}: {words[0][:300] if words else 'no message'}"
+    return f"{spell_place(ours[-1].filename, ours[-1].lineno or 1)}: {text}" if ours else text
+
+
+def _is_users(filename: str) -> bool:
+    """Whether a file may be edited by the one who declares: no library, and no part of the project that only reads."""
+    own = Path(filename)
+    if filename.startswith("<") or any(part in filename for part in _NO_CODE_OF_A_USER):
+        return False
+    if not own.is_relative_to(PROJECT_ROOT / "mlpipe_assets"):
+        return not own.is_relative_to(Path(sys.base_prefix) / "lib")
+    room = own.relative_to(PROJECT_ROOT / "mlpipe_assets").parts[0]
+    return room in ("catalog", "contracts", "transforms") and own.name not in ("loading.py", "declarations.py")

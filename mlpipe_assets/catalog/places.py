@@ -1,0 +1,42 @@
+"""Where something was declared: file and line, as an editor opens them."""
+
+import dataclasses
+import inspect
+import sys
+from pathlib import Path
+
+_OWN = (str(Path(__file__).with_name("declarations.py")), __file__, dataclasses.__file__)
+
+
+class Declared:
+    """A declaration that remembers the file and the line it was written on; they are no part of its value."""
+
+    _place: str = ""
+
+    def __post_init__(self) -> None:
+        """Note who is declaring: the first frame that is neither ours nor the dataclass's own."""
+        frame = sys._getframe(1)  # noqa: SLF001 (inspect.stack reads every source file, and this runs for each declaration)
+        while frame.f_back is not None and (
+            frame.f_code.co_filename in _OWN or frame.f_code.co_filename.startswith(("<string>", "<frozen"))
+        ):
+            frame = frame.f_back
+        object.__setattr__(self, "_place", spell_place(frame.f_code.co_filename, frame.f_lineno))
+
+    @property
+    def place(self) -> str:
+        """File and line of the declaration: `mlpipe_assets/catalog/sources.py:9`."""
+        return self._place
+
+
+def place_of(item: type) -> str:
+    """File and line of a class, such as a contract; empty where its source is not a file."""
+    try:
+        return spell_place(inspect.getfile(item), inspect.getsourcelines(item)[1])
+    except (OSError, TypeError):
+        return ""
+
+
+def spell_place(filename: str, line: int) -> str:
+    """A path as short as it can be told from here, and a line."""
+    path = Path(filename)
+    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{line}"

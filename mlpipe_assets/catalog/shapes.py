@@ -1,0 +1,246 @@
+"""Whether the fields of a declaration hold what they should: types and bounds, before anything is looked up."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pandera.polars as pa
+
+from mlpipe_assets.catalog.declarations import (
+    Entity,
+    FeatureView,
+    Learner,
+    Model,
+    Monitor,
+    Promotion,
+    Source,
+    Tolerance,
+)
+
+_Test = Callable[[object], str]  # what is wrong with a value, or nothing
+_ONE = 1 + 1e-9
+
+
+def problems(item: Source | FeatureView | Model | Monitor) -> dict[str, list[str]]:
+    """Per field that holds something else than it should: what it holds and what to write."""
+    found = {name: [line] for name, line in _fields(item).items()}
+    for name in ("entity", "tolerance", "duplicate_tolerance", "learner", "promotion"):
+        value = getattr(item, name, None)
+        if name not in found and (inner := _fields(value)):
+            found[name] = [f"{name}.{line}" for line in inner.values()]
+    return found
+
+
+def _fields(item: object) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, test in _TESTS.get(type(item), {}).items():
+        if hasattr(item, name) and (wrong := test(getattr(item, name))):
+            found[name] = f"{name}={_shown(getattr(item, name))} {wrong}"
+    return found
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if not isinstance(value, type) else value.__name__
+    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 (a line of a terminal)
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, str) and value else "is not a text"
+
+
+def _texts(value: object) -> str:
+    if isinstance(value, str):
+        return f'is a text, not a tuple of texts: write ("{value}",) with the comma'
+    good = isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+    return "" if good else 'is not a tuple of texts: write ("a", "b")'
+
+
+def _some_texts(value: object) -> str:
+    return _texts(value) or ("" if value else "is empty; name at least one")
+
+
+def _or_none(test: _Test) -> _Test:
+    return lambda value: "" if value is None else test(value)
+
+
+def _kind(kind: type) -> _Test:
+    return lambda value: "" if isinstance(value, kind) else f"is no {kind.__name__}"
+
+
+def _contract(value: object) -> str:
+    good = isinstance(value, type) and issubclass(value, pa.DataFrameModel)
+    return "" if good else "is not a contract: a class that inherits pandera.polars.DataFrameModel"
+
+
+def _length(least: timedelta, *, days: bool = False) -> _Test:
+    def test(value: object) -> str:
+        if not isinstance(value, timedelta):
+            return "is not a length of time: write timedelta(days=7)"
+        if value < least:
+            return f"is shorter than {least.days} days" if least else "is negative"
+        return "is not a number of whole days" if days and value % timedelta(days=1) else ""
+
+    return test
+
+
+def _number(least: float, most: float = float("inf"), *, whole: bool = False) -> _Test:
+    def test(value: object) -> str:
+        kinds = int if whole else int | float
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            return f"is not a {'whole ' if whole else ''}number"
+        bounds = f"of {least:g} or more" if most == float("inf") else f"from {least:g} to {most:g}"
+        return "" if least <= value <= most else f"is not a number {bounds}"
+
+    return test
+
+
+def _one_of(*words: str) -> _Test:
+    return lambda value: "" if value in words else f"is none of {', '.join(words)}"
+
+
+def _zone(value: object) -> str:
+    if isinstance(value, str) and _is_zone(value):
+        return ""
+    return "is no time zone: write a name such as Europe/Berlin"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
+
+
+def _pattern(value: object) -> str:
+    try:
+        groups = re.compile(value if isinstance(value, str) else "(").groups
+    except re.error:
+        return "is not a regular expression"
+    return "" if groups else "has no group: put what is the date between ( and )"
+
+
+def _split(value: object) -> str:
+    shares = [v for v in value if isinstance(v, int | float) and v > 0] if isinstance(value, tuple) else []
+    good = isinstance(value, tuple) and len(value) == len(shares) == 3  # noqa: PLR2004 (train, validation, test)
+    return "" if good and sum(shares) <= _ONE else "is not three shares above 0, together 1: write (0.6, 0.2, 0.2)"
+
+
+def _owners(value: object) -> str:
+    wrong = _texts(value)
+    given = value if isinstance(value, tuple) and not wrong else ()
+    odd = [o for o in given if not re.fullmatch(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+", o)]
+    return wrong or ("must be mail addresses or team:name, of letters, digits and _" if odd else "")
+
+
+def _weights(value: object) -> str:
+    good = isinstance(value, tuple) and all(
+        isinstance(pair, tuple)
+        and len(pair) == 2  # noqa: PLR2004 (a pair)
+        and isinstance(pair[0], str)
+        and isinstance(pair[1], int | float)
+        and pair[1] >= 0
+        for pair in value
+    )
+    return "" if good else 'is not pairs of column and weight: write (("amount", 2.0),)'
+
+
+def _function(value: object) -> str:
+    return "" if callable(value) else "is not a function"
+
+
+def _flag(value: object) -> str:
+    return "" if isinstance(value, bool) else "is neither True nor False"
+
+
+def _delimiter(value: object) -> str:
+    return "" if isinstance(value, str) and len(value) == 1 else "is not one character"
+
+
+_DAY = timedelta(days=1)
+_NONE = timedelta(0)
+_TESTS: dict[type, dict[str, _Test]] = {
+    Tolerance: {"share": _number(0, 1), "rows": _number(0, whole=True)},
+    Entity: {"name": _text, "join_key": _text},
+    Source: {
+        "name": _text,
+        "contract": _contract,
+        "key": _some_texts,
+        "event_time": _or_none(_text),
+        "dedupe_within": _length(_NONE),
+        "tolerance": _kind(Tolerance),
+        "duplicate_tolerance": _kind(Tolerance),
+        "empty_days": _flag,
+        "known_at": _or_none(_pattern),
+        "time_formats": _or_none(_some_texts),
+        "time_zone": _zone,
+        "nulls": _texts,
+        "delimiter": _or_none(_delimiter),
+        "prepare": _or_none(_function),
+        "fresh_within": _length(_NONE),
+        "owners": _owners,
+    },
+    FeatureView: {
+        "name": _text,
+        "entity": _kind(Entity),
+        "inputs": _texts,
+        "sql": _text,
+        "contract": _contract,
+        "lookback": _length(_DAY, days=True),
+        "fresh_within": _length(_NONE),
+        "owners": _owners,
+    },
+    Learner: {
+        "numeric": _texts,
+        "categorical": _texts,
+        "algorithm": _one_of("gradient_boosting", "logistic_regression"),
+        "scaling": _one_of("standard", "none"),
+        "missing": _one_of("median", "native"),
+        "keep": _or_none(_number(1, whole=True)),
+        "rounds": _number(1, whole=True),
+        "rounds_unwatched": _number(1, whole=True),
+        "learning_rate": _number(1e-9),
+        "leaves": _number(2, whole=True),
+        "patience": _number(1, whole=True),
+        "seed": _number(0, whole=True),
+        "decide_above": _number(0, 1),
+        "recency": _or_none(_text),
+    },
+    Promotion: {
+        "min_roc_auc": _number(0, 1),
+        "max_log_loss_ratio": _number(0),
+        "tolerance": _number(0, 1),
+        "answers_within": _number(0),
+    },
+    Model: {
+        "name": _text,
+        "view": _kind(FeatureView),
+        "inputs": _texts,
+        "sql": _text,
+        "contract": _contract,
+        "label": _text,
+        "horizon": _length(_DAY, days=True),
+        "embargo": _length(_NONE, days=True),
+        "every": _length(_DAY, days=True),
+        "split": _split,
+        "learner": _or_none(_kind(Learner)),
+        "predictions": _or_none(_contract),
+        "promotion": _kind(Promotion),
+        "slices": _or_none(_text),
+        "fresh_within": _length(_NONE),
+        "owners": _owners,
+    },
+    Monitor: {
+        "table": _text,
+        "window": _length(_DAY, days=True),
+        "baseline": _length(_DAY, days=True),
+        "weights": _weights,
+        "retrain_above": _number(0),
+        "retrains": _texts,
+        "persist": _number(1, whole=True),
+        "cooldown": _length(_NONE),
+        "fresh_within": _length(_NONE),
+        "owners": _owners,
+    },
+}

@@ -1,0 +1,236 @@
+"""What is wrong with a catalog, all of it at once: names, types, bounds, columns and SQL, before anything runs."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.catalog import shapes
+from mlpipe_assets.catalog.columns import columns_of, sql_problems
+from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Learner, Model, Monitor, Source
+
+_Item = Source | FeatureView | Model | Monitor
+_PROVENANCE = ("known_at", "delivery", "record_number")
+_ANSWER = ("as_of", "model_version", "feature_version", "probability", "decision")
+_KINDS = {"sources": Source, "feature_views": FeatureView, "models": Model, "monitors": Monitor}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_WORDS_OF_SQL = (  # DuckDB's reserved ones
+    "with where variadic unpivot union true using trailing to then table symmetric summarize create as into do initially for "
+    "describe desc window except offset in default column false collate returning constraint all case placing cast analyse "
+    "intersect asc analyze check having fetch when and only asymmetric on any array both group pivot_longer primary lambda "
+    "foreign lateral unique leading null distinct limit not from or order some pivot end pivot_wider qualify else references "
+    "deferrable select show"
+)
+_RESERVED = frozenset(_WORDS_OF_SQL.split())
+
+
+def problems_of(catalog: Catalog) -> list[str]:
+    """Every reason why a catalog cannot be run, each with the place of its declaration; empty when there is none."""
+    shape = [line for name, kind in _KINDS.items() for line in _not_a_tuple_of(catalog, name, kind)]
+    if shape:
+        return shape
+    found: list[str] = []
+    items: list[_Item] = [
+        *catalog.sources,
+        *catalog.feature_views,
+        *catalog.models,
+        *catalog.monitors,
+    ]
+    for item in items:
+        shaped = shapes.problems(item)
+        wrong = [line for lines in shaped.values() for line in lines]
+        if "name" not in shaped:
+            wrong += _names(item)
+        if isinstance(item, FeatureView) and "entity" not in shaped and not _NAME.fullmatch(item.entity.name):
+            wrong.append(f"the entity's name {item.entity.name!r} must be of a-z, 0-9 and _ and begin with a letter")
+        found += [_placed(item, line) for line in (*wrong, *_looked_up(catalog, item, shaped.keys()))]
+    return [*found, *_twice(catalog)]
+
+
+def _placed(item: Source | FeatureView | Model | Monitor, line: str) -> str:
+    what = {Source: "source", FeatureView: "feature view", Model: "model", Monitor: "monitor"}[type(item)]
+    name = item.table if isinstance(item, Monitor) else item.name
+    return f"{item.place}: {what} {name!r}: {line}"
+
+
+def _not_a_tuple_of(catalog: Catalog, name: str, kind: type) -> list[str]:
+    given: Any = getattr(catalog, name)
+    if not isinstance(given, tuple):
+        comma = ". Is a comma missing in the parentheses?" if isinstance(given, kind) else ""
+        return [f"{catalog.place}: Catalog.{name} is a {type(given).__name__}, not a tuple{comma}"]
+    return [
+        f"{catalog.place}: Catalog.{name} holds a {type(item).__name__}, not only {kind.__name__}"
+        for item in given
+        if not isinstance(item, kind)
+    ]
+
+
+def _names(item: _Item) -> Iterator[str]:
+    if isinstance(item, Monitor):
+        return
+    if not _NAME.fullmatch(item.name):
+        yield "the name must be of a-z, 0-9 and _, begin with a letter and have at most 63: it is a folder and a table in SQL"
+    elif isinstance(item, Source) and item.name in _RESERVED:  # a feature view's SQL says `from <source>`
+        yield "the name is a reserved word of SQL; choose another, such as its plural"
+
+
+def _twice(catalog: Catalog) -> Iterator[str]:
+    """Two declarations that would share a folder, a table or an asset."""
+    groups: tuple[Sequence[_Item], ...] = (
+        (*catalog.sources, *catalog.feature_views),
+        catalog.models,
+        catalog.monitors,
+    )
+    for several in groups:
+        first: dict[str, _Item] = {}
+        for item in several:
+            if item.name in first:
+                yield f"{item.place}: {item.name!r} is declared twice, first at {first[item.name].place}"
+            first.setdefault(item.name, item)
+
+
+def _looked_up(catalog: Catalog, item: _Item, bad: Collection[str]) -> Iterator[str]:
+    """What the good fields of a declaration point at and is not there; `bad` names the fields that cannot be followed."""
+    match item:
+        case Source():
+            yield from _source(item, bad)
+        case FeatureView():
+            yield from _view(catalog, item, bad)
+        case Model():
+            yield from _model(catalog, item, bad)
+        case Monitor():
+            yield from _monitor(catalog, item, bad)
+
+
+def _source(source: Source, bad: Collection[str]) -> Iterator[str]:
+    if "contract" in bad:
+        return
+    dtypes, wrong = columns_of(source.contract)
+    if wrong:
+        yield wrong
+        return
+    yield from _absent("contract", _PROVENANCE, dtypes, f" of {source.contract.__name__}; let it inherit Sourced")
+    if "key" not in bad:
+        yield from _absent("key", source.key, dtypes, f" of {source.contract.__name__}")
+        if len({*source.key}) < len(source.key):
+            yield f"key names a column twice: {', '.join(source.key)}"
+    if "event_time" not in bad and source.event_time is not None:
+        yield from _absent("event_time", (source.event_time,), dtypes, f" of {source.contract.__name__}")
+        dtype = dtypes.get(source.event_time)
+        if dtype is not None and not dtype.is_temporal():
+            yield f"event_time {source.event_time!r} is {dtype} in {source.contract.__name__}, not a time or a date"
+
+
+def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator[str]:
+    if "inputs" not in bad:
+        yield from _inputs(catalog, view)
+    if "sql" not in bad:
+        yield from sql_problems(catalog.sql_dir, view.sql)
+    if "entity" in bad:
+        return
+    if "contract" not in bad:
+        yield from _promised("contract", view.contract, ("as_of", *_keys(view.entity)))
+    read = [s for s in catalog.sources if "inputs" not in bad and s.name in view.inputs and _has_contract(s)]
+    for key in _keys(view.entity):
+        if read and not any(key in columns_of(source.contract)[0] for source in read):
+            names = ", ".join(source.name for source in read)
+            yield f"join_key {key!r} of entity {view.entity.name!r} ({view.entity.place}) is no column of its inputs ({names})"
+
+
+def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str]:
+    if "inputs" not in bad:
+        yield from _inputs(catalog, model)
+    for path in {"sql": model.sql, "slices": model.slices}.items():
+        if path[0] not in bad and path[1] is not None:
+            yield from sql_problems(catalog.sql_dir, path[1])
+    if "view" in bad or shapes.problems(model.view).keys() & {"name", "entity", "contract"}:
+        return
+    if model.view not in catalog.feature_views:
+        yield f"view {model.view.name!r} ({model.view.place}) is not in the catalog"
+    if not {"contract", "label"} & {*bad}:
+        yield from _promised("contract", model.contract, ("as_of", *_keys(model.view.entity), model.label))
+    if "learner" not in bad and model.learner is not None:
+        yield from _learning(model, model.learner, bad)
+
+
+def _learning(model: Model, learner: Learner, bad: Collection[str]) -> Iterator[str]:
+    if features := columns_of(model.view.contract)[0]:
+        yield from _learner(learner, model.view, features)
+    if model.predictions is None:
+        yield "it has a learner, and no contract of its predictions (predictions=…)"
+    elif "predictions" not in bad:
+        yield from _promised("predictions", model.predictions, (*_keys(model.view.entity), *_ANSWER))
+
+
+def _learner(learner: Learner, view: FeatureView, features: dict[str, pl.DataType]) -> Iterator[str]:
+    named = (*learner.numeric, *learner.categorical)
+    yield from _absent("learner", named, features, f" of {view.name}")
+    yield from (f"learner takes {name!r} twice" for name in sorted({n for n in named if named.count(n) > 1}))
+    yield from (
+        f"learner takes {name!r} as a number, and it is {features[name]} in {view.name}"
+        for name in learner.numeric
+        if name in features and not (features[name].is_numeric() or features[name] == pl.Boolean)
+    )
+    if not named:
+        yield "learner takes no column"
+    if learner.recency is not None and learner.recency not in learner.numeric:
+        yield f"learner's recency {learner.recency!r} is none of its numeric columns"
+
+
+def _monitor(catalog: Catalog, monitor: Monitor, bad: Collection[str]) -> Iterator[str]:
+    learned = [model for model in catalog.models if model.learner]
+    contracts = {
+        **{f"interim/{source.name}": source.contract for source in catalog.sources},
+        **{f"features/{view.name}": view.contract for view in catalog.feature_views},
+        **{f"predictions/{model.name}": model.predictions for model in learned},
+    }
+    if "table" not in bad and monitor.table not in contracts:
+        yield f"there is no such table; there are {', '.join(sorted(contracts)) or 'none'}"
+    elif "table" not in bad and "weights" not in bad and isinstance(contracts[monitor.table], type):
+        yield from _promised("weights", contracts[monitor.table], [name for name, _ in monitor.weights])
+    names = {model.name for model in learned}
+    if "retrains" not in bad:
+        yield from (f"retrains: {name!r} is no model that learns" for name in monitor.retrains if name not in names)
+
+
+def _inputs(catalog: Catalog, reader: FeatureView | Model) -> Iterator[str]:
+    known = {source.name for source in catalog.sources if isinstance(source.name, str)}
+    if not reader.inputs:
+        yield "inputs is empty; name the sources its SQL reads"
+    yield from (
+        f"input {name!r} is no source; there are {', '.join(sorted(known)) or 'none'}"
+        for name in reader.inputs
+        if name not in known
+    )
+
+
+def _has_contract(source: Source) -> bool:
+    return "contract" not in shapes.problems(source)
+
+
+def _promised(field: str, contract: Any, names: Sequence[str]) -> Iterator[str]:  # noqa: ANN401 (a contract, or what was given as one)
+    """Columns a contract should have and lacks, or why it cannot be read at all."""
+    dtypes, wrong = columns_of(contract)
+    if wrong:
+        yield wrong
+    else:
+        yield from _absent(field, names, dtypes, f" of {contract.__name__}")
+
+
+def _keys(entity: Entity) -> tuple[str, ...]:
+    return (entity.join_key,)
+
+
+def _absent(field: str, names: Sequence[str], dtypes: Iterable[str], of: str) -> Iterator[str]:
+    known = [*dtypes]
+    for name in names:
+        if name not in known:
+            near = _nearest(name, known)
+            yield f"{field}: {name!r} is no column{of}{f'. Is {near!r} meant?' if near else ''}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 (only where something is wrong)
+
+    return next(iter(get_close_matches(name, known, n=1)), None)

@@ -1,0 +1,200 @@
+"""A catalog that does not hold together: every reason at once, each with the place of its declaration."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandera.polars as pa
+import pytest
+
+from mlpipe_assets.catalog.contents import CATALOG
+from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Learner, Monitor, Source, Tolerance
+from mlpipe_assets.catalog.feature_views import customer_features
+from mlpipe_assets.catalog.models import repeat_purchase
+from mlpipe_assets.catalog.sources import customers, orders
+from mlpipe_assets.contracts.orders import Orders
+from mlpipe_assets.errors import CatalogError
+from mlpipe_assets.settings import PROJECT_ROOT
+
+
+def reasons(**changed: Any) -> list[str]:
+    """What is wrong with the built-in catalog after a change, without the places."""
+    with pytest.raises(CatalogError, match=r"^The catalog does not hold together: ") as raised:
+        replace(CATALOG, **changed)
+    return [problem.partition(": ")[2] for problem in raised.value.problems]
+
+
+class WithoutProvenance(pa.DataFrameModel):
+    """A contract that forgot to inherit Sourced."""
+
+    order_id: str
+
+
+class Unreadable(pa.DataFrameModel):
+    """A contract with an annotation that is no type of a column."""
+
+    order_id: "NoSuchType"  # type: ignore[name-defined]  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"event_time": "order_t"}, "event_time: 'order_t' is no column of Orders. Is 'order_ts' meant?"),
+        ({"event_time": "amount"}, "is Decimal(precision=18, scale=2) in Orders, not a time or a date"),
+        ({"key": "order_id"}, "key='order_id' is a text, not a tuple of texts: write (\"order_id\",) with the comma"),
+        ({"key": ()}, "key=() is empty; name at least one"),
+        ({"key": ("ordre_id",)}, "key: 'ordre_id' is no column of Orders. Is 'order_id' meant?"),
+        ({"key": ("order_id", "order_id")}, "key names a column twice: order_id, order_id"),
+        ({"contract": "Orders"}, "contract='Orders' is not a contract"),
+        (
+            {"contract": WithoutProvenance},
+            "contract: 'known_at' is no column of WithoutProvenance; let it inherit Sourced",
+        ),
+        ({"contract": Unreadable}, "the contract Unreadable ("),
+        ({"dedupe_within": 7}, "dedupe_within=7 is not a length of time: write timedelta(days=7)"),
+        ({"dedupe_within": timedelta(days=-1)}, "dedupe_within=datetime.timedelta(days=-1) is negative"),
+        ({"tolerance": 0.01}, "tolerance=0.01 is no Tolerance"),
+        ({"tolerance": Tolerance(share=5)}, "tolerance.share=5 is not a number from 0 to 1"),
+        ({"time_zone": "Europe/Berlinn"}, "time_zone='Europe/Berlinn' is no time zone"),
+        ({"known_at": r"\d+"}, "has no group"),
+        ({"known_at": "("}, "is not a regular expression"),
+        ({"time_formats": "%d.%m.%Y"}, "time_formats='%d.%m.%Y' is a text, not a tuple of texts"),
+        ({"delimiter": ";;"}, "delimiter=';;' is not one character"),
+        ({"prepare": "prepare"}, "prepare='prepare' is not a function"),
+        ({"empty_days": "no"}, "empty_days='no' is neither True nor False"),
+        ({"owners": ("data team",)}, "owners=('data team',) must be mail addresses or team:name"),
+        ({"name": "Card payments"}, "the name must be of a-z, 0-9 and _"),
+        ({"name": "../payments"}, "the name must be of a-z, 0-9 and _"),
+        ({"name": "order"}, "the name is a reserved word of SQL"),
+    ],
+)
+def test_a_field_of_a_source_that_cannot_be_is_named(wrong: dict[str, Any], said: str) -> None:
+    (found, *_) = reasons(sources=(replace(orders, **wrong), customers), feature_views=(), models=(), monitors=())
+
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"lookback": timedelta(days=-90)}, "is shorter than 1 days"),
+        ({"lookback": timedelta(hours=36)}, "is not a number of whole days"),
+        ({"inputs": ("ordres",)}, "input 'ordres' is no source; there are customers, orders"),
+        ({"inputs": "orders"}, "inputs='orders' is a text, not a tuple of texts"),
+        ({"inputs": ()}, "inputs is empty"),
+        ({"sql": "features/none.sql"}, f"there is no SQL file {PROJECT_ROOT / 'sql/features/none.sql'}"),
+        (
+            {"entity": Entity(name="customer", join_key="customer")},
+            "contract: 'customer' is no column of CustomerFeatures",
+        ),
+        ({"entity": Entity(name="customer", join_key="age_")}, "join_key 'age_' of entity 'customer' ("),
+        ({"entity": "customer"}, "entity='customer' is no Entity"),
+    ],
+)
+def test_a_field_of_a_feature_view_that_cannot_be_is_named(wrong: dict[str, Any], said: str) -> None:
+    found = reasons(feature_views=(replace(customer_features, **wrong),), models=(), monitors=())
+
+    assert any(said in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"view": replace(customer_features, name="others")}, "view 'others' ("),
+        ({"horizon": timedelta(0)}, "is shorter than 1 days"),
+        ({"label": "lable"}, "contract: 'lable' is no column of RepeatPurchase. Is 'label' meant?"),
+        ({"split": (0.6, 0.4)}, "is not three shares above 0"),
+        ({"predictions": None}, "it has a learner, and no contract of its predictions"),
+        ({"predictions": Orders}, "predictions: 'as_of' is no column of Orders"),
+        (
+            {"learner": Learner(numeric=("orders_7",))},
+            "learner: 'orders_7' is no column of customer_features. Is 'orders_7d'",
+        ),
+        ({"learner": Learner(numeric=("region",))}, "learner takes 'region' as a number, and it is String"),
+        ({"learner": Learner(numeric="age")}, "learner.numeric='age' is a text"),  # type: ignore[arg-type]
+        ({"learner": Learner(numeric=("age",), rounds=0)}, "learner.rounds=0 is not a number of 1 or more"),
+        ({"learner": Learner(numeric=("age",), recency="tenure_days")}, "recency 'tenure_days' is none of its numeric"),
+    ],
+)
+def test_a_field_of_a_model_that_cannot_be_is_named(wrong: dict[str, Any], said: str) -> None:
+    found = reasons(models=(replace(repeat_purchase, **wrong),))
+
+    assert any(said in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("monitor", "said"),
+    [
+        (
+            Monitor(table="interim/order"),
+            "there is no such table; there are features/customer_features, interim/customers",
+        ),
+        (Monitor(table="interim/orders", weights=(("amout", 2.0),)), "weights: 'amout' is no column of Orders"),
+        (Monitor(table="interim/orders", weights=("amount",)), "is not pairs of column and weight"),  # type: ignore[arg-type]
+        (Monitor(table="interim/orders", retrains=("none",)), "retrains: 'none' is no model that learns"),
+        (Monitor(table="interim/orders", persist=0), "persist=0 is not a number of 1 or more"),
+    ],
+)
+def test_a_field_of_a_monitor_that_cannot_be_is_named(monitor: Monitor, said: str) -> None:
+    assert said in reasons(monitors=(monitor,))[0]
+
+
+def test_two_of_one_name_are_named_with_both_places() -> None:
+    again = replace(repeat_purchase, label="label")
+    watched = Monitor(table="interim/orders")
+
+    found = reasons(models=(repeat_purchase, again), monitors=(watched, watched), sources=(orders, orders, customers))
+
+    assert found == [
+        f"'orders' is declared twice, first at {orders.place}",
+        f"'repeat_purchase' is declared twice, first at {repeat_purchase.place}",
+        f"'orders' is declared twice, first at {watched.place}",
+    ]
+
+
+def test_a_comma_that_is_missing_is_guessed() -> None:
+    with pytest.raises(CatalogError, match=r"sources is a Source, not a tuple. Is a comma missing in the parentheses"):
+        Catalog(sources=orders)  # type: ignore[arg-type]
+
+
+def test_every_problem_is_named_at_once_each_where_it_was_declared() -> None:
+    wrong = Source(name="wrong", contract=Orders, key="order_id", event_time="order_t")  # type: ignore[arg-type]
+
+    with pytest.raises(CatalogError) as raised:
+        Catalog(sources=(wrong,), monitors=(Monitor(table="interim/none"),))
+
+    line = test_every_problem_is_named_at_once_each_where_it_was_declared.__code__.co_firstlineno
+    here = Path(__file__).relative_to(PROJECT_ROOT)
+    assert [problem.partition(": ")[0] for problem in raised.value.problems] == [
+        f"{here}:{line + 1}",
+        f"{here}:{line + 1}",
+        f"{here}:{line + 4}",
+    ]
+    assert str(raised.value).count("\n  - ") == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("select a\nfrom b\nwhere (", "the SQL does not parse, "),
+        ("select 1; select 2", "must hold one select"),
+        ("delete from orders", "must hold one select"),
+        ("", "must hold one select"),
+    ],
+)
+def test_sql_that_does_not_parse_is_named_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "view.sql").write_text(text)
+    view = FeatureView(
+        name="features_of_customers",
+        entity=customer_features.entity,
+        inputs=("orders",),
+        sql="view.sql",
+        contract=customer_features.contract,
+        lookback=timedelta(days=1),
+    )
+
+    (found,) = reasons(feature_views=(view,), models=(), monitors=(), sql_dir=tmp_path)
+
+    assert said in found
+    assert "view.sql:3" in found or said != "the SQL does not parse, "
