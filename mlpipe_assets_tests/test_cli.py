@@ -1,12 +1,16 @@
 """The `mlpipe` command: what it prints, and its exit codes; 1 is data, 2 is usage."""
 
+import argparse
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from mlpipe_assets.arguments import make_parser
 from mlpipe_assets.cli import main
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
@@ -203,7 +207,7 @@ def test_the_sample_is_written_where_the_environment_says(lake: Lake, capsys: py
     assert main(["sample", "--days", "2", "--orders-per-day", "3", "--customers", "4"]) == 0
 
     assert sorted(p.name for p in (lake.root / "raw").iterdir()) == ["customers", "orders"]
-    assert "Next: mlpipe run" in capsys.readouterr().out
+    assert "mlpipe run" in capsys.readouterr().out
 
 
 def mlpipe(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -232,3 +236,121 @@ def test_the_command_as_a_user_types_it(tmp_path: Path) -> None:
     assert lake.days("interim", "orders") == [day(6)]
     assert wrong.returncode == 2
     assert wrong.stderr == "error: MLPIPE_START_DATE='soon' is not a date. Write it as 2026-01-31.\n"
+
+
+def test_a_dry_run_names_what_would_be_done_and_changes_nothing(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_days(lake, 1, 3)
+    before = sorted(lake.root.rglob("*"))
+
+    assert main(["run", "--dry-run", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["new_files"]["orders"] == [f"orders_{day(n)}.csv" for n in (1, 2, 3)]
+    assert document["behind"] == {}
+
+    assert main(["run", "--dry-run"]) == 0
+    assert "3 new files, such as orders_2026-01-01.csv" in capsys.readouterr().out
+    assert sorted(lake.root.rglob("*")) == before
+
+    assert main(["run", "--quiet", "--to", f"{day(2)}"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["run", "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["behind"]["interim/orders"] == ["2026-01-03"]
+
+
+def test_a_run_as_json_has_a_line_a_table(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_days(lake, 1, 2)
+
+    assert main(["run", "--json"]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    (table,) = [t for t in document["tables"] if t["table"] == "interim/orders"]
+    assert {name: table[name] for name in ("partitions", "built_now", "rows", "quarantined", "duplicates")} == {
+        "partitions": 2,
+        "built_now": 2,
+        "rows": 4,
+        "quarantined": 0,
+        "duplicates": 0,
+    }
+    assert document["errors"] == []
+    assert all(t["built_now"] <= t["partitions"] for t in document["tables"])
+
+
+def test_after_a_sample_the_hint_asks_the_samples_data(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_days(lake, 1, 2)
+
+    assert main(["run", "--sample", "1"]) == 0
+
+    told = capsys.readouterr().out
+    assert f"MLPIPE_DATA_DIR={lake.root / 'prototype'} " in told.partition("Next: ")[2]
+
+
+def test_every_option_and_argument_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:
+    parsers = [make_parser()]
+    for action in parsers[0]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parsers += action.choices.values()
+
+    assert len(parsers) > 8
+    silent = [(p.prog, action.dest) for p in parsers for action in p._actions if not (action.help or action.choices)]
+    assert silent == []
+
+    for shell in ("bash", "zsh", "fish"):
+        assert main(["completion", shell]) == 0
+        script = capsys.readouterr().out
+        assert "explain-prediction" in script
+        assert "--dry-run" in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes_a_command_and_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "bash"])
+    script = capsys.readouterr().out
+
+    def completed(*words: str) -> list[str]:
+        ask = f'COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; _mlpipe; echo "${{COMPREPLY[@]}}"'
+        return subprocess.run(
+            ["bash", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    assert completed("mlpipe", "ro") == ["rollback"]
+    assert completed("mlpipe", "run", "--d") == ["--dry-run"]
+    assert completed("mlpipe", "completion", "z") == ["zsh"]
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+
+    assert left.value.code == 0
+    assert re.fullmatch(r"mlpipe \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_a_name_with_a_line_feed_and_escapes_forges_no_line(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_days(lake, 1, 1)
+    (lake.root / "raw" / "orders" / "a\nerror: all is lost\x1b[2J\u202e.pdf").write_bytes(b"%PDF")
+
+    main(["run"])
+    told = capsys.readouterr().out
+    main(["status"])
+    told += capsys.readouterr().out
+
+    assert r"a\nerror: all is lost\x1b[2J\u202e.pdf" in told
+    assert "\x1b" not in told
+    assert not re.search(r"^error: all is lost", told, re.MULTILINE)
+    alerts = (lake.root / "meta" / "alerts.jsonl").read_text()
+    assert "\\u001b" not in alerts
+    assert "\u202e" not in alerts
+
+
+def test_a_catalog_that_does_not_hold_together_is_exit_2_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "their_catalog.py").write_text("a = 1\nb = timedelta(days=1)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("MLPIPE_CATALOG", "their_catalog:CATALOG")
+
+    assert main(["status"]) == 2
+    assert capsys.readouterr().err == (
+        "error: The catalog does not hold together: their_catalog.py:2: NameError: name 'timedelta' is not defined\n"
+    )

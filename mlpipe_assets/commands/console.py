@@ -1,16 +1,23 @@
 """What every command prints with: tables, lines, progress."""
 
+import argparse
 import logging
+import os
+import shutil
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
-from mlpipe_assets.catalog.contents import load_catalog
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.loading import load_catalog
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.settings import read_settings
+from mlpipe_assets.settings import PROJECT_ROOT, read_settings
+from mlpipe_assets.visible import visible
 
 MOST_LINES = 12
 _LONGEST = 400
@@ -24,52 +31,77 @@ def open_lake() -> tuple[Lake, Catalog]:
     return Lake(data_dir=str(settings.data_dir)), load_catalog(settings.catalog)
 
 
-def make_console() -> Console:
-    """Where tables go; wide enough for one when the output is not a terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=10_000)
+def make_console(options: argparse.Namespace | None = None) -> Console:
+    """Where a command prints: nowhere with --quiet, and without a width where the output is no terminal."""
+    quiet = bool(options and getattr(options, "quiet", False))
+    console = Console(highlight=False, emoji=False, quiet=quiet)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, quiet=quiet, width=10_000)
 
 
-def print_lines(console: Console, label: str, lines: Sequence[str]) -> None:
-    """Lines under a label, the first dozen of them."""
-    for line in lines[:MOST_LINES]:
-        shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+def print_lines(console: Console, label: str, lines: Sequence[str], *, whole: bool = False) -> None:
+    """Lines under a label: the first dozen of them, each up to a few hundred characters, or all of it."""
+    for line in lines if whole else lines[:MOST_LINES]:
+        shown = line if whole or len(line) <= _LONGEST else f"{line[:_LONGEST].rpartition(' ')[0]} …"
         console.print(f"{label} {plain(shown)}", soft_wrap=True)
-    if len(lines) > MOST_LINES:
-        console.print(f"{label} … and {len(lines) - MOST_LINES:,} more; see mlpipe status")
+    if not whole and len(lines) > MOST_LINES:
+        console.print(f"{label} … and {len(lines) - MOST_LINES:,} more; see {command()} status, or --verbose")
 
 
 def plain(text: object) -> str:
-    """Text that rich prints as it stands."""
-    return str(text).replace("[", r"\[")
+    """Text that rich prints as it stands, in one visible line."""
+    shown = visible(str(text))
+    escaped = escape(shown)  # it doubles a backslash at the end, which stays double when nothing follows
+    return escaped[:-1] if shown.endswith("\\") else escaped
+
+
+def command() -> str:
+    """How this user calls mlpipe: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    here = called if called.name == "mlpipe" else PROJECT_ROOT / ".venv" / "bin" / "mlpipe"
+    found = shutil.which("mlpipe")
+    if found and os.path.realpath(found) == os.path.realpath(here):
+        return "mlpipe"
+    path = Path(os.path.abspath(here))  # noqa: PTH100 (resolve would follow links, and the user did not)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def nothing_yet(lake: Lake) -> str:
     """What to do with an empty lake."""
-    return f"There are no files yet. Put some into {lake.root / 'raw'}/<source>/, or try: mlpipe sample"
+    return f"There are no files yet. Put some into {plain(lake.root / 'raw')}/<source>/, or try: {command()} sample"
 
 
 class Progress:
-    """Shows what is being done: one moving line on a terminal, a line per table elsewhere."""
+    """Shows what is being done: one moving line on a terminal, a line per table elsewhere, nothing with --quiet.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: Where to show it.
+        options: With `verbose` every line of the log is shown; with `json` they go to the error stream.
+    """
+
+    def __init__(self, console: Console, options: argparse.Namespace | None = None) -> None:
         self._console = console
         self._logger = logging.getLogger("mlpipe")
+        self._verbose = bool(getattr(options, "verbose", False))
+        self._json = bool(getattr(options, "json", False))
 
     def __enter__(self) -> None:
         self._logger.setLevel(logging.INFO)
         self._logger.propagate = False
-        if self._console.is_terminal:
+        self._status = None
+        if self._console.quiet or (self._json and not self._verbose):
+            self._handler: logging.Handler = logging.NullHandler()
+        elif self._console.is_terminal and not self._verbose and not self._json:
             self._status = self._console.status("looking at the drop zone")
             self._status.start()
-            self._handler: logging.Handler = _StatusHandler(self._status.update)
+            self._handler = _StatusHandler(self._status.update)
         else:
-            self._handler = _LineHandler(lambda line: print(line, flush=True))
+            stream = sys.stderr if self._json else sys.stdout
+            self._handler = _LineHandler(lambda line: print(line, file=stream, flush=True), every=self._verbose)
         self._logger.addHandler(self._handler)
 
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self._handler)
-        if self._console.is_terminal:
+        if self._status is not None:
             self._status.stop()
 
 
@@ -80,16 +112,18 @@ class _StatusHandler(RichHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.INFO:
-            self._show(record.getMessage())
+            self._show(plain(record.getMessage()))
 
 
 class _LineHandler(logging.Handler):
-    """One line per table and stretch of days; the files and days inside it are left out."""
+    """One line per table and stretch of days; the files and days inside it are left out, unless every line is wanted."""
 
-    def __init__(self, show: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str], None], *, every: bool) -> None:
         super().__init__(level=logging.INFO)
         self._show = show
+        self._every = every
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name == "mlpipe" and record.levelno == logging.INFO and record.module == "catch_up":
-            self._show(record.getMessage())
+        step = record.name == "mlpipe" and record.levelno == logging.INFO and record.module == "catch_up"
+        if step or self._every:
+            self._show(visible(record.getMessage()))

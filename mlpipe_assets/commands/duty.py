@@ -3,9 +3,7 @@
 import argparse
 from datetime import date
 
-from rich.console import Console
-
-from mlpipe_assets.commands.console import open_lake, plain
+from mlpipe_assets.commands.console import command, make_console, open_lake, plain
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.resources.acceptances import accept as put_on_record
@@ -30,9 +28,10 @@ def accept(options: argparse.Namespace) -> int:
     if not days:
         raise SettingsError(f"{options.day!r} holds no day: the last lies before the first.")
     put_on_record(lake, source.name, days, options.reason.strip())
-    console = Console(highlight=False)
+    console = make_console(options)
     console.print(
-        f"Accepted {source.name} {spell_days(days)}: {plain(options.reason.strip())}. Next: mlpipe run", soft_wrap=True
+        f"Accepted {source.name} {spell_days(days)}: {plain(options.reason.strip())}. Next: {command()} run",
+        soft_wrap=True,
     )
     standing = sorted({*days} & {*lake.days("interim", source.name)} - refused_days(lake, "interim", source.name))
     if standing:
@@ -50,7 +49,7 @@ def rollback(options: argparse.Namespace) -> int:
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why the champion has to go; it stays on record.")
     restored = roll_back(lake, model.name, options.reason.strip())
-    Console(highlight=False).print(
+    make_console(options).print(
         f"The champion of {model.name} is {restored.version} again, trained as of {restored.as_of}. `mlpipe run` lets it "
         "predict the newest day again; predictions of the days before stay as they were made.",
         soft_wrap=True,

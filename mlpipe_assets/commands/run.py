@@ -12,31 +12,29 @@ from pathlib import Path
 
 import dagster as dg
 from rich.console import Console
-from rich.table import Table
 
 from mlpipe_assets.automation.alerts import tell_alerts
-from mlpipe_assets.automation.catch_up import Summary, catch_up
+from mlpipe_assets.automation.catch_up import catch_up
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.freshness_checks import problems_of
 from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.run_alerts import tell_of_runs
-from mlpipe_assets.catalog.contents import load_catalog
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.loading import load_catalog
 from mlpipe_assets.commands.console import (
     Progress,
     make_console,
-    nothing_yet,
     open_lake,
-    print_lines,
+    plain,
 )
+from mlpipe_assets.commands.dry_run import tell_what_would_run
+from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT, read_settings
-from mlpipe_assets.stages.monitoring import REPORT_FILE
-from mlpipe_assets.status import partitions
 
 _log = logging.getLogger("mlpipe")
 _DATA = 1
@@ -50,9 +48,11 @@ def run(options: argparse.Namespace) -> int:
             f"No day lies between {first} and {last}; partitions run from {START_DATE} to {last_partition()}."
         )
     lake, catalog = open_lake()
-    console = make_console()
+    console = make_console(options)
+    if options.dry_run:
+        return tell_what_would_run(console, lake, catalog, lambda day: first <= day <= last, options)
     if options.sample is not None:
-        return _prototype(console, lake, catalog, options.sample, lambda day: first <= day <= last)
+        return _prototype(console, lake, catalog, options, lambda day: first <= day <= last)
     started = time.monotonic()
     loaded: list[dg.DagsterInstance] = []
 
@@ -61,14 +61,14 @@ def run(options: argparse.Namespace) -> int:
         loaded.append(instance)
         return definitions, instance
 
-    with Progress(console):
+    with Progress(console, options):
         summary = catch_up(lake, catalog, load, lambda day: first <= day <= last)
         _alert(lake, catalog, loaded)
     urls = read_settings().alert_urls
     summary.warnings += [
         f"MLPIPE_ALERT_URLS: {name} is not understood, so it is told nothing" for name in unusable(urls)
     ]
-    _print_summary(console, lake, catalog, summary, time.monotonic() - started)
+    tell_summary(console, lake, catalog, summary, time.monotonic() - started, options)
     return _DATA if summary.errors else 0
 
 
@@ -89,7 +89,9 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
         _log.warning("alerts: %s", error)
 
 
-def _prototype(console: Console, lake: Lake, catalog: Catalog, share: float, wanted: Callable[[date], bool]) -> int:
+def _prototype(
+    console: Console, lake: Lake, catalog: Catalog, options: argparse.Namespace, wanted: Callable[[date], bool]
+) -> int:
     from mlpipe_assets.automation.prototype import run_prototype  # noqa: PLC0415 (definitions take a second)
     from mlpipe_assets.definitions import build_definitions  # noqa: PLC0415
 
@@ -99,12 +101,15 @@ def _prototype(console: Console, lake: Lake, catalog: Catalog, share: float, wan
         return build_definitions(sampled, replace(settings, data_dir=root))
 
     started = time.monotonic()
-    with Progress(console):
-        made = run_prototype(lake, catalog, share, define, wanted)
+    with Progress(console, options):
+        made = run_prototype(lake, catalog, options.sample, define, wanted)
     seconds = time.monotonic() - started
-    console.print(f"Prototype on {share:.2%} of the entities: {made.rows_kept:,} of {made.rows_read:,} rows received.")
-    _print_summary(console, Lake(data_dir=str(made.root)), catalog, made.summary, seconds)
-    console.print(f"It is all in {made.root}; nothing else was touched.", soft_wrap=True)
+    if not options.json:
+        rows = f"{made.rows_kept:,} of {made.rows_read:,} rows received"
+        console.print(f"Prototype on {options.sample:.2%} of the entities: {rows}.")
+    tell_summary(console, Lake(data_dir=str(made.root)), catalog, made.summary, seconds, options)
+    if not options.json:
+        console.print(f"It is all in {plain(made.root)}; nothing else was touched.", soft_wrap=True)
     return _DATA if made.summary.errors else 0
 
 
@@ -138,58 +143,3 @@ def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
             config.symlink_to(Path("..") / "dagster.yaml")
     settings = read_settings()
     return build_definitions(load_catalog(settings.catalog), settings), open_instance(home.absolute())
-
-
-def _print_summary(console: Console, lake: Lake, catalog: Catalog, summary: Summary, seconds: float) -> None:
-
-    totals: dict[str, dict[str, int]] = {}
-    for p in partitions(lake, catalog, digests=False):
-        table = "/".join(p.table.split("/")[:2])
-        total = totals.setdefault(table, {"partitions": 0, "rows": 0, "quarantined": 0, "duplicates": 0})
-        total["partitions"] += 0 if p.table.endswith(("/validation", "/test")) or p.rows is None else 1
-        for name in ("rows", "quarantined", "duplicates"):
-            total[name] += getattr(p, name) or 0
-    if totals and summary.did_nothing and not summary.errors and not summary.warnings:
-        console.print(f"Everything is up to date: nothing new in {lake.root / 'raw'} ({seconds:.1f} s).")
-        return
-    if not summary.did_nothing:
-        console.print(_stages(totals, summary))
-    elif totals:
-        console.print("Nothing new to build.")
-    print_lines(console, "[yellow]warning:[/]", summary.warnings)
-    print_lines(console, "[bold red]error:[/]", summary.errors)
-    report = lake.root / "monitoring" / REPORT_FILE
-    if report.exists() and not summary.did_nothing:
-        console.print(f"What changed in the data, in pictures: {report}", soft_wrap=True)
-    if not totals and not summary.errors and not summary.warnings:
-        console.print(nothing_yet(lake))
-    elif summary.errors:
-        console.print(f"Done in {seconds:.1f} s, with errors. Next: mlpipe status, or see {lake.root / 'validation'}")
-    else:
-        console.print(f"Done in {seconds:.1f} s. Next: {_next(catalog)}")
-
-
-def _stages(totals: dict[str, dict[str, int]], summary: Summary) -> Table:
-    """A line per table: what it holds, and what was done to it."""
-    table_of = Table(title="Every stage, in the order data flows", title_justify="left")
-    for name in ("table", "partitions", "built now", "rows", "quarantined", "duplicates", "seconds"):
-        table_of.add_column(name, justify="left" if name == "table" else "right")
-    for table, total in totals.items():
-        done = summary.tables.get(table)
-        made = table.startswith(("raw", "interim"))
-        table_of.add_row(
-            table,
-            f"{total['partitions']:,}",
-            f"{len(set(done.days)):,}" if done else "-",
-            f"{total['rows']:,}",
-            f"{total['quarantined']:,}" if made else "",
-            f"{total['duplicates']:,}" if table.startswith("interim") else "",
-            f"{done.seconds:.1f}" if done else "",
-        )
-    return table_of
-
-
-def _next(catalog: Catalog) -> str:
-    names = [f"feats.{view.name}" for view in catalog.feature_views] or [f"stg.{s.name}" for s in catalog.sources]
-    ask = f'.venv/bin/mlpipe sql "from {names[0]} limit 5"' if names else ".venv/bin/mlpipe status"
-    return f"make dev   (the UI), or   {ask}"

@@ -2,9 +2,7 @@
 
 import argparse
 
-from rich.console import Console
-
-from mlpipe_assets.commands.console import open_lake
+from mlpipe_assets.commands.console import command, make_console, open_lake, plain
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
 
@@ -25,10 +23,10 @@ def sample(options: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise LakeError(f"Cannot write the sample below {lake.root}: {error.strerror}.") from error
-    console = Console(highlight=False)
+    console = make_console(options)
     console.print(
-        f"Wrote the sample into {lake.root / 'raw'}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
+        f"Wrote the sample into {plain(lake.root / 'raw')}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
         soft_wrap=True,
     )
-    console.print("Next: mlpipe run")
+    console.print(f"Next: {command()} run")
     return 0

@@ -7,11 +7,18 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from mlpipe_assets.automation.loop_plan import golden_work, model_work, prediction_work
-from mlpipe_assets.automation.plan import feature_work, interim_work, look_at_drop_zone, spell_blocked
-from mlpipe_assets.commands.console import make_console, nothing_yet, open_lake, plain, print_lines
+from mlpipe_assets.automation.pending import pending
+from mlpipe_assets.automation.plan import look_at_drop_zone, spell_blocked
+from mlpipe_assets.commands.console import (
+    command,
+    make_console,
+    nothing_yet,
+    open_lake,
+    plain,
+    print_lines,
+)
+from mlpipe_assets.commands.tables import print_rows, print_table
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.models import lost_pointer
@@ -28,10 +35,7 @@ def status(options: argparse.Namespace) -> int:
     found = list(partitions(lake, catalog, digests=options.json))
     zone = look_at_drop_zone(lake, catalog)
     problems = list(zone.problems)
-    works = [interim_work(lake, s, lambda _: True) for s in catalog.sources]
-    works += [feature_work(lake, catalog, v, lambda _: True) for v in catalog.feature_views]
-    for model in (m for m in catalog.models if m.learner):
-        works += [look(lake, catalog, model, lambda _: True) for look in (model_work, golden_work, prediction_work)]
+    works = pending(lake, catalog, lambda _: True)
     behind = {work.table: work.days for work in works if work.days}
     problems += [line for work in works for _, line in spell_blocked(work)]
     problems += filter(None, (lost_pointer(lake, model.name) for model in catalog.models if model.learner))
@@ -44,29 +48,31 @@ def status(options: argparse.Namespace) -> int:
         }
         print(json.dumps(document, default=str))
         return 0
-    console = make_console()
+    console = make_console(options)
     if not found and not zone.new_files and not problems:
         console.print(nothing_yet(lake))
         return 0
-    _print_tables(console, found)
+    if found:
+        _print_tables(console, found)
     if zone.new_files:
-        console.print(f"{zone.new_files:,} new files in {lake.root / 'raw'}. Next: mlpipe run", soft_wrap=True)
+        where = plain(lake.root / "raw")
+        console.print(f"{zone.new_files:,} new files in {where}. Next: {command()} run", soft_wrap=True)
     for name, days in behind.items():
-        console.print(f"{name} is behind: {spell_days(days)}. Next: mlpipe run", soft_wrap=True)
-    print_lines(console, "[bold red]problem:[/]", problems)
+        console.print(f"{name} is behind: {spell_days(days)}. Next: {command()} run", soft_wrap=True)
+    print_lines(make_console(), "[bold red]problem:[/]", problems, whole=options.verbose)
     return 0
 
 
 def _print_tables(console: Console, found: Sequence[Partition]) -> None:
     """One line a table, and the partitions there is something to say of."""
-    table = Table()
-    for name in ("table", "partitions", "first", "last", "received", "accepted", "duplicates", "quarantined", "rows"):
-        table.add_column(name, justify="left" if name in ("table", "first", "last") else "right")
+    rows: list[list[str]] = []
     for name in dict.fromkeys(p.table for p in found):
         own = [p for p in found if p.table == name]
         counts = [_sum(own, field) for field in ("received", "accepted", "duplicates", "quarantined", "rows")]
-        table.add_row(name, f"{len(own):,}", f"{own[0].date}", f"{own[-1].date}", *counts)
-    console.print(table)
+        rows.append([name, f"{len(own):,}", f"{own[0].date}", f"{own[-1].date}", *counts])
+    numbers = ("partitions", "received", "accepted", "duplicates", "quarantined", "rows")
+    names = ("table", "partitions", "first", "last", *numbers[1:])
+    print_table(console, names, rows, numbers=numbers)
     for partition in found:
         if partition.note:
             console.print(f"{partition.table} {partition.date}: {plain(partition.note)}", soft_wrap=True)
@@ -84,13 +90,8 @@ def sql(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str))
         return 0
-    table = Table()
-    for name in names:
-        table.add_column(plain(name))
-    for row in rows[:_MOST_ROWS]:
-        table.add_row(*("" if value is None else plain(value) for value in row))
     console = make_console()
-    console.print(table)
-    if len(rows) > _MOST_ROWS:
+    print_rows(console, names, [["" if value is None else str(value) for value in row] for row in rows[:_MOST_ROWS]])
+    if len(rows) > _MOST_ROWS and not options.quiet:
         console.print(f"… the first {_MOST_ROWS} of {len(rows):,} rows; --json prints them all")
     return 0

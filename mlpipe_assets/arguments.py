@@ -1,0 +1,189 @@
+"""The commands of `mlpipe` and their options, each with its help."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+
+ENVIRONMENT = """environment:
+  MLPIPE_DATA_DIR     where everything is (data in the checkout)
+  MLPIPE_START_DATE   the first partition (2026-01-01)
+  MLPIPE_CATALOG      what exists, as package.module:CATALOG; packages in the current folder are found
+  MLPIPE_ALERT_URLS   where alerts go (nowhere but data/meta/alerts.jsonl)
+  The others are in README.md.
+
+exit codes: 0 all is well, 1 data needs a person, 2 the call or the set-up is wrong"""
+
+
+class _Version(argparse.Action):
+    """Print the version; looked up only when it is asked for, so that other calls start faster."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **_: object) -> None:
+        super().__init__(option_strings, dest=dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(f"mlpipe {version('mlpipe_assets')}")  # noqa: T201
+        parser.exit()
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Every command with its options; also what shell completion is made of."""
+    parser = argparse.ArgumentParser(
+        prog="mlpipe",
+        description="From raw files to predictions one can trust. Files go into data/raw/<source>/; then: mlpipe run",
+        epilog=ENVIRONMENT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _add_run(commands)
+    _add_status(commands)
+    _add_sql(commands)
+    _add_trace(commands)
+    _add_duty(commands)
+    _add_sample(commands)
+    _add_completion(commands)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    function: tuple[str, str],
+    summary: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    """A command; `function` is the module below `commands/` and the name in it."""
+    added = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    how_much = added.add_mutually_exclusive_group()
+    how_much.add_argument("-q", "--quiet", action="store_true", help="print results and errors only")
+    how_much.add_argument("-v", "--verbose", action="store_true", help="print every step and every message whole")
+    added.set_defaults(command=function)
+    return added
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = _command(
+        commands,
+        "run",
+        ("run", "run"),
+        "ingest the drop zone and bring every stage up to date",
+        "  mlpipe run\n  mlpipe run --dry-run\n  mlpipe run --from 2026-01-05 --to 2026-01-11\n  mlpipe run --sample 0.01",
+    )
+    run.add_argument("--from", dest="first", type=_day, metavar="DAY", help="build no day before this one")
+    run.add_argument("--to", dest="last", type=_day, metavar="DAY", help="build no day after this one")
+    run.add_argument("--json", action="store_true", help="print what was done as one JSON object")
+    either = run.add_mutually_exclusive_group()
+    either.add_argument("--dry-run", action="store_true", help="print what would be read and built; change nothing")
+    either.add_argument(
+        "--sample", type=float, metavar="SHARE", help="try it on this share of the entities, in data/prototype"
+    )
+
+
+def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    status = _command(
+        commands,
+        "status",
+        ("show", "status"),
+        "show what the lake holds, what is behind and what is wrong",
+        "  mlpipe status\n  mlpipe status --json | jq .problems",
+    )
+    status.add_argument("--json", action="store_true", help="print every partition as one JSON object")
+
+
+def _add_sql(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sql = _command(
+        commands,
+        "sql",
+        ("show", "sql"),
+        "print the rows of one select over the lake",
+        '  mlpipe sql "show all tables"\n  mlpipe sql "select count(*) from stg.orders"\n'
+        '  mlpipe sql "from feats.customer_features limit 5" --json > rows.json',
+    )
+    sql.add_argument(
+        "query",
+        metavar="QUERY",
+        help="one statement that reads: select, from, with, values, pivot, describe, summarize, show, or explain of one. "
+        "It can open the files of the lake's tables and nothing else; nothing is written",
+    )
+    sql.add_argument("--json", action="store_true", help="print all rows as a JSON array; without it the first 200")
+
+
+def _add_trace(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    explain = _command(
+        commands,
+        "explain-prediction",
+        ("trace", "explain_prediction"),
+        "show what one prediction rests on: model, features, rows, file and line",
+        "  mlpipe explain-prediction repeat_purchase C00001 2026-04-30",
+    )
+    explain.add_argument("model", metavar="MODEL", help="a model of the catalog, such as repeat_purchase")
+    explain.add_argument("key", metavar="KEY", help="the join key of the entity, such as C00001")
+    explain.add_argument("day", type=_day, metavar="DATE", help="the day of the prediction, such as 2026-04-30")
+    explain.add_argument("--json", action="store_true", help="print everything as one JSON object")
+
+
+def _add_duty(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    accept = _command(
+        commands,
+        "accept",
+        ("duty", "accept"),
+        "take a refused or missing day of a source as it is, on record",
+        '  mlpipe accept orders 2026-02-04 --reason "closed for the holiday"\n'
+        '  mlpipe accept orders 2026-02-04..2026-02-06 --reason "closed for the holiday"',
+    )
+    accept.add_argument("source", metavar="SOURCE", help="a source of the catalog, such as orders")
+    accept.add_argument("day", metavar="DATE", help="a day, or FIRST..LAST")
+    accept.add_argument("--reason", required=True, help="why; shown in reports and metadata from then on")
+    rollback = _command(
+        commands,
+        "rollback",
+        ("duty", "rollback"),
+        "make the previous champion of a model champion again, on record",
+        '  mlpipe rollback repeat_purchase --reason "complaints since Monday"',
+    )
+    rollback.add_argument("model", metavar="MODEL", help="a model of the catalog, such as repeat_purchase")
+    rollback.add_argument("--reason", required=True, help="why; kept with the history of champions")
+
+
+def _add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sample = _command(
+        commands,
+        "sample",
+        ("sample", "sample"),
+        "write the built-in example's files into the drop zone",
+        "  mlpipe sample\n  mlpipe sample --days 30 --customers 200",
+    )
+    sample.add_argument("--days", type=int, default=120, metavar="N", help="days of orders (%(default)s)")
+    sample.add_argument("--orders-per-day", type=int, default=300, metavar="N", help="orders a day (%(default)s)")
+    sample.add_argument("--customers", type=int, default=2000, metavar="N", help="customers (%(default)s)")
+    sample.add_argument("--seed", type=int, default=7, metavar="N", help="of everything random (%(default)s)")
+
+
+def _add_completion(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    completion = _command(
+        commands,
+        "completion",
+        ("completion", "completion"),
+        "print a script that completes commands and options in your shell",
+        "  source <(mlpipe completion bash)     # in ~/.bashrc\n  source <(mlpipe completion zsh)      # in ~/.zshrc\n"
+        "  mlpipe completion fish | source      # in config.fish",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="your shell")
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it as 2026-01-31") from None
+    if f"{day}" != text:  # 20260131 and 2026-W05 are ISO too, and typing errors more often
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it as {day}")
+    return day

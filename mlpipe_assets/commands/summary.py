@@ -1,0 +1,115 @@
+"""What `mlpipe run` prints at its end: each table, what was done to it, and what a person should know."""
+
+import argparse
+import json
+import shlex
+from datetime import date
+from typing import Any
+
+from rich.console import Console
+
+from mlpipe_assets.automation.catch_up import Summary
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.commands.console import command, nothing_yet, plain, print_lines
+from mlpipe_assets.commands.tables import print_table
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.settings import read_settings
+from mlpipe_assets.stages.monitoring import REPORT_FILE
+from mlpipe_assets.status import partitions
+
+_NUMBERS = ("partitions", "built now", "rows", "quarantined", "duplicates", "seconds")
+_OTHER_SPLITS = ("/validation", "/test")  # one training set is one partition, whatever its splits
+
+
+def tell_summary(
+    console: Console, lake: Lake, catalog: Catalog, summary: Summary, seconds: float, options: argparse.Namespace
+) -> None:
+    """Print what a run did, as tables and lines, or as one JSON object."""
+    tables = _tables(lake, catalog, summary)
+    if options.json:
+        document = {
+            "data_dir": str(lake.root),
+            "tables": tables,
+            "errors": summary.errors,
+            "warnings": summary.warnings,
+            "run_ids": summary.run_ids,
+            "seconds": round(seconds, 1),
+        }
+        print(json.dumps(document))
+        return
+    if console.quiet:
+        print_lines(Console(stderr=True, highlight=False, emoji=False), "[bold red]error:[/]", summary.errors)
+        return
+    if tables and summary.did_nothing and not summary.errors and not summary.warnings:
+        console.print(f"Everything is up to date: nothing new in {plain(lake.root / 'raw')} ({seconds:.1f} s).")
+        return
+    if not summary.did_nothing:
+        rows = [_row(table) for table in tables]
+        print_table(console, ("table", *_NUMBERS), rows, numbers=_NUMBERS, title="Every stage, in the order data flows")
+    elif tables:
+        console.print("Nothing new to build.")
+    print_lines(console, "[yellow]warning:[/]", summary.warnings, whole=options.verbose)
+    print_lines(console, "[bold red]error:[/]", summary.errors, whole=options.verbose)
+    report = lake.root / "monitoring" / REPORT_FILE
+    if report.exists() and not summary.did_nothing:
+        console.print(f"What changed in the data, in pictures: {plain(report)}", soft_wrap=True)
+    if not tables and not summary.errors and not summary.warnings:
+        console.print(nothing_yet(lake), soft_wrap=True)
+    elif summary.errors:
+        where = plain(lake.root / "validation")
+        console.print(
+            f"Done in {seconds:.1f} s, with errors. Next: {_on(lake)}{command()} status, or see {where}", soft_wrap=True
+        )
+    else:
+        console.print(f"Done in {seconds:.1f} s. Next: {_next(lake, catalog)}", soft_wrap=True)
+
+
+def _tables(lake: Lake, catalog: Catalog, summary: Summary) -> list[dict[str, Any]]:
+    """Per table what it holds, and how many of its partitions were built now."""
+    totals: dict[str, dict[str, Any]] = {}
+    days: dict[str, set[date]] = {}
+    for p in partitions(lake, catalog, digests=False):
+        name = "/".join(p.table.split("/")[:2])
+        total = totals.setdefault(name, {"table": name, "rows": 0, "quarantined": 0, "duplicates": 0})
+        present = days.setdefault(name, set())
+        if p.rows is not None and not p.table.endswith(_OTHER_SPLITS):
+            present.add(p.date)
+        for count in ("rows", "quarantined", "duplicates"):
+            total[count] += getattr(p, count) or 0
+    for name, total in totals.items():
+        done = summary.tables.get(name)
+        built = set(done.days) & days[name] if done else set()
+        total |= {
+            "partitions": len(days[name]),
+            "built_now": len(built),
+            "seconds": round(done.seconds, 1) if done else None,
+        }
+        if not name.startswith(("raw", "interim")):
+            total["quarantined"] = None
+        if not name.startswith("interim"):
+            total["duplicates"] = None
+    return list(totals.values())
+
+
+def _row(table: dict[str, Any]) -> list[str]:
+    done = table["seconds"] is not None
+    return [
+        table["table"],
+        f"{table['partitions']:,}",
+        f"{table['built_now']:,}" if done else "-",
+        f"{table['rows']:,}",
+        "" if table["quarantined"] is None else f"{table['quarantined']:,}",
+        "" if table["duplicates"] is None else f"{table['duplicates']:,}",
+        f"{table['seconds']:.1f}" if done else "",
+    ]
+
+
+def _next(lake: Lake, catalog: Catalog) -> str:
+    names = [f"feats.{view.name}" for view in catalog.feature_views] or [f"stg.{s.name}" for s in catalog.sources]
+    ask = f'{_on(lake)}{command()} sql "from {names[0]} limit 5"' if names else f"{_on(lake)}{command()} status"
+    return ask if _on(lake) else f"make dev   (the UI), or   {ask}"
+
+
+def _on(lake: Lake) -> str:
+    """What to put before a command so that it asks this lake, where the environment names another one."""
+    return "" if lake.root == read_settings().data_dir else f"MLPIPE_DATA_DIR={plain(shlex.quote(str(lake.root)))} "
