@@ -44,14 +44,44 @@ def explain(error: Exception) -> str:
 
 
 def refusal_of_value(value: object, text: str) -> str | None:
-    """Why a well-formed JSON value is no record: not an object, nested too deeply, or holding half a character."""
+    """Why a well-formed JSON value is no record: not an object, ambiguous, nested too deeply, or half a character."""
     if not isinstance(value, dict):
         return "not a JSON object"
+    if (
+        text.count('":') != len(value) and (name := _repeated_key(text)) is not None
+    ):  # of a flat object it is the number of keys
+        return f"the key {name[:40]!r} stands twice"
     nested = len(text) > 2 * MAX_DEPTH and ("{" in text[1:] or "[" in text)
     if nested and text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         return _TOO_DEEP
     if "\\u" in text and _SURROGATE.search(text) and not _is_encodable(value):
         return "a lone surrogate: half of a character, which other engines cannot read"
+    return None
+
+
+class _RepeatedKeyError(ValueError):
+    """A key that an object has more than once: readers disagree on which value counts."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedKeyError(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+_KEYS = json.JSONDecoder(parse_float=str, parse_int=str, object_pairs_hook=_once)
+
+
+def _repeated_key(text: str) -> str | None:
+    """A key that stands twice in an object of a sound JSON text, at any depth; None when there is none."""
+    try:
+        _KEYS.raw_decode(text)
+    except _RepeatedKeyError as error:
+        return str(error)
+    except RecursionError:  # too deep to look at, and refused for it
+        return None
     return None
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.readers.open import read_blocks
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets_tests.frames import JAN_5, build, drop, order_ids, quarantined, take
 
 
 def rows_of(path: Path, block_bytes: int = 16 << 20) -> list[dict[str, str]]:
@@ -56,3 +58,25 @@ def test_a_single_column_of_free_text_is_not_cut_at_its_punctuation(tmp_path: Pa
     path.write_text('notes\n"likes apples, bananas"\nx; y; z\n')
 
     assert rows_of(path) == [{"notes": "likes apples, bananas"}, {"notes": "x; y; z"}]
+
+
+def test_an_object_that_has_a_key_twice_is_refused_rather_than_one_of_its_values_taken(lake: Lake) -> None:
+    sound = {
+        "customer_id": "c1",
+        "order_ts": "2026-01-05T10:00:00Z",
+        "quantity": 1,
+        "product_id": "P00001",
+        "channel": "web",
+    }
+    tail = json.dumps(sound | {"region": "north"})[1:]
+    drop(
+        lake,
+        "orders_2026-01-05.jsonl",
+        f'{{"order_id":"o1","amount":1.00,"amount":99.00,{tail}\n{{"order_id":"o2","amount":2.00,{tail}\n',
+    )
+
+    take(lake)
+    build(lake, [JAN_5])
+
+    assert order_ids(lake, JAN_5) == ["o2"]
+    assert ["amount" in reason and "twice" in reason for reason in quarantined(lake)["reasons"]] == [True]
