@@ -166,14 +166,15 @@ def test_a_book_that_cannot_be_read_is_started_anew(lake: Lake, caplog: pytest.L
 def test_a_channel_that_does_not_answer_costs_no_more_than_its_time() -> None:
     note = Note(title="t", body="b", kind="failure")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection and says nothing
-        url = f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=1"
+        url = f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=60"
         started = time.monotonic()
 
         taken = deliver([url], [[note]], seconds=0.3)
 
         assert taken == [0]
-        assert time.monotonic() - started < 1.0
-        time.sleep(1.2)  # its thread ends by itself
+        assert (
+            time.monotonic() - started < 30
+        )  # the channel itself would wait for a minute; its thread ends with the socket
 
 
 @pytest.mark.parametrize(

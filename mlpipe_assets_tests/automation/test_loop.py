@@ -22,7 +22,7 @@ LAST = TODAY - timedelta(days=10)  # of the days whose files have come when Dags
 FIRST = LAST - timedelta(days=19)
 LATE = LAST - timedelta(days=3)
 WEEK = days_between(LAST + timedelta(days=1), LAST + timedelta(days=7))
-PATIENCE = 240.0  # seconds; alone on two cores all of it takes little more than one minute
+PATIENCE = 1200.0  # seconds until a state counts as never reached; alone on two cores all of it takes a minute or two
 PEOPLE = [f"c{n:02}" for n in range(40)]
 TABLES = ("interim/orders", "features/customer_features", f"{DRIFT}/interim.orders")
 

