@@ -18,6 +18,10 @@ class CatalogError(SettingsError):
         super().__init__(f"The catalog does not hold together: {listed}")
 
 
+class PrepareError(MlpipeError):
+    """A source's own function failed on its text."""
+
+
 class LakeError(MlpipeError):
     """The data folder cannot be read or written."""
 

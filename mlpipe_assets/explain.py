@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
-from mlpipe_assets.errors import MissingPartitionError, shorten
+from mlpipe_assets.errors import MissingPartitionError
 from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
@@ -78,10 +78,10 @@ def _prediction(lake: Lake, model: Model, key: str, day: date) -> dict[str, Any]
         )
     found = _rows_of(lake, "predictions", model.name, day, model.view.entity.join_key, key)
     if not found.height:
-        known = lake.read("predictions", model.name, day, [model.view.entity.join_key]).to_series()
+        known = lake.read("predictions", model.name, day, [model.view.entity.join_key]).height
         raise MissingPartitionError(
             f"predictions/{model.name} [{day}]: no prediction for {model.view.entity.join_key} {key!r}; it holds "
-            f"{known.len():,}, such as {shorten([str(k) for k in known.head(3)], 3)}."
+            f"{known:,}. They are in predictions.{model.name}: mlpipe sql."
         )
     return dict(found.to_dicts()[0])
 

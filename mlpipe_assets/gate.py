@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mlpipe_assets.errors import shorten
-from mlpipe_assets.rules import NOT_FINITE, Column, Contract, Rule, columns, repeated, rules, unique_keys
+from mlpipe_assets.quoting import may_quote, quote
+from mlpipe_assets.rules import NOT_FINITE, Contract, Rule, columns, repeated, rules, unique_keys
+
+_MOST_EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Breach:
-    """One rule that rows broke: how many, and up to five of the values (none where they are personal)."""
+    """One rule that rows broke: how many, and up to five of the values, where they may be quoted."""
 
     column: str
     text: str
@@ -149,13 +152,12 @@ def _verdict(
 ) -> Verdict:
     table = pl.DataFrame(flags)
     refused = table.select(pl.any_horizontal(pl.all())).to_series().alias("refused")
-    personal = {column.name for column in columns(contract) if column.metadata.get("personal")}
     breaches = tuple(
         Breach(
             column=named[name][0],
             text=named[name][1],
             count=int(flag.sum()),
-            examples=_examples(frame, named[name], flag, contract, personal),
+            examples=_examples(frame, named[name], flag, contract),
         )
         for name, flag in flags.items()
     )
@@ -167,34 +169,26 @@ def _verdict(
     return Verdict(rows=frame.height, breaches=breaches, refused=refused, reasons=reasons.alias("reasons"))
 
 
-def _examples(
-    frame: pl.DataFrame, name: tuple[str, str], flag: pl.Series, contract: Contract, personal: set[str]
-) -> tuple[str, ...]:
+def _examples(frame: pl.DataFrame, name: tuple[str, str], flag: pl.Series, contract: Contract) -> tuple[str, ...]:
     column, text = name
-    if column not in frame.columns or column in personal or text == "is null":
+    declared = next((c for c in columns(contract) if c.name == column), None)
+    if declared is None or column not in frame.columns or text == "is null":
         return ()
-    if text == NOT_FINITE:
+    if text == NOT_FINITE and may_quote(declared):
         return _with_keys(frame, column, flag, contract)
-    seen = frame[column].filter(flag).drop_nulls().head(200).unique(maintain_order=True).head(5)
-    return tuple(str(value)[:40] for value in seen)
+    seen = frame[column].filter(flag).drop_nulls().head(200).unique(maintain_order=True)
+    return tuple([shown for value in seen if (shown := quote(value, declared)) is not None][:_MOST_EXAMPLES])
 
 
 def _with_keys(frame: pl.DataFrame, column: str, flag: pl.Series, contract: Contract) -> tuple[str, ...]:
     """`inf for card_id 17`: a division by zero is looked up by the key it happened to, where that may be shown."""
     names = next((key for key in unique_keys(contract) if column not in key), ())
-    shown = [c.name for c in columns(contract) if c.name in names and _may_show(c)]
-    rows = frame.filter(flag).select(column, *shown).head(5)
+    shown = [c for c in columns(contract) if c.name in names and may_quote(c)]
+    rows = frame.filter(flag).select(column, *(c.name for c in shown)).head(_MOST_EXAMPLES)
     return tuple(
-        f"{row[column]}" + (f" for {', '.join(f'{name} {row[name]}' for name in shown)}" if shown else "")
+        f"{row[column]}" + (f" for {', '.join(f'{c.name} {quote(row[c.name], c)}' for c in shown)}" if shown else "")
         for row in rows.unique(maintain_order=True).iter_rows(named=True)
     )
-
-
-def _may_show(column: Column) -> bool:
-    """Text may hold anything, names and addresses too: it is shown only where its contract says so."""
-    if column.metadata.get("personal"):
-        return False
-    return column.dtype != pl.String or bool(column.metadata.get("examples"))
 
 
 def summarise(errors: Sequence[str]) -> str:

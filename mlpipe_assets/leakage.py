@@ -89,9 +89,11 @@ def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str) -> list[str]:
             same = same | ((left - right).abs() <= _EQUAL_WITHIN * right.abs()).fill_null(value=False)
         if not same.all():
             rows = (~same).arg_true()
-            lines.append(
-                f"{name}: {rows.len()} of {stored.height} differ (e.g. {left[rows[0]]} against {right[rows[0]]})"
-            )
+            plain = (
+                left.dtype.is_numeric() or left.dtype.is_temporal() or left.dtype == pl.Boolean
+            )  # no text: see quoting
+            shown = f" (e.g. {left[rows[0]]} against {right[rows[0]]})" if plain and name != key else ""
+            lines.append(f"{name}: {rows.len()} of {stored.height} differ{shown}")
     return lines
 
 

@@ -47,7 +47,7 @@ def test_every_bad_row_is_named_with_every_reason() -> None:
         "person_id: is null fails on 1 of 4 rows",
         "email: matches .+@.+ fails on 1 of 4 rows",
         "age: >= 0 fails on 2 of 4 rows (e.g. -1, -7)",
-        "person_id: unique fails on 2 of 4 rows (e.g. a)",
+        "person_id: unique fails on 2 of 4 rows",
     ]
 
 
@@ -114,4 +114,4 @@ def test_a_column_of_training_is_wanted_there_and_refused_in_serving() -> None:
 def test_rules_and_keys_hold_in_every_environment() -> None:
     errors = judge(people(("a", "a@x", -1), ("a", "b@x", 1)), Labelled, environment="serving").errors()
 
-    assert errors == ["age: >= 0 fails on 1 of 2 rows (e.g. -1)", "person_id: unique fails on 2 of 2 rows (e.g. a)"]
+    assert errors == ["age: >= 0 fails on 1 of 2 rows (e.g. -1)", "person_id: unique fails on 2 of 2 rows"]

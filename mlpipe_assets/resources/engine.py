@@ -17,6 +17,7 @@ import duckdb
 import polars as pl
 
 from mlpipe_assets.errors import SqlError
+from mlpipe_assets.quoting import without_values
 
 Table = Sequence[Path] | pl.DataFrame
 _ROWS_A_PASS = 1_000_000  # input rows one pass may hold: with their windows about 400 MB of DuckDB's memory
@@ -28,6 +29,7 @@ _ALONE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+_OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
 _LAST_ORDER = re.compile(r"\border\s+by\s+[\w.,\s]+\Z", re.IGNORECASE)
 
 
@@ -155,6 +157,11 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
                 connection.execute(statement, bound or None)
             except duckdb.OutOfMemoryException:
                 raise
+            except (
+                _OF_VALUES
+            ) as error:  # without its cause, which quotes a value and would be kept in Dagster's database
+                words = without_values(str(error).strip())[:600]
+                raise SqlError(f"The SQL engine refused the query: {words}") from None
             except duckdb.Error as error:
                 raise SqlError(f"The SQL engine refused the query: {str(error).strip()[:600]}") from error
 

@@ -16,6 +16,7 @@ from mlpipe_assets.contracts.golden_answers import GoldenAnswers
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.quoting import may_quote, name_key
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import Golden, champion, load, read_golden
 from mlpipe_assets.resources.refusals import clear, refuse, refused_days
@@ -117,7 +118,7 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
         else:
             parts.append(features.select(key, "as_of", from_features=pl.lit(None, dtype=pl.Float64)))
     answers, silence = _answers(fitted, golden.rows.select(columns))
-    if any(column.metadata.get("personal") for column in rules.columns(model.contract)):
+    if not all(may_quote(column) for column in rules.columns(model.contract)):
         silence = silence.partition(":")[0]  # what a library says of a row may hold its values
     answered = golden.rows.select(
         pl.col(key).cast(pl.String).alias("key"), "as_of", expected=pl.col("probability"), answered=answers
@@ -186,7 +187,8 @@ def _settle(
 def _named(moved: pl.DataFrame, model: Model, silence: str) -> str:
     key = model.view.entity.join_key
     lines = [
-        f"{key} {row['key']} as of {row['as_of']:%Y-%m-%d}: {row['expected']:.6f}, now {_now(row, silence)}"
+        f"{key} {name_key(model.view.contract, key, row['key'])} as of {row['as_of']:%Y-%m-%d}: "
+        f"{row['expected']:.6f}, now {_now(row, silence)}"
         for row in moved.head(5).to_dicts()
     ]
     return f"{moved.height:,} golden answers moved ({shorten(lines)})"

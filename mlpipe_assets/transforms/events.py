@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.contracts.sourced import Sourced
+from mlpipe_assets.errors import PrepareError
+from mlpipe_assets.quoting import without_values
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.json_check import DECODER
 from mlpipe_assets.readers.options import Limits
@@ -90,7 +92,24 @@ def clean_text(text: pl.DataFrame, source: Source, names: Sequence[str] | None =
 def prepared(text: pl.DataFrame, source: Source) -> pl.DataFrame:
     """Text as received, trimmed, with nulls, and through the source's `prepare`."""
     clean = trim(text, source.nulls) if text.width else text
-    return clean if source.prepare is None else source.prepare(clean)
+    return clean if source.prepare is None else _prepare(clean, source, source.prepare)
+
+
+def _prepare(text: pl.DataFrame, source: Source, prepare: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """What a source's own function makes of its text.
+
+    Raises: PrepareError without the value that the function failed on; a column that is not there is told by the caller.
+    """
+    try:
+        return prepare(text)
+    except pl.exceptions.ColumnNotFoundError:
+        raise
+    except Exception as error:  # noqa: BLE001 (a user's function raises anything, and quotes the value it failed on)
+        words = without_values((str(error).strip().splitlines() or ["no message"])[0])[:300]
+        raise PrepareError(
+            f"raw/{source.name}: its prepare function failed: {type(error).__name__}: {words}. Let it return what it cannot "
+            "read as it came: such rows are refused one by one."
+        ) from None
 
 
 def event_dates(clean: pl.DataFrame, source: Source) -> pl.Series:

@@ -8,11 +8,13 @@ from datetime import timedelta
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.rules import columns, repeated
+from mlpipe_assets.quoting import may_quote, quote_received
+from mlpipe_assets.rules import Column, columns, repeated
 from mlpipe_assets.transforms.casts import cast_column, describe
 from mlpipe_assets.transforms.events import PROVENANCE, clean_dtype, decode, own_columns
 
 ORIGIN = ("known_at", "delivery", "record_number")
+_LOOKED_AT = 20  # refused rows of a reason whose values are decoded for examples
 MISSING = "column missing from the file"
 
 
@@ -88,22 +90,21 @@ def _place(order: Mapping[str, int]) -> pl.Expr:
 
 
 def reasons_in_words(refused: pl.DataFrame, received: int, source: Source) -> list[str]:
-    """Why rows were refused: one line per reason with its count and up to three values as received.
-
-    Values of columns marked personal are not shown.
-    """
+    """Why rows were refused: one line per reason with its count and up to three values as received, where they may be quoted."""
     if not refused.height:
         return []
-    personal = {column.name for column in columns(source.contract) if column.metadata.get("personal")}
+    declared = {column.name: column for column in columns(source.contract)}
     each = refused.select(pl.col("reasons").str.split("; "), "payload").explode("reasons")
     lines: list[str] = []
     for (reason,), rows in each.group_by("reasons", maintain_order=True):
-        name = str(reason).partition(":")[0]
-        shown = "" if name in personal or "null" in str(reason) else _received_values(rows["payload"].head(3), name)
+        column = declared.get(str(reason).partition(":")[0])
+        quoted = column is not None and may_quote(column) and "null" not in str(reason)
+        shown = _received_values(rows["payload"].head(_LOOKED_AT), column) if quoted and column else ""
         lines.append(f"{reason} fails on {rows.height:,} of {received:,} rows{shown}")
     return lines
 
 
-def _received_values(payload: pl.Series, name: str) -> str:
-    values = decode(payload, [name])[name].drop_nulls().unique(maintain_order=True)
-    return f" (e.g. {', '.join(value[:40] for value in values)})" if values.len() else ""
+def _received_values(payload: pl.Series, column: Column) -> str:
+    values = decode(payload, [column.name])[column.name].drop_nulls().unique(maintain_order=True)
+    shown = quote_received(values, column)[:3]
+    return f" (e.g. {', '.join(shown)})" if shown else ""

@@ -90,7 +90,7 @@ def test_row_1_no_value_of_the_right_type_is_an_error(lake: Lake) -> None:
 
     assert run.checks[CONTRACT].description == (
         "[2026-01-05] 2 of 2 rows refused, 0 tolerated "
-        "(amount: not a number with at most 2 decimals fails on 2 of 2 rows (e.g. ten, two))"
+        "(amount: not a number with at most 2 decimals fails on 2 of 2 rows)"
     )
     assert lake.days("interim", "orders") == []
 
@@ -127,7 +127,7 @@ def test_row_3_rows_refused_within_tolerance_go_to_quarantine_with_a_warning_and
     assert (run.checks[CONTRACT].passed, run.checks[CONTRACT].severity) == (False, WARN)
     assert cases(run.checks[CONTRACT]) == [
         ("2026-01-05", "amount: >= 0 fails on 1 of 3 rows (e.g. -4.0)"),
-        ("2026-01-05", "channel: in [app, partner, store, web] fails on 1 of 3 rows (e.g. fax)"),
+        ("2026-01-05", "channel: in [app, partner, store, web] fails on 1 of 3 rows"),
     ]
     assert_frame_equal(
         quarantined(lake),

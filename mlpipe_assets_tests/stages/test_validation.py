@@ -57,7 +57,7 @@ def test_an_answer_that_moved_is_named_and_keeps_the_champion_from_predicting(tm
     said = failed_checks(result)["answers_are_the_same"]
     assert not result.success
     assert "3 golden answers moved" in said
-    assert "customer_id ann as of 2026-01-06" in said
+    assert "customer_id sha256 49915e0d7d4b as of 2026-01-06" in said
     assert lake.days("validation", "returning_golden") == []
     assert "failed for the champion" in objections(lake, catalog, catalog.models[0], [day(6)])[day(6)][0]
 
@@ -73,7 +73,7 @@ def test_feature_code_that_changes_a_golden_row_is_found_and_names_the_row(tmp_p
     _, outcome = _ask_after_a_change(tmp_path, "count(*) + 1")
 
     assert outcome.refused == "golden answers moved"
-    assert "3 golden answers moved (customer_id ann as of 2026-01-06" in outcome.breaches[0]
+    assert "3 golden answers moved (customer_id sha256 49915e0d7d4b as of 2026-01-06" in outcome.breaches[0]
 
 
 def test_feature_code_that_changes_no_golden_row_passes(tmp_path: Path) -> None:

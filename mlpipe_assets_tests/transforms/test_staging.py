@@ -148,7 +148,7 @@ def test_reasons_are_counted_with_a_few_values_as_received() -> None:
 
     assert reasons_in_words(rows, 1204, orders) == [
         "amount: >= 0 fails on 2 of 1,204 rows (e.g. -1.50, -2)",
-        "quantity: not a whole number fails on 1 of 1,204 rows (e.g. two)",
+        "quantity: not a whole number fails on 1 of 1,204 rows",
         "region: is null fails on 1 of 1,204 rows",
     ]
 
@@ -160,5 +160,5 @@ def test_reasons_never_show_personal_values() -> None:
 
     assert lines == [
         "email: matches @ fails on 1 of 2 rows",
-        f"age: not a whole number fails on 1 of 2 rows (e.g. {'9' * 40})",
+        "age: not a whole number fails on 1 of 2 rows",
     ]
