@@ -17,7 +17,6 @@ from mlpipe_assets.automation.loop_plan import (
     report_is_behind,
 )
 from mlpipe_assets.automation.plan import (
-    NOTHING_CAME,
     Work,
     days_of_arrival,
     feature_work,
@@ -31,6 +30,7 @@ from mlpipe_assets.automation.plan import (
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
+from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import lost_pointer

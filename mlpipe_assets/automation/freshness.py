@@ -8,7 +8,7 @@ from mlpipe_assets.automation.freshness_rules import TableFreshness, judge_daily
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.acceptances import accepted_days
+from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import champion, versions
@@ -84,7 +84,7 @@ def _judge_source(lake: Lake, source: Source, now: datetime) -> Iterator[TableFr
     ledger, clean = Ledger.load(lake, source.name), SourceDays(lake=lake, source=source).present
     raw, interim = f"raw/{source.name}", f"interim/{source.name}"
     if not source.empty_days and not is_snapshot(source):
-        arrived = {day for day in (*ledger.days(), *accepted_days(lake, source.name)) if day >= START_DATE}
+        arrived = {day for day in (*ledger.days(), *acceptances(lake, source.name)) if day >= START_DATE}
         yield judge_daily(raw, arrived, source.fresh_within, now)
         yield judge_daily(interim, clean, source.fresh_within, now)
         return

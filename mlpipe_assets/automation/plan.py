@@ -12,7 +12,7 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
 from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.acceptances import accepted_days
+from mlpipe_assets.resources.acceptances import NOTHING_CAME, acceptances
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.known_at import arrival_day, read_known_at
@@ -55,9 +55,6 @@ def or_unreadable(table: Callable[[Any], str]) -> Callable[[Callable[..., Work]]
         return safely
 
     return decorate
-
-
-NOTHING_CAME = "nothing came"
 
 
 def spell_blocked(work: Work) -> list[tuple[str, str]]:
@@ -156,7 +153,7 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
     ledger = Ledger.load(lake, source.name, source_version(source))
     last = last_partition()
     arrived = [day for day in ledger.days() if START_DATE <= day <= last]
-    accepted = accepted_days(lake, source.name)
+    accepted = acceptances(lake, source.name)
     # A partition whose deliveries are copies, or of another day, since: it is taken away.
     candidates = {*arrived, *accepted, *lake.days("interim", source.name)}
     candidates = {day for day in candidates if START_DATE <= day <= last}
@@ -169,9 +166,11 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
         inputs = interim.inputs_digest(source, ledger.of_day(day))
         facts = lake.facts("interim", source.name, day)
         refusal = refusal_of(lake, "interim", source.name, day)
-        if refusal and refusal["inputs"] == interim.refusal_digest(source, ledger, day) and day not in accepted:
+        held = accepted.get(day)
+        holds = held is not None and held.holds_for(refusal.get("accepts", "") if refusal else NOTHING_CAME)
+        if refusal and refusal["inputs"] == interim.refusal_digest(source, ledger, day) and not holds:
             blocked.append((day, str(refusal["problem"])))
-        elif not facts or facts["inputs"] != inputs or facts.get("accepted_because") != accepted.get(day) or refusal:
+        elif refusal or (facts["inputs"] != inputs if facts else not held or holds or ledger.of_day(day)):
             days.append(day)
     if arrived and not source.empty_days:
         told = {*arrived, *accepted, *(day for day, _ in blocked)}

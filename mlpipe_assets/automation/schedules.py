@@ -13,7 +13,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from mlpipe_assets.catalog.declarations import Catalog, Source, is_snapshot
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
-from mlpipe_assets.resources.acceptances import accepted_days
+from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import mark_of
@@ -89,4 +89,4 @@ def _must_come(source: Source) -> bool:
 
 
 def _came(lake: Lake, source: Source, day: date) -> bool:
-    return day in Ledger.load(lake, source.name).events_by_day() or day in accepted_days(lake, source.name)
+    return day in Ledger.load(lake, source.name).events_by_day() or day in acceptances(lake, source.name)

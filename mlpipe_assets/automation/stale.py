@@ -7,7 +7,6 @@ from datetime import date, datetime
 from mlpipe_assets.automation.freshness import is_long_enough
 from mlpipe_assets.automation.loop_plan import golden_work, monitor_work, prediction_work, report_is_behind
 from mlpipe_assets.automation.plan import (
-    NOTHING_CAME,
     Work,
     days_of_arrival,
     feature_work,
@@ -22,6 +21,7 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest

@@ -3,10 +3,13 @@
 import argparse
 from datetime import date
 
+from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.commands.console import command, make_console, open_lake, plain
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.resources.acceptances import accept as put_on_record
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import roll_back
 from mlpipe_assets.resources.refusals import refused_days
 
@@ -27,19 +30,30 @@ def accept(options: argparse.Namespace) -> int:
     days = existing_days([f"{day}" for day in wanted], f"interim/{source.name}")
     if not days:
         raise SettingsError(f"{options.day!r} holds no day: the last lies before the first.")
-    put_on_record(lake, source.name, days, options.reason.strip())
+    standing = [day for day in days if not _may_be_accepted(lake, source, day)]
+    taken = [day for day in days if day not in standing]
     console = make_console(options)
-    console.print(
-        f"Accepted {source.name} {spell_days(days)}: {plain(options.reason.strip())}. Next: {command()} run",
-        soft_wrap=True,
-    )
-    standing = sorted({*days} & {*lake.days("interim", source.name)} - refused_days(lake, "interim", source.name))
+    if taken:
+        put_on_record(lake, source.name, taken, options.reason.strip())
+        console.print(
+            f"Accepted {source.name} {spell_days(taken)}: {plain(options.reason.strip())}. It holds for what has come so far. "
+            f"Next: {command()} run",
+            soft_wrap=True,
+        )
     if standing:
         console.print(
-            f"{spell_days(standing)}: stands already and was not refused. Rows it may get later are accepted as well.",
+            f"{source.name} {spell_days(standing)}: was not refused, so there is nothing to accept and nothing was recorded.",
             soft_wrap=True,
         )
     return 0
+
+
+def _may_be_accepted(lake: Lake, source: Source, day: date) -> bool:
+    """Whether a day was refused, or nothing came for it where something must."""
+    if day in refused_days(lake, "interim", source.name):
+        return True
+    came = bool(Ledger.load(lake, source.name).of_day(day)) or lake.path("interim", source.name, day).exists()
+    return not came and not source.empty_days
 
 
 def rollback(options: argparse.Namespace) -> int:

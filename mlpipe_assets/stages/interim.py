@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from hashlib import sha256
 
 import dagster as dg
 import numpy as np
@@ -14,7 +15,7 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.acceptances import accepted_days
+from mlpipe_assets.resources.acceptances import NOTHING_CAME, Acceptance, acceptances
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.engine import Engine
@@ -77,6 +78,7 @@ class _Day:
     """One day while it is being built.
 
     Attributes:
+        refused_rows: Digest of which rows were refused.
         replaced: Deliveries whose refused rows no longer count: their file, or the whole table, was delivered again.
         set_aside: Valid rows that a later version of their file, or of the whole table, took the place of.
         records_replaced: Rows that won their day, had not a later version of their file taken their place.
@@ -88,6 +90,7 @@ class _Day:
     accepted: int = 0
     refused: int = 0
     standing_refused: int = 0
+    refused_rows: str = ""
     superseded: list[tuple[str, int]] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
@@ -138,7 +141,7 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
     standing = _snapshot_before(lake, source, min(built, default=START_DATE))
     hashes: list[np.ndarray] = []
     where: list[np.ndarray] = []
-    accepted = accepted_days(lake, source.name)
+    accepted = acceptances(lake, source.name)
     chunks = list(_chunks(built))
     judged = in_order(lambda chunk: _judge_chunk(lake, engine, source, ledger, chunk, replaced), chunks)
     for chunk, winners in zip(chunks, judged, strict=True):
@@ -157,7 +160,7 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
             entry.staged = lake.stage(
                 lake.path("interim", source.name, entry.day),
                 rows.drop("event_date"),
-                _facts(source, entry, accepted.get(entry.day)),
+                _facts(source, entry, None),
             )
     lost = find_lost_rows(
         engine,
@@ -226,6 +229,7 @@ def _judge_chunk(
         if away.height:
             target = lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet"
             entry.quarantine = lake.stage(target, away, {})
+            entry.refused_rows = sha256(away.select("delivery", "record_number").write_csv().encode()).hexdigest()
     return latest_of_each_day(rows, source.key, ledger.order)
 
 
@@ -293,36 +297,54 @@ def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
     return [f"{reason}: {count:,} of {entry.counts['received']:,} rows" for reason, count in counted.head(10).rows()]
 
 
-def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, reason: str | None) -> Outcome:
+def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, acceptance: Acceptance | None) -> Outcome:
     """Write a day, or leave it as it was and say why."""
-    outcome = Outcome(
-        day=entry.day, counts=entry.counts, breaches=entry.errors, remarks=entry.remarks, accepted_because=reason
-    )
+    outcome = Outcome(day=entry.day, counts=entry.counts, breaches=entry.errors, remarks=entry.remarks)
     if entry.quarantine:
         lake.commit(entry.quarantine)
     else:
         lake.remove(lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet")
     problem = _problem(source, entry)
     nothing_came = not entry.events and not entry.on_arrival and not source.empty_days
-    if (problem or nothing_came) and reason is None:
+    seen = _seen(entry) if problem else NOTHING_CAME if nothing_came else ""
+    if seen and not (acceptance and acceptance.holds_for(seen)):
         if entry.staged:
             lake.discard(entry.staged)
         if not entry.deliveries:  # what was here came of deliveries that are copies, or of another day, now
             lake.remove(lake.path("interim", source.name, entry.day))
-        if problem:
-            inputs = refusal_digest(source, ledger, entry.day)
-            refuse(lake, "interim", source.name, entry.day, problem=problem, inputs=inputs, counts=entry.counts)
-            return replace(outcome, refused=problem)
-        return replace(outcome, missing=f"nothing came for {entry.day}")
+        if problem is None:
+            return replace(outcome, missing=f"nothing came for {entry.day}")
+        problem += _spell_outlived(acceptance)
+        inputs = refusal_digest(source, ledger, entry.day)
+        told = {"counts": entry.counts, "accepts": seen}
+        refuse(lake, "interim", source.name, entry.day, problem=problem, inputs=inputs, **told)
+        return replace(outcome, refused=problem)
     if source.event_time is None and not entry.events:
         if entry.staged:
             lake.discard(entry.staged)
         lake.remove(lake.path("interim", source.name, entry.day))
         clear(lake, "interim", source.name, entry.day)
         return replace(outcome, carried=True)
+    reason = acceptance.reason if acceptance and seen else None
     written = _commit(lake, source, entry, reason)
     clear(lake, "interim", source.name, entry.day)
-    return replace(outcome, written=written, facts=_facts(source, entry, reason))
+    return replace(outcome, written=written, facts=_facts(source, entry, reason), accepted_because=reason)
+
+
+def _seen(entry: _Day) -> str:
+    """Digest of what a person who accepts a day sees: what came, what of it was replaced, and what was refused."""
+    names = [d.delivery for d in entry.deliveries]
+    return digest([names, [name for name in names if name in entry.replaced], entry.refused_rows])
+
+
+def _spell_outlived(acceptance: Acceptance | None) -> str:
+    """Why what was accepted before does not hold; empty when nothing was."""
+    if acceptance is None:
+        return ""
+    return (
+        f'. It was accepted on {acceptance.at[:10]} ("{acceptance.reason}") for what had come by then, and other rows have come '
+        "since: look again, then correct the file or accept the day again"
+    )
 
 
 def _problem(source: Source, entry: _Day) -> str | None:
@@ -347,6 +369,9 @@ def _commit(lake: Lake, source: Source, entry: _Day, reason: str | None) -> Stag
     staged = entry.staged
     if staged is None:
         return None
+    if reason is not None and not entry.superseded:
+        rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
+        staged = lake.stage(staged.target, rows, _facts(source, entry, reason))
     if entry.superseded:
         gone = pl.DataFrame(entry.superseded, schema={"delivery": pl.String, "record_number": pl.Int64}, orient="row")
         rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)

@@ -100,10 +100,10 @@ def test_a_partition_that_was_deleted_is_behind(lake: Lake, catalog: Catalog) ->
     assert behind(lake, catalog) == {"features/spend": [day(4)]}
 
 
-def test_an_acceptance_puts_its_day_behind(lake: Lake, catalog: Catalog) -> None:
+def test_an_acceptance_of_a_day_that_was_not_refused_changes_nothing(lake: Lake, catalog: Catalog) -> None:
     accept(lake, "orders", [day(5)], "a holiday")
 
-    assert behind(lake, catalog) == {"interim/orders": [day(5)]}
+    assert behind(lake, catalog) == {}
 
 
 def test_a_gap_blocks_the_windows_over_it_until_it_is_accepted(tmp_path: Path, catalog: Catalog) -> None:

@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets import cli
+from mlpipe_assets.automation.plan import interim_work
 from mlpipe_assets.catalog.declarations import Tolerance
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.resources.acceptances import accept
@@ -288,6 +289,54 @@ def test_an_accepted_day_is_written_and_the_reason_is_on_record(
     facts = lake.facts("interim", "orders", JAN_5)
     assert facts is not None
     assert facts["accepted_because"] == "strike at the warehouse"
+
+
+def test_an_acceptance_holds_for_the_rows_it_saw_and_asks_again_when_others_come(lake: Lake) -> None:
+    drop(lake, "a_2026-01-05.csv", orders_csv(order("o1", amount="-1")))
+    take(lake, STRICT)
+    build(lake, [JAN_5], STRICT)
+    accept(lake, "orders", [JAN_5], "a test sale")
+    assert build(lake, [JAN_5], STRICT)[0].accepted_because == "a test sale"
+
+    drop(lake, "b_2026-01-05.csv", orders_csv(order("o2"), *(order(f"x{n}", amount="-1") for n in range(9))))
+    take(lake, STRICT)
+    assert interim_work(lake, STRICT, lambda _: True).days == (JAN_5,)
+    outcome = build(lake, [JAN_5], STRICT)[0]
+
+    assert str(outcome.refused).startswith("10 of 11 rows refused, 0 tolerated. It was accepted on ")
+    assert '("a test sale") for what had come by then' in str(outcome.refused)
+    assert [d for d, _ in interim_work(lake, STRICT, lambda _: True).blocked] == [JAN_5]
+    accept(lake, "orders", [JAN_5], "the till is broken, and all sales are test sales")
+    assert interim_work(lake, STRICT, lambda _: True).days == (JAN_5,)
+    assert build(lake, [JAN_5], STRICT)[0].accepted_because == "the till is broken, and all sales are test sales"
+    assert interim_work(lake, STRICT, lambda _: True).days == ()
+
+
+def test_a_day_accepted_because_nothing_came_is_held_to_its_tolerance_when_something_comes(lake: Lake) -> None:
+    drop(lake, "a_2026-01-04.csv", orders_csv(order("o0", "2026-01-04T10:00:00Z")))
+    take(lake, STRICT)
+    accept(lake, "orders", [JAN_5], "closed")
+    assert build(lake, [JAN_5], STRICT)[0].written is not None
+
+    drop(lake, "a_2026-01-05.csv", orders_csv(order("o1"), *(order(f"x{n}", amount="-1") for n in range(9))))
+    take(lake, STRICT)
+
+    assert "9 of 10 rows refused, 0 tolerated. It was accepted" in str(build(lake, [JAN_5], STRICT)[0].refused)
+
+
+def test_an_acceptance_outlives_a_run_that_finds_the_same_and_ends_with_a_correction(lake: Lake) -> None:
+    drop(lake, "a_2026-01-05.csv", orders_csv(order("o1", amount="-1"), order("o2")))
+    take(lake, STRICT)
+    build(lake, [JAN_5], STRICT)
+    accept(lake, "orders", [JAN_5], "a test sale")
+    assert [build(lake, [JAN_5], STRICT)[0].accepted_because for _ in range(2)] == ["a test sale"] * 2
+
+    drop(lake, "a_2026-01-05.csv", orders_csv(order("o1"), order("o2")))
+    take(lake, STRICT)
+
+    outcome = build(lake, [JAN_5], STRICT)[0]
+    assert (outcome.accepted_because, outcome.refused) == (None, None)
+    assert order_ids(lake, JAN_5) == ["o1", "o2"]
 
 
 @pytest.mark.parametrize(
