@@ -1,7 +1,7 @@
 """What the lake holds, partition by partition, read off ledgers and footers."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -28,6 +28,46 @@ class Partition:
     digest: str | None = None
     as_of: str | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """One delivery: when its rows were known, and why.
+
+    Attributes:
+        known_by: `date in the name` or `modification time`; None in records of an earlier version.
+        note: What may surprise about that, in words.
+        copy_of: The file whose state it repeats, so that it brings no rows.
+    """
+
+    table: str
+    file: str
+    known_at: str
+    known_by: str | None
+    note: str | None
+    copy_of: str | None
+
+
+def arrivals(lake: Lake, catalog: Catalog) -> Iterator[Arrival]:
+    """Every delivery of every source, the one known first at the beginning."""
+    for source in catalog.sources:
+        ledger = Ledger.load(lake, source.name)
+        for delivery in sorted(ledger.deliveries.values(), key=lambda d: ledger.order[d.delivery]):
+            twin = ledger.deliveries.get(delivery.copy_of or "")
+            yield Arrival(
+                table=f"raw/{source.name}",
+                file=delivery.source_file,
+                known_at=delivery.known_at.isoformat(),
+                known_by=delivery.known_by or None,
+                note=delivery.known_note or None,
+                copy_of=twin.source_file if twin else delivery.copy_of,
+            )
+
+
+def spell_surprising(found: Iterable[Arrival]) -> list[str]:
+    """A line for each file whose name does not plainly say when it was known, the one known last first."""
+    lines = [f"{a.table}/{a.file}: known {a.known_at[:19]}Z by its {a.known_by}: {a.note}" for a in found if a.note]
+    return lines[::-1]
 
 
 def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterator[Partition]:

@@ -96,6 +96,27 @@ def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest
     assert "orders 2026-01-02 to 2026-01-03: was not refused, so there is nothing to accept" in told
 
 
+def test_status_says_which_date_of_a_name_was_not_taken_and_in_json_why_each_file_was_known_when(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop_days(lake, 1, 1)
+    drop_orders(lake, "tx_99991231_final.csv", [("o9", "ann", day(1), "1.00", "web")])
+    assert main(["run"]) == 0
+    capsys.readouterr()
+
+    assert main(["status"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "raw/orders/tx_99991231_final.csv: known" in told
+    assert "by its modification time: the date 9999-12-31 in its name is not plausible" in told
+    assert f"orders_{day(1)}.csv: known" not in told
+    assert main(["status", "--json"]) == 0
+    arrived = {a["file"]: a for a in json.loads(capsys.readouterr().out)["deliveries"] if a["table"] == "raw/orders"}
+    assert {name: a["known_by"] for name, a in arrived.items()} == {
+        f"orders_{day(1)}.csv": "date in the name",
+        "tx_99991231_final.csv": "modification time",
+    }
+
+
 def test_an_empty_lake_says_where_files_go(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["run"], ["status"]):
         assert main(command) == 0

@@ -24,7 +24,7 @@ from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.models import lost_pointer
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.status import Partition, partitions
+from mlpipe_assets.status import Partition, arrivals, partitions, spell_surprising
 
 _MOST_ROWS = 200
 
@@ -42,6 +42,7 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         document: dict[str, Any] = {
             "partitions": [asdict(p) for p in found],
+            "deliveries": [asdict(a) for a in arrivals(lake, catalog)],
             "new_files": zone.new_files,
             "behind": {table: [f"{day}" for day in days] for table, days in behind.items()},
             "problems": problems,
@@ -59,6 +60,8 @@ def status(options: argparse.Namespace) -> int:
         console.print(f"{zone.new_files:,} new files in {where}. Next: {command()} run", soft_wrap=True)
     for name, days in behind.items():
         console.print(f"{name} is behind: {spell_days(days)}. Next: {command()} run", soft_wrap=True)
+    surprising = spell_surprising(arrivals(lake, catalog))
+    print_lines(console, "[bold]date of a file:[/]", surprising, whole=options.verbose)
     print_lines(make_console(), "[bold red]problem:[/]", problems, whole=options.verbose)
     return 0
 

@@ -20,11 +20,11 @@ ANYTHING = Tolerance(share=1.0)
 NEAR = replace(orders, dedupe_within=timedelta(days=1), tolerance=ANYTHING, duplicate_tolerance=ANYTHING)
 TABLE = replace(customers, tolerance=ANYTHING)
 PROPERTY = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-PATHS = (
+PATHS = (  # as people order their base names, and then their folders
     "a_2026-01-20.csv",
+    "late/a_2026-01-20.csv",
     "a_2026-01-20_v9.csv",
     "a_2026-01-20_v10.csv",
-    "late/a_2026-01-20.csv",
     "a_2026-01-21.csv",
     "a.csv",
 )
