@@ -26,12 +26,12 @@ def settle_states(lake: Lake, source: Source, ledger: Ledger) -> list[Delivery]:
     else:
         copies, days = find_copies(ordered, reach=source.dedupe_within), {d.delivery: d.arrived for d in ordered}
     changed = [d for d in ordered if _differs(d, copies.get(d.delivery), days[d.delivery])]
-    holders = {d.content: d for d in ordered if d.copy_of is None}
+    holders = {d.content: d.delivery for d in ordered if d.copy_of is None}
     standing = [d for d in changed if d.delivery not in copies]
     repeated = [d for d in changed if d.delivery in copies]
     for delivery in standing:  # first: the rows of a content are never without a delivery that holds them
         ledger.begin(delivery.delivery)
-        twin = delivery if delivery.copy_of is None else holders[delivery.content]
+        twin = delivery if delivery.copy_of is None else ledger.deliveries[holders[delivery.content]]  # may have moved
         ledger.complete(*_restated(lake, source, ledger, delivery, twin, days[delivery.delivery]), restated=True)
     for delivery in repeated:
         ledger.begin(delivery.delivery)
