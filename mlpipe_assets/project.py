@@ -1,0 +1,159 @@
+"""The lake from Python: any table or partition as a polars frame, from a notebook or a script."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.loading import load_catalog
+from mlpipe_assets.errors import MissingPartitionError, SettingsError
+from mlpipe_assets.monitoring.building import DRIFT
+from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.lake import PART, Lake
+from mlpipe_assets.resources.warehouse import query
+from mlpipe_assets.settings import read_settings
+from mlpipe_assets.status import partitions
+from mlpipe_assets.transforms.splits import SPLITS
+
+_SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
+
+Day = date | str
+
+
+class Project:
+    """The tables of one data folder, to read.
+
+    Arrow: what is returned follows Arrow's C stream interface, so `pyarrow.table(frame)` or `duckdb.sql("from frame")` take it
+    as it is. pandas: `to_pandas(frame)`.
+
+    >>> from mlpipe_assets.project import Project
+    >>> Project().read("features/customer_features", "2026-01-03").select("customer_id", "orders_7d").rows()
+    [('ann', 3), ('bob', 3)]
+    >>> project = Project()
+    >>> project.tables()[:4]
+    ['interim/orders', 'interim/customers', 'features/customer_features', 'processed/repeat_purchase']
+    >>> project.days("interim/orders")[-1]
+    datetime.date(2026, 1, 3)
+    >>> project.scan("interim/orders", first="2026-01-02").select(pl.len()).collect().item()
+    4
+    >>> project.sql("select count(*) as n from stg.orders").item()
+    6
+    >>> project.status().filter(pl.col("table") == "interim/orders")["accepted"].sum()
+    6
+    """
+
+    def __init__(self, data_dir: str | Path | None = None, *, catalog: Catalog | str | None = None) -> None:
+        """Open the folder and the catalog that the environment names, or others.
+
+        Raises: SettingsError when the catalog does not hold together or the folder is none.
+        """
+        settings = read_settings()
+        root = settings.data_dir if data_dir is None else Path(data_dir).absolute()
+        if root.exists() and not root.is_dir():
+            raise SettingsError(f"{str(root)!r} is not a folder. Name the data folder, such as Project('data').")
+        self._lake = Lake(data_dir=str(root))
+        self._catalog = catalog if isinstance(catalog, Catalog) else load_catalog(catalog or settings.catalog)
+        self._memory_limit = settings.memory_limit
+
+    def tables(self) -> list[str]:
+        """Every table that can be read, in the order data flows, with partitions or not."""
+        catalog = self._catalog
+        names = [f"interim/{source.name}" for source in catalog.sources]
+        names += [f"features/{view.name}" for view in catalog.feature_views]
+        names += [f"processed/{model.name}" for model in catalog.models]
+        names += [f"predictions/{model.name}" for model in catalog.models if model.learner]
+        return names + [f"monitoring/{monitor.name}" for monitor in catalog.monitors]
+
+    def days(self, table: str) -> list[date]:
+        """The days a table has partitions of, in order."""
+        stage, name, files = self._place(table)
+        return sorted({day for file in files for day in self._lake.days(stage, name, file)})
+
+    def read(
+        self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None
+    ) -> pl.DataFrame:
+        """Rows of a table: of one day, of a stretch of days, or all; `date` is the partition each row lies in.
+
+        Raises: MissingPartitionError when there is no such table or no partition of those days.
+        """
+        return self.scan(table, day, first=first, last=last).collect()
+
+    def scan(
+        self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None
+    ) -> pl.LazyFrame:
+        """The same as a lazy frame, for tables larger than memory: only what a query needs is read.
+
+        Raises: as `read`.
+        """
+        stage, name, files = self._place(table)
+        earliest, latest = _day(day if day is not None else first), _day(day if day is not None else last)
+        parts: list[pl.LazyFrame] = []
+        for file in files:
+            wanted = [d for d in self._lake.days(stage, name, file) if (earliest or d) <= d <= (latest or d)]
+            if wanted:
+                rows = _scan([self._lake.path(stage, name, d, file) for d in wanted])
+                parts.append(rows if len(files) == 1 else rows.with_columns(split=pl.lit(Path(file).stem)))
+        if not parts:
+            there = self.days(table)
+            raise MissingPartitionError(
+                f"{table}: there is no partition of {earliest or '…'} to {latest or '…'}; there are {spell_days(there)}."
+                if there
+                else f"{table}: there is no partition yet. Next: mlpipe run"
+            )
+        return pl.concat(parts)
+
+    def sql(self, select: str) -> pl.DataFrame:
+        """Rows of one select over the tables as `mlpipe sql` names them.
+
+        Raises: SqlError when the text is no select or the engine refuses it.
+        """
+        names, rows = query(self._lake, Engine(memory_limit=self._memory_limit), self._catalog, select)
+        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+
+    def status(self) -> pl.DataFrame:
+        """One row a partition, as `mlpipe status --json` has them: counts of rows, as_of and a note."""
+        rows = [asdict(p) for p in partitions(self._lake, self._catalog, digests=False)]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def _place(self, table: str) -> tuple[str, str, tuple[str, ...]]:
+        """Stage, folder and files of a table, by its asset's name or by its name in SQL."""
+        stage, _, name = table.replace(".", "/", 1).partition("/")
+        known = f"{_SECOND_NAMES.get(stage, stage)}/{name}"
+        if known not in self.tables():
+            raise MissingPartitionError(f"There is no table {table!r}; there are {', '.join(self.tables()) or 'none'}.")
+        stage = _SECOND_NAMES.get(stage, stage)
+        if stage == "processed":
+            return stage, name, tuple(f"{split}.parquet" for split in SPLITS)
+        if stage == "monitoring":
+            return DRIFT, next(m.folder for m in self._catalog.monitors if m.name == name), (PART,)
+        return stage, name, (PART,)
+
+
+def to_pandas(frame: pl.DataFrame) -> Any:  # noqa: ANN401 (pandas is not one of our dependencies)
+    """A frame as pandas has it; needs pandas, and does without pyarrow."""
+    try:
+        return frame.to_pandas()
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise
+    import pandas as pd  # noqa: PLC0415 (installed by who wants it)
+
+    return pd.DataFrame({column.name: column.to_list() for column in frame})
+
+
+def _scan(paths: Sequence[Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(list(paths), glob=False, hive_partitioning=True, hive_schema={"date": pl.Date})
+
+
+def _day(day: Day | None) -> date | None:
+    if day is None or isinstance(day, date):
+        return day
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise SettingsError(f"{day!r} is not a day; write it as 2026-01-31.") from None
