@@ -9,6 +9,8 @@ ENVIRONMENT = """environment:
   MLPIPE_START_DATE   the first partition (2026-01-01)
   MLPIPE_CATALOG      what exists, as package.module:CATALOG; packages in the current folder are found
   MLPIPE_ALERT_URLS   where alerts go (nowhere but data/meta/alerts.jsonl)
+  MLPIPE_ENVIRONMENT  its name, such as production: in the title of each alert
+  MLPIPE_UI_URL       the address of Dagster's UI: in each alert
   The others are in README.md.
 
 exit codes: 0 all is well, 1 data needs a person, 2 the call or the set-up is wrong"""
@@ -93,9 +95,10 @@ def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "status",
         ("show", "status"),
         "show what the lake holds, what is behind and what is wrong",
-        "  mlpipe status\n  mlpipe status --json | jq .problems",
+        "  mlpipe status\n  mlpipe status --json | jq .attention\n  mlpipe status --check || echo somebody is needed",
     )
     status.add_argument("--json", action="store_true", help="print every partition as one JSON object")
+    status.add_argument("--check", action="store_true", help="end with exit code 1 when something needs a person")
 
 
 def _add_sql(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -10,6 +10,7 @@ from mlpipe_assets.errors import SettingsError
 
 _AN_HOUR = 3600
 _LEAST_MEMORY = 100e6
+_LONGEST_LABEL = 40
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -24,6 +25,8 @@ class Settings:
     catalog: str
     sensor_seconds: int = 30
     alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
+    environment: str = ""
+    ui_url: str = ""
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
@@ -40,6 +43,8 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         catalog=env.get("MLPIPE_CATALOG") or "mlpipe_assets.catalog.contents:CATALOG",
         sensor_seconds=max(1, round(_seconds(env, "MLPIPE_SENSOR_SECONDS", "30"))),
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
+        environment=_label(env, "MLPIPE_ENVIRONMENT"),
+        ui_url=_address(env, "MLPIPE_UI_URL"),
     )
 
 
@@ -75,6 +80,22 @@ def _seconds(env: dict[str, str], name: str, default: str) -> float:
     if not 0 <= value <= _AN_HOUR:  # also refuses nan
         raise SettingsError(f"{name}={text!r} is not a number of seconds between 0 and 3600.")
     return value
+
+
+def _label(env: dict[str, str], name: str) -> str:
+    text = (env.get(name) or "").strip()
+    if len(text) > _LONGEST_LABEL or not text.isprintable():
+        raise SettingsError(f"{name}={text[:60]!r} is no name. Write a short one, such as production.")
+    return text
+
+
+def _address(env: dict[str, str], name: str) -> str:
+    text = (env.get(name) or "").strip().rstrip("/")
+    if text and not re.fullmatch(r"https?://[^\s@]+", text):  # one with a password in it would go out with each alert
+        raise SettingsError(
+            f"{name} is not an address of a web page. Write it as http://host:3000, without user and password."
+        )
+    return text
 
 
 def _urls(text: str) -> tuple[str, ...]:

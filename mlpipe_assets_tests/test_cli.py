@@ -117,6 +117,30 @@ def test_status_says_which_date_of_a_name_was_not_taken_and_in_json_why_each_fil
     }
 
 
+def test_status_says_what_an_alert_says_and_ends_with_1_when_it_is_asked_to(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop_days(lake, 1, 3)
+    drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)])
+    (lake.root / "raw" / "orders" / "notes.pdf").write_text("no orders")
+    main(["run"])
+    capsys.readouterr()
+
+    assert (main(["status"]), main(["status", "--check"])) == (0, 1)
+    shown = capsys.readouterr().out
+    main(["status", "--json"])
+    attention = json.loads(capsys.readouterr().out)["attention"]
+
+    assert [(a["scope"], a["where"], a["what"]) for a in attention][:2] == [
+        ("files", "raw/orders/notes.pdf", "lies in the drop zone and is not read"),
+        ("checks", "interim/orders", "check contract_holds failed"),
+    ]
+    assert "freshness" in {a["scope"] for a in attention}  # nothing has come since January
+    alerts = [json.loads(line) for line in (lake.root / "meta" / "alerts.jsonl").read_text().splitlines()]
+    assert {key for alert in alerts for key in alert["keys"]} <= {a["key"] for a in attention}
+    assert all(a["since"] and a["to_do"] in shown for a in attention)
+
+
 def test_an_empty_lake_says_where_files_go(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["run"], ["status"]):
         assert main(command) == 0
@@ -193,6 +217,8 @@ def test_a_call_that_does_not_parse_is_exit_2(arguments: list[str], capsys: pyte
         ("MLPIPE_CATALOG", "", ""),
         ("MLPIPE_CATALOG", ":", "MLPIPE_CATALOG=':'"),
         ("MLPIPE_SETTLE_SECONDS", "nan", "MLPIPE_SETTLE_SECONDS='nan' is not a number of seconds"),
+        ("MLPIPE_UI_URL", "http://me:secret@host:3000", "MLPIPE_UI_URL is not an address of a web page"),
+        ("MLPIPE_ENVIRONMENT", "x" * 41, "is no name"),
         ("MLPIPE_START_DATE", "01.02.2026", "MLPIPE_START_DATE='01.02.2026' is not a date"),
     ],
 )

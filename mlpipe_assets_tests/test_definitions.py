@@ -28,7 +28,6 @@ def asset_of(asset: dg.AssetsDefinition, spec: dg.AssetSpec) -> dict[str, Any]:
         "owners": list(spec.owners),
         "partitions": type(partitions).__name__,
         "one run for a range": asset.backfill_policy == dg.BackfillPolicy.single_run(),
-        "freshness": f"{spec.freshness_policy.fail_window.to_timedelta()}",  # type: ignore[union-attr]
         "columns": [c.name for c in spec.metadata.get("dagster/column_schema", dg.TableSchema([])).columns],
         "depends on": {d.asset_key.to_user_string(): mapping_of(d.partition_mapping) for d in spec.deps},
         "checks": {c.name: "blocking" if c.blocking else "reported" for c in asset.check_specs},

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from mlpipe_assets.automation.messages import Message, OpenAlert, Problem, decide
+from mlpipe_assets.automation.origin import signed
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.resources.alert_book import AlertBook, open_book
 from mlpipe_assets.resources.channels import Note, channel_names, deliver
@@ -47,7 +48,8 @@ def note_problems(
     """Decide, write down what is open and what is to be told, and keep it for the channels; sends nothing itself."""
     old = book.open.get(scope, {})
     before = {key: _read_open(record) for key, record in old.items()}
-    messages, after = decide(scope, before, problems, now)
+    found, after = decide(scope, before, problems, now)
+    messages = [signed(message, settings, book.lake.root) for message in found]
     records = {key: _plain(asdict(alert)) for key, alert in sorted(after.items())}
     if messages:
         book.record([_plain(asdict(message)) for message in messages])
@@ -116,6 +118,7 @@ def _is_due(waiting: Mapping[str, Any], now: datetime) -> bool:
 def _read_open(record: Mapping[str, Any]) -> OpenAlert:
     problem = dict(record["problem"])
     since = problem.pop("since")
+    problem["causes"] = tuple(problem.get("causes", ()))
     return OpenAlert(
         problem=Problem(**problem, since=datetime.fromisoformat(since) if since else None),
         opened=datetime.fromisoformat(record["opened"]),

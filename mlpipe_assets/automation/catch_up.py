@@ -35,6 +35,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import lost_pointer
 from mlpipe_assets.stages.monitoring import REPORT
+from mlpipe_assets.stages.raw import FILES_CHECK
 
 _log = logging.getLogger("mlpipe")
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -212,7 +213,7 @@ class _Runner:
         for check in result.get_asset_check_evaluations():
             failed_hard = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
             line = f"{table}: {check.description}"
-            if check.check_name == "files_are_readable":  # look_at_drop_zone names what cannot be read, file by file
+            if check.check_name == FILES_CHECK:  # look_at_drop_zone names what cannot be read, file by file
                 waiting = check.metadata["waiting"].value
                 self.summary.warnings += [f"{table}: {name}" for name in waiting] if isinstance(waiting, list) else []
             elif failed_hard:

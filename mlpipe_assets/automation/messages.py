@@ -1,7 +1,7 @@
 """What to tell of problems, and what not: one message when something breaks, one when it heals, none in between."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -24,6 +24,7 @@ class Problem:
         example: One of them.
         since: Since when, UTC; None means since we first saw it.
         to_do: What to do about it.
+        causes: Why it is so, where there may be several reasons: one that is new is reported while the problem is open.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Problem:
     example: str
     since: datetime | None = None
     to_do: str
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,22 +66,30 @@ def decide(
     broken = [p for key, p in current.items() if key not in open_alerts]
     healed = [alert for key, alert in open_alerts.items() if key not in current]
     stale = {key for key, a in open_alerts.items() if key in current and now - a.told >= _REMIND_AFTER}
+    again = [p for key, p in current.items() if key in open_alerts and {*p.causes} - {*open_alerts[key].problem.causes}]
     messages: list[Message] = []
     if broken:
         messages.append(_broken(scope, broken, now))
+    if again:
+        messages.append(_broken(scope, [replace(p, what=f"{p.what}, for another reason") for p in again], now))
     if stale:
         messages.append(_reminder(scope, [(current[key], open_alerts[key]) for key in sorted(stale)], now))
     if healed:
         messages.append(_healed(scope, healed, now))
     after = {
         key: OpenAlert(
-            problem=problem,
+            problem=replace(problem, causes=_all_causes(problem, open_alerts.get(key))),
             opened=open_alerts[key].opened if key in open_alerts else now,
             told=now if key in stale or key not in open_alerts else min(open_alerts[key].told, now),
         )
         for key, problem in current.items()
     }
     return messages, after
+
+
+def _all_causes(problem: Problem, known: OpenAlert | None) -> tuple[str, ...]:
+    """The causes so far: one that comes and goes while the problem is open is reported once."""
+    return tuple(dict.fromkeys([*(known.problem.causes if known else ()), *problem.causes]))
 
 
 def _broken(scope: str, problems: Sequence[Problem], now: datetime) -> Message:

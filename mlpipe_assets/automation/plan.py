@@ -111,17 +111,19 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
 
 
 def problems_of_files(zone: DropZone) -> list[Problem]:
-    """What to tell of files that no reader takes: no run looks at them, so no check can fail."""
+    """What to tell of files that no reader takes, and of files that a run could not read; one for each file."""
     return [
         Problem(
             key=line.partition(": ")[0],
-            what="lies in the drop zone and is not read",
+            what="lies in the drop zone and is not read" if line in zone.unseen else "cannot be read",
             where=line.partition(": ")[0],
             how_many="1 file or folder",
             example=line.partition(": ")[2],
-            to_do="deliver it in a format that is read, declare its source, or take it away; see docs/files.md",
+            to_do="deliver it in a format that is read, declare its source, or take it away; see docs/files.md"
+            if line in zone.unseen
+            else "correct it and deliver it again under the same name, or take it away; see docs/files.md",
         )
-        for line in zone.unseen
+        for line in zone.problems
     ]
 
 

@@ -1,7 +1,7 @@
 """Failed runs and failed checks as problems: read off Dagster's own records, so that no run escapes, whoever started it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,17 +12,20 @@ from mlpipe_assets.automation.alerts import deliver_waiting, note_problems
 from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.freshness_checks import CHECK
 from mlpipe_assets.automation.messages import Message
-from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problems_of
+from mlpipe_assets.automation.run_problems import Standing, Verdict, cause_of, fold, problems_of
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.alert_book import open_book
+from mlpipe_assets.resources.alert_book import AlertBook, open_book
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.model_checks import TOLD
+from mlpipe_assets.stages.raw import FILES_CHECK
 
 _FIRST_LOOK = timedelta(days=1)
 _AT_ONCE = 200
+_MOST_CAUSES = 20
 _KEPT = 20  # ids of the newest runs seen: the newest that is still there is where a look goes on
+_OWN_SCOPE = (CHECK, FILES_CHECK)  # freshness, and files: judged by what there is now, not by what a run once saw
 _BY_DAY = ("interim", "features", "predictions", "monitoring")
 _OF_ALL_DAYS = "rows_are_accounted_for"  # speaks of the days written too
 _OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -43,7 +46,7 @@ def tell_of_runs(lake: Lake, settings: Settings, instance: dg.DagsterInstance, n
     end_dead_runs(lake, instance, now)
     with open_book(lake) as book:
         marks = book.seen.setdefault("runs", {})
-        standing = {(r["scope"], r["subject"]): _read(r) for r in marks.get("standing", [])}
+        standing = standing_of(book)
         places = marks.setdefault("places", {})
         place = places.get(place_of(instance), {})
         runs, after = _finished(lake, instance, place, now)
@@ -65,6 +68,13 @@ def tell_of_runs(lake: Lake, settings: Settings, instance: dg.DagsterInstance, n
     return told
 
 
+def standing_of(book: AlertBook) -> dict[tuple[str, str], Standing]:
+    """What failed and no later run has made good, by scope and subject, as the book has it."""
+    records = book.seen.get("runs", {}).get("standing", [])
+    endings = tuple(f": {name}" for name in _OWN_SCOPE)
+    return {(r["scope"], r["subject"]): _read(r) for r in records if not r["subject"].endswith(endings)}
+
+
 def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verdict]:
     """What a finished run says of its tables and checks. A step that failed because of a check is told as that check."""
     run = record.dagster_run
@@ -72,6 +82,7 @@ def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) 
     days = days_of(run.tags)
     found: list[Verdict] = []
     steps: list[Verdict] = []
+    blamed: set[str] = set()
     failed = False
 
     def verdict(scope: str, subject: str, *, passed: bool, text: str = "") -> Verdict:
@@ -86,16 +97,10 @@ def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) 
         table = (event.step_key or "").replace("__", "/", 1)
         if kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            if check.check_name != CHECK:  # has a scope of its own
-                told = check.severity is dg.AssetCheckSeverity.ERROR or TOLD in check.metadata
-                hard = not check.passed and told
-                subject = f"{check.asset_key.to_user_string()}: {check.check_name}"
-                spoken = verdict("checks", subject, passed=not hard, text=check.description or "")
-                found += (
-                    _day_by_day(spoken, _refused(lake, run.run_id, check.asset_key.to_user_string()))
-                    if hard
-                    else [spoken]
-                )
+            of_check = _of_check(lake, run.run_id, check, verdict)
+            found += of_check if check.check_name not in _OWN_SCOPE else []
+            if not all(v.passed for v in of_check):
+                blamed.add(check.asset_key.to_user_string())  # of unreadable files too, which are reported one by one
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
             steps.append(verdict("runs", table, passed=True))
         elif kind is dg.DagsterEventType.STEP_FAILURE:
@@ -105,8 +110,30 @@ def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) 
             steps.append(verdict("runs", run.job_name, passed=False, text=event.message or ""))
     if run.status is dg.DagsterRunStatus.SUCCESS:
         steps.append(verdict("runs", run.job_name, passed=True))
-    blamed = {v.subject.partition(": ")[0] for v in found if not v.passed}
     return [*found, *(_made_good(v) if v.subject in blamed else v for v in steps)]
+
+
+def _of_check(
+    lake: Lake, run_id: str, check: dg.AssetCheckEvaluation, verdict: Callable[..., Verdict]
+) -> list[Verdict]:
+    """What one result of a check says: of a failed one, of the days that were refused and of those that were not."""
+    told = check.severity is dg.AssetCheckSeverity.ERROR or TOLD in check.metadata
+    table, hard = check.asset_key.to_user_string(), not check.passed and told
+    spoken = verdict("checks", f"{table}: {check.check_name}", passed=not hard, text=check.description or "")
+    if not hard:
+        return [spoken]
+    refused = _refused(lake, run_id, table)
+    return _day_by_day(replace(spoken, causes=_causes(check, refused)), refused)
+
+
+def _causes(check: dg.AssetCheckEvaluation, refused: set[date]) -> tuple[str, ...]:
+    """The kinds of breaches that a failed check lists for the days it refused; none of a check that lists no cases."""
+    cases = check.metadata.get("failure_cases")
+    if not isinstance(cases, dg.TableMetadataValue):
+        return ()
+    days = {f"{day}" for day in refused}
+    lines = [record.data for record in cases.records if not days or record.data.get("date") in days]
+    return tuple(sorted({cause_of(f"{line.get('failure', '')}") for line in lines}))[:_MOST_CAUSES]
 
 
 def days_of(tags: Mapping[str, str]) -> tuple[date, ...]:
@@ -184,11 +211,13 @@ def _utc(moment: datetime) -> datetime:
 def _record(scope: str, subject: str, found: Standing) -> dict[str, Any]:
     days = sorted(f"{day}" for day in found.days)
     return {"scope": scope, "subject": subject, "days": days, "text": found.text[:500], "run_id": found.run_id} | {
-        "since": found.since.isoformat()
+        "since": found.since.isoformat(),
+        "causes": [*found.causes],
     }
 
 
 def _read(record: dict[str, Any]) -> Standing:
     days = {date.fromisoformat(day) for day in record["days"]}
     since = datetime.fromisoformat(record["since"])
-    return Standing(days=days, text=record["text"], run_id=record["run_id"], since=since)
+    causes = tuple(record.get("causes", ()))
+    return Standing(days=days, text=record["text"], run_id=record["run_id"], since=since, causes=causes)

@@ -1,5 +1,6 @@
 """What runs found, table by table and check by check, as what people are told of it."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -33,6 +34,7 @@ class Verdict:
         scope: `runs` or `checks`.
         subject: `interim/orders`, `interim/orders: contract_holds`, or a job's name.
         days: Days it speaks of; none where one success makes up for any failure before.
+        causes: The kinds of breaches, without their numbers and examples.
     """
 
     scope: str
@@ -42,6 +44,7 @@ class Verdict:
     text: str
     run_id: str
     at: datetime
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -52,6 +55,12 @@ class Standing:
     text: str
     run_id: str
     since: datetime
+    causes: tuple[str, ...] = ()
+
+
+def cause_of(line: str) -> str:
+    """What makes two breaches the same cause: the words, without numbers, days and examples."""
+    return re.sub(r"[-\d.,:%]*\d[-\d.,:%]*", "#", re.sub(r"\(e\.g\..*?\)", "", line))[:160].strip()
 
 
 def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict]) -> dict[tuple[str, str], Standing]:
@@ -63,7 +72,9 @@ def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict])
         if not verdict.passed:
             since = known.since if known else verdict.at
             days = set(verdict.days) | (known.days if known else set())
-            standing[key] = Standing(days=days, text=verdict.text, run_id=verdict.run_id, since=since)
+            standing[key] = Standing(
+                days=days, text=verdict.text, run_id=verdict.run_id, since=since, causes=verdict.causes
+            )
         elif known:
             left = known.days - set(verdict.days)
             if left and verdict.days:
@@ -97,7 +108,6 @@ def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[st
     failed = f"checks {', '.join([check, *others])} failed" if others else f"check {check} failed"
     count = "1 day" if len(standing.days) == 1 else f"{len(standing.days):,} days"
     days = f"{count}: {spell_days(standing.days)}"[:200] if standing.days else "1 run"
-    advice = _ADVICE.get(table.partition("/")[0], "mend the cause, then run again")
     return Problem(
         key=subject,
         what=failed if scope == "checks" else "run failed",
@@ -105,7 +115,13 @@ def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[st
         how_many=days,
         example=standing.text[:500] or "no text",
         since=standing.since,
-        to_do=f"read validation/reports/{standing.run_id}.json; {advice}"
+        causes=(*standing.causes, *(f"check {name}" for name in others)),
+        to_do=f"read validation/reports/{standing.run_id}.json; {advice_of(table)}"
         if scope == "checks"
         else f"read run {standing.run_id[:8]} in the UI, mend the cause, then `mlpipe run`",
     )
+
+
+def advice_of(table: str) -> str:
+    """What to do about a table that failed."""
+    return _ADVICE.get(table.partition("/")[0], "fix the cause, then run again")

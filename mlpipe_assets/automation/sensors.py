@@ -10,8 +10,9 @@ from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
 from mlpipe_assets.automation.dead_runs import ASKED
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
-from mlpipe_assets.automation.freshness_checks import FreshnessLook, keep_look, note_transitions, problems_of
+from mlpipe_assets.automation.freshness_checks import FreshnessLook, keep_look, note_transitions
 from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
+from mlpipe_assets.automation.problems import late_tables, skewed_features
 from mlpipe_assets.automation.requests import (
     OwnChecks,
     Wish,
@@ -100,7 +101,7 @@ def freshness_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs) -> dg.Se
             keep_look(lake, look)
             return dg.SkipReason(f"{told}; judged again after {shorten(busy, 3)}" if busy else told)
         note_transitions(lake, found, now)
-        tell_alerts(lake, settings, "freshness", problems_of(found), now)
+        tell_alerts(lake, settings, "freshness", late_tables(lake, found), now)
         keep_look(lake, look)
         key = f"{mark_of(lake.root)} freshness {look.number}"
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, job_name="freshness_job")])
@@ -122,6 +123,7 @@ def retraining_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
             note_requests(memory, lake, context.instance, wanted, now)
         if all(look.settled for look in looks):
             tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
+            tell_alerts(lake, settings, "skew", skewed_features(lake, catalog), now)
         requests = [_retraining_request(lake, catalog, checks, one) for one in (*lost, *wanted)]
         told = "; ".join(line for look in looks for line in look.told)
         return dg.SensorResult(

@@ -17,8 +17,8 @@ from mlpipe_assets.automation.alerts import tell_alerts
 from mlpipe_assets.automation.catch_up import catch_up
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
-from mlpipe_assets.automation.freshness_checks import problems_of
 from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
+from mlpipe_assets.automation.problems import late_tables, skewed_features
 from mlpipe_assets.automation.run_alerts import tell_of_runs
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import load_catalog
@@ -83,8 +83,9 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
             looks = look_at_drift(lake, catalog, asks=False)
             if all(look.settled for look in looks):
                 tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
+                tell_alerts(lake, settings, "skew", skewed_features(lake, catalog), now)
         if settings.alert_urls:
-            tell_alerts(lake, settings, "freshness", problems_of(freshness_of(lake, catalog, now)), now)
+            tell_alerts(lake, settings, "freshness", late_tables(lake, freshness_of(lake, catalog, now)), now)
     except MlpipeError as error:
         _log.warning("alerts: %s", error)
 

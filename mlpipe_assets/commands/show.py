@@ -2,15 +2,19 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 
+from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.automation.pending import pending
 from mlpipe_assets.automation.plan import look_at_drop_zone, spell_blocked
+from mlpipe_assets.automation.problems import problems_now
 from mlpipe_assets.commands.console import (
+    MOST_LINES,
     command,
     make_console,
     nothing_yet,
@@ -39,6 +43,8 @@ def status(options: argparse.Namespace) -> int:
     behind = {work.table: work.days for work in works if work.days}
     problems += [line for work in works for _, line in spell_blocked(work)]
     problems += filter(None, (lost_pointer(lake, model.name) for model in catalog.models if model.learner))
+    attention = problems_now(lake, catalog, datetime.now(tz=UTC))
+    needs_a_person = bool(attention or problems)
     if options.json:
         document: dict[str, Any] = {
             "partitions": [asdict(p) for p in found],
@@ -46,11 +52,12 @@ def status(options: argparse.Namespace) -> int:
             "new_files": zone.new_files,
             "behind": {table: [f"{day}" for day in days] for table, days in behind.items()},
             "problems": problems,
+            "attention": [{"scope": scope, **asdict(p)} for scope, some in attention.items() for p in some],
         }
         print(json.dumps(document, default=str))
-        return 0
+        return int(needs_a_person and options.check)
     console = make_console(options)
-    if not found and not zone.new_files and not problems:
+    if not found and not zone.new_files and not needs_a_person:
         console.print(nothing_yet(lake))
         return 0
     if found:
@@ -62,8 +69,27 @@ def status(options: argparse.Namespace) -> int:
         console.print(f"{name} is behind: {spell_days(days)}. Next: {command()} run", soft_wrap=True)
     surprising = spell_surprising(arrivals(lake, catalog))
     print_lines(console, "[bold]date of a file:[/]", surprising, whole=options.verbose)
-    print_lines(make_console(), "[bold red]problem:[/]", problems, whole=options.verbose)
-    return 0
+    _print_attention(make_console(), attention, whole=options.verbose)
+    # What is left says what cannot be built, and why.
+    files = {f"{p.where}: {p.example}" for p in attention.get("files", [])}
+    blocked = [line for line in problems if line not in files]
+    print_lines(make_console(), "[bold red]problem:[/]", blocked, whole=options.verbose)
+    return int(needs_a_person and options.check)
+
+
+def _print_attention(console: Console, attention: Mapping[str, Sequence[Problem]], *, whole: bool) -> None:
+    """What alerts report: where, what, since when, how many, an example, and what to do."""
+    found = [problem for some in attention.values() for problem in some]
+    if found:
+        count = "1 thing needs" if len(found) == 1 else f"{len(found):,} things need"
+        console.print(f"\n[bold]{count} a person:[/]")
+    for problem in found if whole else found[:MOST_LINES]:
+        since = f", since {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else ""
+        console.print(f"[bold red]{plain(problem.where)}[/]: {plain(problem.what)}{since}", soft_wrap=True)
+        console.print(f"  {plain(problem.how_many)}; e.g. {plain(problem.example)}", soft_wrap=True)
+        console.print(f"  to do: {plain(problem.to_do)}", soft_wrap=True)
+    if not whole and len(found) > MOST_LINES:
+        console.print(f"… and {len(found) - MOST_LINES:,} more; see {command()} status --verbose")
 
 
 def _print_tables(console: Console, found: Sequence[Partition]) -> None:

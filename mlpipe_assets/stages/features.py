@@ -42,7 +42,6 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
             description=first_sentence(view.contract),
             owners=view.owners,
             kinds={"duckdb", "sql", "parquet"},
-            fresh_within=view.fresh_within,
             code_version=view_version(catalog, view),
             contract=view.contract,
             checks=checks,

@@ -55,7 +55,6 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
             description=first_sentence(source.contract),
             owners=source.owners,
             kinds={"polars", "parquet"},
-            fresh_within=source.fresh_within,
             code_version=source_version(source),
             contract=source.contract,
             checks=checks,

@@ -77,7 +77,6 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             description=f"A classifier of {model.label}, fitted on the training set of the day. {first_sentence(model.contract)}",
             owners=model.owners,
             kinds={"scikitlearn"},
-            fresh_within=model.fresh_within,
             code_version=learner_version(model),
             contract=ModelFiles,
             checks=checks,

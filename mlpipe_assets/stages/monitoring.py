@@ -58,7 +58,6 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
             description=f"What changed in {monitor.table}. {first_sentence(DriftMeasurements)}",
             owners=monitor.owners,
             kinds={"polars", "parquet"},
-            fresh_within=monitor.fresh_within,
             code_version=_code_version(catalog, monitor),
             contract=DriftMeasurements,
             checks=checks,
@@ -96,7 +95,6 @@ def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
         description="monitoring/report.html, which opens in any browser, and monitoring/drift_summary.csv.",
         owners=sorted({owner for monitor in catalog.monitors for owner in monitor.owners}),
         kinds={"html", "csv"},
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=max(m.fresh_within for m in catalog.monitors)),
         deps=[dg.AssetKey(["monitoring", _name(catalog, monitor)]) for monitor in catalog.monitors],
     )
     def build(lake: Lake) -> dg.MaterializeResult[None]:

@@ -47,7 +47,6 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             description=first_sentence(contract),
             owners=model.owners,
             kinds={"scikitlearn", "parquet"},
-            fresh_within=model.view.fresh_within,
             code_version=prediction_version(catalog, model),
             contract=contract,
             checks=checks,

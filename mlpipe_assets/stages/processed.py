@@ -38,7 +38,6 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             description=first_sentence(model.contract),
             owners=model.owners,
             kinds={"duckdb", "sql", "parquet"},
-            fresh_within=model.fresh_within,
             code_version=model_version(catalog, model),
             contract=model.contract,
             checks=checks,

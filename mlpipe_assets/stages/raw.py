@@ -35,6 +35,7 @@ from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
 from mlpipe_assets.transforms.received import received_blocks
 from mlpipe_assets.visible import visible
 
+FILES_CHECK = "files_are_readable"
 _log = logging.getLogger("mlpipe")
 _SPILL_BYTES = 96 << 20
 _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy
@@ -55,7 +56,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     """The asset that ingests every delivery of a source not known yet, whichever days it brings."""
     key = dg.AssetKey(["raw", source.name])
     checks = (
-        check(key, "files_are_readable", "Every file of the drop zone could be read, and none is still being written."),
+        check(key, FILES_CHECK, "Every file of the drop zone could be read, and none is still being written."),
         check(key, "rows_are_accounted_for", "Rows received = events + rows quarantined on arrival."),
     )
 
@@ -65,7 +66,6 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
             description=f"Files of {source.name} as immutable JSON events, exactly as received, each under its event date.",
             owners=source.owners,
             kinds={"polars", "parquet"},
-            fresh_within=source.fresh_within,
             code_version="1",
             contract=Events,
             checks=checks,
@@ -377,7 +377,7 @@ def _tell(
         _log.warning("%s: %s", table, line)
     on_disk = sum(_rows(ledger, d) for d in found.new)
     yield dg.AssetCheckResult(
-        check_name="files_are_readable",
+        check_name=FILES_CHECK,
         passed=not unreadable and not waiting,
         severity=dg.AssetCheckSeverity.ERROR if unreadable else dg.AssetCheckSeverity.WARN,
         description=shorten([*unreadable, *waiting], 20) or "All files were read.",

@@ -50,7 +50,6 @@ def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             description=first_sentence(GoldenAnswers),
             owners=model.owners,
             kinds={"scikitlearn", "parquet"},
-            fresh_within=model.fresh_within,
             code_version=rules.digest([view_version(catalog, model.view), learner_version(model)])[:16],
             contract=GoldenAnswers,
             checks=checks,

@@ -24,6 +24,27 @@ def settings_for(*urls: str) -> Settings:
     return replace(read_settings({}), alert_urls=urls)
 
 
+def test_an_alert_names_the_environment_and_where_to_look(lake: Lake, server: Webhook) -> None:
+    settings = replace(settings_for(server.url), environment="production", ui_url="http://dagster.example:3000")
+
+    tell_alerts(lake, settings, "freshness", [LATE], NOW)
+
+    [broken] = server.received
+    assert broken["title"] == "[production] raw/orders: no partition of 2026-05-01"
+    assert broken["message"].endswith(
+        f"from: host {socket.gethostname()}, environment production, data folder {lake.root}\n"
+        "open: http://dagster.example:3000"
+    )
+
+
+def test_a_message_whose_next_try_a_wrong_clock_put_off_for_years_is_sent(lake: Lake, server: Webhook) -> None:
+    server.status = 500
+    tell_alerts(lake, settings_for(server.url), "freshness", [LATE], NOW + timedelta(days=4000))
+    server.status = 200
+
+    assert deliver_waiting(lake, settings_for(server.url), NOW) == 0
+
+
 def audit(lake: Lake) -> list[tuple[str, str]]:
     """Kind and title of every message ever told."""
     lines = (lake.root / "meta" / "alerts.jsonl").read_text().splitlines()
@@ -43,7 +64,8 @@ def test_the_webhook_is_told_what_broke_and_what_healed_once_each(lake: Lake, se
         "how many: 3 tables late: raw/orders, interim/orders, features/spend\n"
         "example: the newest partition is 2026-04-30\n"
         "since: 2026-05-03 06:00 UTC\n"
-        "what to do: see why no file of orders came"
+        "what to do: see why no file of orders came\n\n"
+        f"from: host {socket.gethostname()}, data folder {lake.root}"
     )
     assert (healed["title"], healed["type"]) == ("healed: raw/orders: no partition of 2026-05-01", "success")
     assert read_book(lake).waiting == []

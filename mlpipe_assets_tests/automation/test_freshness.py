@@ -228,22 +228,19 @@ def test_fresh_and_new_tables_are_told_in_words() -> None:
     assert spell(never) == "no partition of 2026-01-09; there is none yet, late since 2026-01-03 06:00 UTC."
 
 
-def test_every_table_with_a_freshness_policy_is_judged_by_the_same_time() -> None:
+def test_the_check_of_the_newest_partition_is_the_only_verdict_on_freshness() -> None:
+    """A policy of Dagster's counts from the last materialization: it would pass beside a missing newest day."""
     from mlpipe_assets.definitions import CATALOG
 
-    declared = {
-        spec.key.to_user_string(): spec.freshness_policy.fail_window.to_timedelta()  # type: ignore[union-attr]
-        for asset in defs.assets or []
-        if isinstance(asset, dg.AssetsDefinition) and asset.partitions_def
-        for spec in asset.specs
-        if spec.group_name != "validation"  # golden answers are asked when something changed, not by the clock
-    }
+    assets = [asset for asset in defs.assets or [] if isinstance(asset, dg.AssetsDefinition)]
+    daily = {spec.key.to_user_string() for asset in assets if asset.partitions_def for spec in asset.specs}
 
-    judged = {t.table: t.fresh_within for t in freshness_of(Lake(data_dir="/nowhere"), CATALOG, at(30))}
-
-    assert judged == declared
+    assert [spec.key for asset in assets for spec in asset.specs if spec.freshness_policy] == []
     checks = {key.asset_key.to_user_string() for check in defs.asset_checks or [] for key in check.check_keys}
-    assert checks == set(judged) == set(upstream_of(CATALOG))
+    golden = {
+        table for table in daily if table.startswith("validation/")
+    }  # asked when something changed, not by the clock
+    assert checks == set(upstream_of(CATALOG)) == daily - golden
 
 
 def test_jobs_leave_the_freshness_checks_to_their_own() -> None:

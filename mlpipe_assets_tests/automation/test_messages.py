@@ -118,3 +118,21 @@ def test_each_stretch_of_trouble_is_one_broken_and_at_most_one_healed(looks: lis
         ends = [n for n, now in enumerate(present) if not now and n and present[n - 1]]
         assert [n for n, ms in enumerate(told) for m in ms if m.kind == "broken" and key in m.keys] == begins
         assert [n for n, ms in enumerate(told) for m in ms if m.kind == "healed" and key in m.keys] == ends
+
+
+def test_a_new_cause_of_an_open_problem_is_reported_once_and_a_returning_one_is_not() -> None:
+    one, both, other = (replace(LATE, causes=causes) for causes in (("a",), ("a", "b"), ("b",)))
+
+    told = play([[one], [one], [both], [other], [one], []])
+
+    assert [[m.kind for m in messages] for messages in told] == [["broken"], [], ["broken"], [], [], ["healed"]]
+    assert told[2][0].title == "raw/orders: no partition of 2026-05-01, for another reason"
+
+
+def test_a_clock_that_was_years_ahead_neither_repeats_a_problem_nor_keeps_its_reminder_for_ever() -> None:
+    _, known = decide("freshness", {}, [LATE], NOW + timedelta(days=4000))
+
+    now, known = decide("freshness", known, [LATE], NOW)
+    later, _ = decide("freshness", known, [LATE], NOW + timedelta(days=7))
+
+    assert (now, [m.kind for m in later]) == ([], ["reminder"])

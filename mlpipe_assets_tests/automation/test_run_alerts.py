@@ -115,6 +115,37 @@ def test_runs_of_two_instances_are_both_looked_at(
     assert len(read_book(lake).seen["runs"]["places"]) == 2
 
 
+def test_a_new_reason_under_an_open_check_is_reported_and_the_old_one_is_not_repeated(
+    lake: Lake, instance: dg.DagsterInstance, server: Webhook
+) -> None:
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
+    drop_orders(lake, f"orders_{day(2)}.csv", BAD)
+    run(lake, instance)
+    tell_of_runs(lake, settings(server), instance, now())
+    drop_orders(
+        lake, f"orders_{day(2)}.csv", [*BAD, ("y", "bob", day(2), "-2.00", "app")]
+    )  # another number, same reason
+    run(lake, instance)
+    tell_of_runs(lake, settings(server), instance, now())
+    drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "", day(2), "1.00", "web") for i in range(30)])
+    run(lake, instance)
+    tell_of_runs(lake, settings(server), instance, now())
+
+    title = "interim/orders: check contract_holds failed"
+    assert server.titles() == [title, f"{title}, for another reason"]
+
+
+def test_an_unreadable_file_is_no_problem_of_the_run_that_met_it(
+    lake: Lake, instance: dg.DagsterInstance, server: Webhook
+) -> None:
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
+    (lake.root / "raw" / "orders" / "orders.pdf").write_text("no orders")
+    (lake.root / "raw" / "orders" / "orders.parquet").write_text("no orders")
+    run(lake, instance)
+
+    assert tell_of_runs(lake, settings(server), instance, now()) == []  # it is reported as a file
+
+
 def test_a_good_run_on_another_data_folder_heals_nothing(
     lake: Lake, instance: dg.DagsterInstance, tmp_path: Path, server: Webhook
 ) -> None:
@@ -195,7 +226,7 @@ def test_a_refused_prediction_is_one_problem_with_the_advice_of_its_stage(
         ("validation/returning_golden: answers_are_the_same", "`mlpipe rollback`, or take the change back"),
         ("predictions/returning: contract_holds", "do what the objection says"),
         ("monitoring/orders: nothing_drifts", "see monitoring/report.html"),
-        ("elsewhere/table: holds", "mend the cause, then run again"),
+        ("elsewhere/table: holds", "fix the cause, then run again"),
     ],
 )
 def test_the_advice_fits_the_stage_and_only_sources_can_be_accepted(subject: str, advice: str) -> None:

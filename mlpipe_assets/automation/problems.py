@@ -1,0 +1,106 @@
+"""Everything that needs a person now: the one list that alerts report and `mlpipe status` shows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from mlpipe_assets.automation.drift_windows import look_at_drift
+from mlpipe_assets.automation.freshness import freshness_of
+from mlpipe_assets.automation.freshness_checks import problems_of as freshness_problems
+from mlpipe_assets.automation.freshness_rules import TableFreshness
+from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
+from mlpipe_assets.automation.run_alerts import standing_of
+from mlpipe_assets.automation.run_problems import advice_of
+from mlpipe_assets.automation.run_problems import problems_of as run_problems
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.errors import shorten
+from mlpipe_assets.monitoring.building import DRIFT
+from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.resources.alert_book import AlertBook, read_book
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.refusals import refusal_of, refused_days
+
+_TABLES = ("interim", "features", "processed", "models", "validation", "predictions", "monitoring")
+
+
+def problems_now(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, list[Problem]]:
+    """What needs a person, by the scope that alerts use; each with since when it is known, if it was reported."""
+    book = read_book(lake)
+    standing = standing_of(book)
+    found = {
+        "files": problems_of_files(look_at_drop_zone(lake, catalog)),
+        "checks": run_problems("checks", standing),
+        "runs": run_problems("runs", standing),
+        "freshness": late_tables(lake, freshness_of(lake, catalog, now)),
+        "drift": [look.problem for look in look_at_drift(lake, catalog, asks=False) if look.problem],
+        "skew": skewed_features(lake, catalog),
+    }
+    found["checks"] += refused_without_a_run(lake, {problem.where for problem in found["checks"]})
+    return {
+        scope: [_since(book, scope, problem) for problem in problems] for scope, problems in found.items() if problems
+    }
+
+
+def late_tables(lake: Lake, found: Sequence[TableFreshness]) -> list[Problem]:
+    """Late tables, each with those it made late; not those whose day was refused, since that is reported with its cause."""
+
+    def is_refused(table: TableFreshness) -> bool:
+        stage, _, name = table.table.partition("/")
+        return table.expected is not None and table.expected in refused_days(lake, stage, name)
+
+    explained = {table.table for table in found if table.state != "fresh" and is_refused(table)}
+    return [problem for problem in freshness_problems(found) if problem.where not in explained]
+
+
+def refused_without_a_run(lake: Lake, known: set[str]) -> list[Problem]:
+    """Refused days of tables of which the alerts know no failed check: no run of this Dagster was read, or none is left."""
+    problems: list[Problem] = []
+    for stage in _TABLES:
+        folder = lake.root / "meta" / "refused" / stage
+        for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
+            table = f"{stage}/{name}"
+            days = sorted(refused_days(lake, stage, name))
+            if not days or table in known:
+                continue
+            reason = refusal_of(lake, stage, name, days[-1]) or {"problem": "no reason on record"}
+            problems.append(
+                Problem(
+                    key=f"{table}: contract_holds",
+                    what="refused",
+                    where=table,
+                    how_many=f"{len(days):,} {'day' if len(days) == 1 else 'days'}: {spell_days(days)}"[:200],
+                    example=f"[{days[-1]}] {reason['problem']}"[:500],
+                    to_do=advice_of(table),
+                )
+            )
+    return problems
+
+
+def skewed_features(lake: Lake, catalog: Catalog) -> list[Problem]:
+    """Predictions whose newest day was made on features unlike those the champion learnt from."""
+    problems: list[Problem] = []
+    for monitor in (m for m in catalog.monitors if m.stage == "predictions"):
+        days = lake.days(DRIFT, monitor.folder)
+        if not days:
+            continue
+        rows = lake.read(DRIFT, monitor.folder, days[-1], ["comparison", "column", "method", "value", "verdict"])
+        skewed = rows.filter(comparison="skew", verdict="drift").to_dicts()
+        columns = list(dict.fromkeys(str(row["column"]) for row in skewed))
+        if columns:
+            problems.append(
+                Problem(
+                    key=monitor.table,
+                    what="made on features unlike those the model learnt from",
+                    where=monitor.table,
+                    how_many=f"{len(columns)} {'feature' if len(columns) == 1 else 'features'}: {shorten(columns, 8)}",
+                    example=f"[{days[-1]}] {columns[0]}: {skewed[0]['method']} {skewed[0]['value']:.3g}",
+                    to_do="open monitoring/report.html: if the source is right, train a new model; if not, correct the source",
+                )
+            )
+    return problems
+
+
+def _since(book: AlertBook, scope: str, problem: Problem) -> Problem:
+    known = book.open.get(scope, {}).get(problem.key)
+    return replace(problem, since=datetime.fromisoformat(known["opened"])) if known and not problem.since else problem
