@@ -57,8 +57,8 @@ def spell_ties(rows: pl.DataFrame, source: Source, ledger: Ledger) -> dict[date,
     for day, name, winner, count, column in groups.sort("event_date", "delivery", "delivery_won").rows():
         files = ledger.deliveries[name].source_file, ledger.deliveries[winner].source_file
         found.setdefault(day, []).append(
-            f"{count:,} keys have other values in {files[0]} and in {files[1]} ({column}, for one), and both files were known and "
-            f"modified at the same moment: the rows of {files[1]} were taken for its name alone. If that is wrong, deliver "
-            "the right one again"
+            f"{files[0]} and {files[1]} have other values for keys that both have: {count:,} ({column}, for one). Both were known "
+            f"and modified at the same moment, so the names alone decided, for {files[1]}. If that is wrong, deliver the right "
+            "file again"
         )
     return found

@@ -412,3 +412,108 @@ def test_known_at_is_when_the_winning_row_could_be_known(lake: Lake) -> None:
     build(lake, [JAN_5])
 
     assert lake.read("interim", "orders", JAN_5)["known_at"].to_list() == [datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("source", [STRICT, NEAR], ids=["no dedupe_within", "two days"])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_correction_takes_its_row_away_however_far_it_moved(lake: Lake, source: Source, *, together: bool) -> None:
+    source = replace(source, tolerance=ANYTHING)
+    far = "2026-01-25T10:00:00Z"
+    drop(lake, "a_2026-01-26.csv", orders_csv(order("o1", far, "10"), order("o2", far, "20")), modified=at(1))
+    take(lake, source)
+    build(lake, [date(2026, 1, 25)], source)
+    assert order_ids(lake, date(2026, 1, 25)) == ["o1", "o2"]
+
+    drop(lake, "a_2026-01-26.csv", orders_csv(order("o1", amount="10")), modified=at(2))
+    take(lake, source)
+    days = [JAN_5, date(2026, 1, 25)] if together else [JAN_5]
+    outcomes = build(lake, days, source)
+
+    assert order_ids(lake, JAN_5) == ["o1"]
+    assert order_ids(lake, date(2026, 1, 25)) == ["o2"]  # which only the old file has: that is no statement
+    assert {o.day: o.counts for o in outcomes} == {JAN_5: counts(1, 1), date(2026, 1, 25): counts(2, 1, duplicates=1)}
+    assert [o.day for o in outcomes if o.beyond_the_run] == ([] if together else [date(2026, 1, 25)])
+    assert interim_work(lake, source, lambda _: True).days == ()
+
+
+def test_a_correction_reaches_through_several_versions_of_its_file_and_no_other_file(lake: Lake) -> None:
+    for hour, day in ((1, 5), (2, 15), (3, 25)):
+        drop(lake, "a_2026-01-26.csv", orders_csv(order("o1", f"2026-01-{day:02}T10:00:00Z")), modified=at(hour))
+        take(lake)
+    drop(lake, "b_2026-01-26.csv", orders_csv(order("o1", "2026-01-15T11:00:00Z", "7")), modified=at(1))
+    take(lake)
+    source = replace(orders, dedupe_within=timedelta(0))
+
+    build(lake, [JAN_5, date(2026, 1, 15), date(2026, 1, 25)], source)
+
+    assert order_ids(lake, JAN_5) == []
+    assert lake.read("interim", "orders", date(2026, 1, 15))["amount"].cast(pl.String).to_list() == ["7.00"]
+    assert order_ids(lake, date(2026, 1, 25)) == ["o1"]
+
+
+def test_a_correction_that_is_refused_takes_nothing_away(lake: Lake) -> None:
+    source = replace(orders, dedupe_within=timedelta(0))
+    drop(lake, "a_2026-01-26.csv", orders_csv(order("o1", "2026-01-25T10:00:00Z")), modified=at(1))
+    take(lake)
+    drop(lake, "a_2026-01-26.csv", orders_csv(order("o1", amount="-1")), modified=at(2))
+    take(lake)
+
+    build(lake, [JAN_5, date(2026, 1, 25)], source)
+
+    assert (order_ids(lake, JAN_5), order_ids(lake, date(2026, 1, 25))) == ([], ["o1"])
+
+
+def test_where_only_names_decide_a_value_both_files_are_named(lake: Lake) -> None:
+    lines = orders_csv(order("o1", amount="1"), order("o2", amount="5")), orders_csv(order("o1", amount="2"))
+    for name, content in zip(("t_2026-01-20_v9.csv", "t_2026-01-20_v10.csv"), lines, strict=True):
+        drop(lake, name, content)
+    take(lake)
+
+    (outcome,) = build(lake, [JAN_5])
+
+    expected = (
+        "t_2026-01-20_v9.csv and t_2026-01-20_v10.csv have other values for keys that both have: 1 (amount, for one). Both were "
+        "known and modified at the same moment, so the names alone decided, for t_2026-01-20_v10.csv. If that is wrong, "
+        "deliver the right file again"
+    )
+    assert outcome.remarks == [expected]
+    assert outcome.refused is None
+
+
+@pytest.mark.parametrize(
+    "names", [("c_2026-01-05.csv", "c_2026-01-05.csv"), ("c_2026-01-05.csv", "d_2026-01-05.csv"), ("c.csv", "c.csv")]
+)
+def test_a_snapshot_delivered_again_is_the_whole_table_and_what_it_lacks_is_gone(
+    lake: Lake, names: tuple[str, str]
+) -> None:
+    people = [f"c{n},c{n}@example.org,30,north,2025-12-01\n" for n in range(5)]
+    header = "customer_id,email,age,region,signup_date\n"
+    strict = replace(customers, duplicate_tolerance=Tolerance(share=0.0))
+    for hour, (name, rows) in enumerate(zip(names, (people, people[:1]), strict=True)):
+        drop(lake, name, header + "".join(rows), source="customers", modified=at(hour))
+        take(lake, strict)
+    day = Ledger.load(lake, "customers").days()[-1]
+
+    (outcome,) = build(lake, [day], strict)
+
+    assert lake.read("interim", "customers", day)["customer_id"].to_list() == ["c0"]
+    assert outcome.counts == counts(6, 1, duplicates=5)
+    assert outcome.remarks == ["4 of the 5 keys of the snapshot before are gone; was the file cut short?"]
+
+
+@pytest.mark.parametrize("nothing", ["", "c0,x@example.org,300,north,2025-12-01\n", "cut off\n"])
+def test_a_snapshot_without_a_valid_row_does_not_empty_the_table(lake: Lake, nothing: str) -> None:
+    header = "customer_id,email,age,region,signup_date\n"
+    source = replace(customers, tolerance=ANYTHING)
+    for name, rows in (("c_2026-01-05.csv", "c0,c0@example.org,30,north,2025-12-01\n"), ("d_2026-01-05.csv", nothing)):
+        drop(lake, name, header + rows, source="customers")
+        take(lake, source)
+
+    build(lake, [JAN_5], source)
+
+    assert lake.read("interim", "customers", JAN_5)["age"].to_list() == [30]
+
+
+def at(hour: int) -> datetime:
+    """An hour of 2026-02-01, to modify files at."""
+    return datetime(2026, 2, 1, hour, tzinfo=UTC)
