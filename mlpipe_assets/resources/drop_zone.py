@@ -87,14 +87,17 @@ def undeclared_folders(raw: Path, declared: Sequence[str]) -> list[str]:
     """Folders of the drop zone no source is declared for."""
     if not raw.is_dir():
         return []
-    return sorted(e.name for e in os.scandir(raw) if e.is_dir() and e.name not in declared and e.name[0] not in "._")
+    try:
+        found = [entry for entry in os.scandir(raw) if entry.name not in declared and entry.name[0] not in "._"]
+    except OSError:
+        return []
+    return sorted(_shown(entry.name) for entry in found if Path(entry.path).is_dir())
 
 
 def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | Problem:
     name = path.relative_to(folder).as_posix()
     if name.encode("utf-8", "replace").decode() != name:
-        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
-        return Problem(name=shown, reason="has a name that is not UTF-8; rename it")
+        return Problem(name=_shown(name), reason="has a name that is not UTF-8; rename it")
     try:
         info = path.stat()  # first: a link that leads back to itself fails here, and crashes resolve()
         if path.is_symlink() and not path.resolve().is_relative_to(home):
@@ -111,9 +114,14 @@ def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | Problem:
 
 
 def _relative(folder: Path, parent: str, name: str) -> str:
-    return (Path(parent) / name).relative_to(folder).as_posix()
+    return _shown((Path(parent) / name).relative_to(folder).as_posix())
+
+
+def _shown(name: str) -> str:
+    r"""A name as text, bytes of it that are not UTF-8 as \xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _no_entry(folder: Path, error: OSError) -> Problem:
-    name = Path(error.filename or folder).name
+    name = _shown(Path(error.filename or folder).name)
     return Problem(name=name, reason=f"cannot be opened: {error.strerror}")
