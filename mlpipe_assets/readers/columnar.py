@@ -2,12 +2,15 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 
 from mlpipe_assets.readers.blocks import Block, UnreadableFileError, malformed_frame, records_frame
@@ -41,6 +44,7 @@ def read_parquet(path: Path, options: ReadOptions, budget: Budget, *, block_byte
     except _BROKEN as error:
         raise _unreadable(path, error) from error
     budget.check_columns(len(names))
+    _weigh(path, budget)
     start, rows = 0, min(_FIRST_ROWS, block_bytes)
     while start < total or start == 0:
         try:
@@ -60,6 +64,24 @@ def read_parquet(path: Path, options: ReadOptions, budget: Budget, *, block_byte
         )
         start += max(frame.height, 1)
         rows = max(1, min(_MOST_ROWS, int(frame.height * block_bytes / max(1, size))))
+
+
+def _weigh(path: Path, budget: Budget) -> None:
+    """Check what the pages of the file unpack to by its own word, before one of them fills the memory."""
+    try:
+        with duckdb.connect() as connection:
+            found = connection.execute(
+                "select sum(total_uncompressed_size) from parquet_metadata($1)", [_literal(path)]
+            )
+            (size,) = found.fetchone() or (0,)
+    except duckdb.Error:
+        return  # what polars can read and DuckDB cannot is weighed as it is read
+    replace(budget).unpack(int(size or 0))
+
+
+def _literal(path: Path) -> str:
+    """A path in which nothing is a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def read_column(column: pl.Series, name: str, options: ReadOptions) -> tuple[pl.Series, pl.Series | None, str]:

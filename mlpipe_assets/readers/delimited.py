@@ -14,6 +14,8 @@ from mlpipe_assets.readers.delimited_slow import read_slowly
 from mlpipe_assets.readers.options import Budget, ReadOptions
 from mlpipe_assets.readers.payload import payloads
 
+_MANY_LINES = 2
+_MANY_TIMES = 10
 _WINDOW_BYTES = 64 << 10
 """How much the careful path reads before the fast one is tried again: one broken line costs this much, not the block."""
 
@@ -55,6 +57,7 @@ def read_delimited(path: Path, options: ReadOptions, budget: Budget, *, block_by
                 budget.check_columns(len(header.names))
                 data, line = data[header.end :], header.next_line
             pieces = _read_pieces(data, line, header, budget, swapped=swapped, complete=complete)
+            _refuse_many_in_one(pieces.malformed, header, path)
             if not pieces.end and len(data) > MAX_LINE_BYTES:
                 raise too_long(path, line)
             data, line = data[pieces.end :], pieces.line
@@ -125,6 +128,24 @@ def _block(pieces: _Pieces, header: Header) -> Block:
 
 def _no_rows(header: Header | None) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(header.names if header else (), pl.String()))
+
+
+def _refuse_many_in_one(malformed: list[Malformed], header: Header, path: Path) -> None:
+    """Raises UnreadableFileError for a refused line that must hold many records: one row may not stand for them."""
+    width, delimiter = len(header.names), header.delimiter.decode()
+    if width == 1:
+        return
+    for line in malformed:
+        if line.text.count(delimiter) < 2 * (width - 1):
+            continue
+        whole = sum(piece.count(delimiter) == width - 1 for piece in line.text.split("\r"))
+        filled = sum(1 for field in line.text.split(delimiter) if field.strip(' "'))
+        if whole >= _MANY_LINES or filled >= _MANY_TIMES * width:
+            what = "carriage returns between" if whole >= _MANY_LINES else "no line ends between"
+            raise UnreadableFileError(
+                f"{path.name}: line {line.number:,} holds several records, with {what} them. "
+                "Write one record a line, all with the same line end; no row of the file was used."
+            )
 
 
 def _refuse_unfinished_header(data: bytes, path: Path, *, complete: bool) -> None:

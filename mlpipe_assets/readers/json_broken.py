@@ -5,6 +5,7 @@ import re
 from mlpipe_assets.readers.json_buffer import SEPARATORS, JsonBuffer
 
 MAX_MALFORMED_CHARACTERS = 64 << 10
+_NEAR = 4 << 10
 
 _TOKENS = re.compile(r'[{}\[\]]|"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
 _BETWEEN = re.compile(r"\}\s*,\s*\{")
@@ -58,8 +59,11 @@ def skip_on_line(buffer: JsonBuffer, line_end: int, offset: int, *, sound: bool)
     A sound one (up to `offset`) goes with the odd text after it.
     """
     text, start = buffer.text, buffer.at
-    end = None if sound else _balanced_end(text, start, only_brackets=True)
-    if end is not None and end > line_end and (start + offset < line_end or _MARGIN_OBJECT.search(text, start, end)):
+    error_at = start + offset
+    # Looking far ahead for each of many broken lines would take minutes.
+    limit = line_end if error_at < line_end else error_at + _NEAR
+    end = None if sound else _balanced_end(text, start, limit=limit)
+    if end is not None and end > line_end and _MARGIN_OBJECT.search(text, start, end):
         end = None
     if end is None:
         key = _FIRST_KEY.match(text, start)
@@ -77,15 +81,15 @@ def received(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _balanced_end(text: str, start: int, *, only_brackets: bool = False) -> int | None:
-    """Where the brackets opened at `start` are all closed, if that is near and a comma or bracket follows."""
+def _balanced_end(text: str, start: int, *, limit: int | None = None) -> int | None:
+    """Where the brackets opened at `start` are all closed: before `limit`, or else near and with a comma or bracket after them."""
     if text[start] not in "{[":
-        if only_brackets:
+        if limit is not None:
             return None
         stop = re.compile(r"[,\]{\n]").search(text, start + 1)
         return stop.start() if stop else len(text)
     open_brackets: list[str] = []
-    for token in _TOKENS.finditer(text, start, start + MAX_MALFORMED_CHARACTERS):
+    for token in _TOKENS.finditer(text, start, min(limit or len(text), start + MAX_MALFORMED_CHARACTERS)):
         mark = token[0]
         if _BETWEEN.search(mark):
             return None  # a stray quote turned strings inside out: this one spans the gap between two elements
@@ -94,7 +98,7 @@ def _balanced_end(text: str, start: int, *, only_brackets: bool = False) -> int 
         elif mark in "}]" and open_brackets.pop() != mark:
             return None
         if not open_brackets:
-            if only_brackets:
+            if limit is not None:
                 return token.end()
             following = SEPARATORS.match(text, token.end())
             passed = following[0] if following else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mlpipe_assets.readers.byte_stream import ByteStream
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 17
 SEPARATORS = re.compile(r"[ \t\r\n,]*")
 
 

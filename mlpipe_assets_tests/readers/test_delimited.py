@@ -172,3 +172,25 @@ def test_a_broken_gzip_refuses_the_file(tmp_path: Path, content: bytes) -> None:
 def test_an_unknown_extension_names_the_readable_ones(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match=r"Readable are \.csv"):
         read_bytes(tmp_path, b"", "orders.pdf")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n1,2\r3,4\r5,6\r",
+        b"a,b\n1,2\n3,4\r5,6\r7,8\n9,0\n",
+        b"a,b\n0,0\n" + b"1,2\\n" * 30,
+        b"a,b\n0,0\n" + b"1,2," * 30 + b"\n",
+    ],
+)
+def test_a_line_that_must_hold_many_records_makes_the_file_unreadable(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UnreadableFileError, match=r"line \d holds several records"):
+        read_bytes(tmp_path, content)
+
+
+@pytest.mark.parametrize("line", [b"1,2,3,4", b"1,2" + b"," * 500, b"1\r2,3,4", b"1,2,3,4,5,6,7,8"])
+def test_a_line_with_a_few_fields_too_many_is_refused_alone(tmp_path: Path, line: bytes) -> None:
+    read = read_bytes(tmp_path, b"a,b\n1,2\n" + line + b"\n3,4\n")
+
+    assert read.records["record_number"].to_list() == [2, 4]
+    assert read.malformed["record_number"].to_list() == [3]

@@ -1,5 +1,6 @@
 """Excel workbooks: cells as a person would have typed them."""
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_a_column_named_twice_refuses_the_workbook(tmp_path: Path) -> None:
 KNOWN = frozenset({"id", "amount", "day"})
 
 
-def sheets(path: Path, **rows: list[list[object]]) -> Path:
+def sheets(path: Path, **rows: Sequence[Sequence[object]]) -> Path:
     """A workbook with these sheets; one whose name begins with `hidden` is hidden."""
     book = openpyxl.Workbook()
     book.remove(book.active)
