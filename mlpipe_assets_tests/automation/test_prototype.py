@@ -1,5 +1,7 @@
 """A prototype: the whole graph on a share of the entities, somewhere else, the same ones each time."""
 
+import gzip
+import json
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +16,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import day, drop_customers, drop_orders, planted_catalog
+from mlpipe_assets_tests.readers.test_spreadsheet import sheets
 
 _WHO = [f"c{n:03d}" for n in range(60)]
 _SHARE = 0.2
@@ -95,3 +98,32 @@ def test_a_larger_share_holds_every_entity_of_a_smaller_one() -> None:
     large = {who for who in _WHO if is_sampled(who, 0.5)}
 
     assert small < large
+
+
+def _as_file(folder: Path, kind: str, rows: list[dict[str, str]]) -> None:
+    name = f"orders_2026-01-03.{kind}"
+    if kind == "xlsx":
+        sheets(folder / name, cover=[["Report"]], data=[[*rows[0]], *([*row.values()] for row in rows)])
+    elif kind == "parquet":
+        pl.DataFrame(rows).write_parquet(folder / name)
+    elif kind == "csv.gz":
+        (folder / name).write_bytes(gzip.compress(pl.DataFrame(rows).write_csv().encode()))
+    else:
+        (folder / name).write_text(json.dumps(rows, indent=1) if kind == "json" else "".join(map(json.dumps, rows)))
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "json", "jsonl", "xlsx", "parquet"])
+def test_a_sample_reads_files_as_a_run_does(tmp_path: Path, kind: str) -> None:
+    catalog, lake = _shop(tmp_path)
+    (csv,) = (lake.root / "raw" / "orders").glob("*.csv")
+    rows = pl.read_csv(csv, infer_schema=False).to_dicts()
+    if kind != "csv":
+        csv.unlink()
+        _as_file(csv.parent, kind, rows)
+
+    made = run_prototype(lake, catalog, _SHARE, _define, lambda when: when <= day(1))
+
+    assert made.summary.errors == []
+    assert made.rows_kept == 3 * len(_CHOSEN)
+    small = Lake(data_dir=str(made.root))
+    assert sorted(small.read("interim", "orders", day(1))["order_id"]) == sorted(f"{who}1" for who in _CHOSEN)
