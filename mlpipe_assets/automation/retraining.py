@@ -59,7 +59,9 @@ class Skip:
 def decide_retraining(
     model: str, monitor: Monitor, windows: Sequence[DriftWindow], asked: Sequence[Request]
 ) -> Retraining | Skip:
-    """Ask when the newest `persist` windows, a day apart, were all bad; once per reference, and not within the cooldown.
+    """Ask when the newest windows, a day apart, were all bad; once per reference, and not within the cooldown.
+
+    Of drift, as many as `Monitor.in_a_row` says: a window is bad without its oddest days. Of performance, `persist`.
 
     Time is that of the windows, not of the clock: the same lake gives the same decision on any day.
 
@@ -69,18 +71,20 @@ def decide_retraining(
         windows: Of the monitor's table, in any order.
         asked: Retrainings of the model so far, for whichever table.
     """
-    newest = sorted(windows, key=lambda w: w.day)[-monitor.persist :]
-    if len(newest) < monitor.persist:
-        return Skip(reason=f"{monitor.table}: {len(newest)} windows so far, it takes {monitor.persist}")
+    ordered = sorted(windows, key=lambda w: w.day)
+    wanted = monitor.persist if ordered and ordered[-1].by_performance else monitor.in_a_row
+    newest = ordered[-wanted:]
+    if len(newest) < wanted:
+        return Skip(reason=f"{monitor.table}: {len(newest)} windows so far, it takes {wanted}")
     last = newest[-1]
     good = [w for w in newest if not w.bad]
     if good:
         scores = ", ".join(f"{w.day} {w.drift_score:.2f}" for w in newest)
         return Skip(reason=f"{monitor.table}: {len(newest) - len(good)} of {len(newest)} windows bad ({scores})")
-    if last.day - newest[0].day != ONE_DAY * (monitor.persist - 1):
+    if last.day - newest[0].day != ONE_DAY * (wanted - 1):
         return Skip(reason=f"{monitor.table}: bad windows from {newest[0].day} to {last.day} with days missing between")
     if any(w.reference != last.reference for w in newest):
-        return Skip(reason=f"{monitor.table}: the baseline changed within the last {monitor.persist} windows")
+        return Skip(reason=f"{monitor.table}: the baseline changed within the last {wanted} windows")
     reference = f"{monitor.table}@{last.reference}"
     if any(request.reference == reference for request in asked):
         return Skip(reason=f"{model}: was retrained for the drift of {reference}", drifting=True)

@@ -207,7 +207,10 @@ class Monitor(Declared):
         weights: Weight of columns in the drift score; a column not named weighs 1.
         retrain_above: Drift score (weighted share of columns in drift) from which a window counts as bad.
         retrains: Models to retrain when the table has drifted.
-        persist: Bad windows in a row before a retraining is asked for.
+        persist: Days that must agree before a retraining is asked for. A window is bad when it is in drift also without its
+            `persist - 1` oddest days; a window too short for that is bad in a row instead, one for each day that is lacking.
+        entity: Column that says which rows are of one thing, such as a customer; rows of one entity do not count as
+            independent. Feature views and predictions know theirs, and a snapshot source takes its key.
         cooldown: Least time between two retrainings.
     """
 
@@ -218,6 +221,7 @@ class Monitor(Declared):
     retrain_above: float = 0.05
     retrains: tuple[str, ...] = ()
     persist: int = 3
+    entity: str | None = None
     cooldown: timedelta = timedelta(days=7)
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
@@ -231,6 +235,16 @@ class Monitor(Declared):
     def name(self) -> str:
         """Name of the watched table within its stage, and of the asset that watches it."""
         return self.table.partition("/")[2]
+
+    @property
+    def odd_days(self) -> int:
+        """Days of a window that may be odd without making it bad."""
+        return max(0, min(self.persist, self.window.days) - 1)
+
+    @property
+    def in_a_row(self) -> int:
+        """Bad windows in a row before a retraining is asked for: 1 unless windows are shorter than `persist` days."""
+        return max(1, self.persist - self.odd_days)
 
     @property
     def folder(self) -> str:

@@ -1,7 +1,8 @@
 """Days of a watched table measured and written, a range in one pass: each partition is read once, windows are merges."""
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
@@ -13,6 +14,7 @@ from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import ProfileStore
+from mlpipe_assets.statistics.measurements import Measurement
 
 DRIFT = "monitoring/drift"
 _log = logging.getLogger("mlpipe")
@@ -69,8 +71,8 @@ def _write(watching: Watching, found: DriftOfDay) -> Outcome:
     serving = watching.serving
     measured = {**found.measured, **(serving.measure(found.day) if serving else {})}
     frame = frame_of(watching.monitor.table, found.day, measured)
-    drifted = {m.column for m in found.measured["baseline"] if m.verdict == "drift"}
-    counts = {"rows": frame.height, "columns_in_drift": len(drifted)}
+    moved = {f"columns_in_{name}": count for name, count in count_moved(measured).items()}
+    counts = {"rows": frame.height, **{name: count for name, count in moved.items() if count is not None}}
     verdict = judge(frame, DriftMeasurements)
     if not verdict.holds:
         return Outcome(day=found.day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
@@ -86,12 +88,25 @@ def _write(watching: Watching, found: DriftOfDay) -> Outcome:
         "drift_score": found.score,
         "drifting": is_bad(found.score, watching.monitor),
         "performance_bad": bool(worse),
-        "bad": is_bad(found.score, watching.monitor) or bool(worse),
+        "steady_drift_score": found.steady_score,
+        "bad": is_bad(found.steady_score, watching.monitor) or bool(worse),
         "state": found.state,
-        **counts,
+        "rows": frame.height,
+        **moved,
     }
     target = watching.lake.path(DRIFT, watching.monitor.folder, found.day)
     return Outcome(day=found.day, counts=counts, written=watching.lake.stage(target, frame, facts), facts=facts)
+
+
+def count_moved(measured: Mapping[str, Sequence[Measurement]]) -> dict[str, int | None]:
+    """Columns in drift from the baseline and, of predictions, features in skew to training; None where nothing was measured."""
+    named = {"drift": measured["baseline"], **({"skew": measured["skew"]} if "skew" in measured else {})}
+    return {
+        name: len({m.column for m in found if m.verdict == "drift"})
+        if any(m.threshold is not None and not math.isnan(m.value) for m in found)
+        else None
+        for name, found in named.items()
+    }
 
 
 def is_bad(score: float | None, monitor: Monitor) -> bool:

@@ -1,19 +1,22 @@
 """What one day of a watched table comes to: every measurement, and the verdict they add up to."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 
+from mlpipe_assets.monitoring.bases import against_frozen, against_window
 from mlpipe_assets.monitoring.deciding import SCHEMA
+from mlpipe_assets.monitoring.odd_days import in_drift_without
 from mlpipe_assets.monitoring.table_days import windows_of
 from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.profiles import ProfileStore, only_columns
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.pairs import DECIDING
-from mlpipe_assets.statistics.verdicts import compare, drift_score
+from mlpipe_assets.statistics.verdicts import compare, drift_score, worst
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,14 @@ class DriftOfDay:
     Attributes:
         measured: Measurements by comparison.
         score: Weighted share of columns in drift against the baseline; None without a comparison.
+        steady_score: The same of columns that are in drift also without their oddest days; it makes a window bad.
         state: Why there is no score; empty when there is one.
     """
 
     day: date
     measured: Mapping[str, list[Measurement]]
     score: float | None = None
+    steady_score: float | None = None
     state: str = ""
 
 
@@ -41,17 +46,35 @@ def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> Dr
         return DriftOfDay(day=day, measured=nothing, state=state)
     windows = windows_of(day, watching.monitor.window)
     current, previous = (only_columns(store.window(days), thresholds) for days in (windows.current, windows.previous))
-    now, then = watching.table.holes(windows.current), watching.table.holes(windows.previous)
-    before = with_note(compare(previous, current, thresholds), now, f"period before: {then}" if then else "")
+    held, held_before = store.by_day(windows.current), store.by_day(windows.previous)
+    now, then = rests_on(watching, windows.current, held), rests_on(watching, windows.previous, held_before)
+    found = compare(previous, current, thresholds, basis=against_window(store.reference, held_before, held))
+    before = with_note(found, now, f"period before: {then}" if then else "")
     if overlap := watching.overlap(day):
         measured = {"baseline": not_measured(thresholds, overlap), "previous": before}
         return DriftOfDay(day=day, measured=measured, state=overlap)
     frozen = only_columns(store.reference.profile, thresholds)
-    measured = {"baseline": with_note(compare(frozen, current, thresholds), now), "previous": before}
+    found = compare(frozen, current, thresholds, basis=against_frozen(store.reference, held))
+    measured = {"baseline": with_note(found, now), "previous": before}
     if not current.rows:
         return DriftOfDay(day=day, measured=measured, state=f"no rows from {windows.current[0]} to {day}")
-    score = drift_score(measured["baseline"], dict(watching.monitor.weights))
-    return DriftOfDay(day=day, measured=measured, score=round(score, 9))
+    weights = dict(watching.monitor.weights)
+    drifted = {name for name, verdict in worst(found).items() if verdict == "drift"}
+    steady = in_drift_without(store.reference, held, thresholds, drifted, watching.monitor.odd_days)
+    score = drift_score(found, weights)
+    odd = drifted - steady
+    lasting = drift_score((replace(m, verdict="none") if m.column in odd else m for m in found), weights)
+    return DriftOfDay(day=day, measured=measured, score=round(score, 9), steady_score=round(lasting, 9))
+
+
+def rests_on(watching: Watching, window: Sequence[date], held: Collection[date]) -> str:
+    """On which of its days a window rests, in words; empty when it has rows on all of them."""
+    closed = [day for day in window if day not in held and day in watching.table.present_days]
+    missing = watching.table.holes(window)
+    if not closed:
+        return missing
+    rests = f"rests on {len(held)} of {len(window)} days, no rows on {spell_days(closed)}"
+    return f"{rests}; {missing}" if missing else rests
 
 
 def not_measured(thresholds: Mapping[str, float], why: str) -> list[Measurement]:

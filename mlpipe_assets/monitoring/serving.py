@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
+from mlpipe_assets.monitoring.bases import against_frozen
 from mlpipe_assets.monitoring.champions import Champion, champion_of
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
 from mlpipe_assets.monitoring.ranking import METHOD, measure_ranking
@@ -66,7 +67,7 @@ class Serving:
     @cached_property
     def watch(self) -> Watch:
         """The columns of the feature view that have a threshold."""
-        whole = watch(self.model.view.contract)
+        whole = watch(self.model.view.contract, entity=(self.model.view.entity.join_key,), window=self.monitor.window)
         return replace(whole, kinds={name: kind for name, kind in whole.kinds.items() if name in whole.thresholds})
 
     def inputs(self, day: date) -> list[object]:
@@ -110,8 +111,14 @@ class Serving:
                 f"the training set of {champion.version}, as of {champion.as_of}, is not there any more"
             )
         thresholds = self.watch.thresholds
-        learnt, served = store.reference.profile, store.window(self._served(day))
-        return compare(only_columns(learnt, thresholds), only_columns(served, thresholds), thresholds)
+        served = store.by_day(self._served(day))
+        learnt, window = store.reference.profile, store.window([*served])
+        return compare(
+            only_columns(learnt, thresholds),
+            only_columns(window, thresholds),
+            thresholds,
+            basis=against_frozen(store.reference, served),
+        )
 
     def shapes(self, day: date) -> dict[str, Histogram]:
         """Training set beside the rows predicted on, by feature column; none where nothing can be compared."""

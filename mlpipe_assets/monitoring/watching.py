@@ -24,7 +24,7 @@ from mlpipe_assets.resources.profiles import (
 )
 from mlpipe_assets.rules import columns, digest
 
-_MEASURES = 1  # counted up when the same windows would be measured or told differently
+_MEASURES = 2  # counted up when the same windows would be measured or told differently
 
 
 @dataclass(kw_only=True)
@@ -43,13 +43,25 @@ class Watching:
     @cached_property
     def watch(self) -> Watch:
         """Its columns; where a row came from is not watched."""
-        return watch(self.catalog.contract(self.monitor.table), leave_out=[c.name for c in columns(Sourced)])
+        return watch(
+            self.catalog.contract(self.monitor.table),
+            leave_out=[c.name for c in columns(Sourced)],
+            entity=entity_of(self.catalog, self.monitor),
+            window=self.monitor.window,
+        )
 
     @cached_property
     def code_version(self) -> str:
         """Digest of what decides how a day is measured; owners, cooldown and the like do not."""
         monitor = self.monitor
-        declared = [monitor.table, monitor.window, monitor.baseline, sorted(monitor.weights), monitor.retrain_above]
+        declared = [
+            monitor.table,
+            monitor.window,
+            monitor.baseline,
+            sorted(monitor.weights),
+            monitor.retrain_above,
+            monitor.odd_days,
+        ]
         return digest([_MEASURES, declared, sorted(self.watch.thresholds.items()), self.watch.digest])[:16]
 
     @cached_property
@@ -167,6 +179,19 @@ class Watching:
             files=days.files,
             fingerprint=days.fingerprint,
         )
+
+
+def entity_of(catalog: Catalog, monitor: Monitor) -> tuple[str, ...]:
+    """Columns that say which rows of a watched table are of one thing; none where rows are events of their own."""
+    if monitor.entity:
+        return (monitor.entity,)
+    if monitor.stage == "features":
+        views = {view.name: view for view in catalog.feature_views}
+        return (views[monitor.name].entity.join_key,)
+    if monitor.stage == "predictions":
+        return (catalog.model(monitor.name).view.entity.join_key,)
+    source = catalog.source(monitor.name)
+    return source.key if source.event_time is None else ()
 
 
 def days_of_windows(monitor: Monitor, days: Iterable[date]) -> list[date]:

@@ -4,16 +4,25 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.resources.lake import UNREADABLE, Lake, Staged, read_json, spell_reason
 from mlpipe_assets.rules import Contract, columns, digest
+from mlpipe_assets.statistics.baselines import (
+    VERSION,
+    ColumnBaseline,
+    Rows,
+    describe_column,
+    from_document,
+    to_document,
+)
 from mlpipe_assets.statistics.bins import Bins, bins_from_json, bins_to_json, freeze_column
 from mlpipe_assets.statistics.columns import Kind, kinds_of, read_column
 from mlpipe_assets.statistics.merging import merge
@@ -30,19 +39,33 @@ _PROFILE = ', "profile": '
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """Which columns of a table are profiled, as what, and the drift thresholds of those that are compared."""
+    """Which columns of a table are profiled, as what, and the drift thresholds of those that are compared.
+
+    Attributes:
+        entity: Columns that say which rows are of one thing; rows are independent without any.
+        window: Length of the windows that are compared.
+    """
 
     kinds: Mapping[str, Kind]
     unseen: frozenset[str]
     thresholds: Mapping[str, float]
+    entity: tuple[str, ...] = ()
+    window: timedelta = timedelta(days=7)
 
     @cached_property
     def digest(self) -> str:
-        """Changes when profiles made before no longer fit."""
-        return digest([sorted(self.kinds.items()), sorted(self.unseen)])
+        """Changes when a reference or profiles made before no longer fit."""
+        known = [VERSION, sorted(self.thresholds), self.entity, self.window]
+        return digest([sorted(self.kinds.items()), sorted(self.unseen), known])
 
 
-def watch(contract: Contract, leave_out: Iterable[str] = ()) -> Watch:
+def watch(
+    contract: Contract,
+    leave_out: Iterable[str] = (),
+    *,
+    entity: tuple[str, ...] = (),
+    window: timedelta = timedelta(days=7),
+) -> Watch:
     """What a contract says of its columns.
 
     Of unique columns there is nothing to count. Text without a threshold names things more often than it groups them:
@@ -58,6 +81,8 @@ def watch(contract: Contract, leave_out: Iterable[str] = ()) -> Watch:
         kinds=kinds,
         unseen=frozenset(plain | personal),
         thresholds={name: bound for name, bound in thresholds.items() if name not in personal},
+        entity=entity,
+        window=window,
     )
 
 
@@ -69,12 +94,14 @@ class Reference:
         days: The days it is made of.
         watch: Digest of what was watched.
         origin: What else it depends on, such as the code version of the table.
+        columns: What else is known of each column.
     """
 
     days: tuple[date, ...]
     watch: str
     origin: str
     profile: Profile
+    columns: Mapping[str, ColumnBaseline] = field(default_factory=dict)
 
     @property
     def bins(self) -> Mapping[str, Bins]:
@@ -84,7 +111,10 @@ class Reference:
     @cached_property
     def version(self) -> str:
         """Short name of exactly this reference."""
-        return digest([[f"{day}" for day in self.days], self.watch, to_json(self.profile)])[:16]
+        known = {name: to_document(column) for name, column in self.columns.items()}
+        return digest(
+            [[f"{day}" for day in self.days], self.watch, to_json(self.profile), json.dumps(known, sort_keys=True)]
+        )[:16]
 
 
 def read_reference(path: Path, *, cure: str = _FROZEN_ANEW) -> Reference | None:
@@ -102,6 +132,7 @@ def _parse_reference(stored: dict[str, Any]) -> Reference:
         watch=stored["watch"],
         origin=stored["origin"],
         profile=from_json(json.dumps(stored["profile"]), bins),
+        columns={name: from_document(column) for name, column in stored.get("columns", {}).items()},
     )
 
 
@@ -109,6 +140,7 @@ def write_reference(lake: Lake, path: Path, reference: Reference) -> None:
     """Freeze it: what is counted into its bins from now on names its version."""
     document = {
         "bins": json.loads(bins_to_json(reference.bins)),
+        "columns": {name: to_document(column) for name, column in reference.columns.items()},
         "days": [f"{day}" for day in reference.days],
         "origin": reference.origin,
         "profile": json.loads(to_json(reference.profile)),
@@ -118,18 +150,49 @@ def write_reference(lake: Lake, path: Path, reference: Reference) -> None:
     lake.commit(lake.stage_bytes(path, json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"))
 
 
-def freeze(watched: Watch, files: Sequence[Path], *, days: Sequence[date], origin: str) -> Reference:
-    """Bins and profile of the rows in some files, read a column at a time so that memory stays at a column's size."""
+def freeze(
+    watched: Watch,
+    files: Sequence[Path],
+    *,
+    days: Sequence[date],
+    origin: str,
+) -> Reference:
+    """Bins and profile of the rows in some files, one for each of the days or one for all.
+
+    They are read a column at a time, so that memory stays at a column's size.
+    """
+    rows = _rows_of(watched, files, days)
     bins: dict[str, Bins] = {}
     found: list[Profile] = []
+    known: dict[str, ColumnBaseline] = {}
     for name, kind in watched.kinds.items():
         series = pl.read_parquet(list(files), columns=[name], hive_partitioning=False, glob=False)[name]
         unseen = name in watched.unseen
         bins[name] = Bins(kind=kind, personal=True) if unseen else freeze_column(read_column(series, kind), kind)
         found.append(profile_frame(series.to_frame(), {name: bins[name]}))
+        if name in watched.thresholds:
+            known[name] = describe_column(series, bins[name], rows)
     joined = {name: part.columns[name] for part in found for name in part.columns}
     profile = Profile(rows=found[0].rows if found else 0, bins=bins, columns=joined)
-    return Reference(days=tuple(days), watch=watched.digest, origin=origin, profile=profile)
+    return Reference(days=tuple(days), watch=watched.digest, origin=origin, profile=profile, columns=known)
+
+
+def _rows_of(watched: Watch, files: Sequence[Path], days: Sequence[date]) -> Rows:
+    """Day and entity of every row, in the order of the files."""
+    heights = [pl.scan_parquet(file, hive_partitioning=False).select(pl.len()).collect().item() for file in files]
+    dated = len(files) > 1 and len(files) == len(days)
+    entities = None
+    if watched.entity:
+        keys = pl.read_parquet(list(files), columns=list(watched.entity), hive_partitioning=False)
+        numbered = keys.unique(maintain_order=True).with_row_index("_entity")
+        joined = keys.join(numbered, on=list(watched.entity), how="left", nulls_equal=True, maintain_order="left")
+        entities = joined["_entity"].cast(pl.Int64).to_numpy()
+    return Rows(
+        days=np.repeat(np.arange(len(files)), heights) if dated else np.zeros(sum(heights), dtype=np.int64),
+        weekdays=np.array([day.weekday() for day in days] if dated else [], dtype=np.int64),
+        window=watched.window.days,
+        entities=entities,
+    )
 
 
 def only_columns(profile: Profile, wanted: Mapping[str, float]) -> Profile:
@@ -182,6 +245,10 @@ class ProfileStore:
         """The profile of all the days together that have rows; without any, one of no rows."""
         found = [self._known[day] for day in days if day in self._known]
         return merge(found or [self._empty()])
+
+    def by_day(self, days: Sequence[date]) -> dict[date, Profile]:
+        """The profiles of those days that have rows in them."""
+        return {day: self._known[day] for day in days if day in self._known and self._known[day].rows}
 
     def stored_window(self, days: Sequence[date]) -> Profile:
         """The same of the profiles that are on disk and still fit; none is made."""

@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -64,13 +65,15 @@ def freeze_column(column: Column, kind: Kind, personal: bool = False) -> Bins:  
 
 def count_runs(runs: Runs, edges: tuple[float, ...]) -> NDArray[np.int64]:
     """How many of the values lie in each bin."""
-    bounds = np.asarray(edges, dtype=np.float64)
-    if runs.values.dtype.kind == "i":  # an integer is at least an edge where it is at least the next integer
-        bounds = np.ceil(np.clip(bounds, -(2.0**62), 2.0**62)).astype(np.int64)
-    places = np.searchsorted(runs.values, bounds, side="left")
+    places = np.searchsorted(runs.values, _bounds(runs.values, edges), side="left")
     if runs.repeats is not None:
         places = np.concatenate([[0], np.cumsum(runs.repeats)])[places]
     return np.diff(places, prepend=0, append=runs.rows)
+
+
+def place_numbers(values: NDArray[Any], edges: tuple[float, ...]) -> NDArray[np.int64]:
+    """The bin of each value."""
+    return np.searchsorted(_bounds(values, edges), values, side="right").astype(np.int64)
 
 
 def digest(bins: Mapping[str, Bins]) -> str:
@@ -97,6 +100,13 @@ def bins_from_json(text: str) -> dict[str, Bins]:
         name: Bins(kind=b["kind"], edges=tuple(b["edges"]), categories=tuple(b["categories"]), personal=b["personal"])
         for name, b in json.loads(text).items()
     }
+
+
+def _bounds(values: NDArray[Any], edges: tuple[float, ...]) -> NDArray[Any]:
+    bounds = np.asarray(edges, dtype=np.float64)
+    if values.dtype.kind == "i":  # an integer is at least an edge where it is at least the next integer
+        return np.ceil(np.clip(bounds, -(2.0**62), 2.0**62)).astype(np.int64)
+    return bounds
 
 
 def _edges(column: Numbers) -> tuple[float, ...]:

@@ -87,7 +87,7 @@ def read_column(series: pl.Series, kind: Kind) -> Column:
         return Opaque(rows=len(series), nulls=nulls)
     if kind == "category":
         return Categories(rows=len(series), nulls=nulls, counted=_count(series))
-    values = np.sort(_numbers(series).drop_nulls().to_numpy())
+    values = np.sort(numbers_of(series).drop_nulls().to_numpy())
     nans = len(values) - int(np.searchsorted(values, np.nan)) if values.dtype.kind == "f" else 0
     different, runs = _run(values[: len(values) - nans])
     return Numbers(rows=len(series), nulls=nulls, nans=nans, different=different, runs=runs)
@@ -109,7 +109,8 @@ def _kind(dtype: pl.DataType) -> Kind:
     return "opaque"
 
 
-def _numbers(series: pl.Series) -> pl.Series:
+def numbers_of(series: pl.Series) -> pl.Series:
+    """A column of numbers or times as the numbers that are counted; times are microseconds."""
     dtype = series.dtype
     if dtype in (pl.Date, pl.Datetime):
         return series.cast(pl.Datetime("us")).to_physical()

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mlpipe_assets.statistics.distances import MeasureError
-from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, keep_smallest
+from mlpipe_assets.statistics.profiles import ColumnProfile, Profile
 from mlpipe_assets.statistics.sketches import Distinct, LeadingZeros, SmallestHashes
 
 
 def merge(profiles: Iterable[Profile]) -> Profile:
     """The profile of all the windows together, as if their rows had been read as one.
+
+    Texts outside the categories are those that a window kept: none is dropped here, so the order of merging does not show.
 
     Raises:
         MeasureError: If there is no profile, or they were counted into different bins.
@@ -47,7 +49,7 @@ def _merge_columns(parts: list[ColumnProfile]) -> ColumnProfile:
         squares=float(squares),
         distinct=_merge_distinct([part.distinct for part in parts]),
         counts=tuple(sorted(counts.items())),
-        unseen=keep_smallest(list(unseen.items())),
+        unseen=tuple(sorted(unseen.items())),
     )
 
 

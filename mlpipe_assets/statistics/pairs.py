@@ -7,18 +7,22 @@ import numpy as np
 
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.statistics import distances
+from mlpipe_assets.statistics.baselines import Basis, mass_of
 from mlpipe_assets.statistics.bins import Bins
 from mlpipe_assets.statistics.distances import Vector
 from mlpipe_assets.statistics.measurements import Measurement, Verdict
-from mlpipe_assets.statistics.noise import distance_above_noise, pool_ordered, pool_rare, share_floor
+from mlpipe_assets.statistics.noise import Above, distance_above_noise, pool_ordered, pool_rare, share_above_noise
 from mlpipe_assets.statistics.profiles import ColumnProfile
 from mlpipe_assets.statistics.summaries import bounds, finite_counts, quantiles
 from mlpipe_assets.statistics.two_sample import Test, chi_squared, ks_p_value
 
 DECIDING = "js_distance_above_noise"
 NULL_SHARE = "null_share"
+UNSEEN_SHARE = "unseen_share"
 
 _POSSIBLE_FROM = 0.5
+_OF_A_SHARE = 0.5  # a share that moves by so much of the threshold is as far as the distance at the threshold
+_SURE = 1.645  # standard errors that a distance exceeds once in twenty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +33,18 @@ class Exact:
     wasserstein: float | None = None
 
 
-def judge(value: float, threshold: float | None, floor: float | None) -> Verdict:
-    """`drift` from the threshold on, `possible` from half of it on, both only beyond the floor; a NaN is neither."""
-    if threshold is None or floor is None or not value > floor:
+def judge(found: Above, threshold: float | None) -> Verdict:
+    """`drift` where a value beyond the floor is not clearly below the threshold, `possible` from half of it on.
+
+    Not clearly: one in twenty shifts of just the size that is declared comes out 1.645 standard errors below it. A value below
+    half the threshold is never drift, a NaN is nothing.
+    """
+    if threshold is None or not found.value > found.floor:
         return "none"
-    if value >= threshold:
+    half = _POSSIBLE_FROM * threshold
+    if found.value >= max(half, threshold - _SURE * found.error):
         return "drift"
-    return "possible" if value >= _POSSIBLE_FROM * threshold else "none"
+    return "possible" if found.value >= half else "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +55,14 @@ class Pair:
     bins: Bins
     reference: ColumnProfile
     current: ColumnProfile
+    basis: Basis
 
     def measure(self, threshold: float | None, exact: Exact | None) -> list[Measurement]:
         """Every measure of the column: what decides first, then the evidence."""
-        nulls = self._null_share(threshold)
+        deciding = self.decide(threshold)
         if not self.bins.count:
-            return [nulls]
-        p, q = self._mass(self.reference), self._mass(self.current)
-        pooled = pool_rare(p, q) if self.bins.kind == "category" else pool_ordered(p, q, missing=2)
-        value, floor = distance_above_noise(*pooled)
-        decided = self._say(
-            DECIDING, value, threshold=threshold, floor=floor, verdict=judge(value, threshold, floor), note=self._note()
-        )
+            return deciding
+        p, q = mass_of(self.reference, self.bins), mass_of(self.current, self.bins)
         shared = [
             self._say("jensen_shannon_divergence", distances.jensen_shannon_divergence(p, q)),
             self._say("jensen_shannon_distance", distances.jensen_shannon_distance(p, q)),
@@ -65,18 +70,67 @@ class Pair:
             self._say("normalised_absolute_difference", distances.normalised_absolute_difference(p, q)),
         ]
         own = self._of_category(p, q, exact) if self.bins.kind == "category" else self._of_number(exact)
-        return [decided, nulls, *shared, *own]
+        return [*deciding, *shared, *own]
 
-    def _null_share(self, threshold: float | None) -> Measurement:
-        before, after = self.reference, self.current
-        if not before.rows or not after.rows:
-            return self._say(NULL_SHARE, math.nan, threshold=threshold, floor=math.nan, note="a side has no rows")
-        value = abs(before.nulls / before.rows - after.nulls / after.rows)
-        floor = share_floor(before.nulls, before.rows, after.nulls, after.rows)
-        sides = ([side.nulls, side.rows - side.nulls] for side in (before, after))
-        p_value = chi_squared(*sides).p_value if before.nulls or after.nulls else None
-        verdict = judge(value, threshold, floor)
-        return self._say(NULL_SHARE, value, threshold=threshold, floor=floor, p_value=p_value, verdict=verdict)
+    def decide(self, threshold: float | None) -> list[Measurement]:
+        """The measures that give a verdict."""
+        share = None if threshold is None else _OF_A_SHARE * threshold
+        nulls = self._judged(NULL_SHARE, self._null_share(), share, note=self._one_side_is_empty())
+        if self.reference.nulls or self.current.nulls:
+            sides = ([side.nulls, side.rows - side.nulls] for side in (self.reference, self.current))
+            nulls = replace(nulls, p_value=chi_squared(*sides).p_value)
+        if not self.bins.count:
+            return [nulls]
+        found = [self._judged(DECIDING, self._distance(), threshold, note=self._note()), nulls]
+        if self.basis.unseen is not None:
+            found.append(self._judged(UNSEEN_SHARE, self._unseen_share(), share, note=self._one_side_is_empty()))
+        return found
+
+    def _judged(self, method: str, found: Above, threshold: float | None, note: str) -> Measurement:
+        verdict = judge(found, threshold)
+        if verdict == "drift" and threshold is not None and found.value < threshold:
+            note = "; ".join(filter(None, [note, f"not clearly below the threshold: ±{_SURE * found.error:.2g}"]))
+        return self._say(method, found.value, threshold=threshold, floor=found.floor, verdict=verdict, note=note)
+
+    def _distance(self) -> Above:
+        p, q = self.basis.mass * self.basis.reference, mass_of(self.current, self.bins) * self.basis.current
+        if self.bins.kind != "category":
+            return distance_above_noise(*pool_ordered(p, q, missing=2), self.basis.uneven)
+        kept = self.reference.rows and self.basis.mass.sum() / self.reference.rows * self.basis.reference
+        p, q = self._with_unseen(p, q, kept)
+        return distance_above_noise(*pool_rare(p, q, rest=len(self.bins.categories)), self.basis.uneven)
+
+    def _with_unseen(self, p: Vector, q: Vector, kept: float) -> tuple[Vector, Vector]:
+        """Texts outside the categories in bins of their own, so that a new one may stand alone; the rest stays together."""
+        before, after = dict(self.reference.unseen), dict(self.current.unseen)
+        texts = list(before | after)
+        apart = np.array([before.get(text, 0) for text in texts]) * kept
+        now = np.array([after.get(text, 0) for text in texts]) * self.basis.current
+        other = len(self.bins.categories)
+        p, q = np.append(p, apart), np.append(q, now)
+        p[other], q[other] = max(0.0, p[other] - apart.sum()), max(0.0, q[other] - now.sum())
+        return p, q
+
+    def _null_share(self) -> Above:
+        mass, current = self.basis.mass, self.current
+        n = float(mass.sum())
+        if not n or not current.rows:
+            return Above(value=math.nan, floor=math.nan)
+        before, after = float(mass[-2]) / n, current.nulls / current.rows
+        n, m = n * self.basis.nulls_reference, current.rows * self.basis.nulls_current
+        return share_above_noise(abs(before - after), (before * n + after * m) / (n + m), n, m)
+
+    def _unseen_share(self) -> Above:
+        unseen, rows = self.basis.unseen, self.current.rows
+        if unseen is None or not rows:
+            return Above(value=math.nan, floor=math.nan)
+        share = float(self.current.histogram(self.bins)[-1]) / rows
+        n, m = float(self.basis.mass.sum()) * self.basis.reference, rows * self.basis.current
+        pooled = (unseen.expected * n + share * m) / (n + m)
+        return share_above_noise(max(0.0, share - unseen.expected), pooled, math.inf, m, more=unseen.variance)
+
+    def _one_side_is_empty(self) -> str:
+        return "" if self.reference.rows and self.current.rows else "a side has no rows"
 
     def _of_category(self, p: Vector, q: Vector, exact: Exact | None) -> list[Measurement]:
         test = exact.test if exact else chi_squared(p, q, least_expected=5.0)
@@ -109,12 +163,9 @@ class Pair:
         p, q = (finite_counts(side, self.bins) for side in (self.reference, self.current))
         return distances.binned_wasserstein(p, q, bounds(self.reference, self.bins, self.current))
 
-    def _mass(self, side: ColumnProfile) -> Vector:
-        return np.append(side.histogram(self.bins), [side.nulls, side.nans])
-
     def _note(self) -> str:
-        if not self.reference.rows or not self.current.rows:
-            return "a side has no rows"
+        if empty := self._one_side_is_empty():
+            return empty
         if self.bins.kind != "category":
             return ""
         before, after = (self._texts(side) for side in (self.reference, self.current))

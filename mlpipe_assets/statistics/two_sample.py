@@ -1,4 +1,7 @@
-"""Tests of two samples against each other. Both windows are samples: neither is taken as the truth."""
+"""Tests of two samples against each other. Both windows are samples: neither is taken as the truth.
+
+The laws are scipy's, imported where a p-value is wanted: a quarter of a second that reading a report need not pay.
+"""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlpipe_assets.statistics.columns import Runs
 from mlpipe_assets.statistics.distances import Vector, vectors
-from mlpipe_assets.statistics.laws import chi_squared_tail, kolmogorov_tail
 
 _EXACT_BELOW = 10_000.0
 
@@ -92,11 +94,13 @@ def ks_p_value(statistic: float, n: int, m: int, *, exact_below: float = _EXACT_
         return 1.0
     effective = n * m / (n + m)
     if effective < exact_below:
-        from scipy.stats import kstwo  # noqa: PLC0415 - half a second to import, and rarely needed
+        from scipy.stats import kstwo  # noqa: PLC0415 - a second to import, and rarely needed
 
         return float(np.clip(kstwo.sf(statistic, max(1, round(effective))), 0.0, 1.0))
+    from scipy.special import kolmogorov  # noqa: PLC0415 - see the top of the module
+
     root = math.sqrt(effective)
-    return kolmogorov_tail(statistic * (root + 0.12 + 0.11 / root))
+    return float(kolmogorov(statistic * (root + 0.12 + 0.11 / root)))
 
 
 def chi_squared(reference: ArrayLike, current: ArrayLike, *, least_expected: float = 0.0) -> Test:
@@ -115,7 +119,13 @@ def chi_squared(reference: ArrayLike, current: ArrayLike, *, least_expected: flo
     both = p + q
     expected_p, expected_q = both * (n / (n + m)), both * (m / (n + m))
     statistic = float(np.sum((p - expected_p) ** 2 / expected_p) + np.sum((q - expected_q) ** 2 / expected_q))
-    return Test(statistic=statistic, p_value=chi_squared_tail(statistic, len(both) - 1))
+    return Test(statistic=statistic, p_value=_chi_squared_tail(statistic, len(both) - 1))
+
+
+def _chi_squared_tail(statistic: float, freedom: int) -> float:
+    from scipy.special import chdtrc  # noqa: PLC0415 - see the top of the module
+
+    return float(chdtrc(freedom, statistic)) if freedom > 0 else 1.0
 
 
 def pool_sparse(p: Vector, q: Vector, least_expected: float) -> tuple[Vector, Vector]:

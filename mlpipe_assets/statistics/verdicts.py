@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from mlpipe_assets.statistics.baselines import Basis, mass_of
 from mlpipe_assets.statistics.distances import MeasureError
 from mlpipe_assets.statistics.measurements import Measurement, Verdict
 from mlpipe_assets.statistics.pairs import Exact, Pair
@@ -18,13 +19,15 @@ def compare(
     thresholds: Mapping[str, float],
     *,
     exact: Mapping[str, Exact] | None = None,
+    basis: Mapping[str, Basis] | None = None,
 ) -> list[Measurement]:
     """Every measure of every column, columns in the reference's order; a column without a threshold gives evidence only.
 
     `js_distance_above_noise` decides: the Jensen-Shannon distance over at most 16 pooled bins (nulls and NaN are mass of
     their own), without what sampling adds. 0.1 is about a quarter of a standard deviation, 0.05 about five points of
-    share. `null_share`, the absolute change of the share of nulls, decides beside it by the same threshold. The floor takes
-    rows as independent; where they are not (one customer, many days), choose the threshold for it.
+    share. Beside it, by half the threshold: `null_share`, the change of the share of nulls, and `unseen_share`, by
+    how much the share of texts that the baseline did not keep exceeds what is to be expected. Without a `basis`, rows count as independent
+    and weekdays as alike; the evidence always does.
 
     Raises:
         MeasureError: If the two were counted into different bins, or a threshold names no column.
@@ -35,7 +38,9 @@ def compare(
         raise MeasureError(f"There is a threshold for {unknown[0]!r}, but no such column was profiled.")
     found: list[Measurement] = []
     for name, bins in reference.bins.items():
-        pair = Pair(name=name, bins=bins, reference=reference.columns[name], current=current.columns[name])
+        then, now = reference.columns[name], current.columns[name]
+        rests_on = (basis or {}).get(name) or Basis(mass=mass_of(then, bins))
+        pair = Pair(name=name, bins=bins, reference=then, current=now, basis=rests_on)
         found += pair.measure(thresholds.get(name), (exact or {}).get(name))
     return _with_corrected(found)
 

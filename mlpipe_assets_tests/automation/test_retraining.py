@@ -19,7 +19,14 @@ from mlpipe_assets.automation.retraining import (
 from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets_tests.planted import day
 
-MONITOR = Monitor(table="interim/orders", retrains=("returning",), persist=3, cooldown=timedelta(days=7))
+MONITOR = Monitor(
+    table="interim/orders",
+    retrains=("returning",),
+    window=timedelta(days=1),
+    persist=3,
+    cooldown=timedelta(days=7),
+)
+WEEKLY = replace(MONITOR, window=timedelta(days=7))
 REFERENCE = "interim/orders@v1"
 
 
@@ -45,6 +52,28 @@ def test_three_bad_windows_in_a_row_ask_for_a_retraining_with_the_evidence() -> 
         references=(REFERENCE,),
         day=day(5),
         evidence=("amount against the baseline: psi 0.9, threshold 0.1",),
+    )
+
+
+def test_one_bad_window_of_a_week_asks_because_it_is_bad_without_its_oddest_days() -> None:
+    found = decide_retraining("returning", WEEKLY, windows("..x"), [])
+
+    assert isinstance(found, Retraining)
+    assert found.day == day(3)
+
+
+@pytest.mark.parametrize(("length", "odd", "in_a_row"), [(1, 0, 3), (2, 1, 2), (3, 2, 1), (7, 2, 1)])
+def test_a_window_too_short_to_leave_days_out_is_bad_in_a_row_instead(length: int, odd: int, in_a_row: int) -> None:
+    monitor = replace(MONITOR, window=timedelta(days=length))
+
+    assert (monitor.odd_days, monitor.in_a_row) == (odd, in_a_row)
+
+
+def test_performance_is_bad_in_a_row_whatever_the_window() -> None:
+    worse = [replace(found, by_performance=True) for found in windows("xx")]
+
+    assert decide_retraining("returning", WEEKLY, worse, []) == Skip(
+        reason="interim/orders: 2 windows so far, it takes 3"
     )
 
 

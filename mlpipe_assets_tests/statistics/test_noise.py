@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpipe_assets.statistics.distances import Vector, jensen_shannon_distance
-from mlpipe_assets.statistics.noise import distance_above_noise, pool_ordered, pool_rare, share_floor
+from mlpipe_assets.statistics.noise import (
+    Above,
+    chi_squared_quantile,
+    distance_above_noise,
+    pool_ordered,
+    pool_rare,
+    share_above_noise,
+)
 
 counts = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=3, max_size=60)
 
@@ -54,8 +61,8 @@ def test_samples_of_one_distribution_stay_below_the_floor(n: int, m: int) -> Non
     pairs = [[draw.multinomial(size, mass).astype(np.float64) for size in (n, m)] for _ in range(500)]
     found = [distance_above_noise(*pool_ordered(p, q, 0)) for p, q in pairs]
 
-    assert sum(value > floor for value, floor in found) <= 2  # one in 10,000 is what the floor promises
-    assert sum(value > 0 for value, _ in found) == pytest.approx(
+    assert sum(above.value > above.floor for above in found) <= 1  # one in 100,000 is what the floor promises
+    assert sum(above.value > 0 for above in found) == pytest.approx(
         225, abs=60
     )  # without its mean, noise is above 0 half the time
 
@@ -63,10 +70,10 @@ def test_samples_of_one_distribution_stay_below_the_floor(n: int, m: int) -> Non
 def test_with_many_rows_the_distance_is_that_of_the_distributions() -> None:
     p, q = np.array([0.5, 0.3, 0.2]) * 1e9, np.array([0.45, 0.35, 0.2]) * 1e9
 
-    value, floor = distance_above_noise(p, q)
+    above = distance_above_noise(p, q)
 
-    assert value == pytest.approx(jensen_shannon_distance(p, q), abs=1e-6)
-    assert floor < 3e-4
+    assert above.value == pytest.approx(jensen_shannon_distance(p, q), abs=1e-6)
+    assert above.floor < 3e-4
 
 
 def test_a_thousand_rows_against_ten_are_told_apart_from_nothing() -> None:
@@ -77,17 +84,42 @@ def test_a_thousand_rows_against_ten_are_told_apart_from_nothing() -> None:
         for size in (1000, 10)
     )
 
-    value, floor = distance_above_noise(*pool_ordered(p, q, 0))
+    above = distance_above_noise(*pool_ordered(p, q, 0))
 
-    assert not value > floor
+    assert not above.value > above.floor
 
 
 def test_where_there_is_nothing_to_compare_the_distance_is_unknown() -> None:
-    assert all(math.isnan(found) for found in distance_above_noise(np.array([1.0, 2]), np.array([0.0, 0])))
-    assert distance_above_noise(np.array([9.0]), np.array([9.0])) == (0.0, 0.0)
-    assert math.isnan(share_floor(0, 0, 0, 10))
+    nothing = distance_above_noise(np.array([1.0, 2]), np.array([0.0, 0]))
+    assert math.isnan(nothing.value)
+    assert math.isnan(nothing.floor)
+    assert distance_above_noise(np.array([9.0]), np.array([9.0])) == Above(value=0.0, floor=0.0)
+    assert math.isnan(share_above_noise(0, 0, 0, 10).floor)
 
 
 def test_the_floor_of_a_share_falls_with_the_rows() -> None:
-    assert share_floor(10, 100, 10, 100) == pytest.approx(3.8906 * math.sqrt(21 / 202 * 181 / 202 * 2 / 100))
-    assert share_floor(0, 10_000, 0, 10_000) < share_floor(0, 100, 0, 100) < 0.05 < share_floor(0, 10, 0, 10)
+    def floor(rows: int) -> float:
+        return share_above_noise(0.0, 0.0, rows, rows).floor
+
+    tenth = share_above_noise(0.0, 0.1, 100, 100)
+    assert tenth.floor == pytest.approx(4.4172 * math.sqrt(21 / 202 * 181 / 202 * 2 / 100), rel=1e-4)
+    assert floor(10_000) < floor(100) < 0.05 < floor(10)
+
+
+def test_the_values_of_the_tables_are_exceeded_with_just_that_chance() -> None:
+    assert chi_squared_quantile(0.05, 1) == pytest.approx(3.841, abs=5e-4)
+    assert chi_squared_quantile(0.05, 10) == pytest.approx(18.307, abs=5e-4)
+    assert chi_squared_quantile(1e-5, 15) == pytest.approx(50.493, abs=5e-3)
+
+
+def test_a_distance_of_uneven_groups_has_a_higher_floor() -> None:
+    p, q = np.full(16, 700.0), np.full(16, 175.0)
+
+    assert distance_above_noise(p, q, uneven=2.0).floor > 1.3 * distance_above_noise(p, q).floor
+
+
+def test_a_text_the_reference_never_had_stands_alone_by_the_same_rule_as_one_it_had() -> None:
+    new, _ = pool_rare(np.array([900.0, 0, 2]), np.array([100.0, 10, 0]))
+    known, _ = pool_rare(np.array([900.0, 10, 0]), np.array([100.0, 0, 2]))
+
+    assert (len(new), len(known)) == (2, 2)  # 10 rows of 1,012 are less than 5 expected on the smaller side

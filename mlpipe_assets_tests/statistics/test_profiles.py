@@ -150,14 +150,19 @@ def test_merging_is_exact_when_there_are_more_texts_and_values_than_are_kept(par
     assert_same(merge([profile_frame(f, bins) for f in frames]), profile_frame(pl.concat(frames), bins))
 
 
-def test_more_unseen_texts_than_are_kept_are_merged_as_if_counted_together() -> None:
+def test_of_more_unseen_texts_than_are_kept_the_most_frequent_stay_and_lose_at_most_one_in_200_of_the_rows() -> None:
     bins = {"c": Bins(kind="category")}
-    days = [pl.DataFrame({"c": [f"t{v}" for v in range(at, at + 700)]}) for at in (0, 300, 600)]
+    days = [pl.DataFrame({"c": [f"t{v}" for v in range(at, at + 700)] + ["new"] * 20}) for at in (0, 300, 600)]
+    profiles = [profile_frame(day, bins) for day in days]
 
-    merged, whole = merge([profile_frame(day, bins) for day in days]), profile_frame(pl.concat(days), bins)
+    merged = merge(profiles)
 
-    assert merged == whole
-    assert len(whole.columns["c"].unseen) == 200
+    assert merged == merge(profiles[::-1])
+    assert [len(profile.columns["c"].unseen) for profile in profiles] == [200] * 3
+    assert dict(merged.columns["c"].unseen)["new"] == 60
+    whole = pl.concat(days)["c"].value_counts().rows()
+    kept = dict(merged.columns["c"].unseen)
+    assert max(rows - kept.get(text, 0) for text, rows in whole) <= sum(rows for _, rows in whole) / 200
 
 
 def test_an_empty_window_is_nothing_to_a_merge() -> None:

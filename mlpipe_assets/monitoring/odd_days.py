@@ -1,0 +1,56 @@
+"""Whether a window is in drift without its oddest days: one odd day is in seven windows, and is no new state of the world."""
+
+import math
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from mlpipe_assets.monitoring.bases import against_frozen
+from mlpipe_assets.resources.profiles import Reference
+from mlpipe_assets.statistics.measurements import Measurement
+from mlpipe_assets.statistics.merging import merge
+from mlpipe_assets.statistics.pairs import Pair
+from mlpipe_assets.statistics.profiles import Profile
+
+
+def in_drift_without(
+    reference: Reference,
+    window: Mapping[date, Profile],
+    thresholds: Mapping[str, float],
+    drifted: Collection[str],
+    odd: int,
+) -> set[str]:
+    """Of the columns in drift, those that are so without the `odd` days of the window that are farthest from the baseline.
+
+    Each column leaves out days of its own. A window of no more days with rows than that is never in drift.
+    """
+    return {name for name in drifted if _still(reference, window, name, thresholds[name], odd)}
+
+
+def _still(reference: Reference, window: Mapping[date, Profile], name: str, threshold: float, odd: int) -> bool:
+    if len(window) <= odd:
+        return False
+    far = {day: _farthest(_decide(reference, {day: profile}, name, threshold)) for day, profile in window.items()}
+    left_out = sorted(far, key=lambda day: (far[day], day), reverse=True)[:odd]
+    kept = {day: profile for day, profile in window.items() if day not in left_out}
+    return any(found.verdict == "drift" for found in _decide(reference, kept, name, threshold))
+
+
+def _decide(reference: Reference, window: Mapping[date, Profile], name: str, threshold: float) -> list[Measurement]:
+    bins = reference.bins[name]
+    parts = [
+        Profile(rows=profile.rows, bins={name: bins}, columns={name: profile.columns[name]})
+        for profile in window.values()
+    ]
+    pair = Pair(
+        name=name,
+        bins=bins,
+        reference=reference.profile.columns[name],
+        current=merge(parts).columns[name],
+        basis=against_frozen(reference, window, [name])[name],
+    )
+    return pair.decide(threshold)
+
+
+def _farthest(measured: list[Measurement]) -> float:
+    """The largest share of its threshold that a measure reaches."""
+    return max((m.value / m.threshold for m in measured if m.threshold and math.isfinite(m.value)), default=0.0)
