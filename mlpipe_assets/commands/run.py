@@ -33,6 +33,7 @@ from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
+from mlpipe_assets.resources.instance import explaining_the_home, open_instance
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT, read_settings
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         loaded.append(instance)
         return definitions, instance
 
-    with Progress(console, options):
+    with explaining_the_home(_home()), Progress(console, options):
         summary = catch_up(lake, catalog, load, lambda day: first <= day <= last)
         _alert(lake, catalog, loaded)
     urls = read_settings().alert_urls
@@ -117,12 +118,11 @@ def _prototype(
 def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
     """The project's definitions, and the instance of this checkout unless DAGSTER_HOME names another."""
     from mlpipe_assets.definitions import build_definitions  # noqa: PLC0415 (takes a second; a run without work needs none)
-    from mlpipe_assets.resources.instance import open_instance  # noqa: PLC0415
 
     named = os.environ.get("DAGSTER_HOME")
     if named and not Path(named).is_dir():
         raise SettingsError(f"DAGSTER_HOME={named!r} is not a folder. Make it, or unset it.")
-    home = Path(named).absolute() if named else PROJECT_ROOT / ".dagster"
+    home = _home()
     config, ours = home / "dagster.yaml", PROJECT_ROOT / "dagster.yaml"
     if not named:
         with suppress(OSError):  # said below
@@ -143,4 +143,10 @@ def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
         else:
             config.symlink_to(Path("..") / "dagster.yaml")
     settings = read_settings()
-    return build_definitions(load_catalog(settings.catalog), settings), open_instance(home.absolute())
+    return build_definitions(load_catalog(settings.catalog), settings), open_instance(home)
+
+
+def _home() -> Path:
+    """Where Dagster keeps its records."""
+    named = os.environ.get("DAGSTER_HOME")
+    return Path(named).absolute() if named else PROJECT_ROOT / ".dagster"

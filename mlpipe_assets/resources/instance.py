@@ -5,7 +5,9 @@ log has an entry point for batches that its SQLite storage does not implement; t
 so the UI and the `dagster` commands read and write them as ever.
 """
 
+import errno
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -23,7 +25,10 @@ from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
+
+from mlpipe_assets.errors import SettingsError
 
 _BATCH = "500"  # rows of one insert: SQLite takes 32,766 bound values, an event has eight
 _STORAGES = ("storage", "event_log_storage", "run_storage", "schedule_storage", "instance_class")
@@ -94,6 +99,31 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 def _asset(event: EventLogEntry) -> str | None:
     key = event.dagster_event.asset_key if event.dagster_event else None
     return key.to_string() if key else None
+
+
+@contextmanager
+def explaining_the_home(home: Path) -> Iterator[None]:
+    """Turn what Dagster raises when its home is full, or cannot be written or read, into one sentence.
+
+    Raises: SettingsError naming the folder, the reason and what to do.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if isinstance(error, OSError) and not _is_about(error, home):
+            raise
+        reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+        text = f"{reason}".splitlines()[0][:200].rstrip(".")
+        raise SettingsError(
+            f"Dagster cannot keep its records in {home}: {text}. Free some space there and let this user write it, or set "
+            "DAGSTER_HOME to another folder, then run again. No table is half written."
+        ) from error
+
+
+def _is_about(error: OSError, home: Path) -> bool:
+    if error.filename is None:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    return Path(os.fsdecode(error.filename)).is_relative_to(home)
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:

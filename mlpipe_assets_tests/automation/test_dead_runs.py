@@ -5,20 +5,25 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from mlpipe_assets.automation.dead_runs import end_dead_runs
+from mlpipe_assets.automation.requests import runs_under_way
 from mlpipe_assets.automation.run_alerts import tell_of_runs
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_locks import pulse_of
 from mlpipe_assets.resources.run_owner import DATA_DIR, owner_tags
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets_tests.dagster_homes import quiet_home
+from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
 
 NOW = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
 _STATUS = dg.DagsterRunStatus
@@ -132,3 +137,31 @@ def test_a_run_of_another_data_folder_is_not_looked_at(lake: Lake, instance: dg.
 
     assert look(lake, instance, [0, 1, 2, 3, 4, 5, 60]) == [0] * 7
     assert status_of(instance, run) is _STATUS.STARTED
+
+
+@pytest.mark.slow
+def test_a_real_run_that_is_killed_is_ended_by_the_next_look_of_a_sensor(lake: Lake, tmp_path: Path) -> None:
+    home = quiet_home(tmp_path)
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MLPIPE_", "DAGSTER_", "PYTEST_"))}
+    env |= {"DAGSTER_HOME": str(home), "MLPIPE_DATA_DIR": str(lake.root), "MLPIPE_SETTLE_SECONDS": "600"}
+    tags = json.dumps({"dagster/partition": f"{day(1)}"})
+    command = [str(Path(sys.executable).parent / "dagster"), "job", "execute", "-m", "mlpipe_assets.definitions"]
+    locks = lake.root / "meta" / "locks" / "runs"
+    with subprocess.Popen(
+        [*command, "-j", "ingest_job", "--tags", tags], env=env, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 120  # it waits until the file has settled
+        while not list(locks.glob("*.lock")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.kill()
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        [run] = instance.get_runs()
+        assert (run.status, run.tags[DATA_DIR]) == (_STATUS.STARTED, str(lake.root))
+        assert runs_under_way(lake, instance, datetime.now(tz=UTC)) == []
+        [message] = tell_of_runs(lake, read_settings({}), instance, datetime.now(tz=UTC))
+
+    assert message.title == "ingest_job: run failed"

@@ -1,0 +1,38 @@
+"""A Dagster home that is full or has no inode left: one sentence that names it, and no traceback."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.cli import main
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
+
+
+@pytest.fixture(params=["size=64k", "size=900k", "size=2m,nr_inodes=4"])
+def small_home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A disk too small for Dagster's records: before the first of them, in the middle of a run, or of files."""
+    place = tmp_path / "home"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_full_dagster_home_is_named_in_one_sentence(
+    small_home: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(small_home))
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(lake.root))
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
+
+    assert main(["run"]) == 2
+
+    told = capsys.readouterr().err
+    assert f"error: Dagster cannot keep its records in {small_home}: " in told
+    assert "Traceback" not in told
+    assert main(["status"]) == 0
