@@ -5,6 +5,8 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
+from mlpipe_assets.contracts.choices import REGIONS
+
 
 class CustomerFeatures(pa.DataFrameModel):
     """What was known of each customer seen in the last 90 days, at the end of a day. Grain: customer_id.
@@ -27,9 +29,7 @@ class CustomerFeatures(pa.DataFrameModel):
     days_since_last_order: pl.Int64 = pa.Field(
         in_range={"min_value": 0, "max_value": 89}, description="0: ordered today.", metadata={"unit": "days"}
     )
-    distinct_channels_30d: pl.Int64 = pa.Field(
-        in_range={"min_value": 0, "max_value": 4}, description="Channels used.", metadata={"drift": 0.1}
-    )
+    distinct_channels_30d: pl.Int64 = pa.Field(ge=0, description="Channels used.", metadata={"drift": 0.1})
     tenure_days: pl.Int64 = pa.Field(
         nullable=True, description="Days since sign-up; negative if backdated.", metadata={"unit": "days"}
     )
@@ -38,7 +38,7 @@ class CustomerFeatures(pa.DataFrameModel):
     )
     region: str = pa.Field(
         nullable=True,
-        isin=["north", "south", "east", "west", "islands"],
+        isin=REGIONS,
         description="Home region.",
         metadata={"drift": 0.05},
     )

@@ -5,6 +5,7 @@ from datetime import date
 import pandera.polars as pa
 import polars as pl
 
+from mlpipe_assets.contracts.choices import REGIONS
 from mlpipe_assets.contracts.sourced import Sourced
 
 
@@ -19,7 +20,5 @@ class Customers(Sourced):
         description="Age at the time of the snapshot.",
         metadata={"unit": "years", "drift": 0.1},
     )
-    region: str = pa.Field(
-        isin=["north", "south", "east", "west", "islands"], description="Home region.", metadata={"drift": 0.05}
-    )
+    region: str = pa.Field(isin=REGIONS, description="Home region.", metadata={"drift": 0.05})
     signup_date: date = pa.Field(description="Day the account was opened.")

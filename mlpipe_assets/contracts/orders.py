@@ -5,6 +5,7 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
+from mlpipe_assets.contracts.choices import CHANNELS, REGIONS
 from mlpipe_assets.contracts.sourced import Sourced
 
 
@@ -21,9 +22,5 @@ class Orders(Sourced):
         in_range={"min_value": 1, "max_value": 100}, description="Pieces ordered.", metadata={"drift": 0.1}
     )
     product_id: str = pa.Field(str_matches=r"^P\d{5}$", description="P and five digits.")
-    channel: str = pa.Field(
-        isin=["web", "app", "store", "partner"], description="Where it was sold.", metadata={"drift": 0.1}
-    )
-    region: str = pa.Field(
-        isin=["north", "south", "east", "west", "islands"], description="Where it went.", metadata={"drift": 0.1}
-    )
+    channel: str = pa.Field(isin=CHANNELS, description="Where it was sold.", metadata={"drift": 0.1})
+    region: str = pa.Field(isin=REGIONS, description="Where it went.", metadata={"drift": 0.1})

@@ -49,7 +49,7 @@ from mlpipe_assets_tests.planted import (
 
 SQL = CATALOG.read_sql(customer_features.sql)
 SCHEMA = {column.name: column.dtype for column in columns(CustomerFeatures)}
-CHANNELS = ("web", "app", "store", "partner")
+CHANNELS = ("web", "app", "store", "partner", "telephone")  # one that no list of ours knows: it counts all the same
 Placed = tuple[str, date, int, str]  # customer, day, cents, channel
 Known = tuple[str, date, int | None, str, date]  # customer, snapshot, age, region, sign-up
 

@@ -2,6 +2,7 @@
 -- An order counts from its day until its window ends: it enters every window once and leaves it once, so a range costs
 -- one pass over the orders, and a single day only a grouping of its window. Between two changes the totals of a
 -- customer stand still, so only days of change are summed. Money is whole cents until the end.
+-- A channel counts from an order until 30 days later, or until the next order by it takes over: so each counts once.
 -- grain:  customer_id, as_of; customers with an order in the last 90 days
 -- inputs: orders, customers (interim; date is the event date)
 --         days (each day from $start to $end; customers_snapshot: the newest snapshot at or before it)
@@ -11,13 +12,31 @@ with placed as (
         customer_id,
         date as day,
         1 as n,
-        cast(amount * 100 as bigint) as cents,
-        case when channel = 'web' then 1 else 0 end as web,
-        case when channel = 'app' then 1 else 0 end as app,
-        case when channel = 'store' then 1 else 0 end as store,
-        case when channel = 'partner' then 1 else 0 end as partner
+        cast(amount * 100 as bigint) as cents
     from orders
     where date > $start - 90 and date <= $end
+),
+
+used as (
+    select
+        customer_id,
+        channel,
+        greatest(date, $start) as day,
+        max(date) as ordered_on
+    from orders
+    where date > $start - 30 and date <= $end
+    group by customer_id, channel, greatest(date, $start)
+),
+
+channels as (
+    select
+        customer_id,
+        day,
+        least(
+            ordered_on + 30,
+            coalesce(lead(day) over (partition by customer_id, channel order by day), ordered_on + 30)
+        ) as until
+    from used
 ),
 
 changes as (
@@ -30,24 +49,28 @@ changes as (
         case when day > $start - 7 then cents else 0 end as cents_7,
         case when day > $start - 30 then cents else 0 end as cents_30,
         cents as cents_90,
-        case when day > $start - 30 then web else 0 end as web,
-        case when day > $start - 30 then app else 0 end as app,
-        case when day > $start - 30 then store else 0 end as store,
-        case when day > $start - 30 then partner else 0 end as partner,
+        0 as channels,
         day as ordered_on
     from placed
     union all
-    select customer_id, day + 7, -n, 0, 0, -cents, 0, 0, 0, 0, 0, 0, null
+    select customer_id, day + 7, -n, 0, 0, -cents, 0, 0, 0, null
     from placed
     where day + 7 > $start and day + 7 <= $end
     union all
-    select customer_id, day + 30, 0, -n, 0, 0, -cents, 0, -web, -app, -store, -partner, null
+    select customer_id, day + 30, 0, -n, 0, 0, -cents, 0, 0, null
     from placed
     where day + 30 > $start and day + 30 <= $end
     union all
-    select customer_id, day + 90, 0, 0, -n, 0, 0, -cents, 0, 0, 0, 0, null
+    select customer_id, day + 90, 0, 0, -n, 0, 0, -cents, 0, null
     from placed
     where day + 90 > $start and day + 90 <= $end
+    union all
+    select customer_id, day, 0, 0, 0, 0, 0, 0, 1, null
+    from channels
+    union all
+    select customer_id, until, 0, 0, 0, 0, 0, 0, -1, null
+    from channels
+    where until <= $end
 ),
 
 change_of_day as (
@@ -60,10 +83,7 @@ change_of_day as (
         cast(sum(cents_7) as bigint) as cents_7,
         cast(sum(cents_30) as bigint) as cents_30,
         cast(sum(cents_90) as bigint) as cents_90,
-        cast(sum(web) as integer) as web,
-        cast(sum(app) as integer) as app,
-        cast(sum(store) as integer) as store,
-        cast(sum(partner) as integer) as partner,
+        cast(sum(channels) as integer) as channels,
         max(ordered_on) as ordered_on
     from changes
     group by customer_id, day
@@ -80,10 +100,7 @@ totals as (
         sum(cents_7) over w as cents_7,
         sum(cents_30) over w as cents_30,
         sum(cents_90) over w as cents_90,
-        sum(web) over w as web,
-        sum(app) over w as app,
-        sum(store) over w as store,
-        sum(partner) over w as partner,
+        sum(channels) over w as channels,
         max(ordered_on) over w as ordered_on
     from change_of_day
     window
@@ -102,12 +119,7 @@ select
     cast(t.cents_90 as double) / 100 as revenue_90d,
     cast(t.cents_30 as double) / 100 / nullif(t.n_30, 0) as avg_order_value_30d,
     cast(d.day - t.ordered_on as bigint) as days_since_last_order,
-    cast(
-        (case when t.web > 0 then 1 else 0 end)
-        + (case when t.app > 0 then 1 else 0 end)
-        + (case when t.store > 0 then 1 else 0 end)
-        + (case when t.partner > 0 then 1 else 0 end) as bigint
-    ) as distinct_channels_30d,
+    cast(t.channels as bigint) as distinct_channels_30d,
     cast(d.day - k.signup_date as bigint) as tenure_days,
     k.age,
     k.region
