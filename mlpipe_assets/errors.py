@@ -1,5 +1,8 @@
 """Errors a user can act on: who, what, how many, an example, what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MlpipeError(Exception):
     """A problem in the data or the set-up that the message explains in full; shown without a traceback."""
@@ -36,6 +39,18 @@ class SqlError(MlpipeError):
 
 class MissingPartitionError(MlpipeError):
     """A partition that does not exist was asked for."""
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Say of which SQL file an error of the engine is.
+
+    Raises: SqlError with the file in front.
+    """
+    try:
+        yield
+    except SqlError as error:
+        raise SqlError(f"{file}: {error}") from error
 
 
 def shorten(items: list[str], limit: int = 5) -> str:

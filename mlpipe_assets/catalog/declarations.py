@@ -169,6 +169,7 @@ class Model(Declared):
         embargo: Days between the last feature day of one split and the first of the next.
         every: Distance between feature days of the spine, counted from the first partition.
         split: Shares of the feature days for train, validation and test.
+        suspect_above: Area under the ROC curve from which a feature that tells the label alone is reported.
         learner: How it is fitted; None makes the training set only.
         predictions: What its batch predictions promise; needed where there is a learner.
         promotion: What a challenger must show.
@@ -186,6 +187,7 @@ class Model(Declared):
     embargo: timedelta
     every: timedelta = timedelta(days=7)
     split: tuple[float, float, float] = (0.6, 0.2, 0.2)
+    suspect_above: float = 0.95
     learner: Learner | None = None
     predictions: type[pa.DataFrameModel] | None = None
     promotion: Promotion = Promotion()

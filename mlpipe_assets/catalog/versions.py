@@ -4,8 +4,6 @@ White space and comments in SQL, docstrings, descriptions, owners and freshness 
 tolerance, a type or a rule does.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -18,30 +16,7 @@ from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
-_AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices"}
-_TOO_VOLATILE = (
-    *(
-        "current_date",
-        "current_timestamp",
-        "current_time",
-        "get_current_timestamp",
-        "get_current_time",
-        "transaction_timestamp",
-    ),
-    *(
-        "now",
-        "today",
-        "localtime",
-        "localtimestamp",
-        "random",
-        "uuid",
-        "gen_random_uuid",
-        "uuidv4",
-        "uuidv7",
-        "nextval",
-    ),
-)
-_NOT_PORTABLE = ("asof", "qualify", "generate_series", "unnest", "list_value", "read_parquet", "read_csv")
+_AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices", "suspect_above"}
 
 
 @cache
@@ -54,14 +29,18 @@ def source_version(source: Source) -> str:
 def view_version(catalog: Catalog, view: FeatureView) -> str:
     """Feature version: SQL, contract, declaration and the versions of the tables it reads."""
     upstream = [source_version(catalog.source(name)) for name in view.inputs]
-    return _declaration(view, [contract_digest(view.contract), sql_digest(catalog.read_sql(view.sql)), *upstream])
+    return _declaration(
+        view, [contract_digest(view.contract), sql_digest(catalog.read_sql(view.sql), view.sql), *upstream]
+    )
 
 
 @cache
 def model_version(catalog: Catalog, model: Model) -> str:
     """Code version of a training set."""
     upstream = [view_version(catalog, model.view), *(source_version(catalog.source(n)) for n in model.inputs)]
-    return _declaration(model, [contract_digest(model.contract), sql_digest(catalog.read_sql(model.sql)), *upstream])
+    return _declaration(
+        model, [contract_digest(model.contract), sql_digest(catalog.read_sql(model.sql), model.sql), *upstream]
+    )
 
 
 @cache
@@ -71,45 +50,28 @@ def learner_version(model: Model) -> str:
 
 
 @cache
-def sql_digest(sql: str) -> str:
+def sql_digest(sql: str, name: str = "") -> str:
     """Digest of a SQL text as its parser understands it.
 
-    Raises: SqlError when it does not parse.
+    Raises: SqlError when it does not parse, with file and line.
     """
-    return digest(parsed(sql).sql(dialect="duckdb", comments=False, normalize=True))
-
-
-def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
-    """What the house rules forbid in a SQL file: the clock, chance, words only one engine knows, and other tables.
-
-    Rows of a table that was not handed over, a file say, would escape the windows, and every proof over them.
-    """
-    tree = parsed(sql)
-    known = {*tables, *(cte.alias for cte in tree.find_all(exp.CTE))}
-    strange = sorted(
-        {table.sql(dialect="duckdb") for table in tree.find_all(exp.Table) if table.name not in known or table.db}
-    )
-    text = tree.sql(dialect="duckdb", comments=False, normalize=True).lower()
-    words = set(re.findall(r"\w+", text))
-    problems = [
-        f"{name}: calls {word}; time comes from the partition or a parameter" for word in _TOO_VOLATILE if word in words
-    ]
-    problems += [f"{name}: reads {table}, which is not among its inputs ({', '.join(tables)})" for table in strange]
-    return problems + [
-        f"{name}: uses {word}, which not every engine reads alike" for word in _NOT_PORTABLE if word in words
-    ]
+    return digest(parsed(sql, name).sql(dialect="duckdb", comments=False, normalize=True))
 
 
 @cache
-def parsed(sql: str) -> exp.Expr:
+def parsed(sql: str, name: str = "") -> exp.Expr:
     """A SQL text as its parser understands it, to read and not to change.
 
-    Raises: SqlError when it does not parse.
+    Raises: SqlError when it does not parse, with file and line.
     """
     try:
         return sqlglot.parse_one(sql, dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        raise SqlError(f"The SQL does not parse: {str(error).splitlines()[0][:300]}") from error
+        found = getattr(error, "errors", None) or [{}]
+        line, words = found[0].get("line", 1), found[0].get("description") or str(error).splitlines()[0]
+        raise SqlError(
+            f"{name or 'The SQL'}:{line}: does not parse: {words.partition(' but got ')[0][:300]}"
+        ) from error
 
 
 def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:

@@ -114,7 +114,7 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         buckets = max(1, math.ceil(rows / _ROWS_A_PASS * min(1.0, days / _DAYS_A_PASS)))
         unordered = _LAST_ORDER.sub("", sql.rstrip().rstrip(";"))  # days are sorted when they are read back
-        by_day = f"(select *, cast(as_of - interval 1 microsecond as date) as _day from (\n{unordered}\n))"
+        by_day = f"(select *, cast(as_of - interval 1 microsecond as date) as _day from ({unordered}\n))"
         while True:
             frames = DayFrames()
             try:
@@ -163,7 +163,7 @@ class Engine(dg.ConfigurableResource):  # type: ignore[type-arg]
                 words = without_values(str(error).strip())[:600]
                 raise SqlError(f"The SQL engine refused the query: {words}") from None
             except duckdb.Error as error:
-                raise SqlError(f"The SQL engine refused the query: {str(error).strip()[:600]}") from error
+                raise SqlError(_explain(str(error).strip())) from error
 
 
 class DayFrames:
@@ -196,6 +196,13 @@ class DayFrames:
     def __exit__(self, *_: object) -> None:
         """Remove the files."""
         self.close()
+
+
+def _explain(words: str) -> str:
+    """The engine's words, with the line in front; what is wrapped around a select stands on its first line."""
+    found = re.search(r"LINE (\d+):", words)
+    where = f"line {found[1]}" if found else "the query"
+    return f"The SQL engine refused {where}: {words.partition('LINE ')[0].strip()[:600]}"
 
 
 def _utc(frame: pl.DataFrame) -> pl.DataFrame:

@@ -9,11 +9,12 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.lineage import column_lineage
-from mlpipe_assets.catalog.versions import lint_sql, view_version
+from mlpipe_assets.catalog.sql_lint import lint_view
+from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.errors import shorten
+from mlpipe_assets.errors import naming, shorten
 from mlpipe_assets.gate import judge
-from mlpipe_assets.leakage import prove, sample_days
+from mlpipe_assets.leakage import prove, sample_of_day
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
@@ -25,7 +26,6 @@ from mlpipe_assets.windows import Inputs
 
 _log = logging.getLogger("mlpipe")
 _PROOF = "features_ignore_the_future"
-_FEW_DAYS = 30
 
 
 def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
@@ -33,7 +33,12 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
     key = dg.AssetKey(["features", view.name])
     checks = (
         check(key, "contract_holds", f"Every row of {view.contract.__name__} holds.", blocking=True),
-        check(key, _PROOF, "Sampled rows are the same with all later events removed.", blocking=True),
+        check(
+            key,
+            _PROOF,
+            "Some rows of each day stay the same with later events removed or planted.",
+            blocking=True,
+        ),
     )
 
     @dg.asset(
@@ -77,41 +82,50 @@ def build_features(
     if not sound:
         return outcomes, _no_proof()
     start, end = sound[0], sound[-1]
+    if unlawful := lint_view(catalog, view):
+        refused = [Outcome(day=day, refused=shorten(unlawful, 3)) for day in sound]
+        _put_on_record(lake, inputs, refused)
+        return sorted([*outcomes, *refused], key=lambda o: o.day), _unproven(unlawful)
     _log.info("features/%s: %s to %s", view.name, start, end)
-    sql = catalog.read_sql(view.sql)
-    with engine.select_by_day(
-        sql,
-        inputs.tables(start, end),
-        {"start": start, "end": end},
-        rows=inputs.rows(start, end),
-        key=view.entity.join_key,
-        days=len(sound),
-    ) as frames:
-        sampled = sample_days(sound, 3 if len(sound) > _FEW_DAYS else 2)
+    with (
+        naming(view.sql),
+        engine.select_by_day(
+            catalog.read_sql(view.sql),
+            inputs.tables(start, end),
+            {"start": start, "end": end},
+            rows=inputs.rows(start, end),
+            key=view.entity.join_key,
+            days=len(sound),
+        ) as frames,
+    ):
         rows_of_days: dict[date, pl.DataFrame] = {}
         judged = in_order(lambda day: _judge(lake, inputs, frames, day), sound)
         for day, (outcome, frame) in zip(sound, judged, strict=True):
             _log.info("features/%s: %s judged", view.name, day)
             outcomes.append(outcome)
-            if day in sampled and not outcome.refused:
-                rows_of_days[day] = frame
-    proof = prove(engine, inputs, rows_of_days, _PROOF) if start < end else _built_alone(start)
-    proof = _with_lint(proof, lint_sql(sql, view.sql, ("days", *view.inputs)))
+            if not outcome.refused:
+                rows_of_days[day] = sample_of_day(frame, view.entity.join_key, day, len(sound))
+    proof = prove(engine, inputs, rows_of_days)
     staged = [o.written for o in outcomes if o.written]
-    if not proof.passed:
+    if proof.cause:
         lake.discard(*staged)
-        outcomes = [o if o.missing else _unwritten(o) for o in outcomes]
-    for outcome in outcomes:  # on record first: whoever reads these features later has to know
-        if outcome.refused and outcome.day in sound:
-            problem = f"{outcome.refused} ({shorten(list(outcome.breaches))})" if outcome.breaches else outcome.refused
-            refuse(lake, "features", view.name, outcome.day, problem=problem, inputs=inputs.digest(outcome.day))
-    if proof.passed and staged:
+        outcomes = [o if o.missing else _unwritten(o, proof.cause) for o in outcomes]
+    _put_on_record(lake, inputs, [o for o in outcomes if o.day in sound])
+    if staged and not proof.cause:
         register(lake, "feature_registry", [_registry_row(catalog, view)])
         lake.commit(*staged)
         for outcome in outcomes:
             if outcome.written:
                 clear(lake, "features", view.name, outcome.day)
-    return sorted(outcomes, key=lambda o: o.day), proof
+    return sorted(outcomes, key=lambda o: o.day), proof.result(_PROOF)
+
+
+def _put_on_record(lake: Lake, inputs: Inputs, outcomes: Sequence[Outcome]) -> None:
+    """Note refused days before anything else is written: whoever reads these features later has to know."""
+    for outcome in outcomes:
+        if outcome.refused:
+            problem = f"{outcome.refused} ({shorten(list(outcome.breaches))})" if outcome.breaches else outcome.refused
+            refuse(lake, "features", inputs.view.name, outcome.day, problem=problem, inputs=inputs.digest(outcome.day))
 
 
 def _judge(lake: Lake, inputs: Inputs, frames: DayFrames, day: date) -> tuple[Outcome, pl.DataFrame]:
@@ -139,32 +153,17 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayFrames, day: date) -> tuple[Ou
     return Outcome(day=day, counts=counts, written=staged, facts=facts), frame
 
 
-def _unwritten(outcome: Outcome) -> Outcome:
-    return Outcome(
-        day=outcome.day, counts=outcome.counts, breaches=outcome.breaches, refused=outcome.refused or "it would leak"
-    )
+def _unwritten(outcome: Outcome, cause: str) -> Outcome:
+    return Outcome(day=outcome.day, counts=outcome.counts, breaches=outcome.breaches, refused=outcome.refused or cause)
 
 
-def _with_lint(proof: dg.AssetCheckResult, problems: list[str]) -> dg.AssetCheckResult:
-    if not problems:
-        return proof
-    return dg.AssetCheckResult(
-        check_name=proof.check_name,
-        passed=False,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description="; ".join(problems)[:1000],
-        metadata={"sql": problems},
-    )
-
-
-def _built_alone(day: date) -> dg.AssetCheckResult:
-    """One day is handed no file of a later one, and its SQL may read nothing else: to run it again would prove no more."""
+def _unproven(unlawful: list[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=_PROOF,
-        passed=True,
+        passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{day} was built alone: no file of a later day was read.",
-        metadata={"rows_compared": 0, "days": [f"{day}"]},
+        description=shorten(unlawful),
+        metadata={"sql": unlawful},
     )
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.catalog.versions import model_version, view_version
+from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.partitions import spell_days
@@ -18,7 +19,7 @@ from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.training_checks import TRAINING_CHECKS, judge_training_set, nothing_to_judge
+from mlpipe_assets.training_checks import TRAINING_CHECKS, WARNINGS, judge_training_set, nothing_to_judge
 from mlpipe_assets.training_plan import TrainingPlan, plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
 from mlpipe_assets.windows import Inputs, SourceDays
@@ -30,7 +31,7 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     """The asset of a model's training set as of each day."""
     key = dg.AssetKey(["processed", model.name])
     checks = [check(key, "contract_holds", f"Every row of {model.contract.__name__} holds.", blocking=True)]
-    checks += [check(key, name, text, blocking=name != "splits_are_filled") for name, text in TRAINING_CHECKS.items()]
+    checks += [check(key, name, text, blocking=name not in WARNINGS) for name, text in TRAINING_CHECKS.items()]
 
     @dg.asset(
         **daily(
@@ -139,7 +140,10 @@ def build_training_set(
     sql = catalog.read_sql(model.sql)
     params = {"horizon": model.horizon.days}
     key = model.view.entity.join_key
-    with engine.select_by_day(sql, tables, params, rows=rows, key=key, days=len(plan.used)) as frames:
+    with (
+        naming(model.sql),
+        engine.select_by_day(sql, tables, params, rows=rows, key=key, days=len(plan.used)) as frames,
+    ):
         return _judge_and_write(lake, engine, catalog, plan, frames)
 
 

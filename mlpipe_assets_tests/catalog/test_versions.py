@@ -138,5 +138,5 @@ def test_the_order_of_inputs_and_a_renamed_view_are_told(tmp_path: Path) -> None
 
 
 def test_sql_that_does_not_parse_says_so() -> None:
-    with pytest.raises(SqlError, match="The SQL does not parse"):
+    with pytest.raises(SqlError, match=r"^The SQL:1: does not parse: Expected table name$"):
         sql_digest("select from where (")
