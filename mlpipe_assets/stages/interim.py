@@ -212,8 +212,9 @@ def _judge_chunk(
     valid, refused = judge_events(frame, source)
     rows = _standing_rows(source, ledger, valid, replaced)
     _note_replaced(source, ledger, chunk, valid, rows, replaced)
+    lacks = frame.select("event_date", "lacking").filter(pl.col("lacking").list.len() > 0).explode("lacking")
     for entry in chunk:
-        lacking = frame.filter(pl.col("event_date") == entry.day)["lacking"].explode().drop_nulls().unique().sort()
+        lacking = lacks.filter(pl.col("event_date") == entry.day)["lacking"].unique().sort()
         standing = [
             d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in entry.replaced
         ]
