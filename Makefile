@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run dev test test-all check format bench golden sample lock clean
+.PHONY: help run dev shell test test-all check format bench golden sample lock clean
 
 help:  ## List the targets
 	@echo "usage: make TARGET"
@@ -31,6 +31,11 @@ run: $(ENVIRONMENT) .dagster/dagster.yaml  ## Bring every stage up to date with 
 dev: export DAGSTER_HOME := $(CURDIR)/.dagster
 dev: $(ENVIRONMENT) .dagster/dagster.yaml  ## Dagster's UI, schedules and sensors on 127.0.0.1 (PORT=3000)
 	@.venv/bin/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+shell: export DAGSTER_HOME := $(CURDIR)/.dagster
+shell: $(ENVIRONMENT) .dagster/dagster.yaml  ## A shell that finds mlpipe, dagster and python of this checkout
+	@echo "mlpipe, dagster and python are those of this checkout; leave with exit."
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" exec "$${SHELL:-/bin/sh}"
 
 test: $(ENVIRONMENT)  ## Run the tests, on all cores (ARGS="-k leak")
 	@$(PYTEST) -m "not ($(HEAVY))" $(ARGS)

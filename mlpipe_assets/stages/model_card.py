@@ -28,7 +28,7 @@ def render_card_files(
     evaluation: Evaluation,
 ) -> dict[str, bytes]:
     """The card as Markdown and as JSON, and the metrics, by file name."""
-    facts = _card_facts(model, learner, fresh, splits, fitted, limits(evaluation))
+    facts = _card_facts(model, learner, fresh, splits, fitted, [*limits(evaluation), *_known_entities(model, splits)])
     svgs = pictures(evaluation, {name: splits[name][model.label] for name in evaluation.answers})
     numbers = evaluation.to_dict()
     return {
@@ -36,6 +36,20 @@ def render_card_files(
         CARD_JSON: _as_json({**facts, "metrics": numbers}),
         METRICS: _as_json(numbers),
     }
+
+
+def _known_entities(model: Model, splits: Mapping[str, pl.DataFrame]) -> list[str]:
+    """That the splits lie apart in time and not by entity, with the numbers."""
+    key = model.view.entity.join_key
+    tested, learned = splits["test"][key].unique(), splits["train"][key].unique()
+    both = tested.is_in(learned.implode()).sum()
+    if not both:
+        return []
+    known = f"{both:,} of {tested.len():,} in test are in train too, so the metrics are of known ones on later days."
+    return [
+        f"The splits lie apart in time, not by entity: {known}",
+        "Late rows and corrections reach back: features of a past day hold what was learnt about it since.",
+    ]
 
 
 def show_version(now: ModelVersion, card: str, evaluation: Evaluation) -> dict[str, Any]:
