@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.catalog import shapes
-from mlpipe_assets.catalog.columns import columns_of, sql_problems
+from mlpipe_assets.catalog.columns import columns_given, columns_of, sql_problems
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Learner, Model, Monitor, Source
 
 _Item = Source | FeatureView | Model | Monitor
@@ -131,6 +131,16 @@ def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator
         return
     if "contract" not in bad:
         yield from _promised("contract", view.contract, ("as_of", *_keys(view.entity)))
+    if not {"contract", "sql"} & {*bad} and (given := columns_given(catalog.sql_dir, view.sql)) is not None:
+        dtypes = columns_of(view.contract)[0]
+        yield from (
+            f"{view.sql} gives no column {name!r} of {view.contract.__name__}" for name in dtypes if name not in given
+        )
+        yield from (
+            f"{view.sql} gives a column {name!r} that {view.contract.__name__} does not have"
+            for name in given
+            if dtypes and name not in dtypes
+        )
     read = [s for s in catalog.sources if "inputs" not in bad and s.name in view.inputs and _has_contract(s)]
     for key in _keys(view.entity):
         if read and not any(key in columns_of(source.contract)[0] for source in read):

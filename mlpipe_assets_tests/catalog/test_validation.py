@@ -198,3 +198,18 @@ def test_sql_that_does_not_parse_is_named_with_its_line(text: str, said: str, tm
 
     assert said in found
     assert "view.sql:3" in found or said != "the SQL does not parse, "
+
+
+def test_columns_that_the_sql_and_the_contract_do_not_share_are_named(tmp_path: Path) -> None:
+    text = CATALOG.read_sql(customer_features.sql)
+    (tmp_path / "view.sql").write_text(text.replace(" as tenure_days", " as tenure"))
+    assert "as tenure_days" in text
+
+    found = reasons(
+        feature_views=(replace(customer_features, sql="view.sql"),), models=(), monitors=(), sql_dir=tmp_path
+    )
+
+    assert [line.partition(": ")[2] for line in found] == [
+        "view.sql gives no column 'tenure_days' of CustomerFeatures",
+        "view.sql gives a column 'tenure' that CustomerFeatures does not have",
+    ]
