@@ -122,6 +122,9 @@ TRIED: dict[str, str] = {
     'a list of records inside other JSON (`{"data": [...]}`)': (
         f"{_JSON}::test_records_inside_other_json_are_read_by_their_declared_path"
     ),
+    'a table by columns (`{"id": [1, 2], ...}`), a list of objects inside the list': (
+        f"{_RAW}::test_a_file_that_has_nothing_in_common_with_the_contract_is_unreadable"
+    ),
     "a broken line or element, one that is no object, `NaN`": (
         f"{_JSON}::test_a_broken_element_is_refused_alone_in_lines_and_arrays"
     ),

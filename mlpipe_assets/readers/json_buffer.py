@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from mlpipe_assets.readers.byte_stream import ByteStream
 
 CHUNK_BYTES = 1 << 17
-SEPARATORS = re.compile(r"[ \t\r\n,]*")
+SEPARATORS = re.compile(r"[ \t\r\n,\x1e]*")
+"""Between values: white space, commas, and the mark that RFC 7464 sets before each."""
 
 
 @dataclass(kw_only=True)

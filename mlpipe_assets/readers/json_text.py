@@ -152,6 +152,11 @@ class _JsonReader:
         if not in_list and text[after : after + 1] not in _BETWEEN_VALUES:
             self._refuse_on_line(end - buffer.at, "text after the end of the object", sound=True)
             return
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            raise UnreadableFileError(
+                f"{self.path.name}: a list inside the list of records, near line {buffer.line:,}, holds objects of its own. "
+                "Deliver one list of records; no row of the file was used."
+            )
         payload = text[buffer.at : end]
         buffer.move(end)
         sound = payload.isascii() or _is_utf8(payload)

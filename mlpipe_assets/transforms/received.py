@@ -68,7 +68,7 @@ def received_blocks(path: Path, source: Source) -> Iterator[Block]:
         raise _foreign(
             path,
             source,
-            f"it has no rows, and no {', '.join(lacking[:_SHOWN])} among its columns; it is no delivery of",
+            f"no rows, and no {', '.join(lacking[:_SHOWN])} in its header, so it is no delivery of",
         )
 
 
@@ -78,16 +78,26 @@ def _judge_objects(payload: pl.Series, source: Source, known: frozenset[str], pa
     Raises: UnreadableFileError for an object that knows none of the names and holds a list of objects: it stands for many records.
     """
     if source.prepare is not None:
+        for text in payload.head(0 if fits else _JUDGED_ROWS):
+            held = list(json.loads(text, parse_float=str, parse_int=str).values())
+            if held and all(isinstance(item, list | dict) and len(item) > 1 for item in held):
+                raise _by_columns(path, source, "each name")
         return fits or bool(payload.len() and known & set(prepared(decode(payload.head(_JUDGED_ROWS)), source).columns))
-    suspects = payload.filter(payload.str.contains(_HOLDS_A_LIST)) if fits else payload
+    single = (*source.key, *([source.event_time] if source.event_time else []))
+    many = rf'"(?:{"|".join(map(re.escape, single))})"\s*:\s*[\[{{]'
+    suspects = payload.filter(payload.str.contains(f"{_HOLDS_A_LIST}|{many}")) if fits else payload
     for text in suspects:
         value = json.loads(text, parse_float=str, parse_int=str)
+        for name in single:
+            held = value.get(name)
+            if isinstance(held, list | dict) and len(held) > 1:
+                raise _by_columns(path, source, name)
         if known.isdisjoint(value):
             place = _list_of_objects(value)
             if place is not None:
                 shown = f" at {place!r}" if place else ""
                 declare = (
-                    f"declare records={place!r} on source {source.name}" if place else "declare where with records=..."
+                    f"declare records={place!r} on source {source.name}" if place else "declare where by records=..."
                 )
                 raise UnreadableFileError(
                     f"{path.name}: an object that has no column of {source.name} holds a list of objects{shown}. If these are the "
@@ -112,10 +122,17 @@ def _list_of_objects(value: dict[str, object], depth: int = _DEPTH) -> str | Non
     return None
 
 
+def _by_columns(path: Path, source: Source, name: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{path.name}: {name} holds several values in one object, so the object is a whole table by columns. "
+        f"Deliver one object for each row of {source.name}; no row of the file was used."
+    )
+
+
 def _foreign(path: Path, source: Source, what: str) -> UnreadableFileError:
     own = own_columns(source)
     more = ", ..." if len(own) > _SHOWN else ""
     return UnreadableFileError(
-        f"{path.name}: {what} {source.name} ({', '.join(own[:_SHOWN])}{more}; names count in upper and lower case). "
-        "It may be a notice, a page or another table under this name: deliver the right file again. No row of it was used."
+        f"{path.name}: {what} {source.name} ({', '.join(own[:_SHOWN])}{more}; upper and lower case count). "
+        "A notice, a page, another table? Deliver the right file; no row was used."
     )

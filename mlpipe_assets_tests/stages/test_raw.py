@@ -344,6 +344,11 @@ FOREIGN = {
     "wrapped.json": '{"data": [{"order_id": "o1"}, {"order_id": "o2"}]}',
     "deep.json": '{"meta": {"n": 1}, "result": {"items": [{"order_id": "o1"}]}}',
     "null.json": "null",
+    "by_columns.json": '{"order_id": ["o1", "o2"], "customer_id": ["c1", "c2"]}',
+    "by_columns_and_row.json": '{"order_id": {"0": "o1", "1": "o2"}, "customer_id": {"0": "c1", "1": "c2"}}',
+    "by_key.json": '{"o1": {"order_id": "o1"}, "o2": {"order_id": "o2"}}',
+    "table.json": '{"columns": ["order_id"], "rows": [["o1"], ["o2"]]}',
+    "list_of_lists.json": '[{"order_id": "o1", "customer_id": "c1"}, [{"order_id": "o2"}, {"order_id": "o3"}]]',
     "page.json": "<html>\n<body>Please log in</body>\n</html>",
 }
 
