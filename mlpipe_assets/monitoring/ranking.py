@@ -15,7 +15,7 @@ _LEAST = 10  # of either class: below that a metric of a slice says nothing
 _SURE = 1.96  # standard errors that chance passes once in twenty
 
 
-def spread_of_auc(auc: float, positives: int, negatives: int) -> float:
+def spread_of_auc(auc: float, positives: float, negatives: float) -> float:
     """Standard error of an area under the ROC curve. Source: Hanley and McNeil, Radiology 143 (1982)."""
     one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (positives - 1) * (one - auc**2) + (negatives - 1) * (two - auc**2)
@@ -23,15 +23,22 @@ def spread_of_auc(auc: float, positives: int, negatives: int) -> float:
 
 
 def measure_ranking(
-    rows: pl.DataFrame, tested: Mapping[str, OnTestSet], slices: Sequence[str], tolerance: float
+    rows: pl.DataFrame,
+    tested: Mapping[str, OnTestSet],
+    slices: Sequence[str],
+    tolerance: float,
+    *,
+    key: str | None = None,
 ) -> list[Measurement]:
     """Metrics of realised rows, over all of them and by slice. Columns: probability, label, and one of text per slice.
 
     The area under the ROC curve decides. It is worse when it lies below that of the test set by more than the tolerance and
-    what chance explains for samples of both sizes, perhaps worse when by more than chance. The rest is evidence.
+    what chance explains for samples of both sizes, perhaps worse when by more than chance. The rest is evidence. Chance takes
+    the rows of one `key` as one: the same customer on seven days is no seven customers.
     """
+    apart = rows[key].n_unique() / rows.height if key and rows.height else 1.0
     whole = measure(rows["label"], rows["probability"])
-    found = [_judge(OVERALL, whole, tested.get(OVERALL), tolerance)]
+    found = [_judge(OVERALL, whole, tested.get(OVERALL), tolerance, apart)]
     evidence = {
         "pr_auc": whole.pr_auc,
         "log_loss": whole.log_loss,
@@ -47,11 +54,11 @@ def measure_ranking(
     for column, values in by_slice.items():
         for value, metrics in values.items():
             name = f"{column}={value}"
-            found.append(_judge(name, metrics, tested.get(name), tolerance))
+            found.append(_judge(name, metrics, tested.get(name), tolerance, apart))
     return found
 
 
-def _judge(column: str, metrics: Metrics, tested: OnTestSet | None, tolerance: float) -> Measurement:
+def _judge(column: str, metrics: Metrics, tested: OnTestSet | None, tolerance: float, apart: float) -> Measurement:
     negatives = metrics.rows - metrics.positives
     n = tested.rows if tested else 0
     plain = Measurement(
@@ -63,7 +70,7 @@ def _judge(column: str, metrics: Metrics, tested: OnTestSet | None, tolerance: f
     if tested is None or not 0 < tested.positives < tested.rows:
         return replace(plain, note="the test set did not tell")
     chance = _SURE * math.hypot(
-        spread_of_auc(metrics.roc_auc, metrics.positives, negatives),
+        spread_of_auc(metrics.roc_auc, max(1.0, metrics.positives * apart), max(1.0, negatives * apart)),
         spread_of_auc(tested.roc_auc, tested.positives, tested.rows - tested.positives),
     )
     lost = tested.roc_auc - metrics.roc_auc

@@ -152,7 +152,8 @@ class Serving:
         champion = self._known(answered)
         same = rows.filter(model_version=answered)
         tested = champion.tested if champion else {}
-        found = measure_ranking(same, tested, self.realised.slices_of(same), self.model.promotion.tolerance)
+        slices, key = self.realised.slices_of(same), self.model.view.entity.join_key
+        found = measure_ranking(same, tested, slices, self.model.promotion.tolerance, key=key)
         known = [d for d in past if self.realised.complete(d)]
         covers = f"predictions of {spell_days(known)} by {answered}"
         left_out = rows.height - same.height

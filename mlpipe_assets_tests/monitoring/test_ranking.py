@@ -56,6 +56,21 @@ def test_what_chance_explains_in_a_small_sample_is_not_called_worse() -> None:
     assert (found.verdict, found.n_reference, found.n_current) == ("none", 4000, 40)
 
 
+def test_the_same_customers_on_seven_days_are_no_seven_times_as_many_customers() -> None:
+    once = realised(400, 1.0).with_columns(customer_id=pl.Series(range(400)))
+    week = pl.concat([once] * 7)
+    tested = {"overall": OnTestSet(roc_auc=0.83, rows=4_000_000, positives=1_600_000)}
+
+    by_row, by_customer, of_one_day = (
+        measure_ranking(rows, tested, [], 0.0, key=key)[0]
+        for rows, key in ((week, None), (week, "customer_id"), (once, "customer_id"))
+    )
+
+    assert by_customer.value == pytest.approx(of_one_day.value)
+    assert by_customer.floor == pytest.approx(of_one_day.floor)
+    assert by_customer.floor == pytest.approx((by_row.floor or math.nan) * math.sqrt(7), rel=0.01)
+
+
 def test_a_slice_with_hardly_any_of_one_kind_is_not_judged() -> None:
     rows = realised(200, 1.0).with_columns(label=pl.col("label") & (pl.col("half") == "a"))
     tested = {"half=b": OnTestSet(roc_auc=0.9, rows=100, positives=50)}
