@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError
 from mlpipe_assets_tests.benchmarks.child import ROOT, ChildError, python
+from mlpipe_assets_tests.benchmarks.drift_kinds import measure_drift_kinds
 from mlpipe_assets_tests.benchmarks.drift_table import measure_drift_table
 from mlpipe_assets_tests.benchmarks.false_alarms import measure_false_alarms
 from mlpipe_assets_tests.benchmarks.flights import measure_flights
@@ -19,7 +20,7 @@ from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, wr
 from mlpipe_assets_tests.benchmarks.validate import measure_validation
 from mlpipe_assets_tests.benchmarks.workload import Workload
 
-_NAMES = ("import", "validate", "pipeline", "loop", "drift", "alarms", "flights")
+_NAMES = ("import", "validate", "pipeline", "loop", "drift", "alarms", "kinds", "flights")
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
     Workload(orders=100_000, customers=20_000, more_days=1),
@@ -47,6 +48,7 @@ def main() -> int:
             "alarms": lambda: measure_false_alarms(
                 None if options.quick or options.only else _PAGE.parent, *((20, 5, 5) if options.quick else ())
             ),
+            "kinds": lambda: measure_drift_kinds(*((2, 2) if options.quick else ())),
             "flights": lambda: measure_flights(folder / "flights", options.repeats),
         }
         measured: list[Measured] = []

@@ -11,8 +11,11 @@ from polars.testing import assert_frame_equal
 from mlpipe_assets.statistics.exact import compare_frames
 from mlpipe_assets_tests.benchmarks.alike_days import columns, make_day
 from mlpipe_assets_tests.benchmarks.bare_drift import bare_drift
+from mlpipe_assets_tests.benchmarks.drift_kinds import count_alarms as count_alarms_of_kind
+from mlpipe_assets_tests.benchmarks.drift_kinds import count_seen
 from mlpipe_assets_tests.benchmarks.drift_table import SHIFTED, disagreements, make_window, named, write_windows
 from mlpipe_assets_tests.benchmarks.false_alarms import count_alarms, draw_alarms, draw_detections
+from mlpipe_assets_tests.benchmarks.kinds_of_days import odd_kinds, quiet_kinds, shifted_kinds
 from mlpipe_assets_tests.benchmarks.seeded_shifts import detect
 
 
@@ -63,3 +66,17 @@ def test_large_shifts_are_seen_and_no_shift_is_not() -> None:
     for shift in ("mean +0.5 sd", "share +20 pt", "nulls +20 pt", "unit x1000"):
         assert drift[shift, 1000] == pytest.approx(1.0)
     assert ET.fromstring(draw_detections(seen)).tag.endswith("svg")  # noqa: S314 - ours
+
+
+@pytest.mark.parametrize("name", ["ids, each once, 100 a day", "features of 105 entities, AR 0.9"])
+def test_a_kind_of_table_that_looks_as_if_it_changed_is_not_in_drift(name: str) -> None:
+    (kind,) = [kind for kind in quiet_kinds() if kind.name == name]
+
+    assert count_alarms_of_kind(kind, 1) == {"kind": name, "column_days": 12, "drift": 0, "bad": 0}
+
+
+def test_an_odd_day_is_drift_and_not_bad_and_a_shifted_week_is_both() -> None:
+    odd, shifted = odd_kinds()[0], next(kind for kind in shifted_kinds() if kind.name == "number +0.5 sd, 1,000 a day")
+
+    assert count_seen(odd, 2) == {"kind": odd.name, "drift": 2, "bad": 0}
+    assert count_seen(shifted, 2) == {"kind": shifted.name, "drift": 2, "bad": 2}

@@ -123,3 +123,9 @@ def test_a_text_the_reference_never_had_stands_alone_by_the_same_rule_as_one_it_
     known, _ = pool_rare(np.array([900.0, 10, 0]), np.array([100.0, 0, 2]))
 
     assert (len(new), len(known)) == (2, 2)  # 10 rows of 1,012 are less than 5 expected on the smaller side
+
+
+def test_what_is_left_of_other_categories_stays_with_the_rare_ones_however_much_it_is() -> None:
+    p, q = pool_rare(np.array([500.0, 496, 2]), np.array([500.0, 493, 5]), rest=1)
+
+    assert (p.tolist(), q.tolist()) == ([500, 498], [500, 498])
