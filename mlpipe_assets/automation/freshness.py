@@ -90,7 +90,8 @@ def _judge_source(lake: Lake, source: Source, now: datetime) -> Iterator[TableFr
         return
     known: dict[date, datetime] = {}
     for delivery in ledger.deliveries.values():
-        for day in delivery.events:
+        holder = ledger.deliveries.get(delivery.copy_of or "", delivery)  # what repeats the state has come all the same
+        for day in holder.events:
             known[day] = max(delivery.known_at, known.get(day, delivery.known_at))
     yield judge_deliveries(raw, known, source.fresh_within, now)
     made = {day: moment for day, moment in known.items() if day in clean}

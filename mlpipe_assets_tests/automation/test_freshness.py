@@ -131,6 +131,19 @@ def test_all_is_fresh_while_files_come(lake: Lake, catalog: Catalog) -> None:
     assert set(states(lake, catalog, at(7)).values()) == {("fresh", None)}
 
 
+def test_a_snapshot_that_came_unchanged_has_come(lake: Lake, catalog: Catalog) -> None:
+    daily = replace(catalog.source("customers"), fresh_within=HOURS_30)
+    catalog = replace(catalog, sources=(catalog.source("orders"), daily))
+    build(lake, catalog, 1, 5)
+    assert states(lake, catalog, at(7))["interim/customers"] == ("late", "raw/customers")
+
+    drop_customers(lake, f"customers_{day(6)}.csv", ANN)
+    build(lake, catalog, 6, 6)
+
+    assert lake.days("interim", "customers") == [day(1)]
+    assert states(lake, catalog, at(7))["interim/customers"] == ("fresh", None)
+
+
 def test_backfilling_old_days_does_not_make_a_table_fresh(lake: Lake, catalog: Catalog) -> None:
     build(lake, catalog, 6, 8)
     assert states(lake, catalog, at(11))["features/spend"] == ("late", "raw/orders")
