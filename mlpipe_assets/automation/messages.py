@@ -10,6 +10,7 @@ from mlpipe_assets.visible import visible
 
 _REMIND_AFTER = timedelta(days=7)
 _MOST_TOLD = 10
+_LONGEST_SET_BACK = timedelta(days=1)  # a clock further off than that was not set back, but wrong before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,11 @@ def decide(
     """What to tell of one scope, and which problems are open then; several of a kind make one message."""
     current = {problem.key: problem for problem in problems}
     broken = [p for key, p in current.items() if key not in open_alerts]
-    healed = [alert for key, alert in open_alerts.items() if key not in current]
+    gone = {key: alert for key, alert in open_alerts.items() if key not in current}
+    unclear = {key: alert for key, alert in gone.items() if _began_later(alert, now)}
+    healed = [alert for key, alert in gone.items() if key not in unclear]
     stale = {key for key, a in open_alerts.items() if key in current and now - a.told >= _REMIND_AFTER}
-    again = [p for key, p in current.items() if key in open_alerts and {*p.causes} - {*open_alerts[key].problem.causes}]
+    again = [p for key, p in current.items() if key in open_alerts and _has_a_new_cause(p, open_alerts[key])]
     messages: list[Message] = []
     if broken:
         messages.append(_broken(scope, broken, now))
@@ -84,7 +87,18 @@ def decide(
         )
         for key, problem in current.items()
     }
-    return messages, after
+    return messages, {**unclear, **after}
+
+
+def _began_later(alert: OpenAlert, now: datetime) -> bool:
+    """Whether a problem began at a time that has not come yet: the clock was set back, and nothing has healed by that."""
+    since = alert.problem.since
+    return since is not None and timedelta(0) < since - now <= _LONGEST_SET_BACK
+
+
+def _has_a_new_cause(problem: Problem, known: OpenAlert) -> bool:
+    """Whether there is a cause beside those that were reported; nobody can tell where none is on record."""
+    return bool(known.problem.causes) and not {*problem.causes} <= {*known.problem.causes}
 
 
 def _all_causes(problem: Problem, known: OpenAlert | None) -> tuple[str, ...]:

@@ -136,3 +136,14 @@ def test_a_clock_that_was_years_ahead_neither_repeats_a_problem_nor_keeps_its_re
     later, _ = decide("freshness", known, [LATE], NOW + timedelta(days=7))
 
     assert (now, [m.kind for m in later]) == ([], ["reminder"])
+
+
+def test_a_clock_that_is_set_back_before_a_table_was_late_heals_nothing() -> None:
+    _, known = decide("freshness", {}, [LATE], NOW)
+    assert LATE.since
+
+    set_back, known = decide("freshness", known, [], LATE.since - timedelta(minutes=10))
+    right_again, known = decide("freshness", known, [LATE], NOW + timedelta(minutes=5))
+    healed, _ = decide("freshness", known, [], NOW + timedelta(minutes=6))
+
+    assert (set_back, right_again, [m.kind for m in healed]) == ([], [], ["healed"])
