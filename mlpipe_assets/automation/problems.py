@@ -1,11 +1,11 @@
 """Everything that needs a person now: the one list that alerts report and `mlpipe status` shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from mlpipe_assets.automation.drift_windows import look_at_drift
-from mlpipe_assets.automation.freshness import freshness_of
+from mlpipe_assets.automation.freshness import freshness_of, upstream_of
 from mlpipe_assets.automation.freshness_checks import problems_of as freshness_problems
 from mlpipe_assets.automation.freshness_rules import TableFreshness
 from mlpipe_assets.automation.messages import Problem
@@ -32,7 +32,7 @@ def problems_now(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, list[
         "files": problems_of_files(look_at_drop_zone(lake, catalog)),
         "checks": run_problems("checks", standing),
         "runs": run_problems("runs", standing),
-        "freshness": late_tables(lake, freshness_of(lake, catalog, now)),
+        "freshness": late_tables(lake, catalog, freshness_of(lake, catalog, now)),
         "drift": [look.problem for look in look_at_drift(lake, catalog, asks=False) if look.problem],
         "skew": skewed_features(lake, catalog),
     }
@@ -42,15 +42,30 @@ def problems_now(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, list[
     }
 
 
-def late_tables(lake: Lake, found: Sequence[TableFreshness]) -> list[Problem]:
-    """Late tables, each with those it made late; not those whose day was refused, since that is reported with its cause."""
+def late_tables(lake: Lake, catalog: Catalog, found: Sequence[TableFreshness]) -> list[Problem]:
+    """Late tables, each with those it made late; not those that stop before a refused day, which is reported with its cause.
 
-    def is_refused(table: TableFreshness) -> bool:
-        stage, _, name = table.table.partition("/")
-        return table.expected is not None and table.expected in refused_days(lake, stage, name)
+    The refused day may be their own, or one of a table they are made of.
+    """
+    upstream = upstream_of(catalog)
 
-    explained = {table.table for table in found if table.state != "fresh" and is_refused(table)}
+    def stops_at_a_refusal(table: TableFreshness) -> bool:
+        newest, expected = table.newest or date.min, table.expected
+        refused = [day for name in _ancestors(table.table, upstream) for day in refused_days(lake, *_split(name))]
+        return expected is not None and any(newest < day <= expected for day in refused)
+
+    explained = {table.table for table in found if table.state != "fresh" and stops_at_a_refusal(table)}
     return [problem for problem in freshness_problems(found) if problem.where not in explained]
+
+
+def _ancestors(table: str, upstream: Mapping[str, Sequence[str]]) -> set[str]:
+    """A table and all it is made of."""
+    return {table}.union(*(_ancestors(name, upstream) for name in upstream.get(table, ())))
+
+
+def _split(table: str) -> tuple[str, str]:
+    stage, _, name = table.partition("/")
+    return stage, name
 
 
 def refused_without_a_run(lake: Lake, known: set[str]) -> list[Problem]:

@@ -101,7 +101,7 @@ def freshness_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs) -> dg.Se
             keep_look(lake, look)
             return dg.SkipReason(f"{told}; judged again after {shorten(busy, 3)}" if busy else told)
         note_transitions(lake, found, now)
-        tell_alerts(lake, settings, "freshness", late_tables(lake, found), now)
+        tell_alerts(lake, settings, "freshness", late_tables(lake, catalog, found), now)
         keep_look(lake, look)
         key = f"{mark_of(lake.root)} freshness {look.number}"
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, job_name="freshness_job")])

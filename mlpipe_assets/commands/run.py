@@ -86,7 +86,7 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
                 tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
                 tell_alerts(lake, settings, "skew", skewed_features(lake, catalog), now)
         if settings.alert_urls:
-            tell_alerts(lake, settings, "freshness", late_tables(lake, freshness_of(lake, catalog, now)), now)
+            tell_alerts(lake, settings, "freshness", late_tables(lake, catalog, freshness_of(lake, catalog, now)), now)
     except MlpipeError as error:
         _log.warning("alerts: %s", error)
 

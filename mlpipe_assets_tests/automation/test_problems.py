@@ -11,7 +11,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refuse
+from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day
 
 SKEWED = {
@@ -50,7 +50,7 @@ def test_a_table_late_because_its_day_was_refused_is_reported_as_refused_alone(l
     bring_in(lake, catalog)
     now = datetime(2026, 1, 5, 12, tzinfo=UTC)  # the third was due at six
     lake.path("interim", "orders", day(3)).unlink()
-    assert [p.where for p in late_tables(lake, freshness_of(lake, catalog, now))] == ["interim/orders"]
+    assert [p.where for p in late_tables(lake, catalog, freshness_of(lake, catalog, now))] == ["interim/orders"]
     refuse(lake, "interim", "orders", day(3), problem="30 of 30 rows refused", inputs="x")
 
     found = problems_now(lake, catalog, now)
@@ -60,3 +60,20 @@ def test_a_table_late_because_its_day_was_refused_is_reported_as_refused_alone(l
         ("interim/orders", "refused", "1 day: 2026-01-03")
     ]
     assert found["checks"][0].example == "[2026-01-03] 30 of 30 rows refused"
+
+
+def test_features_that_stop_at_a_refused_day_of_their_source_are_not_reported_late_as_well(
+    lake: Lake, catalog: Catalog
+) -> None:
+    drop_orders(lake, "orders.csv", one_a_day(1, 3))
+    bring_in(lake, catalog)
+    lake.commit(lake.stage(lake.path("features", "spend", day(1)), pl.DataFrame({"spend": [1.0]}), {}))
+    now = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    assert [p.where for p in late_tables(lake, catalog, freshness_of(lake, catalog, now))] == ["features/spend"]
+
+    refuse(lake, "interim", "orders", day(2), problem="30 of 30 rows refused", inputs="x")
+    assert late_tables(lake, catalog, freshness_of(lake, catalog, now)) == []
+
+    clear(lake, "interim", "orders", day(2))
+    refuse(lake, "interim", "orders", day(1), problem="30 of 30 rows refused", inputs="x")  # not what stops them
+    assert [p.where for p in late_tables(lake, catalog, freshness_of(lake, catalog, now))] == ["features/spend"]
