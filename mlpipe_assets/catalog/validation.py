@@ -199,6 +199,8 @@ def _monitor(catalog: Catalog, monitor: Monitor, bad: Collection[str]) -> Iterat
         yield f"there is no such table; there are {', '.join(sorted(contracts)) or 'none'}"
     elif "table" not in bad and "weights" not in bad and isinstance(contracts[monitor.table], type):
         yield from _promised("weights", contracts[monitor.table], [name for name, _ in monitor.weights])
+        if monitor.entity and "entity" not in bad:
+            yield from _promised("entity", contracts[monitor.table], [monitor.entity])
     names = {model.name for model in learned}
     if "retrains" not in bad:
         yield from (f"retrains: {name!r} is no model that learns" for name in monitor.retrains if name not in names)

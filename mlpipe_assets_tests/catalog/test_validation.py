@@ -133,6 +133,7 @@ def test_a_field_of_a_model_that_cannot_be_is_named(wrong: dict[str, Any], said:
         (Monitor(table="interim/orders", weights=(("amout", 2.0),)), "weights: 'amout' is no column of Orders"),
         (Monitor(table="interim/orders", weights=("amount",)), "is not pairs of column and weight"),  # type: ignore[arg-type]
         (Monitor(table="interim/orders", retrains=("none",)), "retrains: 'none' is no model that learns"),
+        (Monitor(table="interim/orders", entity="custmer_id"), "entity: 'custmer_id' is no column of Orders"),
         (Monitor(table="interim/orders", persist=0), "persist=0 is not a number of 1 or more"),
     ],
 )
