@@ -1,14 +1,26 @@
 """What the environment decides: where the data lives, when it starts, how much memory the engine may take."""
 
+import difflib
+import logging
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from mlpipe_assets.errors import SettingsError
 
+NAMES = (
+    *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
+    *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE"),
+    *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
+)
+_log = logging.getLogger("mlpipe")
 _AN_HOUR = 3600
+_OWNER_WRITES = 0o600
+_NOBODY_RUNS = 0o111
 _LEAST_MEMORY = 100e6
 _LONGEST_LABEL = 40
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +36,7 @@ class Settings:
     settle_seconds: float
     catalog: str
     sensor_seconds: int = 30
+    file_mode: int = _OWNER_WRITES
     alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
     environment: str = ""
     ui_url: str = ""
@@ -35,17 +48,51 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
     Raises: SettingsError naming the variable, its value and what it should look like.
     """
     env = dict(os.environ) if environ is None else environ
+    _report_unknown(tuple(sorted(name for name in env if name.startswith("MLPIPE_") and name not in NAMES)))
     return Settings(
-        data_dir=Path(env.get("MLPIPE_DATA_DIR") or PROJECT_ROOT / "data").absolute(),
+        data_dir=_folder(env, "MLPIPE_DATA_DIR"),
         start_date=_date(env, "MLPIPE_START_DATE", "2026-01-01"),
         memory_limit=_memory(env, "MLPIPE_MEMORY_LIMIT", "1GB"),
         settle_seconds=_seconds(env, "MLPIPE_SETTLE_SECONDS", "1"),
         catalog=env.get("MLPIPE_CATALOG") or "mlpipe_assets.catalog.contents:CATALOG",
         sensor_seconds=max(1, round(_seconds(env, "MLPIPE_SENSOR_SECONDS", "30"))),
+        file_mode=file_mode(env),
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
     )
+
+
+def file_mode(environ: Mapping[str, str] | None = None) -> int:
+    """Who may read and write the files of the lake; their folders can be entered by whoever may read them.
+
+    Raises: SettingsError when MLPIPE_FILE_MODE is not such a mode.
+    """
+    text = (os.environ if environ is None else environ).get("MLPIPE_FILE_MODE") or "0600"
+    mode = int(text, 8) if re.fullmatch(r"0?[0-7]{3}", text) else 0
+    if mode & _OWNER_WRITES != _OWNER_WRITES or mode & _NOBODY_RUNS:
+        raise SettingsError(
+            f"MLPIPE_FILE_MODE={text!r} is not a usable mode. Write 0600 (only this user reads and writes the lake), 0640 (its group "
+            "reads it too) or 0660 (its group writes it too)."
+        )
+    return mode
+
+
+@cache
+def _report_unknown(names: tuple[str, ...]) -> None:
+    """Report variables that look like settings and are none; once, however often settings are read."""
+    for name in names:
+        near = difflib.get_close_matches(name, NAMES, n=1)
+        _log.warning("%s is not a setting, so it has no effect.%s", name, f" Did you mean {near[0]}?" if near else "")
+
+
+def _folder(env: Mapping[str, str], name: str) -> Path:
+    given = env.get(name) or f"{PROJECT_ROOT / 'data'}"
+    if address := re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/+", given):  # what follows may hold a password
+        raise SettingsError(
+            f"{name} begins with {address[0]}, and data is kept in local folders only. Give a path, such as /srv/lake."
+        )
+    return Path(given).absolute()
 
 
 def _date(env: dict[str, str], name: str, default: str) -> date:

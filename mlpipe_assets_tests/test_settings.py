@@ -1,12 +1,14 @@
 """What the environment decides."""
 
+import logging
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.settings import PROJECT_ROOT, Settings, read_settings
+from mlpipe_assets.settings import NAMES, PROJECT_ROOT, Settings, read_settings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -84,3 +86,60 @@ def test_too_little_memory_for_the_engine_is_refused() -> None:
 )
 def test_alert_urls_stand_between_commas_or_spaces_and_may_hold_commas(text: str, urls: tuple[str, ...]) -> None:
     assert read_settings({"MLPIPE_ALERT_URLS": text}).alert_urls == urls
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://key:secret@bucket/x",
+        "gs://b",
+        "az://b/x",
+        "S3://b",
+        "file:///srv/lake",
+        "https://h/x",
+        "s3:/b",
+        "abfss://c@a/x",
+    ],
+)
+def test_an_address_is_refused_as_data_folder_without_repeating_what_may_be_secret(address: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"MLPIPE_DATA_DIR begins with .*, and data is kept in local folders only"
+    ) as caught:
+        read_settings({"MLPIPE_DATA_DIR": address})
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["/srv/x [alt]", "a:b", "1/2", "C:/x", "weird*?{}'%20ü"])
+def test_any_other_name_is_a_folder(folder: str) -> None:
+    assert read_settings({"MLPIPE_DATA_DIR": folder}).data_dir == Path(folder).absolute()
+
+
+@pytest.mark.parametrize(("text", "mode"), [("", 0o600), ("0640", 0o640), ("660", 0o660), ("0664", 0o664)])
+def test_the_mode_of_files_can_be_opened_to_a_group(text: str, mode: int) -> None:
+    assert read_settings({"MLPIPE_FILE_MODE": text}).file_mode == mode
+
+
+@pytest.mark.parametrize("text", ["0440", "0755", "rw", "0o600", "06", "99999", "-600", "6000"])
+def test_a_mode_that_would_lock_the_lake_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"MLPIPE_FILE_MODE=.* is not a usable mode. Write 0600"):
+        read_settings({"MLPIPE_FILE_MODE": text})
+
+
+def test_a_misspelt_setting_is_reported_once_with_the_nearest_name(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "mlpipe"):
+        read_settings({"MLPIPE_DATADIR": "x", "MLPIPE_QQQQQ": "x", "OTHER": "x"})
+        read_settings({"MLPIPE_DATADIR": "y", "MLPIPE_QQQQQ": "x"})
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "MLPIPE_DATADIR is not a setting, so it has no effect. Did you mean MLPIPE_DATA_DIR?",
+        "MLPIPE_QQQQQ is not a setting, so it has no effect.",
+    ]
+
+
+def test_every_setting_that_the_code_names_is_known() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "mlpipe_assets").rglob("*.py"))
+
+    named = set(re.findall(r"""["'](MLPIPE_[A-Z_]+)["']""", code))
+
+    assert named <= set(NAMES)

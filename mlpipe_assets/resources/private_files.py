@@ -1,0 +1,42 @@
+"""Files and folders of the lake as only those may open them who MLPIPE_FILE_MODE names, whatever the umask is."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlpipe_assets.settings import file_mode
+
+_DROP_ZONE = "raw"
+
+
+def make_folder(root: Path, folder: Path) -> None:
+    """Make a folder of the lake and those it is in; the data folder itself and the drop zone stay as the umask has them.
+
+    Others have to reach the drop zone to deliver into it.
+    """
+    missing = list(_missing(folder))
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        if path.is_relative_to(root) and path not in (root, root / _DROP_ZONE):
+            path.chmod(_folder_mode())
+
+
+def create_file(path: Path) -> None:
+    """An empty file, closed to everybody else before anything is in it."""
+    mode = file_mode()
+    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
+    try:
+        os.fchmod(descriptor, mode)  # the umask may have taken some of it
+    finally:
+        os.close(descriptor)
+
+
+def _missing(folder: Path) -> Iterator[Path]:
+    while not folder.exists():
+        yield folder
+        folder = folder.parent
+
+
+def _folder_mode() -> int:
+    mode = file_mode()
+    return mode | (mode & 0o444) >> 2
