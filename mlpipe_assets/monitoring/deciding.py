@@ -1,11 +1,11 @@
 """Which measure speaks for a column, and the table of them that people open."""
 
 from datetime import timedelta
-from io import BytesIO
 
 import polars as pl
 
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
+from mlpipe_assets.resources.spreadsheets import write_csv
 from mlpipe_assets.rules import columns
 
 GRAIN = ("table", "date", "comparison", "column")
@@ -48,6 +48,4 @@ def write_summary(rows: pl.DataFrame) -> bytes:
         .select(rows.columns)
         .with_columns(pl.col(pl.Float64).round_sig_figs(6), note=pl.col("note").replace({"": None}))
     )
-    buffer = BytesIO()
-    ordered.write_csv(buffer)
-    return buffer.getvalue()
+    return write_csv(ordered)

@@ -16,6 +16,7 @@ from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, champion, champion_of, load
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
+from mlpipe_assets.resources.spreadsheets import write_csv
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.windows import Inputs
@@ -188,7 +189,7 @@ def _predict_day(
         "fingerprint": inputs,
         **counts,
     }
-    export = lake.stage_bytes(lake.path("predictions", model.name, day, CSV), rows.write_csv().encode())
+    export = lake.stage_bytes(lake.path("predictions", model.name, day, CSV), write_csv(rows))
     written = lake.stage(lake.path("predictions", model.name, day), rows, facts)
     lake.commit(export, written)
     return Outcome(day=day, counts=counts, written=written, facts=facts)
