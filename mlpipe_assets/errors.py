@@ -29,6 +29,10 @@ class LakeError(MlpipeError):
     """The data folder cannot be read or written."""
 
 
+class DamagedError(LakeError):
+    """A file of the lake does not hold what was written to it."""
+
+
 class BusyError(MlpipeError):
     """Another run is writing the same table."""
 

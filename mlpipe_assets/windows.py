@@ -69,8 +69,11 @@ class SourceDays:
         return sum(count for count in counts if isinstance(count, int))
 
     def paths(self, days: Iterable[date]) -> list[Path]:
-        """Files of partitions, in order."""
-        return [self.lake.path("interim", self.source.name, day) for day in sorted(days)]
+        """Files of partitions, in order.
+
+        Raises: DamagedError when one does not hold what was written to it.
+        """
+        return self.lake.check(self.lake.path("interim", self.source.name, day) for day in sorted(days))
 
 
 @dataclass(kw_only=True)

@@ -15,5 +15,6 @@ def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """An empty lake, whose folder is not there yet."""
+    """An empty lake: a drop zone without files, and nothing else."""
+    (tmp_path / "data" / "raw").mkdir(parents=True, exist_ok=True)
     return Lake(data_dir=str(tmp_path / "data"))

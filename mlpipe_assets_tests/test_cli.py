@@ -23,6 +23,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """An empty lake that the command is pointed at, and a home for Dagster."""
     monkeypatch.setenv("DAGSTER_HOME", str(quiet_home(tmp_path)))
     monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "data" / "raw").mkdir(parents=True, exist_ok=True)
     return Lake(data_dir=str(tmp_path / "data"))
 
 

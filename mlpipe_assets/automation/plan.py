@@ -19,6 +19,7 @@ from mlpipe_assets.resources.known_at import arrival_day, read_known_at
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim, processed
+from mlpipe_assets.stages.raw_healing import DAMAGED, damaged_deliveries
 from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import Inputs
 
@@ -78,7 +79,7 @@ class DropZone:
         new_files: Files no run has dealt with.
         problems: What is wrong with files and folders.
         unseen: Those of the problems that no run will ever tell of, since no reader takes the file.
-        relieved: Sources whose unreadable files were taken away.
+        relieved: Sources whose unreadable files were taken away, or whose damaged events may be made again.
     """
 
     new_files: int
@@ -97,7 +98,9 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
         ledger = Ledger.load(lake, source.name, source_version(source))
         files, wrong = drop_zone.look(lake.root / "raw" / source.name)
         unseen += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
-        if ledger.problems_gone({file.name for file in files}):
+        damaged = damaged_deliveries(lake, ledger)
+        problems += [f"raw/{source.name}/{d.source_file}: {DAMAGED}" for d in damaged]
+        if damaged or ledger.problems_gone({file.name for file in files}):
             relieved.append(source.name)
         for file in files:
             status = ledger.status_of(file)

@@ -21,6 +21,7 @@ from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.private_files import make_folder
 from mlpipe_assets.transforms.events import clean_text, decode
 from mlpipe_assets.transforms.received import received_blocks
 
@@ -173,7 +174,7 @@ def _emptied(root: Path) -> Path:
             raise LakeError(f"{root} is not a prototype's folder: it lacks {_MARK}. Move it away and run again.")
         shutil.rmtree(root)
     try:
-        root.mkdir(parents=True)
+        make_folder(root.parent, root)
         (root / _MARK).touch()
     except OSError as error:
         raise LakeError(f"Cannot make {root}: {error.strerror}.") from error

@@ -14,7 +14,6 @@ from rich.markup import escape
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import load_catalog
-from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT, read_settings
 from mlpipe_assets.visible import visible
@@ -23,12 +22,13 @@ MOST_LINES = 12
 _LONGEST = 400
 
 
-def open_lake() -> tuple[Lake, Catalog]:
-    """The lake and the catalog the environment names."""
+def open_lake(*, begin: bool = False) -> tuple[Lake, Catalog]:
+    """The lake and the catalog the environment names; `begin` takes a data folder that is not there yet."""
     settings = read_settings()
-    if settings.data_dir.exists() and not settings.data_dir.is_dir():
-        raise SettingsError(f"MLPIPE_DATA_DIR={str(settings.data_dir)!r} is not a folder. Name one, or unset it.")
-    return Lake(data_dir=str(settings.data_dir)), load_catalog(settings.catalog)
+    lake = Lake(data_dir=str(settings.data_dir))
+    if not begin or lake.root.is_file():
+        lake.expect_used()
+    return lake, load_catalog(settings.catalog)
 
 
 def make_console(options: argparse.Namespace | None = None) -> Console:

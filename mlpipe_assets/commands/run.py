@@ -62,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
         loaded.append(instance)
         return definitions, instance
 
+    if lake.is_new and not options.json:
+        console.print(f"{plain(lake.root)} was never used before: this is its first run.", soft_wrap=True)
     with explaining_the_home(_home()), Progress(console, options):
         summary = catch_up(lake, catalog, load, lambda day: first <= day <= last)
         _alert(lake, catalog, loaded)

@@ -12,7 +12,7 @@ def sample(options: argparse.Namespace) -> int:
     for name in ("days", "orders_per_day", "customers"):
         if getattr(options, name) < 1:
             raise SettingsError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes at least 1.")
-    lake, _ = open_lake()
+    lake, _ = open_lake(begin=True)
     try:
         counts = write_sample(
             lake.root,

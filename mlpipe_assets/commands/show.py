@@ -57,6 +57,8 @@ def status(options: argparse.Namespace) -> int:
         print(json.dumps(document, default=str))
         return int(needs_a_person and options.check)
     console = make_console(options)
+    if lake.is_new:
+        console.print(f"{plain(lake.root)} was never used before.", soft_wrap=True)
     if not found and not zone.new_files and not needs_a_person:
         console.print(nothing_yet(lake))
         return 0

@@ -30,7 +30,7 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         DayState(day=day, score=f["drift_score"], bad=f["bad"], drifting=f["drifting"], state=f["state"])
         for day, f in facts.items()
     )
-    paths = [lake.path(DRIFT, name, day) for day in kept]
+    paths = lake.check(lake.path(DRIFT, name, day) for day in kept)
     rows = pl.read_parquet(paths, hive_partitioning=False, glob=False) if paths else pl.DataFrame(schema=SCHEMA)
     return Watched(
         table=monitor.table,

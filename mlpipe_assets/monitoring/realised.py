@@ -98,7 +98,7 @@ class Realised:
 
     def _select(self, engine: Engine, sql: str, days: Sequence[date], read: Sequence[date]) -> DayFrames:
         tables: dict[str, Table] = {
-            "features": [self.lake.path(self.features.stage, self.features.name, day) for day in days]
+            "features": self.lake.check(self.lake.path(self.features.stage, self.features.name, day) for day in days)
         }
         for source in self.sources:
             tables[source.source.name] = source.paths(d for d in read if d in source.present)

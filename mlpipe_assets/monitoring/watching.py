@@ -98,7 +98,7 @@ class Watching:
     @cached_property
     def reference(self) -> Reference | None:
         """The frozen baseline; None when there is none, or it was of other columns or code."""
-        found = read_reference(self.reference_path)
+        found = read_reference(self.lake, self.reference_path)
         return found if found and (found.watch, found.origin) == (self.watch.digest, self.origin) else None
 
     def freeze_if_due(self, day: date) -> None:
@@ -108,7 +108,7 @@ class Watching:
         first = [d for d in self.candidates if d <= day][: self.monitor.baseline.days]
         if len(first) == self.monitor.baseline.days:
             files = self.table.files
-            frozen = freeze(self.watch, [files[d] for d in first], days=first, origin=self.origin)
+            frozen = freeze(self.watch, self.lake.check(files[d] for d in first), days=first, origin=self.origin)
             write_reference(self.lake, self.reference_path, frozen)
             self.reference = frozen
 

@@ -147,7 +147,7 @@ class Ledger:
             *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}.parquet"),
             *self._quarantine.glob(f"date=*/{delivery}.parquet"),
         } - kept:
-            path.unlink(missing_ok=True)
+            self.lake.remove(path)
         self._pending(delivery).unlink(missing_ok=True)
 
     def of_day(self, day: date) -> list[Delivery]:

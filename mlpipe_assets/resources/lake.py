@@ -5,8 +5,9 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +18,11 @@ from typing import Any, TypeVar
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.errors import BusyError, LakeError, MlpipeError
+from mlpipe_assets.errors import BusyError, LakeError, MlpipeError, SettingsError
+from mlpipe_assets.resources.digest_log import Written, on_record
+from mlpipe_assets.resources.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
+from mlpipe_assets.resources.leftovers import leftovers
+from mlpipe_assets.resources.private_files import create_file, make_folder
 from mlpipe_assets.resources.run_locks import hold_run_lock
 from mlpipe_assets.resources.run_owner import claim_run
 
@@ -37,6 +42,7 @@ class Staged:
     target: Path
     size: int
     digest: str
+    mtime_ns: int
 
 
 class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -60,6 +66,25 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The data folder."""
         return Path(self.data_dir)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no run has written anything here yet."""
+        return not (self.root / "meta").exists()
+
+    def expect_used(self) -> None:
+        """Make sure that the data folder is one: a mistyped name must not be an empty lake in which all is well.
+
+        Raises: SettingsError for a folder that was never used and has no drop zone in it.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise SettingsError(f"MLPIPE_DATA_DIR={str(self.root)!r} is not a folder. Name one, or unset it.")
+        if self.is_new and not (self.root / "raw").is_dir():
+            there = "was never used and has no drop zone (raw/) in it" if self.root.exists() else "does not exist"
+            raise SettingsError(
+                f"The data folder {self.root} {there}. Is MLPIPE_DATA_DIR right? To begin there: mkdir -p {shlex.quote(f'{self.root}/raw')}"
+                ", or: mlpipe sample"
+            )
+
     def folder(self, stage: str, name: str, day: date | None = None) -> Path:
         """Where a table, or one of its partitions, lives."""
         table = self.root / stage / name
@@ -79,9 +104,17 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         return sorted(map(date.fromisoformat, there))
 
     def facts(self, stage: str, name: str, day: date, file: str = PART) -> dict[str, Any] | None:
-        """What a partition's footer says of how it was made; None when there is no such partition."""
+        """What a partition's footer says of how it was made.
+
+        None when there is no such partition, or when it does not hold what was written to it: it is to be built again.
+        """
         path = self.path(stage, name, day, file)
         if not path.exists():
+            return None
+        if path.is_dir():
+            raise LakeError(f"{path} is a folder where a file belongs. Take it away and run again.")
+        if wrong := changed_beside(self.root, path):
+            warn_once(path, wrong)
             return None
         try:
             text = pl.read_parquet_metadata(path).get(FACTS)
@@ -92,11 +125,36 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
     def read(
         self, stage: str, name: str, day: date, columns: list[str] | None = None, file: str = PART
     ) -> pl.DataFrame:
-        """One partition."""
-        content = self.path(
-            stage, name, day, file
-        ).read_bytes()  # at once: polars opens a path twice, and a run may replace it
-        return pl.read_parquet(content, columns=columns, hive_partitioning=False)
+        """One partition.
+
+        Raises: DamagedError when it does not hold what was written to it.
+        """
+        return pl.read_parquet(
+            self.read_bytes(self.path(stage, name, day, file)), columns=columns, hive_partitioning=False
+        )
+
+    def read_bytes(self, path: Path) -> bytes:
+        """A file of the lake, at once: polars opens a path twice, and a run may replace it in between.
+
+        Raises: DamagedError when it is gone, cannot be read, or does not hold what was written to it.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            accuse(
+                self.root,
+                path,
+                "is gone" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}",
+            )
+        check_content(self.root, path, content)
+        return content
+
+    def check(self, paths: Iterable[Path]) -> list[Path]:
+        """The same paths, when each is there and holds what was written to it.
+
+        Raises: DamagedError with the first that does not.
+        """
+        return check(self.root, paths)
 
     def stage(self, target: Path, frame: pl.DataFrame, facts: Mapping[str, Any]) -> Staged:
         """Write a frame under a temporary name in the target's folder.
@@ -122,7 +180,8 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Let `write` make a temporary file in the target's folder."""
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root, target.parent)
+            create_file(temporary)
             write(temporary)
             with temporary.open("rb") as handle:
                 digest = hashlib.file_digest(handle, "sha256").hexdigest()
@@ -131,15 +190,18 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
             if temporary.exists():
                 temporary.unlink()
             raise self._explained(error, target) from error
-        return Staged(temporary=temporary, target=target, size=temporary.stat().st_size, digest=digest)
+        stat = temporary.stat()
+        return Staged(temporary=temporary, target=target, size=stat.st_size, digest=digest, mtime_ns=stat.st_mtime_ns)
 
     def commit(self, *staged: Staged) -> None:
-        """Make staged files visible, one atomic rename each."""
+        """Make staged files visible, one atomic rename each, with their digests on record."""
+        held = {s.target: Written(sha256=s.digest, size=s.size, mtime_ns=s.mtime_ns) for s in staged}
         try:
-            for item in staged:
-                item.temporary.replace(item.target)
-            for folder in {item.target.parent for item in staged}:
-                _sync_folder(folder)
+            with on_record(self.root, held, content_digest):
+                for item in staged:
+                    item.temporary.replace(item.target)
+                for folder in {item.target.parent for item in staged}:
+                    _sync_folder(folder)
         except OSError as error:
             raise self._explained(error, staged[0].target) from error
 
@@ -154,7 +216,9 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def remove(self, path: Path) -> None:
         """Remove a file that may not be there."""
-        path.unlink(missing_ok=True)
+        if path.exists():
+            with on_record(self.root, {path: None}, content_digest):
+                path.unlink()
 
     @contextmanager
     def writing(self, stage: str, name: str) -> Iterator[None]:
@@ -164,7 +228,9 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         path = self.root / "meta" / "locks" / f"{stage}.{name}.lock"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root, path.parent)
+            if not path.exists():
+                create_file(path)
             handle = path.open("a+")
         except OSError as error:
             raise self._explained(error, path) from error
@@ -190,34 +256,8 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _sweep(self, stage: str, name: str) -> None:
         """Remove temporary files that a killed run of this table left; never those of another table, whose run may live."""
-        patterns = [f"{stage}/{name}/*/.*.tmp", f"meta/refused/{stage}/{name}/.*.tmp"]
-        if stage == "raw":
-            patterns = [
-                f"raw/_events/{name}/*/.*.tmp",
-                f"meta/deliveries/{name}/.*.tmp",
-                f"meta/drop_zone/.{name}.json.*.tmp",
-            ]
-        if stage == "meta":
-            patterns += [f"meta/.{name}.*.tmp", f"meta/automation/.{name.removeprefix('automation.')}.json.*.tmp"]
-        if stage == "monitoring":
-            patterns += [
-                f"monitoring/*/*.{name}/*/.*.tmp",
-                f"monitoring/realised/{name}/*/.*.tmp",
-                f"monitoring/reference/.*{name}*.tmp",
-                *(["monitoring/.*.tmp"] if name == "report" else []),
-            ]
-        if stage == "models":
-            patterns += [f"meta/champions/.{name}.json.*.tmp", f"validation/golden/.{name}.parquet.*.tmp"]
-        if stage in (
-            "raw",
-            "interim",
-        ):  # both put rows into quarantine: on arrival by delivery, afterwards as refused.parquet
-            patterns.append(
-                f"validation/quarantine/{name}/*/.{'[0-9a-f]' * 64 if stage == 'raw' else 'refused'}.parquet.*.tmp"
-            )
-        for pattern in patterns:
-            for left in self.root.glob(pattern):
-                left.unlink(missing_ok=True)
+        for left in leftovers(self.root, stage, name):
+            left.unlink(missing_ok=True)
 
     def _explained(self, error: OSError | pl.exceptions.PolarsError, target: Path) -> LakeError:
         number = error.errno if isinstance(error, OSError) else None

@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 
 from mlpipe_assets.concurrency import in_order
+from mlpipe_assets.errors import LakeError
+from mlpipe_assets.resources.digests import damage
 from mlpipe_assets.resources.lake import UNREADABLE, Lake, Staged, read_json, spell_reason
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.statistics.baselines import (
@@ -117,11 +119,14 @@ class Reference:
         )[:16]
 
 
-def read_reference(path: Path, *, cure: str = _FROZEN_ANEW) -> Reference | None:
+def read_reference(lake: Lake, path: Path, *, cure: str = _FROZEN_ANEW) -> Reference | None:
     """The reference that was written; None when there is none.
 
     Raises: LakeError, ending in the cure, when it cannot be read.
     """
+    wrong = damage(lake.root, path) if path.exists() else None  # deleting it is the way to have it made anew
+    if wrong:
+        raise LakeError(f"{path} {wrong}. {cure}")
     return read_json(path, _parse_reference, cure=cure)
 
 
@@ -269,7 +274,7 @@ class ProfileStore:
             return None
         expected = {"fingerprint": self.fingerprint(day), "reference": self.reference.version}
         try:
-            head, _, rest = path.read_text(encoding="utf-8").partition(_PROFILE)
+            head, _, rest = self.lake.read_bytes(path).decode().partition(_PROFILE)
             made_of: dict[str, Any] = json.loads(head + "}")
             return from_json(rest.rstrip()[:-1], self.reference.bins) if made_of == expected else None
         except UNREADABLE as error:
@@ -279,7 +284,7 @@ class ProfileStore:
             return None
 
     def _make(self, day: date) -> Profile:
-        content = self.files[day].read_bytes()
+        content = self.lake.read_bytes(self.files[day])
         frame = pl.read_parquet(content, columns=list(self.reference.bins), hive_partitioning=False)
         return profile_frame(frame, self.reference.bins)
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+from mlpipe_assets.resources.private_files import create_file, make_folder
+
 Pulse = Literal["alive", "dead", "elsewhere", "unknown"]
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -23,7 +25,8 @@ def hold_run_lock(root: Path, run_id: str) -> Iterator[None]:
     path = _path(root, run_id)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(root, path.parent)
+        create_file(temporary)
         handle = temporary.open("w", encoding="utf-8")
     except OSError:  # the run says so itself as soon as it writes a table
         yield

@@ -81,8 +81,9 @@ def days_of_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> list[dat
 def at_work(context: dg.AssetExecutionContext, lake: Lake, key: dg.AssetKey) -> Iterator[list[date]]:
     """The days a run was asked for, while no other run may write the table; what stops it goes into the run's report too.
 
-    Raises: MissingPartitionError, BusyError, and whatever the work itself raises.
+    Raises: SettingsError for a mistyped data folder, MissingPartitionError, BusyError, and whatever the work itself raises.
     """
+    lake.expect_used()
     try:
         days = days_of_run(context, key)
         with lake.writing(key.path[0], key.path[-1]):

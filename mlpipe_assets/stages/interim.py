@@ -28,6 +28,7 @@ from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
 from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_each_day
+from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
 from mlpipe_assets.transforms.staging import column_digests, key_hash, latest_of_each_day, reasons_in_words
@@ -221,7 +222,7 @@ def _judge_chunk(
         files = {name: [d.source_file for d in standing if name not in d.columns] for name in lacking}
         files[source.event_time or ""] = [d.source_file for d in without_time(source, ledger) if d.arrived == entry.day]
         entry.lacking = [missing_column(source, name, names) for name, names in files.items() if names]
-        entry.errors += _turned_away(ledger, entry)
+        entry.errors += _turned_away(source, ledger, entry)
         away = refused.filter(pl.col("event_date") == entry.day).sort("delivery", "record_number")
         entry.refused = away.height
         entry.standing_refused = away.filter(~pl.col("delivery").is_in(list(entry.replaced))).height
@@ -283,12 +284,15 @@ def without_time(source: Source, ledger: Ledger) -> list[Delivery]:
     return [d for d in standing if d.columns and d.quarantined and not d.events and source.event_time not in d.columns]
 
 
-def _turned_away(ledger: Ledger, entry: _Day) -> list[str]:
+def _turned_away(source: Source, ledger: Ledger, entry: _Day) -> list[str]:
     """Why rows were refused on arrival, without values: a line that cannot be read may hold anything."""
     paths = [
         ledger.refused_path(d.delivery, entry.day) for d in entry.deliveries if d.quarantined and d.arrived == entry.day
     ]
-    reasons = [pl.read_parquet(path, columns=["reasons"], hive_partitioning=False, glob=False) for path in paths]
+    reasons = [
+        pl.read_parquet(path, columns=["reasons"], hive_partitioning=False, glob=False)
+        for path in sound(source, ledger, paths)
+    ]
     counted = (
         pl.concat(reasons).group_by("reasons").len().sort("len", "reasons", descending=[True, False])
         if reasons

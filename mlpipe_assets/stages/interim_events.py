@@ -13,6 +13,7 @@ from mlpipe_assets.gate import judge
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.rules import columns as contract_columns
+from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.transforms.absent import fill_absent, fill_objects
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
 from mlpipe_assets.transforms.staging import MISSING, ORIGIN, cast_rows
@@ -51,7 +52,7 @@ def read_events(
             groups.setdefault(delivery.columns, []).extend(paths)
     for columns, paths in sorted(groups.items()):
         needed = columns if source.prepare else tuple(name for name in wanted if name in columns or not columns)
-        events, text = _decoded(engine, sorted(paths), columns, needed, only)
+        events, text = _decoded(engine, sound(source, ledger, sorted(paths)), columns, needed, only)
         clean = clean_text(text, source, wanted)
         unnamed = [name for name in wanted if name not in columns] if columns and not source.prepare else []
         absent = [column for column in contract_columns(source.contract) if column.name in unnamed]
@@ -101,10 +102,10 @@ def judge_events(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.
 
 
 def _decoded(
-    engine: Engine, paths: list[Path], columns: tuple[str, ...], needed: tuple[str, ...], only: pl.DataFrame | None
+    engine: Engine, paths: Sequence[Path], columns: tuple[str, ...], needed: tuple[str, ...], only: pl.DataFrame | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events and the needed fields of their payload as text: the fastest way that is exact for them."""
-    frame = pl.read_parquet(paths, columns=list(_EVENT), hive_partitioning=False, glob=False)
+    frame = pl.read_parquet(list(paths), columns=list(_EVENT), hive_partitioning=False, glob=False)
     if only is not None:
         frame = frame.join(only, on=only.columns, how="semi", maintain_order="left")
     if not columns:  # JSON as its sender wrote it: numbers must keep their digits

@@ -23,7 +23,7 @@ def read_slices(
     if not there:
         return {}
     window = days_between(there[0] - model.view.lookback + ONE_DAY, there[-1])
-    tables = {"features": [lake.path("features", model.view.name, day) for day in there]}
+    tables = {"features": lake.check(lake.path("features", model.view.name, day) for day in there)}
     for name in model.inputs:
         source = SourceDays(lake=lake, source=catalog.source(name))
         tables[name] = source.paths(day for day in window if day in source.present)

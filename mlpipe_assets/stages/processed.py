@@ -132,7 +132,7 @@ def build_training_set(
     sources = {name: SourceDays(lake=lake, source=catalog.source(name)) for name in model.inputs}
     label_days = plan.label_days()
     tables = {
-        "features": [lake.path("features", model.view.name, day) for day in plan.used],
+        "features": lake.check(lake.path("features", model.view.name, day) for day in plan.used),
         **{name: source.paths(label_days) for name, source in sources.items()},
     }
     rows = sum(source.rows(label_days) for source in sources.values())

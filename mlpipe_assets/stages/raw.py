@@ -29,6 +29,7 @@ from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
+from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
 from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.transforms.arrival import arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
@@ -84,7 +85,7 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
     """Bring every new delivery of the drop zone into the lake; each is whole or absent, whatever happens."""
     ledger.sweep()
     files, problems = drop_zone.look(lake.root / "raw" / source.name)
-    found = Ingested(problems=problems)
+    found = Ingested(problems=[*problems, *heal(lake, source, ledger, damaged_deliveries(lake, ledger))])
     fresh = [file for file in files if ledger.status_of(file) is None]
     for file in files:
         status = ledger.status_of(file)

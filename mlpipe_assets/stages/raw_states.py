@@ -72,7 +72,7 @@ def _staged(lake: Lake, ledger: Ledger, own: Delivery, twin: Delivery, days: dic
         refused = ledger.refused_path(twin.delivery, twin.arrived), ledger.refused_path(own.delivery, own.arrived)
         moves.append((*refused, own.arrived))
     for held, target, day in moves:
-        yield lake.stage(target, _restamped(held, own, day), {})
+        yield lake.stage(target, _restamped(lake.check([held])[0], own, day), {})
 
 
 def _restamped(path: Path, own: Delivery, day: date) -> pl.DataFrame:

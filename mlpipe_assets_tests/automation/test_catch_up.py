@@ -1,6 +1,8 @@
 """`mlpipe run` without the command line: what is behind is built, in runs of exactly those days, and nothing else."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -230,10 +232,16 @@ def test_days_behind_one_hole_are_one_line(run: Run, lake: Lake) -> None:
     assert errors == [f"features/spend {day(4)} to {day(6)}: interim/orders has holes: {day(4)} missing"]
 
 
+def without_digests(lake: Lake) -> None:
+    """Make it a lake of the time before digests were kept: what a file held is not known."""
+    shutil.rmtree(lake.root / "meta" / "digests")
+
+
 def test_a_partition_that_cannot_be_read_stops_its_own_table_is_named_and_heals_once_it_is_deleted(
     lake: Lake, run: Run, tmp_path: Path
 ) -> None:
     run()
+    without_digests(lake)
     broken = lake.path("features", "spend", day(2))
     broken.write_text("half")
     drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
@@ -256,6 +264,39 @@ def test_a_partition_that_cannot_be_read_stops_its_own_table_is_named_and_heals_
 def test_a_training_set_that_cannot_be_read_is_an_error_too(lake: Lake, run: Run) -> None:
     run()
     as_of = lake.days("processed", "returning", "train.parquet")[-1]
+    without_digests(lake)
     lake.path("processed", "returning", as_of, "train.parquet").write_text("half")
 
     assert [error for error in run().errors if error.startswith("processed/returning: ") and "cannot be read" in error]
+
+
+def test_damaged_files_are_made_again_and_nothing_else_changes(lake: Lake, run: Run) -> None:
+    run()
+    before = state(lake)
+    clean = lake.path("interim", "orders", day(3))
+    features = lake.path("features", "spend", day(4))
+    events = next((lake.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet"))
+    for path in (clean, features, events):
+        content = path.read_bytes()
+        path.write_bytes(content[:40] + bytes(8) + content[48:])
+
+    summary = run()
+
+    assert summary.errors == []
+    assert {path: digest for path, (digest, _) in state(lake).items()} == {path: d for path, (d, _) in before.items()}
+    assert run().did_nothing
+
+
+def test_damaged_events_without_their_file_are_an_error_until_it_is_put_back(lake: Lake, run: Run) -> None:
+    run()
+    dropped = lake.root / "raw" / "orders" / f"orders_{day(2)}.csv"
+    kept, modified = dropped.read_bytes(), dropped.stat().st_mtime_ns
+    dropped.unlink()
+    next((lake.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet")).unlink()
+
+    assert any("its events in the lake are damaged" in error for error in run().errors)
+
+    dropped.write_bytes(kept)
+    os.utime(dropped, ns=(modified, modified))
+    assert run().errors == []
+    assert run().did_nothing

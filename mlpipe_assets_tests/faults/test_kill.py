@@ -70,9 +70,10 @@ def expected(halfway: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 def results(root: Path) -> dict[str, str]:
-    """Everything a run makes, but locks and what is dated by the run itself."""
+    """Everything a run makes, but locks, digest logs (they tell of all that was ever written) and what the run itself dates."""
     found = file_digests(root, *BELOW)
-    return {path: digest for path, digest in found.items() if "/locks/" not in path and "registry" not in path}
+    histories = ("/locks/", "/digests/", "registry")
+    return {path: digest for path, digest in found.items() if not any(word in path for word in histories)}
 
 
 def visible(root: Path) -> list[Path]:

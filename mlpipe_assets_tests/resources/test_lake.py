@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from mlpipe_assets.errors import BusyError, LakeError
+from mlpipe_assets.errors import BusyError, LakeError, SettingsError
 from mlpipe_assets.resources import lake as lake_module
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
@@ -160,3 +160,23 @@ def test_a_run_that_fails_leaves_no_temporary_files(lake: Lake) -> None:
         stage_and_fail()
 
     assert not list(lake.root.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"), [("dta", "does not exist"), ("empty", "was never used and has no drop zone")]
+)
+def test_a_mistyped_data_folder_is_no_empty_lake(tmp_path: Path, folder: str, words: str) -> None:
+    root = tmp_path / folder
+    if folder == "empty":
+        root.mkdir()
+
+    with pytest.raises(SettingsError, match=f"{words}.*Is MLPIPE_DATA_DIR right"):
+        Lake(data_dir=str(root)).expect_used()
+
+    assert root.exists() == (folder == "empty")
+
+
+def test_a_folder_with_a_drop_zone_may_begin(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+
+    Lake(data_dir=str(tmp_path)).expect_used()

@@ -1,0 +1,186 @@
+"""Whether the files of the lake hold what was written to them, by the digests on record."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+from mlpipe_assets.errors import DamagedError, LakeError
+from mlpipe_assets.resources.digest_log import Log, Written, append, read_log, table_of
+
+_log = logging.getLogger("mlpipe")
+_THREADS = 4
+_MADE_OF_OTHERS = ("interim", "features", "processed", "predictions", "monitoring")
+_contents: dict[Path, tuple[tuple[int, int, int, int], str]] = {}
+_warned: set[tuple[Path, int]] = set()
+
+
+def damage(root: Path, path: Path) -> str | None:
+    """What is wrong with a file that this lake has on record, by its content; None when nothing is, or it is not known here."""
+    return _damage(root, path, trust_times=False)
+
+
+def changed(root: Path, path: Path) -> str | None:
+    """The same, but a file of the size and time on record is taken as it is: to plan must cost no reading."""
+    return _damage(root, path, trust_times=True)
+
+
+def changed_beside(root: Path, path: Path) -> str | None:
+    """The same of all files of the partition that a file is in: one is as good as none without the others."""
+    table, folder = _place(root, os.fspath(path.parent))
+    log = read_log(root, table) if table is not None else None
+    for name in log.by_folder.get(folder, []) if log else []:
+        if not (log and _has_size_and_time(root, log, name)) and (wrong := changed(root, root / name)):
+            return wrong if root / name == path else f"is beside {Path(name).name}, which {wrong}"
+    return None
+
+
+@lru_cache(maxsize=1 << 16)
+def _place(root: Path, folder: str) -> tuple[Path | None, str]:
+    """The table whose partition is in a folder, and the folder below the data folder."""
+    name = Path(folder).relative_to(root)
+    return table_of(name / "part.parquet"), str(name)
+
+
+def _has_size_and_time(root: Path, log: Log, name: str) -> bool:
+    """Whether a file has the size and time on record, at the cost of one look at it; planning asks this of every file."""
+    try:
+        stat = os.stat(f"{root}/{name}")  # noqa: PTH116 (paths of pathlib take four times as long)
+    except OSError:
+        return False
+    state = (stat.st_size, stat.st_mtime_ns)
+    return name not in log.suspects and any(w and (w.size, w.mtime_ns) == state for w in log.files[name])
+
+
+def check(root: Path, paths: Iterable[Path]) -> list[Path]:
+    """The same paths, when each holds what was written to it; a file is read once for each state a process meets.
+
+    Raises: DamagedError with the first that does not, what is wrong and what to do.
+    """
+    wanted = list(paths)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for path, wrong in zip(wanted, threads.map(lambda one: damage(root, one), wanted), strict=True):
+            if wrong or not path.exists():
+                accuse(root, path, wrong or "is gone")
+    return wanted
+
+
+def check_content(root: Path, path: Path, content: bytes) -> None:
+    """Make sure that bytes just read are what was written to their file.
+
+    Raises: DamagedError when they are not.
+    """
+    allowed = _allowed(root, path)
+    if allowed and (found := hashlib.sha256(content).hexdigest()) not in {w.sha256 for w in allowed if w}:
+        accuse(root, path, _differs(allowed, len(content), found))
+
+
+def accuse(root: Path, path: Path, wrong: str) -> NoReturn:
+    """Remember a damaged file, so that the next look at it is at its content, and stop.
+
+    Raises: DamagedError always.
+    """
+    name = path.relative_to(root)
+    table = table_of(name)
+    if table is not None and _allowed(root, path):
+        with suppress(LakeError, OSError):  # a reader may not be allowed to write
+            append(root, table, {"suspects": [str(name)]})
+    raise DamagedError(f"{path} {wrong}. {cure_of(name)}")
+
+
+def is_made_again(name: Path) -> bool:
+    """Whether a damaged file, named below the data folder, is one that the next run builds from others of the lake."""
+    if name.parts[0] in ("models", "validation"):
+        return name.parts[1] != "quarantine" and any(part.startswith("date=") for part in name.parts)
+    return name.parts[0] in _MADE_OF_OTHERS and name.parts[:2] != ("monitoring", "reference")
+
+
+def cure_of(name: Path) -> str:
+    """What to do about a damaged file, named below the data folder."""
+    if is_made_again(name):
+        return "Next: mlpipe run; it is built again."
+    if name.parts[:2] == ("validation", "quarantine") and name.name == "refused.parquet":
+        return f"Delete interim/{name.parts[2]}/{name.parts[3]} and run again: both are made again."
+    if name.parts[:2] in (("raw", "_events"), ("validation", "quarantine")):
+        return (
+            f"Next: mlpipe run; it is made again from the file in raw/{name.parts[2]} that it came from, if that is still there. "
+            "Otherwise put that file back, or restore this one from a copy."
+        )
+    return "Restore it from a copy."
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file, read once for each state that this process meets.
+
+    Raises: OSError.
+    """
+    with path.open("rb") as handle:
+        stamp = _state(os.fstat(handle.fileno()))
+        known = _contents.get(path)
+        if known and known[0] == stamp:
+            return known[1]
+        found = hashlib.file_digest(handle, "sha256").hexdigest()
+    _contents[path] = (stamp, found)
+    return found
+
+
+def _damage(root: Path, path: Path, *, trust_times: bool) -> str | None:
+    allowed = _allowed(root, path)
+    if allowed is None:
+        return None
+    name = str(path.relative_to(root))
+    try:
+        stat = path.stat()
+        if not path.is_file():
+            return "is not a file. Take it away first"
+        table = table_of(Path(name))
+        log = read_log(root, table) if table is not None else None
+        trusted = trust_times and log is not None and name not in log.suspects
+        if trusted and any(w and (w.size, w.mtime_ns) == (stat.st_size, stat.st_mtime_ns) for w in allowed):
+            return None
+        found = content_digest(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None if None in allowed else "is gone"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if found not in {w.sha256 for w in allowed if w}:
+        return _differs(allowed, stat.st_size, found)
+    if trust_times and table is not None:  # a copied lake has other times: look at each file once, not on every run
+        with suppress(LakeError, OSError):
+            append(root, table, {"same": {name: stat.st_mtime_ns}})
+    return None
+
+
+def warn_once(path: Path, wrong: str) -> None:
+    """Report a damaged file that is going to be built again, once per state of it."""
+    with suppress(OSError):
+        state = (path, path.stat().st_mtime_ns)
+        if state not in _warned:
+            _warned.add(state)
+            _log.warning("%s %s; it is built again", path, wrong)
+
+
+def _allowed(root: Path, path: Path) -> list[Written | None] | None:
+    if not path.is_relative_to(root):
+        return None
+    name = path.relative_to(root)
+    table = table_of(name)
+    log = read_log(root, table) if table is not None else None
+    allowed = log.files.get(str(name)) if log else None
+    return None if allowed in (None, [None]) else allowed
+
+
+def _differs(allowed: Sequence[Written | None], size: int, found: str) -> str:
+    wanted = next(w for w in reversed(allowed) if w)
+    if size != wanted.size:
+        return f"has {size:,} bytes where {wanted.size:,} were written"
+    return f"does not hold what was written to it (SHA-256 {found[:12]}…, written {wanted.sha256[:12]}…)"
+
+
+def _state(stat: os.stat_result) -> tuple[int, int, int, int]:
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

@@ -1,0 +1,201 @@
+"""What the lake's files held when they were written: damage is found, a kill accuses nobody."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mlpipe_assets.errors import DamagedError, LakeError
+from mlpipe_assets.resources import digests
+from mlpipe_assets.resources.digest_log import log_path, read_log
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets_tests.frames import JAN_5, JAN_6
+
+ONE, OTHER = pl.DataFrame({"n": [1, 2, 3]}), pl.DataFrame({"n": [9, 9, 9]})
+
+
+@pytest.fixture
+def written(lake: Lake) -> Path:
+    """A partition of three numbers, beside one of other numbers."""
+    lake.commit(lake.stage(lake.path("interim", "orders", JAN_6), OTHER, {"inputs": "6"}))
+    lake.commit(lake.stage(lake.path("interim", "orders", JAN_5), ONE, {"inputs": "5"}))
+    return lake.path("interim", "orders", JAN_5)
+
+
+def flip(path: Path) -> None:
+    """Eight bytes of a data page turned over, size and time as before."""
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    for place in range(20, 28):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def swap(path: Path) -> None:
+    """The bytes of its neighbour."""
+    shutil.copy(path.parent.parent / f"date={JAN_6}" / path.name, path)
+
+
+def become_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def become_a_dangling_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "flipped": flip,
+    "cut short": lambda path: os.truncate(path, 100),
+    "empty": lambda path: path.write_bytes(b""),
+    "gone": lambda path: path.unlink(),
+    "of another day": swap,
+    "written again": lambda path: pl.DataFrame({"n": [7]}).write_parquet(path),
+    "a folder": become_a_folder,
+    "a dangling link": become_a_dangling_link,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_partition_that_does_not_hold_what_was_written_is_not_read(lake: Lake, written: Path, kind: str) -> None:
+    assert lake.read("interim", "orders", JAN_5).equals(ONE)
+    DAMAGE[kind](written)
+
+    with pytest.raises(DamagedError, match=r"date=2026-01-05/part\.parquet .*Next: mlpipe run; it is built again"):
+        lake.read("interim", "orders", JAN_5)
+    with pytest.raises(DamagedError, match=r"date=2026-01-05/part\.parquet"):
+        lake.check([lake.path("interim", "orders", JAN_6), written])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DAMAGE if kind not in ("flipped", "a folder")])
+def test_a_damaged_partition_is_as_good_as_none_for_planning(lake: Lake, written: Path, kind: str) -> None:
+    DAMAGE[kind](written)
+
+    assert lake.facts("interim", "orders", JAN_5) is None
+    assert lake.facts("interim", "orders", JAN_6) == {"inputs": "6"}
+
+
+def test_bytes_flipped_behind_size_and_time_are_planned_for_once_somebody_read_them(lake: Lake, written: Path) -> None:
+    flip(written)
+    assert lake.facts("interim", "orders", JAN_5) == {"inputs": "5"}
+
+    with pytest.raises(DamagedError):
+        lake.check([written])
+
+    assert lake.facts("interim", "orders", JAN_5) is None
+    lake.commit(lake.stage(written, ONE, {"inputs": "5"}))
+    assert lake.facts("interim", "orders", JAN_5) == {"inputs": "5"}
+    assert lake.read("interim", "orders", JAN_5).equals(ONE)
+
+
+def test_to_plan_reads_no_file_whose_size_and_time_are_on_record(
+    lake: Lake, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "content_digest", lambda path: pytest.fail(f"{path} was read"))
+
+    assert lake.facts("interim", "orders", JAN_5) == {"inputs": "5"}
+    assert written.exists()
+
+
+def test_a_copied_lake_is_judged_by_content_and_each_file_is_looked_at_once(
+    lake: Lake, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(lake.root, tmp_path / "copy", copy_function=shutil.copyfile)
+    copy = Lake(data_dir=str(tmp_path / "copy"))
+    assert copy.facts("interim", "orders", JAN_5) == {"inputs": "5"}
+
+    monkeypatch.setattr(digests, "content_digest", lambda path: pytest.fail(f"{path} was read"))
+
+    assert copy.facts("interim", "orders", JAN_5) == {"inputs": "5"}
+    assert written.exists()
+
+
+@pytest.mark.parametrize("visible", [0, 1])
+def test_a_kill_between_record_and_rename_accuses_neither_content(
+    lake: Lake, written: Path, visible: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = lake.stage(written, OTHER, {"inputs": "new"})
+    real = Path.replace
+
+    def die(self: Path, target: Path) -> Path:
+        if visible:
+            real(self, target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "replace", die)
+        with pytest.raises(KeyboardInterrupt):
+            lake.commit(staged)
+
+    assert lake.read("interim", "orders", JAN_5).equals([ONE, OTHER][visible])
+    lake.commit(lake.stage(written, ONE, {"inputs": "5"}))
+    assert digests.damage(lake.root, written) is None
+    flip(written)
+    assert "does not hold what was written to it" in str(digests.damage(lake.root, written))
+
+
+def test_a_first_write_that_was_killed_accuses_no_missing_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = lake.path("interim", "orders", JAN_5)
+    staged = lake.stage(path, ONE, {})
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            lake.commit(staged)
+
+    assert digests.damage(lake.root, path) is None
+
+
+def test_a_file_taken_away_by_the_lake_is_not_missed(lake: Lake, written: Path) -> None:
+    lake.remove(written)
+
+    assert digests.damage(lake.root, written) is None
+
+
+def test_a_lake_from_before_digests_were_kept_is_taken_as_it_is(lake: Lake) -> None:
+    old, new = (lake.path("interim", "orders", day) for day in (JAN_5, JAN_6))
+    old.parent.mkdir(parents=True)
+    ONE.write_parquet(old)
+    assert lake.read("interim", "orders", JAN_5).equals(ONE)
+
+    lake.commit(lake.stage(new, OTHER, {}))
+    flip(old)
+
+    with pytest.raises(DamagedError):
+        lake.read("interim", "orders", JAN_5)
+
+
+def test_a_log_whose_last_line_was_cut_short_goes_on(lake: Lake, written: Path) -> None:
+    log = log_path(lake.root, Path("interim/orders"))
+    log.write_bytes(log.read_bytes() + b'0123456789abcdef {"files":{"interim/')
+
+    assert lake.read("interim", "orders", JAN_5).equals(ONE)
+    lake.commit(lake.stage(written, OTHER, {}))
+
+    assert lake.read("interim", "orders", JAN_5).equals(OTHER)
+
+
+def test_a_damaged_log_says_so(lake: Lake, written: Path) -> None:
+    log = log_path(lake.root, Path("interim/orders"))
+    log.write_bytes(log.read_bytes().replace(b"sha", b"x").replace(b'"done"', b'"dune"', 1))
+
+    with pytest.raises(LakeError, match=r"interim\.orders\.log cannot be read: line 2 is damaged.*delete it"):
+        lake.facts("interim", "orders", JAN_5)
+    assert written.exists()
+
+
+def test_a_log_stays_as_short_as_its_files_are_few(lake: Lake, written: Path) -> None:
+    for number in range(700):
+        lake.commit(lake.stage_bytes(written, f"{number}".encode()))
+
+    log = read_log(lake.root, Path("interim/orders"))
+
+    assert log_path(lake.root, Path("interim/orders")).stat().st_size < 1 << 17
+    assert log is not None
+    assert [len(found) for found in log.files.values()] == [1, 1]
+    assert digests.damage(lake.root, written) is None
+    assert digests.damage(lake.root, lake.path("interim", "orders", JAN_6)) is None
