@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_status(commands)
     _add_sql(commands)
+    _add_verify(commands)
     _add_trace(commands)
     _add_duty(commands)
     _add_sample(commands)
@@ -117,6 +118,18 @@ def _add_sql(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "It can open the files of the lake's tables and nothing else; nothing is written",
     )
     sql.add_argument("--json", action="store_true", help="print all rows as a JSON array; without it the first 200")
+
+
+def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verify = _command(
+        commands,
+        "verify",
+        ("verify", "verify"),
+        "read every file of the lake and say which does not hold what was written to it, and what to do",
+        "  mlpipe verify\n  mlpipe verify --table interim/orders\n  mlpipe verify --json",
+    )
+    verify.add_argument("--table", metavar="TABLE", help="one table only, such as interim/orders or raw/orders")
+    verify.add_argument("--json", action="store_true", help="every file that is wrong, as one JSON object")
 
 
 def _add_trace(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

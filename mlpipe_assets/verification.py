@@ -1,0 +1,181 @@
+"""Every file of the lake held against what was written to it; `mlpipe verify` prints it."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
+from mlpipe_assets.resources import drop_zone
+from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.digest_log import FOLDER, log_path, read_log, table_of
+from mlpipe_assets.resources.digests import accuse, cure_of, damage, is_made_again
+from mlpipe_assets.resources.lake import Lake, read_json
+from mlpipe_assets.settings import file_mode
+from mlpipe_assets.stages.raw_healing import find_file
+
+_STAGES = (
+    "raw/_events",
+    "interim",
+    "features",
+    "processed",
+    "models",
+    "validation",
+    "predictions",
+    "monitoring",
+    "meta",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """A file that is not as it should be.
+
+    Attributes:
+        path: Below the data folder.
+        what: What is wrong with it.
+        again: Whether `mlpipe run` makes it again.
+        to_do: What to do.
+    """
+
+    path: str
+    what: str
+    again: bool
+    to_do: str
+
+
+@dataclass(kw_only=True)
+class Verified:
+    """What a look at every file found.
+
+    Attributes:
+        files: Files held against their digest.
+        size: Their bytes.
+        wrong: Those that are not what they should be, files that nobody put on record, and records that cannot be read.
+        unknown: Files of tables that no digest was ever kept of.
+        open_to_others: Files that users may read whom MLPIPE_FILE_MODE does not name.
+    """
+
+    files: int = 0
+    size: int = 0
+    wrong: list[Wrong] = field(default_factory=list)
+    unknown: int = 0
+    open_to_others: int = 0
+
+
+def verify(lake: Lake, catalog: Catalog, table: str | None, progress: Callable[[Verified], None]) -> Verified:
+    """Read every file of the lake, or of one table, and say what is not as it was written.
+
+    Args:
+        lake: The lake.
+        catalog: Its sources, to tell which events can be made again.
+        table: A table such as `interim/orders` or `raw/orders`; None takes all.
+        progress: Called every now and then with what was found so far.
+
+    Raises: SettingsError for a table that the lake does not have.
+    """
+    found = Verified()
+    recorded = _recorded(lake, found, table)
+    there = {
+        str(path.relative_to(lake.root)): path
+        for path in _files(lake.root)
+        if _wanted(path.relative_to(lake.root), table)
+    }
+    if table and not recorded and not there:
+        raise SettingsError(
+            f"{table} has no files in {lake.root}. Name a table as mlpipe status does, such as interim/orders."
+        )
+    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as threads:
+        looks = threads.map(lambda name: (name, damage(lake.root, lake.root / name)), sorted(recorded))
+        for name, wrong in looks:
+            found.files += 1
+            found.size += there[name].stat().st_size if name in there and not wrong else 0
+            if wrong:
+                found.wrong.append(_described(lake, catalog, Path(name), wrong))
+                with suppress(DamagedError):  # on record, so that the next run decides by content
+                    accuse(lake.root, lake.root / name, wrong)
+            progress(found)
+    for name, path in sorted(there.items()):
+        _look_at_other(lake, found, Path(name), path, recorded=name in recorded)
+    return found
+
+
+def _recorded(lake: Lake, found: Verified, table: str | None) -> set[str]:
+    """Files on record, by path below the data folder."""
+    names: set[str] = set()
+    for path in sorted((lake.root / FOLDER).glob("*.log")):
+        try:
+            log = read_log(lake.root, Path(*path.stem.split(".")))
+        except LakeError as error:
+            found.wrong.append(
+                Wrong(path=f"{path.relative_to(lake.root)}", what="is damaged", again=False, to_do=f"{error}")
+            )
+            continue
+        files = log.files if log else {}
+        names |= {name for name, allowed in files.items() if any(allowed) and _wanted(Path(name), table)}
+    return names
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for stage in _STAGES:
+        for path in (root / stage).rglob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                yield path
+
+
+def _wanted(name: Path, table: str | None) -> bool:
+    if table is None:
+        return True
+    parts = Path(table).parts
+    if parts[:1] == ("raw",) and parts[1:2] != ("_events",):
+        parts = ("raw", "_events", *parts[1:])
+    return name.parts[: len(parts)] == parts
+
+
+def _look_at_other(lake: Lake, found: Verified, name: Path, path: Path, *, recorded: bool) -> None:
+    """One file that is there: records must be readable, other files on record; who may read it is counted."""
+    allowed = file_mode()
+    with suppress(OSError):
+        found.open_to_others += bool(stat.S_IMODE(path.stat().st_mode) & ~allowed & 0o077)
+    table = table_of(name)
+    if table is None:
+        if path.suffix == ".json" and name.parts[0] == "meta":
+            try:
+                read_json(path, lambda record: record, cure="Restore it from a copy.")
+            except LakeError as error:
+                found.wrong.append(Wrong(path=f"{name}", what="cannot be read", again=False, to_do=f"{error}"))
+    elif recorded:
+        return
+    elif log_path(lake.root, table).exists():
+        found.wrong.append(
+            Wrong(
+                path=f"{name}",
+                what="is not on record: mlpipe did not write it",
+                again=False,
+                to_do="Find out who did; if nobody needs it, delete it.",
+            )
+        )
+    else:
+        found.unknown += 1
+
+
+def _described(lake: Lake, catalog: Catalog, name: Path, wrong: str) -> Wrong:
+    again, to_do = is_made_again(name), cure_of(name)
+    if not again and (name.parts[:2] == ("raw", "_events") or name.parts[:2] == ("validation", "quarantine")):
+        source = next((s for s in catalog.sources if s.name == name.parts[2]), None)
+        delivery = Ledger.load(lake, source.name).deliveries.get(name.stem) if source else None
+        if source and delivery:
+            dropped, _ = drop_zone.look(lake.root / "raw" / source.name)
+            again = find_file(dropped, delivery) is not None
+            file = f"raw/{source.name}/{delivery.source_file}"
+            to_do = (
+                f"Next: mlpipe run; it is made again from {file}."
+                if again
+                else f"{file}, which it came from, is not in the drop zone with that content any more. Put that file back, or restore this "
+                "one from a copy."
+            )
+    return Wrong(path=f"{name}", what=wrong, again=again, to_do=to_do)
