@@ -96,6 +96,11 @@ def shifted_kinds() -> list[Kind]:
         Kind(name="500 entities AR 0.9, +0.25 sd", start=_wandering(500, 0.9, by=0.25), entity=True),
         Kind(name="500 entities AR 0.9, +0.5 sd", start=_wandering(500, 0.9, by=0.5), entity=True),
         Kind(name="1,000 a day of 500 customers, ICC 0.5, +0.5 sd", start=_events(500, 1000, by=0.5), entity=True),
+        Kind(
+            name="1,000 a day of 500 fixed customers, 8 categories, ICC 0.5, +6 points",
+            start=_habits(500, 1000, by=0.06),
+            entity=True,
+        ),
         Kind(name="weekdays differ, 0 to 4 closed, +0.5 sd, 1,000 a day", start=_weekly(1000, by=0.5)),
         Kind(
             name="constant that begins to vary, 100 a day",
@@ -183,6 +188,23 @@ def _events(entities: int, rows: int, *, by: float = 0.0, half_of_one: bool = Fa
             if half_of_one:
                 who[: rows // 2] = 0
             return _frame(own[who] + draw.normal(by if day.shifted else 0.0, np.sqrt(0.5), rows), who)
+
+        return make
+
+    return start
+
+
+def _habits(entities: int, rows: int, by: float) -> Any:
+    """Half of the rows are what their entity always has; a shift moves rows from the first category to the second."""
+
+    def start(draw: Draw) -> MakeDay:
+        own = draw.integers(8, size=entities)
+
+        def make(draw: Draw, day: Day) -> pl.DataFrame:
+            who = draw.integers(entities, size=rows)
+            found = np.where(draw.random(rows) < np.sqrt(0.5), own[who], draw.integers(8, size=rows))
+            moved = (found == 0) & (draw.random(rows) < 8 * by)
+            return _texts(np.where(moved, 1, found) if day.shifted else found, who)
 
         return make
 
