@@ -75,9 +75,16 @@ def plan_passes(keys_of_days: Mapping[date, Sequence[object]], *, one_day_each: 
 
 def read_entities(paths: Sequence[Path], key: str, keys: pl.Series, names: Iterable[str] | None) -> pl.DataFrame:
     """All rows of some entities, with the day of their partition as `date`."""
-    table = pl.scan_parquet(
-        list(paths), hive_partitioning=True, hive_schema={"date": pl.Date}, glob=False, missing_columns="insert"
-    )
+    if any("=" in part for path in paths[:1] for part in path.parts[:-2]):  # polars takes those folders for columns too
+        day = pl.col("date").str.extract("date=([^/]*)/[^/]*$").str.to_date()
+        plain = pl.scan_parquet(
+            list(paths), hive_partitioning=False, include_file_paths="date", glob=False, missing_columns="insert"
+        )
+        table = plain.with_columns(day)
+    else:
+        table = pl.scan_parquet(
+            list(paths), hive_partitioning=True, hive_schema={"date": pl.Date}, glob=False, missing_columns="insert"
+        )
     schema = table.collect_schema()
     chosen = [name for name in schema.names() if names is None or name in {*names, key, "date"}]
     wanted = keys.cast(schema[key], strict=False).drop_nulls()

@@ -184,11 +184,13 @@ def freeze(
 
 def _rows_of(watched: Watch, files: Sequence[Path], days: Sequence[date]) -> Rows:
     """Day and entity of every row, in the order of the files."""
-    heights = [pl.scan_parquet(file, hive_partitioning=False).select(pl.len()).collect().item() for file in files]
+    heights = [
+        pl.scan_parquet(file, hive_partitioning=False, glob=False).select(pl.len()).collect().item() for file in files
+    ]
     dated = len(files) > 1 and len(files) == len(days)
     entities = None
     if watched.entity:
-        keys = pl.read_parquet(list(files), columns=list(watched.entity), hive_partitioning=False)
+        keys = pl.read_parquet(list(files), columns=list(watched.entity), hive_partitioning=False, glob=False)
         numbered = keys.unique(maintain_order=True).with_row_index("_entity")
         joined = keys.join(numbered, on=list(watched.entity), how="left", nulls_equal=True, maintain_order="left")
         entities = joined["_entity"].cast(pl.Int64).to_numpy()

@@ -80,7 +80,8 @@ def test_an_empty_lake_says_what_to_do_first(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Catalog]:
     """A lake with two days of orders and their features, in a folder of awkward characters."""
-    root = tmp_path_factory.mktemp("x [alt]*?{a,b}'env=prod %20ü")
+    root = tmp_path_factory.mktemp("x [alt]*?{a,b}'%20ü") / "env=prod"
+    root.mkdir()
     catalog = planted_catalog(root / "sql")
     lake = planted_lake(root / "it's a lake", catalog, one_a_day(1, 2))
     build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(2)))
