@@ -169,7 +169,8 @@ def test_a_baseline_frozen_by_the_version_before_is_frozen_again_from_the_same_d
     stored = json.loads(path.read_text())
     written = path.read_bytes()
     del stored["columns"]
-    path.write_text(json.dumps({**stored, "watch": "what the version before called it"}))
+    before = json.dumps({**stored, "watch": "what the version before called it"})
+    lake.commit(lake.stage_bytes(path, before.encode()))
 
     measure(lake, WEEKLY, [LAST])
 
