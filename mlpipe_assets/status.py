@@ -111,6 +111,13 @@ def _raw(lake: Lake, name: str) -> Iterator[Partition]:
             as_of=_as_of(day),
             note=outside,
         )
+    ahead: dict[date, int] = {}
+    for delivery in ledger.deliveries.values():
+        for day, count in delivery.ahead.items():
+            ahead[day] = ahead.get(day, 0) + count
+    for day, count in sorted(ahead.items()):
+        note = "dated after the file was known: kept, not processed"
+        yield Partition(table=f"raw/{name}", date=day, received=count, rows=count, note=note)
 
 
 def _table(

@@ -10,11 +10,11 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Source, is_snapshot
 from mlpipe_assets.catalog.versions import view_version
-from mlpipe_assets.partitions import ONE_DAY, START_DATE, days_between, last_partition, spell_days
+from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Table
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refused_days
+from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.rules import digest
 
 
@@ -37,10 +37,29 @@ class SourceDays:
         return refused_days(self.lake, "interim", self.source.name)
 
     @cached_property
+    def came(self) -> list[date]:
+        """Days of the partitions that rows came for, in order, whatever became of them."""
+        return Ledger.load(self.lake, self.source.name).days_in_partitions()
+
+    @cached_property
     def arrived(self) -> list[date]:
-        """Days the partitions hold for which rows came, in order."""
-        last = last_partition()
-        return [day for day in Ledger.load(self.lake, self.source.name).days() if START_DATE <= day <= last]
+        """Days from the first to the newest that has rows, of those for which any came, in order.
+
+        A day all of whose rows were refused, or moved to other days by a correction, neither begins nor ends a table: a
+        mistyped date is such a day, and would leave a hole of months behind it.
+        """
+        came = self.came
+        first = next((i for i, day in enumerate(came) if not self._holds_nothing(day)), len(came))
+        last = next((i for i in range(len(came), first, -1) if not self._holds_nothing(came[i - 1])), first)
+        return came[first:last]
+
+    def _holds_nothing(self, day: date) -> bool:
+        """Whether rows came for a day and none was taken: refused, or superseded by another day's."""
+        refusal = refusal_of(self.lake, "interim", self.source.name, day) if day in self.refused else None
+        if refusal is not None:
+            counts = refusal.get("counts")
+            return isinstance(counts, dict) and counts.get("accepted") == 0
+        return self.fact(day, "accepted") == 0
 
     @property
     def first(self) -> date | None:
@@ -98,6 +117,15 @@ class Inputs:
         """The first day every event source has begun by."""
         starts = [s.first for s in self.sources if not is_snapshot(s.source)]
         return max((s for s in starts if s), default=None) if all(starts) else None
+
+    def strays(self) -> set[date]:
+        """Days the view has a partition of, and whose rows have all been placed on other days since."""
+        came = [s.came for s in self.sources if not is_snapshot(s.source)]
+        there = set(self.lake.days("features", self.view.name))
+        if not all(came) or not came:
+            return there if came else set()
+        first, last = max(days[0] for days in came), max(days[-1] for days in came)
+        return {day for day in there if not first <= day <= last}
 
     def holes(self, day: date) -> str | None:
         """Why a feature day cannot be built; None when its window is complete."""

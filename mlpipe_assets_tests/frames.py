@@ -83,7 +83,7 @@ def order_ids(lake: Lake, day: date, source: str = "orders") -> list[str]:
 def events(lake: Lake, source: str = "orders") -> pl.DataFrame:
     """Every event of a source, by day, file and record."""
     ledger = Ledger.load(lake, source)
-    paths = [ledger.event_path(d.delivery, day) for d in ledger.deliveries.values() for day in d.events]
+    paths = [path for d in ledger.deliveries.values() for path in ledger.event_paths(d)]
     frame = pl.concat([pl.read_parquet(path, hive_partitioning=False) for path in paths])
     return frame.sort("event_date", "source_file", "record_number")
 

@@ -16,6 +16,7 @@ from mlpipe_assets.automation.loop_plan import (
     prediction_work,
     report_is_behind,
 )
+from mlpipe_assets.automation.outside import describe_ahead, describe_outside
 from mlpipe_assets.automation.plan import (
     Work,
     days_of_arrival,
@@ -89,14 +90,17 @@ def catch_up(
     runner = _Runner(load=load, summary=Summary())
     summary = runner.summary
     zone = look_at_drop_zone(lake, catalog)
-    if zone.new_files:
+    if zone.new_files or zone.misplaced:
         for source in catalog.sources:
-            if new := new_files(lake, source):
-                runner.run("ingest_job", f"raw/{source.name}", days_of_arrival(source, new))
-        summary.warnings += [line for source in catalog.sources for line in _outside(lake, source)]
+            new = new_files(lake, source)
+            if new or source.name in zone.misplaced:
+                days = days_of_arrival(source, new) if new else (newest_day(Ledger.load(lake, source.name)),)
+                runner.run("ingest_job", f"raw/{source.name}", days)
+        summary.warnings += [line for source in catalog.sources for line in describe_outside(lake, source)]
     for name in look_at_drop_zone(lake, catalog).relieved:  # a run that finds nothing wrong any more says it healed
         runner.run("ingest_job", f"raw/{name}", [newest_day(Ledger.load(lake, name))])
     summary.errors += look_at_drop_zone(lake, catalog).problems
+    summary.warnings += [line for source in catalog.sources for line in describe_ahead(lake, source)]
     summary.warnings += [line for source in catalog.sources for line in _all_outside(lake, source)]
     for source in catalog.sources:
         before = interim_work(lake, source, wanted)
@@ -148,17 +152,6 @@ def _lost(lake: Lake, model: Model) -> str | None:
         return lost_pointer(lake, model.name)
     except LakeError:
         return None
-
-
-def _outside(lake: Lake, source: Source) -> list[str]:
-    """Events kept that belong to no partition."""
-    days = Ledger.load(lake, source.name).events_by_day()
-    last = last_partition()
-    early = sum(count for day, count in days.items() if day < START_DATE)
-    late = sum(count for day, count in days.items() if day > last)
-    lines = [f"{early:,} events before {START_DATE} (MLPIPE_START_DATE)"] if early else []
-    lines += [f"{late:,} events after today"] if late else []
-    return [f"raw/{source.name}: {' and '.join(lines)} are kept, not processed"] if lines else []
 
 
 def _all_outside(lake: Lake, source: Source) -> list[str]:

@@ -81,12 +81,14 @@ def _judge_model(lake: Lake, model: Model, now: datetime) -> Iterator[TableFresh
 
 def _judge_source(lake: Lake, source: Source, now: datetime) -> Iterator[TableFreshness]:
     """The events of a source, and its clean table."""
-    ledger, clean = Ledger.load(lake, source.name), SourceDays(lake=lake, source=source).present
+    ledger, days = Ledger.load(lake, source.name), SourceDays(lake=lake, source=source)
+    clean = days.present
     raw, interim = f"raw/{source.name}", f"interim/{source.name}"
     if not source.empty_days and not is_snapshot(source):
-        arrived = {day for day in (*ledger.days(), *acceptances(lake, source.name)) if day >= START_DATE}
-        yield judge_daily(raw, arrived, source.fresh_within, now)
-        yield judge_daily(interim, clean, source.fresh_within, now)
+        came = [*days.arrived, *(day for day in acceptances(lake, source.name) if day >= START_DATE)]
+        yield judge_daily(raw, came, source.fresh_within, now)
+        newest = max(came, default=date.min)
+        yield judge_daily(interim, {day for day in clean if day <= newest}, source.fresh_within, now)
         return
     known: dict[date, datetime] = {}
     for delivery in ledger.deliveries.values():

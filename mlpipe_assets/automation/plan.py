@@ -20,8 +20,9 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim, processed
 from mlpipe_assets.stages.raw_healing import DAMAGED, damaged_deliveries
+from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.training_plan import plan_training_set
-from mlpipe_assets.windows import Inputs
+from mlpipe_assets.windows import Inputs, SourceDays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,18 +81,21 @@ class DropZone:
         problems: What is wrong with files and folders.
         unseen: Those of the problems that no run will ever tell of, since no reader takes the file.
         relieved: Sources whose unreadable files were taken away, or whose damaged events may be made again.
+        misplaced: Sources with deliveries whose rows were placed in time by other rules than the declaration's.
     """
 
     new_files: int
     problems: tuple[str, ...]
     unseen: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
+    misplaced: tuple[str, ...] = ()
 
 
 def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     """How many files no run has dealt with yet, which cannot be read, and whose unreadable files were taken away."""
     new = 0
     relieved: list[str] = []
+    misplaced: list[str] = []
     unseen: list[str] = []
     problems: list[str] = []
     for source in catalog.sources:
@@ -102,6 +106,8 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
         problems += [f"raw/{source.name}/{d.source_file}: {DAMAGED}" for d in damaged]
         if damaged or ledger.problems_gone({file.name for file in files}):
             relieved.append(source.name)
+        if find_misplaced(source, ledger):
+            misplaced.append(source.name)
         for file in files:
             status = ledger.status_of(file)
             if status is None:
@@ -110,7 +116,13 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
                 problems.append(f"raw/{source.name}/{file.name}: {status['problem']}")
     for folder in drop_zone.undeclared_folders(lake.root / "raw", [s.name for s in catalog.sources]):
         unseen.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
-    return DropZone(new_files=new, problems=(*unseen, *problems), unseen=tuple(unseen), relieved=tuple(relieved))
+    return DropZone(
+        new_files=new,
+        problems=(*unseen, *problems),
+        unseen=tuple(unseen),
+        relieved=tuple(relieved),
+        misplaced=tuple(misplaced),
+    )
 
 
 def problems_of_files(zone: DropZone) -> list[Problem]:
@@ -149,7 +161,7 @@ def days_of_arrival(source: Source, files: Sequence[DroppedFile]) -> tuple[date,
 
 def newest_day(ledger: Ledger) -> date:
     """The newest day of the partitions that rows came for, or the first there is."""
-    return max((day for day in ledger.days() if START_DATE <= day <= last_partition()), default=START_DATE)
+    return max(ledger.days_in_partitions(), default=START_DATE)
 
 
 @or_unreadable(lambda source: f"interim/{source.name}")
@@ -157,10 +169,11 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
     """Days of a source whose clean table is not what its events and the code make of them."""
     ledger = Ledger.load(lake, source.name, source_version(source))
     last = last_partition()
-    arrived = [day for day in ledger.days() if START_DATE <= day <= last]
+    came = ledger.days_in_partitions()
+    arrived = SourceDays(lake=lake, source=source).arrived
     accepted = acceptances(lake, source.name)
-    # A partition whose deliveries are copies, or of another day, since: it is taken away.
-    candidates = {*arrived, *accepted, *lake.days("interim", source.name)}
+    # A partition whose rows are of other days now, or whose deliveries are copies, is taken away.
+    candidates = {*came, *accepted, *lake.days("interim", source.name)}
     candidates = {day for day in candidates if START_DATE <= day <= last}
     if source.empty_days and not is_snapshot(source) and arrived:
         candidates |= set(days_between(arrived[0], arrived[-1]))
@@ -178,7 +191,7 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
         elif refusal or (facts["inputs"] != inputs if facts else not held or holds or ledger.of_day(day)):
             days.append(day)
     if arrived and not source.empty_days:
-        told = {*arrived, *accepted, *(day for day, _ in blocked)}
+        told = {*came, *accepted, *(day for day, _ in blocked)}
         gaps = [day for day in days_between(arrived[0], arrived[-1]) if day not in told and wanted(day)]
         blocked += [(day, NOTHING_CAME) for day in gaps]
     return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
@@ -203,10 +216,10 @@ def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Callab
     """Days of a view that its window or the code has left behind, and those whose window has a hole."""
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
     first, last = inputs.first_day(), inputs.last_day()
-    days: list[date] = []
+    days: list[date] = sorted(filter(wanted, inputs.strays()))
     blocked: list[tuple[date, str]] = []
     if first is None or last is None:
-        return Work(table=f"features/{view.name}")
+        return Work(table=f"features/{view.name}", days=tuple(days))
     for day in filter(wanted, days_between(first, last)):
         hole = inputs.holes(day)
         if hole:
@@ -218,7 +231,7 @@ def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Callab
             blocked.append((day, str(refusal["problem"])))
         elif refusal or not facts or facts["inputs"] != inputs.digest(day):
             days.append(day)
-    return Work(table=f"features/{view.name}", days=tuple(days), blocked=tuple(blocked))
+    return Work(table=f"features/{view.name}", days=tuple(sorted(days)), blocked=tuple(blocked))
 
 
 @or_unreadable(lambda model: f"processed/{model.name}")

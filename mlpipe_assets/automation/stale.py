@@ -27,6 +27,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.monitoring import REPORT
 from mlpipe_assets.stages.predictions import golden_name
+from mlpipe_assets.stages.raw_placement import find_misplaced
 
 _REPORT = f"monitoring/{REPORT}"
 
@@ -58,8 +59,9 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
         waiting += [f"raw/{source.name}/{name}" for name in sorted(young)]
         count += len(settled)
         gone = ledger.problems_gone({file.name for file in files})  # a run has to say that nothing is wrong any more
-        if settled or gone:
-            state = digest([[[file.name, file.size, file.mtime_ns] for file in settled], gone])
+        misplaced = sorted([d.delivery, d.placement] for d in find_misplaced(source, ledger))
+        if settled or gone or misplaced:
+            state = digest([[[file.name, file.size, file.mtime_ns] for file in settled], gone, misplaced])
             days = days_of_arrival(source, settled) if settled else (newest_day(ledger),)
             wishes.append(Wish(table=f"raw/{source.name}", job="ingest_job", days=days, state=state))
     return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))

@@ -44,6 +44,7 @@ class Source(Declared):
         contract: What its clean table promises; inherits `Sourced`.
         key: Columns that identify a row; the delivery known last wins.
         event_time: Column of the event time; None for a full snapshot, whose event date is that of its delivery.
+        ahead_within: How long after a file was known its events may be dated; later ones are kept and not processed.
         dedupe_within: How far apart the event dates of two rows with one key may lie.
         tolerance: Refused rows a day may hold and still be written.
         duplicate_tolerance: Duplicate rows a day may hold and still be written.
@@ -65,6 +66,7 @@ class Source(Declared):
     contract: type[pa.DataFrameModel]
     key: tuple[str, ...]
     event_time: str | None = None
+    ahead_within: timedelta = timedelta(days=1)
     dedupe_within: timedelta = timedelta(0)
     tolerance: Tolerance = Tolerance(share=0.0)
     duplicate_tolerance: Tolerance = Tolerance(share=0.75, rows=1000)

@@ -13,16 +13,29 @@ from sqlglot import exp
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source
 from mlpipe_assets.errors import SqlError
-from mlpipe_assets.rules import contract_digest, digest, function_digest
+from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
 _AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices", "suspect_above"}
+_PLACING = 1  # goes up when the code reads a time in another way than before
 
 
 @cache
 def source_version(source: Source) -> str:
     """Code version of a source's interim table."""
     return _declaration(source, [contract_digest(source.contract)])
+
+
+@cache
+def placement_version(source: Source) -> str:
+    """Version of what places a source's rows in time: another one means that each event has to be given its day again."""
+    if source.event_time is None:
+        return digest([_PLACING])
+    dtype = next(column.dtype for column in columns(source.contract) if column.name == source.event_time)
+    reading = [source.event_time, repr(dtype), source.time_zone, source.time_formats, source.nulls]
+    return digest(
+        [_PLACING, reading, source.prepare and function_digest(source.prepare), source.ahead_within.total_seconds()]
+    )
 
 
 @cache

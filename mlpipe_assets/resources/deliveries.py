@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.delivery import Delivery, dump, identity, parse
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake, Staged, read_json
@@ -133,19 +134,17 @@ class Ledger:
         self._pending(delivery.delivery).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what killed runs left of deliveries that were never counted."""
+        """Remove what killed runs left of deliveries that were never counted, or were being placed from scratch."""
         for path in list(self._folder.glob("*.pending")):
             self.tidy(path.stem)
 
     def tidy(self, delivery: str) -> None:
         """Remove files of a delivery that its record does not speak of, all of them where there is no record."""
         counted = self.deliveries.get(delivery)
-        kept = {self.event_path(delivery, day) for day in counted.events} if counted else set()
-        if counted and counted.quarantined:
-            kept.add(self.refused_path(delivery, counted.arrived))
+        kept = {*self.event_paths(counted), self.refused_path(counted)} if counted else set()
         for path in {
-            *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}.parquet"),
-            *self._quarantine.glob(f"date=*/{delivery}.parquet"),
+            *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}*.parquet"),
+            *self._quarantine.glob(f"date=*/{delivery}*.parquet"),
         } - kept:
             self.lake.remove(path)
         self._pending(delivery).unlink(missing_ok=True)
@@ -159,6 +158,11 @@ class Ledger:
         """Every event date that rows came for, in order."""
         return sorted(self.events_by_day())
 
+    def days_in_partitions(self) -> list[date]:
+        """Every event date that rows came for and that a partition exists for, in order."""
+        last = last_partition()
+        return [day for day in self.days() if START_DATE <= day <= last]
+
     def events_by_day(self) -> dict[date, int]:
         """Rows that came for each event date."""
         counts: dict[date, int] = {}
@@ -167,13 +171,17 @@ class Ledger:
                 counts[day] = counts.get(day, 0) + count
         return counts
 
-    def event_path(self, delivery: str, day: date) -> Path:
+    def event_path(self, delivery: Delivery, day: date) -> Path:
         """The immutable file of a delivery's events of one day."""
-        return self.lake.folder("raw", "_events") / self.source / f"date={day}" / f"{delivery}.parquet"
+        return self.lake.folder("raw", "_events") / self.source / f"date={day}" / f"{delivery.stem}.parquet"
 
-    def refused_path(self, delivery: str, day: date) -> Path:
+    def event_paths(self, delivery: Delivery) -> list[Path]:
+        """All files of a delivery's events, in order of day."""
+        return [self.event_path(delivery, day) for day in sorted({*delivery.events, *delivery.ahead})]
+
+    def refused_path(self, delivery: Delivery) -> Path:
         """The file of a delivery's rows refused on arrival."""
-        return self._quarantine / f"date={day}" / f"{delivery}.parquet"
+        return self._quarantine / f"date={delivery.arrived}" / f"{delivery.stem}.parquet"
 
     def _remember(self, delivery: Delivery) -> None:
         self.deliveries[delivery.delivery] = delivery

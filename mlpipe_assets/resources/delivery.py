@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,6 +23,8 @@ class Delivery:
         modified_ns: Modification time of the file when it was first seen, in nanoseconds.
         arrived: The day refused rows without a readable event time are kept under.
         events: Rows per event date.
+        ahead: Rows per event date of those dated after they could be known: kept, and not processed.
+        placement: Digest of what placed its rows in time; empty in a record of the version before.
         quarantined: Rows refused on arrival.
         columns: Column names as received; empty where rows name their own (JSON).
         replaces: The delivery this name stood for before.
@@ -47,11 +49,18 @@ class Delivery:
     backdated: bool = False
     copy_of: str | None = None
     left_out: tuple[str, ...] = ()
+    ahead: dict[date, int] = field(default_factory=dict)
+    placement: str = ""
 
     @property
     def received(self) -> int:
         """Rows in the file."""
-        return sum(self.events.values()) + self.quarantined
+        return sum(self.events.values()) + sum(self.ahead.values()) + self.quarantined
+
+    @property
+    def stem(self) -> str:
+        """Name of its files of events and of refused rows, without the ending."""
+        return f"{self.delivery}-{self.placement}" if self.placement else self.delivery
 
     @property
     def place(self) -> tuple[object, ...]:
@@ -77,6 +86,7 @@ def dump(delivery: Delivery) -> dict[str, Any]:
         "known_at": delivery.known_at.isoformat(),
         "arrived": delivery.arrived.isoformat(),
         "events": {day.isoformat(): count for day, count in sorted(delivery.events.items())},
+        "ahead": {day.isoformat(): count for day, count in sorted(delivery.ahead.items())},
         "received": delivery.received,
     }
 
@@ -91,10 +101,14 @@ def parse(record: dict[str, Any]) -> Delivery:
     fields["known_at"] = datetime.fromisoformat(fields["known_at"])
     fields["arrived"] = date.fromisoformat(fields["arrived"])
     fields["events"] = {date.fromisoformat(day): count for day, count in fields["events"].items()}
+    fields["ahead"] = {date.fromisoformat(day): count for day, count in fields.get("ahead", {}).items()}
     fields["columns"] = tuple(fields["columns"])
     fields["left_out"] = tuple(fields.get("left_out") or ())
     found = Delivery(**fields)
-    if not all(isinstance(count, int) for count in (*found.events.values(), found.quarantined, found.modified_ns)):
+    if not all(
+        isinstance(count, int)
+        for count in (*found.events.values(), *found.ahead.values(), found.quarantined, found.modified_ns)
+    ):
         raise TypeError("rows are not whole numbers")
     return found
 

@@ -19,6 +19,7 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.errors import BusyError, LakeError, MlpipeError, SettingsError
+from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.digest_log import Written, on_record
 from mlpipe_assets.resources.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
 from mlpipe_assets.resources.leftovers import leftovers
@@ -95,13 +96,13 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Path(self.data_dir, stage, name, f"date={day}", file)
 
     def days(self, stage: str, name: str, file: str = PART) -> list[date]:
-        """The days a table has a partition for, in order."""
+        """The days a table has a partition for, in order; those before MLPIPE_START_DATE are left out, as everywhere."""
         folder = self.folder(stage, name)
         if not folder.is_dir():
             return []
         partitions = [entry for entry in os.scandir(folder) if entry.name.startswith("date=")]
         there = [entry.name.removeprefix("date=") for entry in partitions if Path(entry.path, file).exists()]
-        return sorted(map(date.fromisoformat, there))
+        return sorted(day for day in map(date.fromisoformat, there) if day >= START_DATE)
 
     def facts(self, stage: str, name: str, day: date, file: str = PART) -> dict[str, Any] | None:
         """What a partition's footer says of how it was made.

@@ -30,7 +30,7 @@ def leftovers(root: Path, stage: str, name: str) -> Iterator[Path]:
         "interim",
     ):  # both put rows into quarantine: on arrival by delivery, afterwards as refused.parquet
         patterns.append(
-            f"validation/quarantine/{name}/*/.{'[0-9a-f]' * 64 if stage == 'raw' else 'refused'}.parquet.*.tmp"
+            f"validation/quarantine/{name}/*/.{'[0-9a-f]' * 64 + '*' if stage == 'raw' else 'refused'}.parquet.*.tmp"
         )
     for pattern in patterns:
         yield from root.glob(pattern)

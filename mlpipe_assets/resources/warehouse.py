@@ -11,8 +11,9 @@ import duckdb
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SqlError
+from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.engine import Engine, select_files, shut_in
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.lake import UNREADABLE, Lake
 
 _SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
 _SCHEMAS = (
@@ -154,15 +155,26 @@ def _named(table: _Table, sql: str) -> bool:
     return bool(re.search(rf'(?<!\w)"?({schemas})"?\s*\.\s*"?{re.escape(table.name)}(?!\w)', sql, re.IGNORECASE))
 
 
+def _stem_of_files(record: Path) -> str:
+    """What the event files of a delivery on record are called."""
+    try:
+        placement = json.loads(record.read_text(encoding="utf-8")).get("placement")
+    except UNREADABLE:  # `mlpipe status` says which record it is, and what to do
+        placement = None
+    return f"{record.stem}-{placement}" if placement else record.stem
+
+
 def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     def files(pattern: str) -> list[Path]:
         return sorted(lake.root.glob(pattern))
 
     def daily(schema: str, folder: str, name: str, file: str = "part.parquet") -> _Table:
-        return _Table(schema=schema, name=name, files=files(f"{folder}/{name}/date=*/{file}"))
+        found = files(f"{folder}/{name}/date=*/{file}")
+        within = [path for path in found if path.parent.name >= f"date={START_DATE}"]  # as Lake.days has it
+        return _Table(schema=schema, name=name, files=within)
 
     # Files of a delivery that a killed run did not finish are not on record, and not shown.
-    counted = {path.stem for path in files("meta/deliveries/*/*.json")}
+    counted = {_stem_of_files(path) for path in files("meta/deliveries/*/*.json")}
     events = [path for path in files("raw/_events/*/*/*.parquet") if path.stem in counted]
     yield _Table(schema="raw", name="raw_events", files=events, dated=False)
     for source in catalog.sources:

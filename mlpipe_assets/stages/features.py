@@ -73,11 +73,13 @@ def build_features(
     A day after the newest rows is not refused: there is nothing to build yet.
     """
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    stray = _remove_strays(inputs, days)
+    days = [day for day in days if day not in {o.day for o in stray}]
     newest = inputs.last_day()
     ahead = [day for day in days if newest is None or day > newest]
     holes = {day: inputs.holes(day) for day in days if day not in ahead}
     sound = [day for day in holes if holes[day] is None]
-    outcomes = [Outcome(day=day, refused=hole) for day, hole in holes.items() if hole]
+    outcomes = [*stray, *(Outcome(day=day, refused=hole) for day, hole in holes.items() if hole)]
     outcomes += [Outcome(day=day, missing=f"no rows came yet; the newest are of {newest}") for day in ahead]
     if not sound:
         return outcomes, _no_proof()
@@ -126,6 +128,14 @@ def _put_on_record(lake: Lake, inputs: Inputs, outcomes: Sequence[Outcome]) -> N
         if outcome.refused:
             problem = f"{outcome.refused} ({shorten(list(outcome.breaches))})" if outcome.breaches else outcome.refused
             refuse(lake, "features", inputs.view.name, outcome.day, problem=problem, inputs=inputs.digest(outcome.day))
+
+
+def _remove_strays(inputs: Inputs, days: Sequence[date]) -> list[Outcome]:
+    """Take away partitions whose rows have all been placed on other days since: a day that never was describes nobody."""
+    gone = sorted(inputs.strays() & {*days})
+    for day in gone:
+        inputs.lake.remove(inputs.lake.path("features", inputs.view.name, day))
+    return [Outcome(day=day, missing="its rows are of other days now; its partition was removed") for day in gone]
 
 
 def _judge(lake: Lake, inputs: Inputs, frames: DayFrames, day: date) -> tuple[Outcome, pl.DataFrame]:

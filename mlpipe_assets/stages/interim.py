@@ -284,11 +284,21 @@ def without_time(source: Source, ledger: Ledger) -> list[Delivery]:
     return [d for d in standing if d.columns and d.quarantined and not d.events and source.event_time not in d.columns]
 
 
+def left_behind(lake: Lake, source: Source, ledger: Ledger) -> set[date]:
+    """Days whose partition has rows, all of which have been placed on other days since."""
+    came = ledger.days_in_partitions()
+    gone = set(lake.days("interim", source.name)) - set(came)
+    if is_snapshot(source) or not gone:
+        return set()
+    if source.empty_days and came:  # between the first and the newest day an empty partition belongs there
+        gone = {day for day in gone if not came[0] <= day <= came[-1]}
+    facts = {day: lake.facts("interim", source.name, day) or {} for day in gone}
+    return {day for day, known in facts.items() if known.get("accepted", 0) + known.get("duplicates", 0)}
+
+
 def _turned_away(source: Source, ledger: Ledger, entry: _Day) -> list[str]:
     """Why rows were refused on arrival, without values: a line that cannot be read may hold anything."""
-    paths = [
-        ledger.refused_path(d.delivery, entry.day) for d in entry.deliveries if d.quarantined and d.arrived == entry.day
-    ]
+    paths = [ledger.refused_path(d) for d in entry.deliveries if d.quarantined and d.arrived == entry.day]
     reasons = [
         pl.read_parquet(path, columns=["reasons"], hive_partitioning=False, glob=False)
         for path in sound(source, ledger, paths)
@@ -310,13 +320,15 @@ def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, acceptance:
         lake.remove(lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet")
     problem = _problem(source, entry)
     nothing_came = not entry.events and not entry.on_arrival and not source.empty_days
+    nothing_came |= entry.day in left_behind(lake, source, ledger)
     seen = _seen(entry) if problem else NOTHING_CAME if nothing_came else ""
     if seen and not (acceptance and acceptance.holds_for(seen)):
         if entry.staged:
             lake.discard(entry.staged)
-        if not entry.deliveries:  # what was here came of deliveries that are copies, or of another day, now
+        if problem is None or not entry.deliveries:  # its rows are of another day now, or of deliveries that are copies
             lake.remove(lake.path("interim", source.name, entry.day))
         if problem is None:
+            clear(lake, "interim", source.name, entry.day)
             return replace(outcome, missing=f"nothing came for {entry.day}")
         problem += _spell_outlived(acceptance)
         inputs = refusal_digest(source, ledger, entry.day)
@@ -388,7 +400,7 @@ def _commit(lake: Lake, source: Source, entry: _Day, reason: str | None) -> Stag
 
 def inputs_digest(source: Source, deliveries: Sequence[Delivery]) -> str:
     """Digest of all a day is made of: its deliveries and the code."""
-    return digest([source_version(source), [d.delivery for d in deliveries]])
+    return digest([source_version(source), [d.stem for d in deliveries]])
 
 
 def refusal_digest(source: Source, ledger: Ledger, day: date) -> str:

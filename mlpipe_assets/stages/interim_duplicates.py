@@ -11,7 +11,6 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.stages.interim_events import judge_events, padded, read_events
@@ -73,11 +72,10 @@ def neighbours(ledger: Ledger, source: Source, built: Collection[date]) -> list[
     if not source.dedupe_within:
         return []
     reach = source.dedupe_within
-    last = last_partition()
     return [
         day
-        for day in ledger.days()
-        if day not in built and START_DATE <= day <= last and any(abs(day - other) <= reach for other in built)
+        for day in ledger.days_in_partitions()
+        if day not in built and any(abs(day - other) <= reach for other in built)
     ]
 
 

@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.gate import judge
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
@@ -47,7 +48,7 @@ def read_events(
     for delivery in ledger.deliveries.values():
         if wanted_deliveries is not None and delivery.delivery not in wanted_deliveries:
             continue
-        paths = [ledger.event_path(delivery.delivery, day) for day in days if delivery.events.get(day)]
+        paths = [ledger.event_path(delivery, day) for day in days if delivery.events.get(day)]
         if paths:
             groups.setdefault(delivery.columns, []).extend(paths)
     for columns, paths in sorted(groups.items()):
@@ -93,12 +94,33 @@ def judge_events(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.
         merged = uncast[name] | flag if name in uncast.columns else flag
         uncast = pl.DataFrame([*uncast.drop(name, strict=False).get_columns(), merged.alias(name)])
         reasons[name] = MISSING
+    _hold_in_place(typed.rows.with_columns(frame["event_date"]), frame["source_file"], source)
     verdict = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast, uncast_reasons=reasons)
     rows = typed.rows.with_columns(frame["event_date"])
     if verdict.refused is None:
         return rows, pl.DataFrame(schema=QUARANTINE_SCHEMA)
     away = frame.filter(verdict.refused).with_columns(verdict.reasons, source=pl.lit(source.name))
     return rows.filter(~verdict.refused), away.select(list(QUARANTINE_SCHEMA))
+
+
+def _hold_in_place(rows: pl.DataFrame, files: pl.Series, source: Source) -> None:
+    """Every row lies in the partition of its own event time.
+
+    Raises: LakeError naming the file, the rows and what to do: no row may enter features under another day.
+    """
+    if source.event_time is None:
+        return
+    astray = rows.with_columns(files).filter(pl.col(source.event_time).cast(pl.Date) != pl.col("event_date"))
+    if not astray.height:
+        return
+    row = astray.row(0, named=True)
+    raise LakeError(
+        f"interim/{source.name} [{row['event_date']}]: {astray.height:,} rows are not of the day they lie under, e.g. line "
+        f"{row['record_number']:,} of {row['source_file']}, whose {source.event_time} is of "
+        f"{row[source.event_time]:%Y-%m-%d}. They were placed by another declaration of {source.name}. Nothing was written. "
+        f"`mlpipe run` places them again; if it does not, delete meta/deliveries/{source.name}/{row['delivery']}.json "
+        "and run again: the file is read again."
+    )
 
 
 def _decoded(

@@ -1,15 +1,12 @@
 """raw: every file of the drop zone as immutable events, each under the day it happened."""
 
 import logging
-import shutil
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -17,7 +14,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
-from mlpipe_assets.errors import LakeError, shorten
+from mlpipe_assets.errors import DamagedError, shorten
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
@@ -30,15 +27,12 @@ from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
+from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows, read_delivery
 from mlpipe_assets.stages.raw_states import settle_states
-from mlpipe_assets.transforms.arrival import arrive
-from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
-from mlpipe_assets.transforms.received import received_blocks
 from mlpipe_assets.visible import visible
 
 FILES_CHECK = "files_are_readable"
 _log = logging.getLogger("mlpipe")
-_SPILL_BYTES = 96 << 20
 _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy
 
 
@@ -47,6 +41,7 @@ class Ingested:
     """What one look at the drop zone brought."""
 
     new: list[Delivery] = field(default_factory=list)
+    placed: list[tuple[Delivery, Delivery]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
@@ -97,13 +92,29 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
         (f for f in fresh if f.name not in moving),
         key=lambda f: (read_known_at(f, source.known_at).known_at, f.mtime_ns, natural(f.name)),
     )
+    _place_misplaced(lake, source, ledger, found)
     _take(lake, source, ledger, order, found)
-    if fresh:
-        _settle(lake, source, ledger, found)
+    _settle(lake, source, ledger, found)
     gone = ledger.forget_problems({file.name for file in files})
     if fresh or gone:
         ledger.save()
     return found
+
+
+def _place_misplaced(lake: Lake, source: Source, ledger: Ledger, found: Ingested) -> None:
+    """Place rows anew whose placement is not the declaration's: deliveries keep what they brought, under other days."""
+    for delivery in find_misplaced(source, ledger):
+        before = ledger.deliveries[delivery.delivery]
+        try:
+            placed = place_rows(lake, source, ledger, delivery, before)
+        except DamagedError:  # said already, with what to do
+            continue
+        except pl.exceptions.ColumnNotFoundError as error:
+            missing = str(error).splitlines()[0][:300]
+            reason = f"lacks a column that {source.name}'s prepare function needs: {missing}"
+            found.problems.append(Problem(name=before.source_file, reason=reason))
+            continue
+        found.placed.append((before, placed))
 
 
 @dataclass(kw_only=True)
@@ -143,7 +154,7 @@ def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFil
                 continue
             ledger.begin(delivery.delivery)
             staged: list[Staged] = []
-            reading = readers.submit(_read, lake, source, ledger, file, delivery, staged)
+            reading = readers.submit(read_delivery, lake, source, ledger, file, delivery, staged)
             ahead.append(_Taking(file=file, delivery=delivery, staged=staged, reading=reading))
         while ahead:
             _finish(lake, ledger, ahead.popleft(), found)
@@ -217,7 +228,7 @@ def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> De
     backdated = is_snapshot(source) and reading.by == BY_MODIFICATION and not ledger.deliveries  # settled in the end
     if is_snapshot(source):  # a snapshot is of one day, its broken lines too
         arrived = START_DATE if backdated else max(arrived, START_DATE)
-    return Delivery(
+    named = Delivery(
         source=source.name,
         delivery=identity(content, file.name, known_at),
         source_file=file.name,
@@ -231,105 +242,7 @@ def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> De
         replaces=previous.delivery if previous else None,
         backdated=backdated,
     )
-
-
-def _read(
-    lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, delivery: Delivery, staged: list[Staged]
-) -> Delivery:
-    """Read a file into staged event files, one a day; they are not visible yet."""
-    columns: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    tabular = True
-    with _Spill() as spill:
-        for block in received_blocks(file.path, source):
-            events, refused = arrive(
-                block,
-                source,
-                delivery=delivery.delivery,
-                source_file=file.name,
-                known_at=delivery.known_at,
-                snapshot_day=delivery.arrived,
-                arrived=delivery.arrived,
-            )
-            tabular = tabular and block.text is not None
-            columns = columns or (tuple(block.text.columns) if block.text is not None else ())
-            left_out += block.notes
-            spill.add(events, refused)
-        for day, frame in spill.days():
-            staged.append(_stage(lake, ledger.event_path(delivery.delivery, day), frame))
-        if spill.refused:
-            rows = pl.concat(spill.refused).sort("record_number")
-            staged.append(lake.stage(ledger.refused_path(delivery.delivery, delivery.arrived), rows, {}))
-        return replace(
-            delivery,
-            events=dict(sorted(spill.counts.items())),
-            quarantined=sum(frame.height for frame in spill.refused),
-            columns=columns if tabular else (),
-            left_out=left_out,
-        )
-
-
-def _stage(lake: Lake, target: Path, frame: pl.DataFrame | pl.LazyFrame) -> Staged:
-    if isinstance(frame, pl.DataFrame):
-        return lake.stage(target, frame, {})
-    return lake.stage_with(target, lambda path: frame.sink_parquet(path, compression="zstd", compression_level=1))
-
-
-class _Spill:
-    """Events by day, in memory while they are few and on disk when a file is large."""
-
-    def __init__(self) -> None:
-        self.counts: dict[date, int] = {}
-        self.refused: list[pl.DataFrame] = []
-        self._held: dict[date, list[pl.DataFrame]] = {}
-        self._bytes = 0
-        self._folder: Path | None = None
-        self._chunk = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def add(self, events: pl.DataFrame, refused: pl.DataFrame) -> None:
-        """Take one block."""
-        if refused.height:
-            self.refused.append(refused.select(list(QUARANTINE_SCHEMA)))
-        if not events.height:
-            return
-        alike = events["event_date"].min() == events["event_date"].max()
-        for part in [events] if alike else events.partition_by("event_date", maintain_order=True):
-            day = part["event_date"][0]
-            self.counts[day] = self.counts.get(day, 0) + part.height
-            self._held.setdefault(day, []).append(part)
-        self._bytes += int(events.estimated_size())
-        if self._bytes > _SPILL_BYTES:
-            self._to_disk()
-
-    def days(self) -> Iterator[tuple[date, pl.DataFrame | pl.LazyFrame]]:
-        """Each day's events in the order received."""
-        if self._folder is None:
-            for day in sorted(self._held):
-                yield day, pl.concat(self._held[day])
-            return
-        self._to_disk()
-        for day in sorted(self.counts):
-            yield day, pl.scan_parquet(sorted((self._folder / f"{day}").glob("*.parquet")), glob=False)
-
-    def _to_disk(self) -> None:
-        try:
-            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="mlpipe-ingest-"))
-            for day, parts in self._held.items():
-                (self._folder / f"{day}").mkdir(exist_ok=True)
-                pl.concat(parts).write_parquet(self._folder / f"{day}" / f"{self._chunk:06}.parquet", compression="lz4")
-        except (OSError, pl.exceptions.PolarsError) as error:
-            place = self._folder or tempfile.gettempdir()
-            raise LakeError(
-                f"Cannot put events aside in {place}: {error}. Free some space there, or point TMPDIR elsewhere."
-            ) from error
-        self._held, self._bytes, self._chunk = {}, 0, self._chunk + 1
+    return located(source, named)
 
 
 def _tell(
@@ -341,14 +254,15 @@ def _tell(
     days: list[date],
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """Checks, metadata of each day touched, and the run's report."""
-    touched = sorted({day for d in found.new for day in d.events})
+    moved = [(before, after) for before, after in found.placed if before.events != after.events]
+    touched = sorted({day for d in (*found.new, *(d for pair in moved for d in pair)) for day in d.events})
     unreadable = [visible(f"{p.name}: {p.reason}") for p in found.problems]
     waiting = [f"{visible(name)}: still being written, left for the next run" for name in found.waiting]
     left_out = [visible(f"{d.source_file}: {note}") for d in found.new for note in d.left_out]
     last = last_partition()
     outside = {
         "before_start": sum(n for d in found.new for day, n in d.events.items() if day < START_DATE),
-        "after_today": sum(n for d in found.new for day, n in d.events.items() if day > last),
+        "after_today": sum(n for d in found.new for day, n in (d.events | d.ahead).items() if day > last),
     }
     received = sum(d.received for d in found.new)
     quarantined = sum(d.quarantined for d in found.new)
@@ -359,6 +273,8 @@ def _tell(
         "quarantined": quarantined,
         "days_touched": len(touched),
         **outside,
+        "dated_after_they_could_be_known": sum(sum(d.ahead.values()) for d in found.new),
+        "deliveries_placed_again": len(found.placed),
         "changed_under_a_known_name": [*map(visible, found.changed)],
         "copies": [*map(visible, found.copies)],
         "dates_to_check": [*map(visible, _surprising(found))],
@@ -409,7 +325,7 @@ def _surprising(found: Ingested) -> list[str]:
 
 def _rows(ledger: Ledger, delivery: Delivery) -> int:
     """Rows really in a delivery's event files."""
-    paths = [ledger.event_path(delivery.delivery, day) for day in delivery.events]
+    paths = ledger.event_paths(delivery)
     return sum(
         pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item() for path in paths
     )

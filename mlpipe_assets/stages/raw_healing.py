@@ -17,6 +17,7 @@ from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.digests import changed, damage
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.stages.raw_placement import read_delivery
 
 DAMAGED = (
     "its events in the lake are damaged. mlpipe run makes them again if the file is in the drop zone with the content it had; "
@@ -49,7 +50,7 @@ def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Pat
     except DamagedError:
         names = {path.stem for path in paths}
         with lake.writing("raw", source.name):
-            wrong = heal(lake, source, ledger, [d for d in ledger.deliveries.values() if d.delivery in names])
+            wrong = heal(lake, source, ledger, [d for d in ledger.deliveries.values() if d.stem in names])
         if wrong:
             raise DamagedError("; ".join(f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong[:3])) from None
         return lake.check(paths)
@@ -57,8 +58,7 @@ def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Pat
 
 def files_of(ledger: Ledger, delivery: Delivery) -> list[Path]:
     """The files that the rows of a delivery are in."""
-    events = [ledger.event_path(delivery.delivery, day) for day, rows in delivery.events.items() if rows]
-    return events + ([ledger.refused_path(delivery.delivery, delivery.arrived)] if delivery.quarantined else [])
+    return ledger.event_paths(delivery) + ([ledger.refused_path(delivery)] if delivery.quarantined else [])
 
 
 def _heal_one(
@@ -106,16 +106,14 @@ def find_file(dropped: Sequence[DroppedFile], delivery: Delivery) -> DroppedFile
 
 def _read_again(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, delivery: Delivery) -> list[Staged]:
     """Its files staged as they were, or none when today's declaration makes other days or counts of them."""
-    from mlpipe_assets.stages.raw import _read  # noqa: PLC0415 (raw heals before it reads)
-
     staged: list[Staged] = []
     named = replace(file, name=delivery.source_file)
-    empty = replace(delivery, events={}, quarantined=0)
+    empty = replace(delivery, events={}, ahead={}, quarantined=0)
     try:
-        found = _read(lake, source, ledger, named, empty, staged)
+        found = read_delivery(lake, source, ledger, named, empty, staged)
     except (UnreadableFileError, OSError, pl.exceptions.PolarsError):
         found = empty
-    if (found.events, found.quarantined) != (delivery.events, delivery.quarantined):
+    if (found.events, found.ahead, found.quarantined) != (delivery.events, delivery.ahead, delivery.quarantined):
         lake.discard(*staged)
         return []
     return staged

@@ -1,17 +1,14 @@
 """What each delivery of a source amounts to beside the others: rows of its own, or a copy of a state that stands."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
-
-import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.states import find_copies, find_unchanged, snapshot_days
+from mlpipe_assets.stages.raw_placement import located, place_rows
 
 
 def settle_states(lake: Lake, source: Source, ledger: Ledger) -> list[Delivery]:
@@ -30,12 +27,11 @@ def settle_states(lake: Lake, source: Source, ledger: Ledger) -> list[Delivery]:
     standing = [d for d in changed if d.delivery not in copies]
     repeated = [d for d in changed if d.delivery in copies]
     for delivery in standing:  # first: the rows of a content are never without a delivery that holds them
-        ledger.begin(delivery.delivery)
         twin = delivery if delivery.copy_of is None else ledger.deliveries[holders[delivery.content]]  # may have moved
-        ledger.complete(*_restated(lake, source, ledger, delivery, twin, days[delivery.delivery]), restated=True)
+        place_rows(lake, source, ledger, _restated(source, delivery, twin, days[delivery.delivery]), twin)
     for delivery in repeated:
         ledger.begin(delivery.delivery)
-        mute = replace(delivery, events={}, quarantined=0, backdated=False, copy_of=copies[delivery.delivery])
+        mute = replace(delivery, events={}, ahead={}, quarantined=0, backdated=False, copy_of=copies[delivery.delivery])
         ledger.complete(mute, [], restated=True)
     return [ledger.deliveries[d.delivery] for d in changed]
 
@@ -46,37 +42,8 @@ def _differs(delivery: Delivery, copy_of: str | None, arrived: date) -> bool:
     return delivery.copy_of is not None or delivery.arrived != arrived
 
 
-def _restated(
-    lake: Lake, source: Source, ledger: Ledger, delivery: Delivery, twin: Delivery, arrived: date
-) -> tuple[Delivery, list[Staged]]:
-    """A delivery with rows of its own, made from those of a twin of the same content (which may be itself on another day)."""
-    snapshot = is_snapshot(source)
-    days = {day: arrived if snapshot else day for day in twin.events}
-    own = replace(
-        delivery,
-        arrived=arrived,
-        events={days[day]: count for day, count in twin.events.items()},
-        quarantined=twin.quarantined,
-        columns=twin.columns,
-        backdated=snapshot and arrived < delivery.known_at.date(),
-        copy_of=None,
-    )
-    return own, list(_staged(lake, ledger, own, twin, days))
-
-
-def _staged(lake: Lake, ledger: Ledger, own: Delivery, twin: Delivery, days: dict[date, date]) -> Iterator[Staged]:
-    moves = [
-        (ledger.event_path(twin.delivery, old), ledger.event_path(own.delivery, new), new) for old, new in days.items()
-    ]
-    if twin.quarantined:
-        refused = ledger.refused_path(twin.delivery, twin.arrived), ledger.refused_path(own.delivery, own.arrived)
-        moves.append((*refused, own.arrived))
-    for held, target, day in moves:
-        yield lake.stage(target, _restamped(lake.check([held])[0], own, day), {})
-
-
-def _restamped(path: Path, own: Delivery, day: date) -> pl.DataFrame:
-    """Rows of a file as those of another delivery and day."""
-    stamp = {"delivery": own.delivery, "source_file": own.source_file, "known_at": own.known_at, "event_date": day}
-    rows = pl.read_parquet(path, hive_partitioning=False, glob=False)
-    return rows.with_columns(pl.lit(value).cast(rows.schema[name]).alias(name) for name, value in stamp.items())
+def _restated(source: Source, delivery: Delivery, twin: Delivery, arrived: date) -> Delivery:
+    """A delivery that has rows of its own from now on, or has them on another day."""
+    backdated = is_snapshot(source) and arrived < delivery.known_at.date()
+    own = replace(delivery, arrived=arrived, columns=twin.columns, backdated=backdated, copy_of=None)
+    return located(source, own)

@@ -8,6 +8,8 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.readers.blocks import Block
 from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA, clean_text, decode, event_dates
 
+NO_COLUMN, NO_TIME = "the file has no such column", "is null or cannot be read as a time"
+
 
 def arrive(
     block: Block,
@@ -43,7 +45,7 @@ def arrive(
         )
         records = records.with_columns(event_date=days if records.height else pl.lit(None, dtype=pl.Date))
         missing = block.text is not None and source.prepare is None and source.event_time not in text.columns
-        reason = "the file has no such column" if missing else "is null or cannot be read as a time"
+        reason = NO_COLUMN if missing else NO_TIME
         unread = records.filter(pl.col("event_date").is_null())
         refused.append(
             unread.with_columns(event_date=pl.lit(arrived), reason=pl.lit(f"{source.event_time}: {reason}"), **stamp)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.definitions import build_definitions
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.acceptances import accept
+from mlpipe_assets.resources.acceptances import NOTHING_CAME, accept
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
@@ -300,3 +301,75 @@ def test_damaged_events_without_their_file_are_an_error_until_it_is_put_back(lak
     os.utime(dropped, ns=(modified, modified))
     assert run().errors == []
     assert run().did_nothing
+
+
+def correct_orders(lake: Lake, n: int, *, mistyped: date | None = None, amount: str = "10.00") -> None:
+    """The file of a day, with one of its two rows perhaps dated wrong."""
+    rows = one_a_day(n, n, ("ann", "bob"))
+    if mistyped:
+        (key, customer, _, _, channel) = rows[0]
+        rows = [(key, customer, mistyped, amount, channel), *rows[1:]]
+    drop_orders(lake, f"orders_{day(n)}.csv", rows)
+
+
+def test_a_mistyped_date_ends_no_table_and_its_correction_is_as_if_it_never_was(
+    lake: Lake, run: Run, tmp_path: Path
+) -> None:
+    correct_orders(lake, 5, mistyped=date(2026, 9, 5))
+
+    first = run()
+
+    assert first.errors == []
+    (line,) = [line for line in first.warnings if "dated after" in line]
+    assert line.startswith(
+        "raw/orders: 1 event is dated after its file was known, e.g. orders_2026-01-05.csv line 2, dated"
+    )
+    assert lake.days("interim", "orders") == lake.days("features", "spend") == days_between(day(1), day(LAST))
+
+    correct_orders(lake, 5)
+    second = run()
+
+    assert (second.errors, [line for line in second.warnings if "dated after" in line]) == ([], [])
+    clean = Lake(data_dir=str(tmp_path / "clean"))
+    for n in range(1, LAST + 1):
+        drop_orders(clean, f"orders_{day(n)}.csv", one_a_day(n, n, ("ann", "bob")))
+    assert rows_of(lake, "interim", "orders") == rows_of_files(clean)
+
+
+def rows_of(lake: Lake, stage: str, table: str) -> list[str]:
+    frames = [lake.read(stage, table, on) for on in lake.days(stage, table)]
+    return [key for frame in frames for key in frame["order_id"].to_list()]
+
+
+def rows_of_files(lake: Lake) -> list[str]:
+    files = sorted((lake.root / "raw" / "orders").glob("*.csv"))
+    return [line.split(",")[0] for file in files for line in sorted(file.read_text().splitlines()[1:])]
+
+
+@pytest.mark.parametrize("wrong", [day(40), day(200)])
+def test_a_day_all_of_whose_rows_are_refused_is_not_the_newest(lake: Lake, run: Run, wrong: date) -> None:
+    """The file of the wrong date came on that date, so the date alone gives nothing away; its amount breaks the contract."""
+    drop_orders(lake, f"orders_{wrong}.csv", [("odd", "ann", wrong, "-1.00", "app")])
+
+    summary = run()
+
+    assert lake.days("features", "spend") == days_between(day(1), day(LAST))
+    assert not [line for line in (*summary.errors, *summary.warnings) if "missing" in line or NOTHING_CAME in line]
+
+
+def test_another_time_zone_reaches_the_features_with_no_file_in_the_drop_zone(
+    lake: Lake, run: Run, tmp_path: Path
+) -> None:
+    run()
+    for file in (lake.root / "raw" / "orders").glob("*.csv"):
+        file.unlink()
+    planted = planted_catalog(tmp_path / "sql")
+    west = replace(planted.sources[0], time_zone="Etc/GMT+12")
+    moved = replace(planted, sources=(west, *planted.sources[1:]))
+
+    summary = run(moved)
+
+    assert summary.errors == []
+    later = days_between(day(2), day(LAST + 1))  # noon there is the midnight after in UTC
+    assert lake.days("interim", "orders") == lake.days("features", "spend") == later
+    assert run(moved).did_nothing

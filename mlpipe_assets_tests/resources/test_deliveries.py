@@ -31,7 +31,7 @@ FIRST = Delivery(
 SECOND = replace(
     FIRST, modified_ns=6, delivery="b" * 64, events={JAN_5: 1}, quarantined=0, arrived=JAN_7, replaces="a" * 64
 )
-NEW_FIELDS = ("content", "known_by", "modified_ns", "copy_of")
+NEW_FIELDS = ("content", "known_by", "modified_ns", "copy_of", "ahead", "placement")
 FILE = DroppedFile(name="orders.csv", path=Path("orders.csv"), size=10, mtime_ns=123)
 
 
@@ -84,9 +84,9 @@ def test_a_name_stands_for_the_newest_delivery_seen_under_it(ledger: Ledger) -> 
 
 
 def test_what_a_killed_run_left_of_an_uncounted_delivery_is_swept_and_the_rest_stays(ledger: Ledger) -> None:
-    for delivery in ("a" * 64, "c" * 64):
+    for delivery in (FIRST, replace(FIRST, delivery="c" * 64)):
         ledger.lake.commit(ledger.lake.stage(ledger.event_path(delivery, JAN_5), pl.DataFrame({"x": [1]}), {}))
-        ledger.lake.commit(ledger.lake.stage(ledger.refused_path(delivery, JAN_6), pl.DataFrame({"x": [1]}), {}))
+        ledger.lake.commit(ledger.lake.stage(ledger.refused_path(delivery), pl.DataFrame({"x": [1]}), {}))
     ledger.begin("a" * 64)
     ledger.begin("c" * 64)
 

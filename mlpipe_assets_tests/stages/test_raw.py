@@ -20,7 +20,7 @@ from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.stages import raw
+from mlpipe_assets.stages import raw, raw_placement
 from mlpipe_assets.transforms import received
 from mlpipe_assets_tests.frames import (
     HEADER,
@@ -256,7 +256,7 @@ def test_a_file_that_breaks_off_while_it_is_read_is_named_while_others_go_on(
             raise OSError(5, "Input/output error")
         return real(path, source)
 
-    monkeypatch.setattr(raw, "received_blocks", read)
+    monkeypatch.setattr(raw_placement, "received_blocks", read)
     found = take(lake)
 
     assert reasons(found) == {"a.csv": "cannot be read: Input/output error"}
@@ -464,7 +464,7 @@ def test_a_file_too_large_for_memory_becomes_the_same_events(tmp_path: Path, mon
     lakes = [Lake(data_dir=f"{tmp_path}/{name}") for name in ("small", "large")]
     monkeypatch.setattr(received, "read_blocks", lambda path, options: read_blocks(path, options, block_bytes=1 << 10))
     for lake, limit in zip(lakes, (96 << 20, 1), strict=True):
-        monkeypatch.setattr(raw, "_SPILL_BYTES", limit)
+        monkeypatch.setattr(raw_placement, "_SPILL_BYTES", limit)
         drop(lake, "orders_2026-01-05.csv", orders_csv(*lines))
         take(lake)
 
