@@ -45,5 +45,5 @@ def _differs(delivery: Delivery, copy_of: str | None, arrived: date) -> bool:
 def _restated(source: Source, delivery: Delivery, twin: Delivery, arrived: date) -> Delivery:
     """A delivery that has rows of its own from now on, or has them on another day."""
     backdated = is_snapshot(source) and arrived < delivery.known_at.date()
-    own = replace(delivery, arrived=arrived, columns=twin.columns, backdated=backdated, copy_of=None)
-    return located(source, own)
+    own = replace(delivery, arrived=arrived, columns=twin.columns, left_out=twin.left_out, backdated=backdated)
+    return located(source, replace(own, copy_of=None))
