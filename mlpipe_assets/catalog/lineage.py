@@ -1,4 +1,8 @@
-"""Which input columns each output column of a select comes from, read off the SQL."""
+"""Which input columns each output column of a select comes from, read off the SQL.
+
+A count of rows names no column and comes from none. But to count the rows of a `group by` or a `distinct` is to count
+their keys, whether by `count(*)` or by a sum of ones: such a count comes from the keys.
+"""
 
 from functools import cache
 
@@ -8,6 +12,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from mlpipe_assets.catalog.versions import parsed
 
+_ROWS = ""  # in place of a column: what tells the rows of a scope apart
 _Seen = dict[tuple[int, str], set[tuple[str, str]]]
 
 
@@ -52,15 +57,59 @@ def _origins(scope: Scope, node: exp.Expr, inputs: frozenset[str], seen: _Seen) 
     """(table, column) pairs an expression of a scope reads, followed through CTEs and unions."""
     found: set[tuple[str, str]] = set()
     for column in node.find_all(exp.Column):
-        names = [column.table] if column.table else list(scope.sources)
+        # `sources` also has the CTEs that are in sight and not read: a column without a table is none of theirs
+        names = [column.table] if column.table else list(scope.selected_sources)
         for name in names:
             source = scope.sources.get(name)
             if isinstance(source, exp.Table):
-                if source.name in inputs and (column.table or len(scope.sources) == 1):
+                if source.name in inputs and (column.table or len(names) == 1):
                     found.add((source.name, column.name))
             elif isinstance(source, Scope):
                 found |= _through(source, column.name, inputs, seen)
+    if any(aggregate.find(exp.Column) is None for aggregate in node.find_all(exp.AggFunc)):
+        found |= _keys_read(scope, inputs, seen)
     return found
+
+
+def _keys_read(scope: Scope, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
+    """What tells the rows apart that a select reads; nothing where it reads tables as they are."""
+    read = [source for _, source in scope.selected_sources.values() if isinstance(source, Scope)]
+    return set().union(*(_keys(source, inputs, seen) for source in read))
+
+
+def _keys(scope: Scope, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
+    if (id(scope), _ROWS) not in seen:  # there already in a recursive CTE
+        seen[id(scope), _ROWS] = set()
+        seen[id(scope), _ROWS] = _resolve_keys(scope, inputs, seen)
+    return seen[id(scope), _ROWS]
+
+
+def _resolve_keys(scope: Scope, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
+    query = scope.expression
+    group = query.args.get("group")
+    if group is not None:
+        return set().union(*(_origins(scope, key, inputs, seen) for key in _grouped_by(scope, group)))
+    if query.args.get("distinct"):
+        return set().union(*(_origins(leaf, s, inputs, seen) for leaf in _leaves(scope) for s in _selects(leaf)))
+    if scope.set_operation_scopes:
+        return set().union(*(_keys(part, inputs, seen) for part in scope.set_operation_scopes))
+    return _keys_read(scope, inputs, seen)
+
+
+def _grouped_by(scope: Scope, group: exp.Expr) -> list[exp.Expr]:
+    """The expressions of a `group by`, those given by position, by name or as `all` looked up among the outputs."""
+    outputs = _selects(scope)
+    if group.args.get("all"):
+        return [output for output in outputs if output.find(exp.AggFunc) is None]
+    named = {output.alias_or_name: output for output in outputs}
+    return [
+        outputs[int(key.name) - 1]
+        if isinstance(key, exp.Literal) and key.is_int
+        else named.get(key.name, key)
+        if isinstance(key, exp.Column) and not key.table
+        else key
+        for key in group.expressions
+    ]
 
 
 def _through(scope: Scope, name: str, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
@@ -77,9 +126,22 @@ def _resolve(scope: Scope, name: str, inputs: frozenset[str], seen: _Seen) -> se
         position = next((i for i, s in enumerate(first) if s.alias_or_name == name), None)
         if position is None:
             return set()
-        return set().union(*(_origins(u, _selects(u)[position], inputs, seen) for u in _leaves(scope)))
+        return set().union(*(_origins_below(u, _selects(u)[position], inputs, seen) for u in _leaves(scope)))
     chosen = [select for select in _selects(scope) if select.alias_or_name == name]
-    return set().union(*(_origins(scope, select, inputs, seen) for select in chosen)) if chosen else set()
+    return set().union(*(_origins_below(scope, select, inputs, seen) for select in chosen))
+
+
+def _origins_below(scope: Scope, node: exp.Expr, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
+    """As `_origins`, of an expression that another select reads: a number there says that its row counts."""
+    counts = _counts_its_row(node)
+    return _origins(scope, node, inputs, seen) | (_keys_read(scope, inputs, seen) if counts else set())
+
+
+def _counts_its_row(node: exp.Expr) -> bool:
+    """Whether an expression is a number to sum; zero adds nothing."""
+    while isinstance(node, (exp.Alias, exp.Cast, exp.Neg, exp.Paren)):
+        node = node.this
+    return isinstance(node, exp.Literal) and node.is_number and float(node.this) != 0
 
 
 def _selects(scope: Scope) -> list[exp.Expr]:

@@ -23,10 +23,45 @@ def lineage(sql: str, *inputs: str) -> dict[str, list[str]]:
         ("with x as (select a from t union all select b from u) select a as m from x", {"m": ["t.a", "u.b"]}),
         ("select t.a, v.b from t left join u as v on t.k = v.k", {"a": ["t.a"], "b": ["u.b"]}),
         ("select n from (select count(q) as n from t) as sub", {"n": ["t.q"]}),
+        ("with x as (select a from u), y as (select a from t) select y.a from y", {"a": ["t.a"]}),
+        ("with x as (select k from u) select b from t", {"b": ["t.b"]}),
         ("select a from elsewhere", {}),
     ],
 )
 def test_each_output_column_names_the_columns_it_comes_from(sql: str, expected: dict[str, list[str]]) -> None:
+    assert lineage(sql, "t", "u") == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select count(*) as n from t", {}),
+        ("with x as (select 1 as n from t) select sum(n) as n from x", {}),
+        ("select count(*) as n from (select distinct a, b from t) as x", {"n": ["t.a", "t.b"]}),
+        ("select count(*) as n from (select a as k from t union select b from u) as x", {"n": ["t.a", "u.b"]}),
+        ("select sum(1) as n from (select max(b) as m from t group by a) as x", {"n": ["t.a"]}),
+        ("select count(*) as n from (select a + b as k, max(c) as m from t group by k) as x", {"n": ["t.a", "t.b"]}),
+        ("select count(*) as n from (select a, max(c) as m from t group by 1) as x", {"n": ["t.a"]}),
+        ("select count(*) as n from (select a, max(c) as m from t group by all) as x", {"n": ["t.a"]}),
+        ("select count(*) + max(m) as n from (select max(b) as m from t group by a) as x", {"n": ["t.a", "t.b"]}),
+        (
+            "with k as (select a from t group by a), x as (select 1 as n from k union all select -1 from k) select sum(n) as n from x",
+            {"n": ["t.a"]},
+        ),
+        (
+            "with k as (select a from t group by a), x as (select 0 as n from k union all select b from u) select sum(n) as n from x",
+            {"n": ["u.b"]},
+        ),
+        ("select 1 as one from (select distinct a from t) as x", {}),
+        (
+            "with recursive x as (select a from t group by a union all select a from x) select count(*) as n from x",
+            {"n": ["t.a"]},
+        ),
+    ],
+)
+def test_a_count_of_groups_comes_from_their_keys_and_a_count_of_rows_from_nothing(
+    sql: str, expected: dict[str, list[str]]
+) -> None:
     assert lineage(sql, "t", "u") == expected
 
 
