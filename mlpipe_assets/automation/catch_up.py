@@ -36,7 +36,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import lost_pointer
 from mlpipe_assets.stages.monitoring import REPORT
-from mlpipe_assets.stages.raw import FILES_CHECK
+from mlpipe_assets.stages.raw_report import FILES_CHECK
 
 _log = logging.getLogger("mlpipe")
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

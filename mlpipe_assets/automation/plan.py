@@ -18,7 +18,7 @@ from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.known_at import arrival_day, read_known_at
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
-from mlpipe_assets.stages import interim, processed
+from mlpipe_assets.stages import interim_day, processed
 from mlpipe_assets.stages.raw_healing import DAMAGED, damaged_deliveries
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.training_plan import plan_training_set
@@ -181,12 +181,12 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
     days: list[date] = []
     blocked: list[tuple[date, str]] = []
     for day in sorted(filter(wanted, candidates)):
-        inputs = interim.inputs_digest(source, ledger.of_day(day))
+        inputs = interim_day.inputs_digest(source, ledger.of_day(day))
         facts = lake.facts("interim", source.name, day)
         refusal = refusal_of(lake, "interim", source.name, day)
         held = accepted.get(day)
         holds = held is not None and held.holds_for(refusal.get("accepts", "") if refusal else NOTHING_CAME)
-        if refusal and refusal["inputs"] == interim.refusal_digest(source, ledger, day) and not holds:
+        if refusal and refusal["inputs"] == interim_day.refusal_digest(source, ledger, day) and not holds:
             blocked.append((day, str(refusal["problem"])))
         elif refusal or (facts["inputs"] != inputs if facts else not held or holds or ledger.of_day(day)):
             days.append(day)
@@ -203,7 +203,7 @@ def _unread_days(ledger: Ledger, source: Source) -> set[date]:
     for d in ledger.deliveries.values():
         if d.quarantined:
             unread[d.arrived] = unread.get(d.arrived, 0) + (0 if d.delivery in ledger.corrected else d.quarantined)
-    timeless = {d.arrived for d in interim.without_time(source, ledger)}
+    timeless = {d.arrived for d in interim_day.without_time(source, ledger)}
     return timeless | {
         day
         for day, rows in unread.items()

@@ -19,7 +19,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.model_checks import TOLD
-from mlpipe_assets.stages.raw import FILES_CHECK
+from mlpipe_assets.stages.raw_report import FILES_CHECK
 
 _FIRST_LOOK = timedelta(days=1)
 _AT_ONCE = 200

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 
@@ -15,19 +15,18 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.acceptances import NOTHING_CAME, Acceptance, acceptances
+from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.engine import Engine
-from mlpipe_assets.resources.lake import Lake, Staged
-from mlpipe_assets.resources.refusals import clear, refuse
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.schemas import write_schema
-from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.interim_day import Day, facts_of, without_time
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
 from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_each_day
+from mlpipe_assets.stages.interim_writing import settle, withdraw
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
@@ -73,55 +72,6 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
     return build
 
 
-@dataclass(kw_only=True)
-class _Day:
-    """One day while it is being built.
-
-    Attributes:
-        refused_rows: Digest of which rows were refused.
-        replaced: Deliveries whose refused rows no longer count: their file, or the whole table, was delivered again.
-        set_aside: Valid rows that a later version of their file, or of the whole table, took the place of.
-        records_replaced: Rows that won their day, had not a later version of their file taken their place.
-        before: Of a snapshot, the keys of the one that it replaced on the same day.
-    """
-
-    day: date
-    deliveries: list[Delivery]
-    accepted: int = 0
-    refused: int = 0
-    standing_refused: int = 0
-    refused_rows: str = ""
-    superseded: list[tuple[str, int]] = field(default_factory=list)
-    lacking: list[str] = field(default_factory=list)
-    columns: dict[str, str] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    replaced: set[str] = field(default_factory=set)
-    set_aside: int = 0
-    records_replaced: list[tuple[str, int]] = field(default_factory=list)
-    before: pl.DataFrame | None = None
-    staged: Staged | None = None
-    quarantine: Staged | None = None
-
-    @property
-    def on_arrival(self) -> int:
-        return sum(d.quarantined for d in self.deliveries if d.arrived == self.day)
-
-    @property
-    def events(self) -> int:
-        return sum(d.events.get(self.day, 0) for d in self.deliveries)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        left = self.accepted - len(self.superseded)
-        return {
-            "received": self.events + self.on_arrival,
-            "accepted": left,
-            "duplicates": self.events - self.refused - left,
-            "quarantined": self.refused + self.on_arrival,
-        }
-
-
 def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[date]) -> list[Outcome]:
     """Build the given days in one pass; a day that breaks its tolerance stays as it was, and is named.
 
@@ -137,7 +87,7 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
         wider |= freed
         replaced = find_replaced(engine, source, ledger, {*wider, *neighbours(ledger, source, wider)})
     # Days not asked for come first: a run killed in between must leave a day that is still to be built.
-    built = {day: _Day(day=day, deliveries=ledger.of_day(day)) for day in (*sorted(wider - asked), *sorted(asked))}
+    built = {day: Day(day=day, deliveries=ledger.of_day(day)) for day in (*sorted(wider - asked), *sorted(asked))}
     standing = _snapshot_before(lake, source, min(built, default=START_DATE))
     hashes: list[np.ndarray] = []
     where: list[np.ndarray] = []
@@ -160,7 +110,7 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
             entry.staged = lake.stage(
                 lake.path("interim", source.name, entry.day),
                 rows.drop("event_date"),
-                _facts(source, entry, None),
+                facts_of(source, entry, None),
             )
     lost = find_lost_rows(
         engine,
@@ -176,8 +126,8 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
             (row["delivery"], row["record_number"]) for row in lost.filter(pl.col("event_date") == entry.day).to_dicts()
         )
     # First: a run killed in between must leave a day that is still to be built, not a key that stands twice.
-    withdrawn = _withdraw(lake, source, lost.filter(~pl.col("event_date").is_in(list(built))))
-    settled = [_settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()]
+    withdrawn = withdraw(lake, source, lost.filter(~pl.col("event_date").is_in(list(built))))
+    settled = [settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()]
     return [replace(o, beyond_the_run=o.day not in asked) for o in settled] + withdrawn
 
 
@@ -193,9 +143,9 @@ def _by_day(frame: pl.DataFrame) -> tuple[list[date], list[pl.DataFrame]]:
     return [part["event_date"][0] for part in parts], parts
 
 
-def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
+def _chunks(built: dict[date, Day]) -> Iterator[list[Day]]:
     """Days in order, as many together as hold a bounded number of rows."""
-    chunk: list[_Day] = []
+    chunk: list[Day] = []
     for entry in (built[day] for day in sorted(built)):
         if chunk and sum(e.events for e in chunk) + entry.events > _ROWS_AT_ONCE:
             yield chunk
@@ -206,7 +156,7 @@ def _chunks(built: dict[date, _Day]) -> Iterator[list[_Day]]:
 
 
 def _judge_chunk(
-    lake: Lake, engine: Engine, source: Source, ledger: Ledger, chunk: list[_Day], replaced: pl.DataFrame
+    lake: Lake, engine: Engine, source: Source, ledger: Ledger, chunk: list[Day], replaced: pl.DataFrame
 ) -> pl.DataFrame:
     """Winners of each day of a chunk; refused rows are staged for quarantine and counted."""
     frame = read_events(engine, source, ledger, [entry.day for entry in chunk])
@@ -246,7 +196,7 @@ def _standing_rows(source: Source, ledger: Ledger, valid: pl.DataFrame, replaced
 def _note_replaced(
     source: Source,
     ledger: Ledger,
-    chunk: list[_Day],
+    chunk: list[Day],
     valid: pl.DataFrame,
     rows: pl.DataFrame,
     replaced: pl.DataFrame,
@@ -275,28 +225,7 @@ def _note_replaced(
             entry.before = table_of_each_day(earlier, ledger).select(source.key).unique() if earlier.height else None
 
 
-def without_time(source: Source, ledger: Ledger) -> list[Delivery]:
-    """Files that name their columns and lack the event time: no row of theirs has a day, so the day they came is refused."""
-    if source.event_time is None or source.prepare is not None:
-        return []
-    corrected = ledger.corrected
-    standing = [d for d in ledger.deliveries.values() if d.delivery not in corrected]
-    return [d for d in standing if d.columns and d.quarantined and not d.events and source.event_time not in d.columns]
-
-
-def left_behind(lake: Lake, source: Source, ledger: Ledger) -> set[date]:
-    """Days whose partition has rows, all of which have been placed on other days since."""
-    came = ledger.days_in_partitions()
-    gone = set(lake.days("interim", source.name)) - set(came)
-    if is_snapshot(source) or not gone:
-        return set()
-    if source.empty_days and came:  # between the first and the newest day an empty partition belongs there
-        gone = {day for day in gone if not came[0] <= day <= came[-1]}
-    facts = {day: lake.facts("interim", source.name, day) or {} for day in gone}
-    return {day for day, known in facts.items() if known.get("accepted", 0) + known.get("duplicates", 0)}
-
-
-def _turned_away(source: Source, ledger: Ledger, entry: _Day) -> list[str]:
+def _turned_away(source: Source, ledger: Ledger, entry: Day) -> list[str]:
     """Why rows were refused on arrival, without values: a line that cannot be read may hold anything."""
     paths = [ledger.refused_path(d) for d in entry.deliveries if d.quarantined and d.arrived == entry.day]
     reasons = [
@@ -309,150 +238,3 @@ def _turned_away(source: Source, ledger: Ledger, entry: _Day) -> list[str]:
         else pl.DataFrame()
     )
     return [f"{reason}: {count:,} of {entry.counts['received']:,} rows" for reason, count in counted.head(10).rows()]
-
-
-def _settle(lake: Lake, source: Source, entry: _Day, ledger: Ledger, acceptance: Acceptance | None) -> Outcome:
-    """Write a day, or leave it as it was and say why."""
-    outcome = Outcome(day=entry.day, counts=entry.counts, breaches=entry.errors, remarks=entry.remarks)
-    if entry.quarantine:
-        lake.commit(entry.quarantine)
-    else:
-        lake.remove(lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet")
-    problem = _problem(source, entry)
-    nothing_came = not entry.events and not entry.on_arrival and not source.empty_days
-    nothing_came |= entry.day in left_behind(lake, source, ledger)
-    seen = _seen(entry) if problem else NOTHING_CAME if nothing_came else ""
-    if seen and not (acceptance and acceptance.holds_for(seen)):
-        if entry.staged:
-            lake.discard(entry.staged)
-        if problem is None or not entry.deliveries:  # its rows are of another day now, or of deliveries that are copies
-            lake.remove(lake.path("interim", source.name, entry.day))
-        if problem is None:
-            clear(lake, "interim", source.name, entry.day)
-            return replace(outcome, missing=f"nothing came for {entry.day}")
-        problem += _spell_outlived(acceptance)
-        inputs = refusal_digest(source, ledger, entry.day)
-        told = {"counts": entry.counts, "accepts": seen}
-        refuse(lake, "interim", source.name, entry.day, problem=problem, inputs=inputs, **told)
-        return replace(outcome, refused=problem)
-    if source.event_time is None and not entry.events:
-        if entry.staged:
-            lake.discard(entry.staged)
-        lake.remove(lake.path("interim", source.name, entry.day))
-        clear(lake, "interim", source.name, entry.day)
-        return replace(outcome, carried=True)
-    reason = acceptance.reason if acceptance and seen else None
-    written = _commit(lake, source, entry, reason)
-    clear(lake, "interim", source.name, entry.day)
-    return replace(outcome, written=written, facts=_facts(source, entry, reason), accepted_because=reason)
-
-
-def _seen(entry: _Day) -> str:
-    """Digest of what a person who accepts a day sees: what came, what of it was replaced, and what was refused."""
-    names = [d.delivery for d in entry.deliveries]
-    return digest([names, [name for name in names if name in entry.replaced], entry.refused_rows])
-
-
-def _spell_outlived(acceptance: Acceptance | None) -> str:
-    """Why what was accepted before does not hold; empty when nothing was."""
-    if acceptance is None:
-        return ""
-    return (
-        f'. It was accepted on {acceptance.at[:10]} ("{acceptance.reason}") for what had come by then, and other rows have come '
-        "since: look again, then correct the file or accept the day again"
-    )
-
-
-def _problem(source: Source, entry: _Day) -> str | None:
-    """Why a day may not be written; rows of files that their sender has replaced since no longer count."""
-    standing = [d for d in entry.deliveries if d.delivery not in entry.replaced]
-    if entry.lacking:
-        return "; ".join(entry.lacking)
-    refused = entry.standing_refused + sum(d.quarantined for d in standing if d.arrived == entry.day)
-    received = sum(d.events.get(entry.day, 0) + (d.quarantined if d.arrived == entry.day else 0) for d in standing)
-    if not source.tolerance.allows(refused, received):
-        allowed = max(source.tolerance.rows, int(source.tolerance.share * received))
-        return f"{refused:,} of {received:,} rows refused, {allowed:,} tolerated"
-    # Rows superseded by another day's, or replaced, do not count: whether they came together must not decide over a day.
-    repeated = entry.counts["duplicates"] - len(entry.superseded) - entry.set_aside
-    if not source.duplicate_tolerance.allows(repeated, entry.counts["received"]):
-        return f"{repeated:,} of {entry.counts['received']:,} rows are duplicates, beyond the tolerance"
-    return None
-
-
-def _commit(lake: Lake, source: Source, entry: _Day, reason: str | None) -> Staged | None:
-    """Replace the day's partition with the staged rows, less those superseded by another day's."""
-    staged = entry.staged
-    if staged is None:
-        return None
-    if reason is not None and not entry.superseded:
-        rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
-        staged = lake.stage(staged.target, rows, _facts(source, entry, reason))
-    if entry.superseded:
-        gone = pl.DataFrame(entry.superseded, schema={"delivery": pl.String, "record_number": pl.Int64}, orient="row")
-        rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
-        rows = rows.join(gone, on=["delivery", "record_number"], how="anti", maintain_order="left")
-        entry.columns = column_digests(rows.select(own_columns(source)))
-        staged = lake.stage(staged.target, rows, _facts(source, entry, reason))
-    lake.commit(staged)
-    return staged
-
-
-def inputs_digest(source: Source, deliveries: Sequence[Delivery]) -> str:
-    """Digest of all a day is made of: its deliveries and the code."""
-    return digest([source_version(source), [d.stem for d in deliveries]])
-
-
-def refusal_digest(source: Source, ledger: Ledger, day: date) -> str:
-    """Digest of all a refusal rests on: the day's deliveries, which of them were replaced since, and the code."""
-    deliveries = ledger.of_day(day)
-    return digest(
-        [inputs_digest(source, deliveries), sorted(d.delivery for d in deliveries if d.delivery in ledger.corrected)]
-    )
-
-
-def _facts(source: Source, entry: _Day, reason: str | None) -> dict[str, object]:
-    inputs = inputs_digest(source, entry.deliveries)
-    return {
-        "table": f"interim/{source.name}",
-        "date": f"{entry.day}",
-        "code_version": source_version(source),
-        "inputs": inputs,
-        "fingerprint": _fingerprint(inputs, entry.superseded, entry.records_replaced),
-        "superseded": entry.superseded,
-        "replaced": entry.records_replaced,
-        "deliveries": [d.delivery for d in entry.deliveries],
-        "columns": entry.columns,
-        **entry.counts,
-        **({"accepted_because": reason} if reason is not None else {}),
-    }
-
-
-def _fingerprint(inputs: str, superseded: Sequence[Sequence[object]], replaced: Sequence[Sequence[object]]) -> str:
-    """Digest of what a day's rows are: what they were made of, and which of them other rows took the place of."""
-    return digest([inputs, *([list(row) for row in rows] for rows in (superseded, replaced))])
-
-
-def _withdraw(lake: Lake, source: Source, lost: pl.DataFrame) -> list[Outcome]:
-    """Take rows that lost to a newer day's out of partitions that were not being built."""
-    outcomes: list[Outcome] = []
-    for (day,), gone in lost.group_by("event_date", maintain_order=True):
-        if not isinstance(day, date):
-            continue
-        facts = lake.facts("interim", source.name, day)
-        if facts is None:
-            continue
-        rows = lake.read("interim", source.name, day)
-        kept = rows.join(gone, on=["delivery", "record_number"], how="anti", maintain_order="left")
-        if kept.height == rows.height:
-            continue
-        away = sorted({*map(tuple, facts["superseded"]), *gone.select("delivery", "record_number").rows()})
-        moved = rows.height - kept.height
-        facts |= {"columns": column_digests(kept.select(own_columns(source)))}
-        facts |= {"superseded": away, "fingerprint": _fingerprint(facts["inputs"], away, facts.get("replaced", []))}
-        facts |= {"accepted": facts["accepted"] - moved, "duplicates": facts["duplicates"] + moved}
-        staged = lake.stage(lake.path("interim", source.name, day), kept, facts)
-        lake.commit(staged)
-        counts = {name: facts[name] for name in ("received", "accepted", "duplicates", "quarantined")}
-        outcomes.append(Outcome(day=day, counts=counts, written=staged, facts=facts, beyond_the_run=True))
-    return outcomes

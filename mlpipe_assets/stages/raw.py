@@ -4,9 +4,8 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import dagster as dg
 import polars as pl
@@ -14,8 +13,8 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
-from mlpipe_assets.errors import DamagedError, shorten
-from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
+from mlpipe_assets.errors import DamagedError
+from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
@@ -23,29 +22,15 @@ from mlpipe_assets.resources.delivery import Delivery, identity, natural
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.known_at import BY_MODIFICATION, BY_NAME, arrival_day, read_known_at
 from mlpipe_assets.resources.lake import Lake, Staged
-from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
 from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows, read_delivery
+from mlpipe_assets.stages.raw_report import FILES_CHECK, Ingested, tell_ingested
 from mlpipe_assets.stages.raw_states import settle_states
-from mlpipe_assets.visible import visible
 
-FILES_CHECK = "files_are_readable"
 _log = logging.getLogger("mlpipe")
 _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy
-
-
-@dataclass(kw_only=True)
-class Ingested:
-    """What one look at the drop zone brought."""
-
-    new: list[Delivery] = field(default_factory=list)
-    placed: list[tuple[Delivery, Delivery]] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    copies: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
 
 
 def raw_asset(source: Source) -> dg.AssetsDefinition:
@@ -71,7 +56,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         with at_work(context, lake, key) as days:
             ledger = Ledger.load(lake, source.name, source_version(source))
             found = ingest(lake, source, ledger)
-        yield from _tell(context, lake, key, ledger, found, days)
+        yield from tell_ingested(context, lake, key, ledger, found, days)
 
     return build
 
@@ -243,101 +228,3 @@ def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> De
         backdated=backdated,
     )
     return located(source, named)
-
-
-def _tell(
-    context: dg.AssetExecutionContext,
-    lake: Lake,
-    key: dg.AssetKey,
-    ledger: Ledger,
-    found: Ingested,
-    days: list[date],
-) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-    """Checks, metadata of each day touched, and the run's report."""
-    moved = [(before, after) for before, after in found.placed if before.events != after.events]
-    touched = sorted({day for d in (*found.new, *(d for pair in moved for d in pair)) for day in d.events})
-    unreadable = [visible(f"{p.name}: {p.reason}") for p in found.problems]
-    waiting = [f"{visible(name)}: still being written, left for the next run" for name in found.waiting]
-    left_out = [visible(f"{d.source_file}: {note}") for d in found.new for note in d.left_out]
-    last = last_partition()
-    outside = {
-        "before_start": sum(n for d in found.new for day, n in d.events.items() if day < START_DATE),
-        "after_today": sum(n for d in found.new for day, n in (d.events | d.ahead).items() if day > last),
-    }
-    received = sum(d.received for d in found.new)
-    quarantined = sum(d.quarantined for d in found.new)
-    counts = {
-        "deliveries": len(found.new),
-        "received": received,
-        "events": received - quarantined,
-        "quarantined": quarantined,
-        "days_touched": len(touched),
-        **outside,
-        "dated_after_they_could_be_known": sum(sum(d.ahead.values()) for d in found.new),
-        "deliveries_placed_again": len(found.placed),
-        "changed_under_a_known_name": [*map(visible, found.changed)],
-        "copies": [*map(visible, found.copies)],
-        "dates_to_check": [*map(visible, _surprising(found))],
-        "backdated_to_the_start": [visible(d.source_file) for d in found.new if d.backdated],
-        "waiting": [*map(visible, found.waiting)],
-        "left_out": left_out,
-    }
-    table = key.to_user_string()
-    add_to_report(lake, context.run.run_id, table, counts=counts, errors=unreadable, notes=[*waiting, *left_out])
-    changed = (f"{visible(name)}: content changed, taken as a new delivery" for name in found.changed)
-    lines = [*unreadable, *waiting, *left_out, *changed]
-    if found.copies:
-        lines.append(f"{len(found.copies):,} files repeat what stands and bring no rows: {shorten(found.copies, 3)}")
-    if surprising := _surprising(found):
-        lines.append(f"{len(surprising):,} files with a date in the name to check: {shorten(surprising, 3)}")
-    for line in map(visible, lines):
-        _log.warning("%s: %s", table, line)
-    on_disk = sum(_rows(ledger, d) for d in found.new)
-    yield dg.AssetCheckResult(
-        check_name=FILES_CHECK,
-        passed=not unreadable and not waiting,
-        severity=dg.AssetCheckSeverity.ERROR if unreadable else dg.AssetCheckSeverity.WARN,
-        description=shorten([*unreadable, *waiting], 20) or "All files were read.",
-        metadata={"unreadable": unreadable, "waiting": waiting},
-    )
-    yield dg.AssetCheckResult(
-        check_name="rows_are_accounted_for",
-        passed=on_disk + quarantined == received,
-        description=f"received {received:,} = events {on_disk:,} + quarantined {quarantined:,}",
-        metadata={"run": {**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk}},
-    )
-    for day in sorted({*touched, *days}):
-        metadata = _metadata(ledger, found, day)
-        if day in days:
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=f"{day}")
-        elif START_DATE <= day <= last:
-            context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{day}", metadata=metadata))
-    summary = {k: v for k, v in counts.items() if v}
-    yield dg.Output(None, metadata={"this_run": summary})
-
-
-def _surprising(found: Ingested) -> list[str]:
-    """Files whose name does not plainly say when they were known, with what was taken."""
-    return [
-        f"{d.source_file}: known {d.known_at:%Y-%m-%dT%H:%M:%SZ}, {d.known_note}" for d in found.new if d.known_note
-    ]
-
-
-def _rows(ledger: Ledger, delivery: Delivery) -> int:
-    """Rows really in a delivery's event files."""
-    paths = ledger.event_paths(delivery)
-    return sum(
-        pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item() for path in paths
-    )
-
-
-def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, Any]:
-    deliveries = ledger.of_day(day)
-    fresh = [d for d in found.new if day in d.events]
-    return {
-        "dagster/partition_row_count": sum(d.events.get(day, 0) for d in deliveries),
-        "deliveries": len(deliveries),
-        "new_deliveries": [visible(d.source_file) for d in fresh][:20],
-        "quarantined_on_arrival": sum(d.quarantined for d in deliveries if d.arrived == day),
-        "as_of": f"{day + ONE_DAY}T00:00:00+00:00",
-    }

@@ -20,7 +20,8 @@ from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.stages import raw, raw_placement
+from mlpipe_assets.stages import raw_placement
+from mlpipe_assets.stages.raw_report import Ingested
 from mlpipe_assets.transforms import received
 from mlpipe_assets_tests.frames import (
     HEADER,
@@ -50,7 +51,7 @@ def written_at(lake: Lake) -> dict[str, int]:
     return {f"{p}": p.stat().st_mtime_ns for folder in below for p in folder.rglob("*") if p.is_file()}
 
 
-def reasons(found: raw.Ingested) -> dict[str, str]:
+def reasons(found: Ingested) -> dict[str, str]:
     return {problem.name: problem.reason for problem in found.problems}
 
 

@@ -14,7 +14,8 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.raw import Ingested, ingest
+from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_report import Ingested
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day, planted_catalog, planted_lake
 
 
