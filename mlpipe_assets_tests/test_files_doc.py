@@ -77,6 +77,7 @@ VALUES: dict[str, list[tuple[object, str, object]]] = {
 _DELIMITED, _JSON = "readers/test_delimited.py", "readers/test_json_text.py"
 _EXCEL, _PARQUET = "readers/test_spreadsheet.py", "readers/test_columnar.py"
 _RAW, _INTERIM, _POLICY = "stages/test_raw.py", "stages/test_interim.py", "stages/test_interim_policy.py"
+_PLACEMENT = "stages/test_raw_placement.py"
 _ZONE, _KNOWN, _TIMES, _CASTS = (
     "resources/test_drop_zone.py",
     "resources/test_known_at.py",
@@ -205,6 +206,18 @@ TRIED: dict[str, str] = {
     ),
     "event time before `MLPIPE_START_DATE` or after today": (
         f"{_RAW}::test_events_outside_the_partitions_are_kept_and_reported"
+    ),
+    "event time after the file was known, by more than `Source.ahead_within` (one day)": (
+        f"{_PLACEMENT}::test_an_event_dated_after_it_could_be_known_is_kept_and_not_processed"
+    ),
+    "a day all of whose rows were refused": (
+        "automation/test_catch_up.py::test_a_day_all_of_whose_rows_are_refused_is_neither_the_first_nor_the_newest"
+    ),
+    "`time_zone`, `time_formats` or `prepare` changed": (
+        f"{_PLACEMENT}::test_another_declaration_moves_the_rows_to_its_days_and_leaves_none_behind"
+    ),
+    "`MLPIPE_START_DATE` moved later": (
+        "test_start_date.py::test_days_before_a_later_start_are_out_everywhere_and_in_again_when_it_moves_back"
     ),
     "times with an offset": f"{_CASTS}::test_times_without_an_offset_are_of_the_sources_zone",
     "a clock reading that does not exist when clocks go forward": (

@@ -346,14 +346,18 @@ def rows_of_files(lake: Lake) -> list[str]:
     return [line.split(",")[0] for file in files for line in sorted(file.read_text().splitlines()[1:])]
 
 
-@pytest.mark.parametrize("wrong", [day(40), day(200)])
-def test_a_day_all_of_whose_rows_are_refused_is_not_the_newest(lake: Lake, run: Run, wrong: date) -> None:
+@pytest.mark.parametrize(("wrong", "first"), [(day(40), 1), (day(200), 1), (day(1), 4)])
+def test_a_day_all_of_whose_rows_are_refused_is_neither_the_first_nor_the_newest(
+    lake: Lake, run: Run, wrong: date, first: int
+) -> None:
     """The file of the wrong date came on that date, so the date alone gives nothing away; its amount breaks the contract."""
+    for n in range(1, first):
+        (lake.root / "raw" / "orders" / f"orders_{day(n)}.csv").unlink()
     drop_orders(lake, f"orders_{wrong}.csv", [("odd", "ann", wrong, "-1.00", "app")])
 
     summary = run()
 
-    assert lake.days("features", "spend") == days_between(day(1), day(LAST))
+    assert lake.days("features", "spend") == days_between(day(first), day(LAST))
     assert not [line for line in (*summary.errors, *summary.warnings) if "missing" in line or NOTHING_CAME in line]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -57,18 +58,29 @@ def fresh_lake() -> Iterator[Lake]:
         yield Lake(data_dir=folder)
 
 
-def test_another_zone_moves_the_rows_to_its_days_and_leaves_none_behind(lake: Lake) -> None:
-    drop(
-        lake,
-        "orders_2026-01-06.csv",
-        orders_csv(order("o1", "2026-01-05T21:00:00"), order("o2", "2026-01-05T10:00:00")),
-    )
-    take(lake, PLAIN)
-    catch_up(lake, PLAIN)
+def at_nine_of_the_next_day(text: pl.DataFrame) -> pl.DataFrame:
+    return text.with_columns(order_ts=pl.col("order_ts").str.replace("05T21", "06T09"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "time"),
+    [
+        (PLAIN, NEW_YORK, "2026-01-05T21:00:00"),
+        (DAY_FIRST, MONTH_FIRST, "01/06/2026 10:00"),
+        (PLAIN, replace(PLAIN, prepare=at_nine_of_the_next_day), "2026-01-05T21:00:00"),
+    ],
+    ids=["zone", "formats", "prepare"],
+)
+def test_another_declaration_moves_the_rows_to_its_days_and_leaves_none_behind(
+    lake: Lake, before: Source, after: Source, time: str
+) -> None:
+    drop(lake, "orders_2026-01-06.csv", orders_csv(order("o1", time), order("o2", "2026-01-05T10:00:00")))
+    take(lake, before)
+    catch_up(lake, before)
     (lake.root / "raw" / "orders" / "orders_2026-01-06.csv").unlink()  # no file is needed for it
 
-    take(lake, NEW_YORK)
-    catch_up(lake, NEW_YORK)
+    take(lake, after)
+    catch_up(lake, after)
 
     assert {day: order_ids(lake, day) for day in lake.days("interim", "orders")} == {JAN_5: ["o2"], JAN_6: ["o1"]}
     assert events(lake).height == 2
@@ -248,6 +260,11 @@ def test_an_event_dated_after_it_could_be_known_is_kept_and_not_processed(lake: 
     assert line.startswith(
         "raw/orders: 2 events are dated after their file was known, e.g. orders_2026-01-05.csv line 4, dated 2026-01-07"
     )
+
+    drop(lake, "orders_2026-01-05.csv", orders_csv(*lines[:2], order("o3"), order("o4")))
+    take(lake)
+
+    assert describe_ahead(lake, orders) == []
 
 
 def test_a_file_whose_time_says_nothing_bounds_no_event(lake: Lake) -> None:
