@@ -50,6 +50,15 @@ def quote_received(values: pl.Series, column: Column) -> list[str]:
     return [visible(value)[:_LONGEST] for value in values]
 
 
+def labels_to_show(column: Column) -> tuple[str, ...] | None:
+    """Which categories of a column pictures and notes may name: those its `isin` lists; None for all, of `examples` and of flags."""
+    if column.metadata.get("personal"):
+        return ()
+    if column.metadata.get("examples") or column.dtype not in (pl.String, pl.Categorical):
+        return None
+    return column.allowed or ()
+
+
 def name_key(contract: Contract, name: str, value: object) -> str:
     """A key as a message may name it: the value, or the start of its SHA-256 (`sha256(<key>)` in SQL finds the row)."""
     found: dict[str, Column] = {column.name: column for column in columns(contract)}

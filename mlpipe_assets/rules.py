@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,7 +25,7 @@ NOT_FINITE = "is NaN or infinite"
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column as the contract promises it."""
+    """One column as the contract promises it; `allowed` are the values that its `isin` lists, as text."""
 
     name: str
     dtype: pl.DataType
@@ -34,6 +34,7 @@ class Column:
     description: str | None
     metadata: dict[str, Any]
     constraints: tuple[str, ...]
+    allowed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ def columns(contract: Contract) -> tuple[Column, ...]:
             description=column.description,
             metadata=column.metadata or {},
             constraints=tuple(_spell(check) for check in column.checks),
+            allowed=_allowed(column.checks),
         )
         for name, column in contract.to_schema().columns.items()
     )
@@ -186,6 +188,11 @@ def _spell(check: Any) -> str:
             return f"{'=' if check.name == 'equal_to' else '<>'} {s['value']}"
         case name:
             return f"{name}{_ordered(s)}" if s else str(name)
+
+
+def _allowed(checks: Sequence[Any]) -> tuple[str, ...] | None:
+    listed = [check.statistics["allowed_values"] for check in checks if check.name == "isin"]
+    return tuple(sorted(str(value) for value in listed[0])) if listed else None
 
 
 def _ordered(statistics: dict[str, Any]) -> dict[str, Any]:

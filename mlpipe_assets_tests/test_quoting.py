@@ -6,8 +6,9 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
+from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.gate import judge
-from mlpipe_assets.quoting import name_key, quote_received, without_values
+from mlpipe_assets.quoting import labels_to_show, name_key, quote_received, without_values
 from mlpipe_assets.rules import Column, columns
 
 ADDRESS = "12 Hill Street, Ann Smith"
@@ -96,3 +97,24 @@ def test_a_key_of_text_is_named_by_its_digest() -> None:
 )
 def test_what_a_library_says_of_a_value_is_kept_without_it(said: str, shown: str) -> None:
     assert without_values(said) == shown
+
+
+def test_a_picture_names_the_categories_a_contract_lists_or_calls_examples_and_no_other() -> None:
+    found = {column.name: labels_to_show(column) for column in columns(People)}
+
+    assert found == {
+        "person_id": (),
+        "region": ("north", "south"),
+        "colour": None,
+        "amount": None,
+        "card": None,
+        "salary": (),
+        "born": None,
+    }
+
+
+def test_every_text_the_built_in_tables_are_watched_by_is_listed() -> None:
+    for monitor in CATALOG.monitors:
+        for column in columns(CATALOG.contract(monitor.table)):
+            if "drift" in column.metadata:
+                assert labels_to_show(column) != (), column.name

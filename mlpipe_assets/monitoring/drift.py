@@ -39,7 +39,7 @@ class DriftOfDay:
 
 def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> DriftOfDay:
     """The current window against the period before it and against the frozen baseline, by merging stored profiles."""
-    thresholds = watching.watch.thresholds
+    thresholds, labels = watching.watch.thresholds, watching.watch.labels
     state = watching.state(day)
     if state or store is None:
         nothing = {name: not_measured(thresholds, state) for name in ("baseline", "previous")}
@@ -48,13 +48,15 @@ def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> Dr
     current, previous = (only_columns(store.window(days), thresholds) for days in (windows.current, windows.previous))
     held, held_before = store.by_day(windows.current), store.by_day(windows.previous)
     now, then = rests_on(watching, windows.current, held), rests_on(watching, windows.previous, held_before)
-    found = compare(previous, current, thresholds, basis=against_window(store.reference, held_before, held))
+    found = compare(
+        previous, current, thresholds, basis=against_window(store.reference, held_before, held), labels=labels
+    )
     before = with_note(found, now, f"period before: {then}" if then else "")
     if overlap := watching.overlap(day):
         measured = {"baseline": not_measured(thresholds, overlap), "previous": before}
         return DriftOfDay(day=day, measured=measured, state=overlap)
     frozen = only_columns(store.reference.profile, thresholds)
-    found = compare(frozen, current, thresholds, basis=against_frozen(store.reference, held))
+    found = compare(frozen, current, thresholds, basis=against_frozen(store.reference, held), labels=labels)
     measured = {"baseline": with_note(found, now), "previous": before}
     if not current.rows:
         return DriftOfDay(day=day, measured=measured, state=f"no rows from {windows.current[0]} to {day}")

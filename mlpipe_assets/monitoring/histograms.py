@@ -24,15 +24,20 @@ class Histogram:
     current: tuple[float, ...]
 
 
-def compare_shapes(reference: ColumnProfile, current: ColumnProfile, bins: Bins) -> Histogram | None:
+def compare_shapes(
+    reference: ColumnProfile, current: ColumnProfile, bins: Bins, named: tuple[str, ...] | None = None
+) -> Histogram | None:
     """What a column held then and now; None for columns without bins, and where a side has no rows.
 
-    Nulls and NaN are a bar of their own. Rows inside one of the profile's bins are spread evenly over it.
+    Nulls and NaN are a bar of their own. Rows inside one of the profile's bins are spread evenly over it. Categories that are
+    not in `named` are "category 1" and on, the largest first; None names all.
     """
     if not bins.count or bins.kind == "time" or not reference.rows or not current.rows:
         return None
-    named = _categories if bins.kind == "category" else _numbers
-    labels, before, now = named(reference, current, bins)
+    if bins.kind == "category":
+        labels, before, now = _categories(reference, current, bins, named)
+    else:
+        labels, before, now = _numbers(reference, current, bins)
     absent = (reference.nulls + reference.nans, current.nulls + current.nans)
     if any(absent):
         labels, before, now = [*labels, "no value"], [*before, absent[0]], [*now, absent[1]]
@@ -44,22 +49,26 @@ def compare_shapes(reference: ColumnProfile, current: ColumnProfile, bins: Bins)
 
 
 def _categories(
-    reference: ColumnProfile, current: ColumnProfile, bins: Bins
+    reference: ColumnProfile, current: ColumnProfile, bins: Bins, named: tuple[str, ...] | None
 ) -> tuple[list[str], list[float], list[float]]:
     sides = [_rows_by_name(side, bins) for side in (reference, current)]
     shares = {
         name: max(sides[0].get(name, 0) / reference.rows, sides[1].get(name, 0) / current.rows)
         for name in {**sides[0], **sides[1]}
     }
-    shown = sorted(sorted(shares, key=lambda name: (-shares[name], name))[:_CATEGORIES])
+    largest = sorted(shares, key=lambda name: (-shares[name], name))[:_CATEGORIES]
+    known = sorted(name for name in largest if named is None or name in named)
+    others = [name for name in largest if named is not None and name not in named]
+    shown = [*known, *others]
+    labels = [*known, *(f"category {place}" for place, _ in enumerate(others, start=1))]
     rest = [
         side.rows - side.nulls - sum(found.get(n, 0) for n in shown)
         for side, found in zip((reference, current), sides, strict=True)
     ]
     columns = [[float(found.get(name, 0)) for name in shown] for found in sides]
     if any(rest):
-        return [*shown, "all others"], [*columns[0], rest[0]], [*columns[1], rest[1]]
-    return shown, columns[0], columns[1]
+        return [*labels, "all others"], [*columns[0], rest[0]], [*columns[1], rest[1]]
+    return labels, columns[0], columns[1]
 
 
 def _rows_by_name(column: ColumnProfile, bins: Bins) -> dict[str, int]:

@@ -68,7 +68,9 @@ def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:
     current = store.stored_window(window)
     frozen = store.reference
     shapes = {
-        name: compare_shapes(frozen.profile.columns[name], current.columns[name], frozen.bins[name])
+        name: compare_shapes(
+            frozen.profile.columns[name], current.columns[name], frozen.bins[name], watching.watch.labels[name]
+        )
         for name in watching.watch.thresholds
     }
     return learnt | {name: shape for name, shape in shapes.items() if shape}

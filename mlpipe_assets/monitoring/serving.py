@@ -118,6 +118,7 @@ class Serving:
             only_columns(window, thresholds),
             thresholds,
             basis=against_frozen(store.reference, served),
+            labels=self.watch.labels,
         )
 
     def shapes(self, day: date) -> dict[str, Histogram]:
@@ -129,7 +130,7 @@ class Serving:
             return {}
         learnt, current = store.reference.profile.columns, store.stored_window(served).columns
         found = {
-            name: compare_shapes(learnt[name], current[name], store.reference.bins[name])
+            name: compare_shapes(learnt[name], current[name], store.reference.bins[name], self.watch.labels[name])
             for name in self.watch.thresholds
             if name in current
         }

@@ -24,7 +24,7 @@ from mlpipe_assets.resources.profiles import (
 )
 from mlpipe_assets.rules import columns, digest
 
-_MEASURES = 3  # counted up when the same windows would be measured or told differently
+_MEASURES = 4  # counted up when the same windows would be measured or told differently
 
 
 @dataclass(kw_only=True)
@@ -62,7 +62,8 @@ class Watching:
             monitor.retrain_above,
             monitor.odd_days,
         ]
-        return digest([_MEASURES, declared, sorted(self.watch.thresholds.items()), self.watch.digest])[:16]
+        labels = [sorted(w.labels.items()) for w in (self.watch, self.serving and self.serving.watch) if w]
+        return digest([_MEASURES, declared, sorted(self.watch.thresholds.items()), self.watch.digest, labels])[:16]
 
     @cached_property
     def origin(self) -> str:

@@ -14,6 +14,7 @@ import polars as pl
 
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.quoting import labels_to_show
 from mlpipe_assets.resources.digests import damage
 from mlpipe_assets.resources.lake import UNREADABLE, Lake, Staged, read_json, spell_reason
 from mlpipe_assets.rules import Contract, columns, digest
@@ -44,6 +45,7 @@ class Watch:
     """Which columns of a table are profiled, as what, and the drift thresholds of those that are compared.
 
     Attributes:
+        labels: Of each column the categories that pictures and notes may name; None for all of them.
         entity: Columns that say which rows are of one thing; rows are independent without any.
         window: Length of the windows that are compared.
     """
@@ -51,6 +53,7 @@ class Watch:
     kinds: Mapping[str, Kind]
     unseen: frozenset[str]
     thresholds: Mapping[str, float]
+    labels: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     entity: tuple[str, ...] = ()
     window: timedelta = timedelta(days=7)
 
@@ -83,6 +86,7 @@ def watch(
         kinds=kinds,
         unseen=frozenset(plain | personal),
         thresholds={name: bound for name, bound in thresholds.items() if name not in personal},
+        labels={c.name: labels_to_show(c) for c in promised},
         entity=entity,
         window=window,
     )

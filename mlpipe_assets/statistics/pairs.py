@@ -56,6 +56,7 @@ class Pair:
     reference: ColumnProfile
     current: ColumnProfile
     basis: Basis
+    labels: tuple[str, ...] | None = None  # categories that notes may name; None for all
 
     def measure(self, threshold: float | None, exact: Exact | None) -> list[Measurement]:
         """Every measure of the column: what decides first, then the evidence."""
@@ -173,10 +174,13 @@ class Pair:
         gone = sorted((text for text in before if text not in after), key=lambda text: (-before[text], text))
         told = [("new", new, after), ("gone", gone, before)]
         return "; ".join(
-            f"{word}: {shorten([f'{text!r:.40} ({rows[text]:,} rows)' for text in texts], 3)}"
+            f"{word}: {shorten([f'{self._label(text)} ({rows[text]:,} rows)' for text in texts], 3)}"
             for word, texts, rows in told
             if texts
         )
+
+    def _label(self, text: str) -> str:
+        return f"{text!r:.40}" if self.labels is None or text in self.labels else "a category"
 
     def _texts(self, side: ColumnProfile) -> dict[str, int]:
         known = {self.bins.categories[at]: rows for at, rows in side.counts if at < len(self.bins.categories)}

@@ -20,6 +20,7 @@ def compare(
     *,
     exact: Mapping[str, Exact] | None = None,
     basis: Mapping[str, Basis] | None = None,
+    labels: Mapping[str, tuple[str, ...] | None] | None = None,
 ) -> list[Measurement]:
     """Every measure of every column, columns in the reference's order; a column without a threshold gives evidence only.
 
@@ -27,7 +28,7 @@ def compare(
     their own), without what sampling adds. 0.1 is about a quarter of a standard deviation, 0.05 about five points of
     share. Beside it, by half the threshold: `null_share`, the change of the share of nulls, and `unseen_share`, by
     how much the share of texts that the baseline did not keep exceeds what is to be expected. Without a `basis`, rows count as independent
-    and weekdays as alike; the evidence always does.
+    and weekdays as alike; the evidence always does. `labels` are the categories that notes may name, None for all of a column.
 
     Raises:
         MeasureError: If the two were counted into different bins, or a threshold names no column.
@@ -40,7 +41,7 @@ def compare(
     for name, bins in reference.bins.items():
         then, now = reference.columns[name], current.columns[name]
         rests_on = (basis or {}).get(name) or Basis(mass=mass_of(then, bins))
-        pair = Pair(name=name, bins=bins, reference=then, current=now, basis=rests_on)
+        pair = Pair(name=name, bins=bins, reference=then, current=now, basis=rests_on, labels=(labels or {}).get(name))
         found += pair.measure(thresholds.get(name), (exact or {}).get(name))
     return _with_corrected(found)
 

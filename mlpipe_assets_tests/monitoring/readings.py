@@ -27,7 +27,7 @@ class Readings(Sourced):
 
     reading_id: str = pa.Field(unique=True)
     level: float = pa.Field(nullable=True, metadata={"drift": 0.1, "unit": "m"})
-    colour: str = pa.Field(metadata={"drift": 0.1})
+    colour: str = pa.Field(metadata={"drift": 0.1, "examples": True})
     address: str = pa.Field(metadata={"personal": True, "drift": 0.1})
     remark: str = pa.Field(nullable=True)
 

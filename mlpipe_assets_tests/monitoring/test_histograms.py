@@ -11,11 +11,11 @@ from mlpipe_assets.statistics.columns import kinds_of
 from mlpipe_assets.statistics.profiles import profile_frame
 
 
-def shapes(reference: pl.Series, current: pl.Series) -> Histogram | None:
+def shapes(reference: pl.Series, current: pl.Series, named: tuple[str, ...] | None = None) -> Histogram | None:
     frame = pl.DataFrame({"x": reference})
     bins = freeze_bins(frame, kinds_of(frame.schema))
     before, after = (profile_frame(pl.DataFrame({"x": side}), bins).columns["x"] for side in (reference, current))
-    return compare_shapes(before, after, bins["x"])
+    return compare_shapes(before, after, bins["x"], named)
 
 
 def test_whole_numbers_have_a_bar_each_and_nulls_one_of_their_own() -> None:
@@ -40,6 +40,20 @@ def test_categories_are_bars_by_name_and_what_is_new_is_among_them() -> None:
     assert shapes(reference, current) == Histogram(
         labels=("app", "shop", "web"), reference=(0.5, 0.0, 0.5), current=(0.0, 0.75, 0.25)
     )
+
+
+def test_categories_that_may_not_be_named_are_numbered_by_their_shares() -> None:
+    reference = pl.Series(["Ann", "Bob", "Bob", "Bob", "web", "web"])
+    current = pl.Series(["Cid"] * 4 + ["Bob", "web"])
+    assert shapes(reference, current, named=()) == Histogram(
+        labels=("category 1", "category 2", "category 3", "category 4"),
+        reference=(0.0, 0.5, 0.33333, 0.16667),
+        current=(0.66667, 0.16667, 0.16667, 0.0),
+    )
+    some = shapes(reference, current, named=("web",))
+    assert some is not None
+    assert some.labels == ("web", "category 1", "category 2", "category 3")
+    assert some.reference == (0.33333, 0.0, 0.5, 0.16667)
 
 
 def test_of_many_categories_the_largest_are_shown_and_the_rest_are_one_bar() -> None:

@@ -1,5 +1,6 @@
 """The page: what it says, that it needs nothing else, and that it stays small."""
 
+import base64
 import itertools
 import re
 from collections.abc import Mapping
@@ -9,17 +10,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandera.polars as pa
 import polars as pl
 import pytest
 
 from mlpipe_assets.monitoring.deciding import SCHEMA
+from mlpipe_assets.monitoring.evidence import pictures_as_markdown, verdicts_as_markdown
 from mlpipe_assets.monitoring.histograms import Histogram
 from mlpipe_assets.monitoring.read_back import read_watched
 from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import DayState, Watched
-from mlpipe_assets_tests.monitoring.readings import measure, put, readings, readings_catalog, readings_lake
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets_tests.monitoring.readings import Readings, measure, put, readings, readings_catalog, readings_lake
 from mlpipe_assets_tests.planted import day
 
+_DATA = re.compile(r"base64,([A-Za-z0-9+/=]+)")
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 SHAPE = Histogram(labels=tuple(f"{i}" for i in range(24)), reference=tuple([1 / 24] * 24), current=tuple([1 / 24] * 24))
 
@@ -236,3 +241,40 @@ def test_days_that_cannot_be_compared_yet_say_why(tmp_path: Path) -> None:
     page = Page(render_report([read_watched(lake, catalog, catalog.monitors[0])]))
     assert "Baseline not complete: 2 of 4 days." in page.text
     assert "No table has a baseline to be held against yet." in page.text
+
+
+class Unlisted(Readings):
+    """Readings whose colours nobody listed. Grain: reading_id."""
+
+    colour: str = pa.Field(metadata={"drift": 0.1})
+
+
+def test_texts_that_no_contract_lists_stand_in_no_page_picture_or_note(tmp_path: Path) -> None:
+    def dyed(number: int, third: float = 0.0) -> pl.DataFrame:
+        colour = pl.col("colour").replace({"red": "Ann Smith", "blue": "Bob Jones"})
+        new = pl.int_range(pl.len()) < third * pl.len()
+        return readings(number).with_columns(pl.when(new).then(pl.lit("Cid Brown")).otherwise(colour).alias("colour"))
+
+    catalog = readings_catalog(Unlisted)
+    lake = Lake(data_dir=str(tmp_path))
+    put(lake, catalog, {number: dyed(number) for number in range(1, 7)})
+    put(lake, catalog, {number: dyed(number, third=0.9) for number in (7, 8)})
+    measure(lake, catalog, range(1, 9))
+
+    watched = read_watched(lake, catalog, catalog.monitors[0])
+
+    assert watched.histograms["colour"].labels == ("category 1", "category 2", "category 3")
+    assert watched.histograms["colour"].current[0] == 0.9
+    assert "new: a category (540 rows)" in "".join(watched.rows["note"].drop_nulls())
+    pictures = [
+        base64.b64decode(found) for text in pictures_as_markdown(watched).values() for found in _DATA.findall(text)
+    ]
+    assert pictures
+    shown = [
+        render_report([watched]),
+        verdicts_as_markdown(watched).encode(),
+        *pictures,
+        watched.rows.write_json().encode(),
+    ]
+    for name in (b"Ann", b"Bob", b"Cid"):
+        assert not any(name in part for part in shown)
