@@ -167,7 +167,7 @@ def _described(lake: Lake, catalog: Catalog, name: Path, wrong: str) -> Wrong:
     again, to_do = is_made_again(name), cure_of(name)
     if not again and (name.parts[:2] == ("raw", "_events") or name.parts[:2] == ("validation", "quarantine")):
         source = next((s for s in catalog.sources if s.name == name.parts[2]), None)
-        delivery = Ledger.load(lake, source.name).deliveries.get(name.stem) if source else None
+        delivery = Ledger.load(lake, source.name).deliveries.get(name.stem.partition("-")[0]) if source else None
         if source and delivery:
             dropped, _ = drop_zone.look(lake.root / "raw" / source.name)
             again = find_file(dropped, delivery) is not None

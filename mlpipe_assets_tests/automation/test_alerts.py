@@ -167,7 +167,7 @@ def test_a_delivered_message_leaves_no_url_in_the_log_either(
 
 
 def test_a_data_folder_that_cannot_be_written_fails_no_run(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
-    lake.root.write_text("a file where the folder should be")
+    (lake.root / "meta").write_text("a file where a folder should be")
 
     told = tell_alerts(lake, settings_for(), "freshness", [LATE], NOW)
 

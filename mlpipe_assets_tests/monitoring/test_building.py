@@ -1,5 +1,6 @@
 """Days of a watched table: what is measured, from what, and what a rerun changes."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,11 +31,12 @@ def facts_of(lake: Lake, number: int) -> dict[str, object]:
 
 
 def damage(lake: Lake, number: int) -> None:
-    """Make the rows of a partition unreadable and leave its footer."""
+    """Make the rows of a partition unreadable and leave its footer, size and time: only a look at the rows can tell."""
     path = lake.path("interim", "readings", day(number))
-    content = bytearray(path.read_bytes())
+    content, stat = bytearray(path.read_bytes()), path.stat()
     content[4:200] = bytes(196)
     path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def test_until_the_baseline_is_complete_a_day_says_how_far_it_is(tmp_path: Path) -> None:

@@ -77,8 +77,11 @@ def test_a_new_version_that_answers_the_same_is_asked_again_and_passes(tmp_path:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ("prob = _expit(prob * 1.01, out=prob, xp=xp)", r"customer_id ann as of 2026-01-06: 0\.\d{6}, now 0\.\d{6}"),
-        ("raise TypeError('prob moved')", r"now no answer: TypeError: prob moved"),
+        (
+            "prob = _expit(prob * 1.01, out=prob, xp=xp)",
+            r"customer_id sha256 [0-9a-f]{12} as of 2026-01-06: 0\.\d{6}, now 0\.\d{6}",
+        ),
+        ("raise TypeError('prob moved')", r"now no answer: TypeError"),
     ],
     ids=["other answers", "no answers"],
 )
