@@ -32,9 +32,9 @@ from mlpipe_assets.catalog.declarations import Catalog, Model, Source
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.acceptances import NOTHING_CAME
+from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import lost_pointer
 from mlpipe_assets.stages.monitoring import REPORT
 from mlpipe_assets.stages.raw_report import FILES_CHECK
 

@@ -9,9 +9,10 @@ from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapsh
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.acceptances import acceptances
+from mlpipe_assets.resources.champions import champion
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import champion, versions
+from mlpipe_assets.resources.models import versions
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import SourceDays

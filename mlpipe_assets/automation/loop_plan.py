@@ -9,8 +9,9 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.resources.champions import champion, champion_of, champions, read_golden
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import ModelVersion, champion, champion_of, champions, damage, read_golden
+from mlpipe_assets.resources.models import ModelVersion, damage
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.stages.models import holes, too_little_history
 from mlpipe_assets.stages.models import inputs_digest as model_inputs

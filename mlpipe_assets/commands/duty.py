@@ -8,9 +8,9 @@ from mlpipe_assets.commands.console import command, make_console, open_lake, pla
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.resources.acceptances import accept as put_on_record
+from mlpipe_assets.resources.champions import roll_back
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import roll_back
 from mlpipe_assets.resources.refusals import refused_days
 
 

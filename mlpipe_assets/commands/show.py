@@ -24,8 +24,8 @@ from mlpipe_assets.commands.console import (
 )
 from mlpipe_assets.commands.tables import print_rows, print_table
 from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.engine import Engine
-from mlpipe_assets.resources.models import lost_pointer
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_surprising

@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 
 from mlpipe_assets.resources.lake import Lake, read_json
-from mlpipe_assets.resources.models import METRICS, find_version, version_folder
+from mlpipe_assets.resources.model_files import METRICS, version_folder
+from mlpipe_assets.resources.models import find_version
 
 OVERALL = "overall"
 

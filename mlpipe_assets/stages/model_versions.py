@@ -11,7 +11,8 @@ from mlpipe_assets.catalog.versions import learner_version, model_version, view_
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.metrics import MAIN_METRICS, flat
 from mlpipe_assets.resources.lake import Lake, Staged
-from mlpipe_assets.resources.models import CARD, CARD_JSON, METRICS, MODEL_FILE, ModelVersion, version_folder
+from mlpipe_assets.resources.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE, version_folder
+from mlpipe_assets.resources.models import ModelVersion
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.transforms.splits import feature_days
 

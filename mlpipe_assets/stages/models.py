@@ -21,17 +21,11 @@ from mlpipe_assets.catalog.versions import learner_version, model_version
 from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.resources.champions import promote
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import (
-    CARD,
-    MODEL_FILE,
-    ModelVersion,
-    find_version,
-    promote,
-    record_status,
-    store_version,
-)
+from mlpipe_assets.resources.model_files import CARD, MODEL_FILE
+from mlpipe_assets.resources.models import ModelVersion, find_version, record_status, store_version
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks

@@ -13,8 +13,9 @@ from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.resources.champions import champion, champion_of
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import ModelVersion, champion, champion_of, load
+from mlpipe_assets.resources.models import ModelVersion, load
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.resources.spreadsheets import write_csv
 from mlpipe_assets.rules import Contract, columns, digest

@@ -17,8 +17,10 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.quoting import may_quote, name_key
+from mlpipe_assets.resources.champions import champion, read_golden
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import Golden, champion, load, read_golden
+from mlpipe_assets.resources.model_files import Golden
+from mlpipe_assets.resources.models import load
 from mlpipe_assets.resources.refusals import clear, refuse, refused_days
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions import declared, golden_name

@@ -16,7 +16,8 @@ from mlpipe_assets.monitoring.building import build_monitoring, monitoring_input
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import ModelVersion, record_status, version_folder
+from mlpipe_assets.resources.model_files import version_folder
+from mlpipe_assets.resources.models import ModelVersion, record_status
 from mlpipe_assets.rules import digest
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import Spend, day, planted_catalog, returning, spend

@@ -13,25 +13,11 @@ from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets.learning.golden import choose_golden_rows, golden_version
 from mlpipe_assets.learning.store import dump_model
+from mlpipe_assets.resources.champion_pointer import champion_history, lost_pointer
+from mlpipe_assets.resources.champions import champion, promote, read_golden, roll_back
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import (
-    Golden,
-    ModelError,
-    ModelVersion,
-    champion,
-    champion_history,
-    damage,
-    find_version,
-    golden_path,
-    load,
-    lost_pointer,
-    promote,
-    read_golden,
-    roll_back,
-    store_version,
-    version_folder,
-    versions,
-)
+from mlpipe_assets.resources.model_files import Golden, ModelError, golden_path, version_folder
+from mlpipe_assets.resources.models import ModelVersion, damage, find_version, load, store_version, versions
 from mlpipe_assets_tests.learning.rows import BOOSTED, training_rows
 
 NAME = "returning"

@@ -22,19 +22,13 @@ from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.partitions import START_DATE, days_between
+from mlpipe_assets.resources.champion_pointer import champion_history
+from mlpipe_assets.resources.champions import champion, read_golden
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import (
-    champion,
-    champion_history,
-    find_version,
-    load,
-    read_golden,
-    record_status,
-    version_folder,
-    versions,
-)
+from mlpipe_assets.resources.model_files import version_folder
+from mlpipe_assets.resources.models import find_version, load, record_status, versions
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.sample import write_sample
 from mlpipe_assets.stages import model_versions
@@ -442,7 +436,7 @@ def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_no
 
 def test_nothing_that_learns_is_imported_with_the_definitions() -> None:
     code = (
-        "import sys, mlpipe_assets.stages.models, mlpipe_assets.resources.models\n"
+        "import sys, mlpipe_assets.stages.models, mlpipe_assets.resources.champions\n"
         "print(sorted({'sklearn', 'skops', 'scipy'} & set(sys.modules)))"
     )
 

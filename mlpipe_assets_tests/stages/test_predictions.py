@@ -8,8 +8,9 @@ import pytest
 
 from mlpipe_assets.automation.loop_plan import prediction_work
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.resources.champions import roll_back
 from mlpipe_assets.resources.lake import FACTS, Lake
-from mlpipe_assets.resources.models import ModelVersion, roll_back
+from mlpipe_assets.resources.models import ModelVersion
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.stages.features import feature_asset
 from mlpipe_assets.stages.predictions import build_predictions, objections, prediction_asset

@@ -9,7 +9,7 @@ import pytest
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.models import golden_path
+from mlpipe_assets.resources.model_files import golden_path
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.predictions import objections

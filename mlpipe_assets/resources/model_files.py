@@ -1,0 +1,102 @@
+"""The files of models: where each is, the rows of the registry and the golden rows.
+
+models/<model>/<version>/           model.skops, card.md, card.json, metrics.json, golden.parquet (once it was champion)
+meta/model_registry.parquet         one row per version
+validation/golden/<model>.parquet   the golden rows with the champion's answers
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.errors import MlpipeError
+from mlpipe_assets.resources.lake import FACTS, Lake, read_table
+
+MODEL_FILE, CARD, CARD_JSON, METRICS, GOLDEN = "model.skops", "card.md", "card.json", "metrics.json", "golden.parquet"
+REGISTRY = "model_registry"
+
+
+class ModelError(MlpipeError):
+    """A model version that is not there, or a change of champion that cannot be made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """Golden rows with the champion's answers.
+
+    Attributes:
+        rows: Join key, as_of, feature columns, `probability`.
+        version: Digest of the rows without their answers.
+        champion: Version that answered.
+        feature_version: Code version of the features the rows hold.
+        days: Fingerprint of the feature partition of each golden day, when the rows were chosen.
+    """
+
+    rows: pl.DataFrame
+    version: str
+    champion: str
+    feature_version: str
+    days: Mapping[str, str | None]
+
+
+def version_folder(lake: Lake, model: str, version: str) -> Path:
+    """Where a version's files are."""
+    return lake.folder("models", model) / version
+
+
+def golden_path(lake: Lake, model: str) -> Path:
+    """The golden rows with the answers of the champion."""
+    return lake.root / "validation" / "golden" / f"{model}.parquet"
+
+
+def registered_rows(lake: Lake, model: str) -> list[dict[str, Any]]:
+    """The registry's rows of a model as they lie there."""
+    path = lake.root / "meta" / f"{REGISTRY}.parquet"
+    cure = "It knows every version of every model: restore it from a copy. Without one, delete it and materialize the models again."
+    rows = read_table(path, ("model", "version", "as_of", "status"), cure=cure)
+    if rows is None:
+        return []
+    return rows.filter(pl.col("model") == model).sort("as_of", "version").to_dicts()
+
+
+def golden_bytes(golden: Golden) -> bytes:
+    """Golden rows as the Parquet file that keeps them."""
+    facts = {
+        "golden_version": golden.version,
+        "champion": golden.champion,
+        "feature_version": golden.feature_version,
+        "days": dict(golden.days),
+        "rows": golden.rows.height,
+    }
+    buffer = BytesIO()
+    golden.rows.write_parquet(buffer, compression="zstd", metadata={FACTS: json.dumps(facts, sort_keys=True)})
+    return buffer.getvalue()
+
+
+def read_golden_file(path: Path) -> Golden | None:
+    """Golden rows of a file; None when there is no such file.
+
+    Raises: ModelError when it cannot be read.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = path.read_bytes()
+        facts = json.loads(pl.read_parquet_metadata(BytesIO(content))[FACTS])
+        rows = pl.read_parquet(content, hive_partitioning=False)
+    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        raise ModelError(
+            f"{path} cannot be read: {error}. Restore it, or delete it to fall back on the copy."
+        ) from error
+    return Golden(
+        rows=rows,
+        version=facts["golden_version"],
+        champion=facts["champion"],
+        feature_version=facts["feature_version"],
+        days=facts["days"],
+    )
