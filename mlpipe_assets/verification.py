@@ -14,7 +14,8 @@ from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.digest_log import FOLDER, log_path, read_log, table_of
 from mlpipe_assets.resources.digests import accuse, cure_of, damage, is_made_again
-from mlpipe_assets.resources.lake import Lake, read_json
+from mlpipe_assets.resources.documents import read_json
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import file_mode
 from mlpipe_assets.stages.raw_healing import find_file
 

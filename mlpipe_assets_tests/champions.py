@@ -8,7 +8,8 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Catalog, Learner
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets.learning.golden import golden_version

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from mlpipe_assets.catalog.declarations import Learner, Model, Promotion
+from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.feature_views import customer_features
+from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
 from mlpipe_assets.contracts.repeat_purchase_predictions import RepeatPurchasePredictions
 

@@ -7,16 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pandera.polars as pa
 
-from mlpipe_assets.catalog.declarations import (
-    Entity,
-    FeatureView,
-    Learner,
-    Model,
-    Monitor,
-    Promotion,
-    Source,
-    Tolerance,
-)
+from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
+from mlpipe_assets.catalog.learners import Learner, Promotion
 
 _Test = Callable[[object], str]  # what is wrong with a value, or nothing
 _ONE = 1 + 1e-9

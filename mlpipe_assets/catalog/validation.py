@@ -8,7 +8,8 @@ import polars as pl
 
 from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.columns import columns_given, columns_of, sql_problems
-from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Learner, Model, Monitor, Source
+from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source
+from mlpipe_assets.catalog.learners import Learner
 
 _Item = Source | FeatureView | Model | Monitor
 _PROVENANCE = ("known_at", "delivery", "record_number")

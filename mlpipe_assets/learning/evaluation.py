@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Learner
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.learning.errors import LearningError
 from mlpipe_assets.learning.fitting import FittedModel, fit, predict
 from mlpipe_assets.learning.metrics import Metrics, measure, measure_slices

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from mlpipe_assets.catalog.declarations import Learner
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.learning.errors import LearningError
 
 _CLASSES = 2

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlpipe_assets.catalog.declarations import Promotion
+from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.learning.comparison import Difference
 from mlpipe_assets.learning.metrics import Metrics
 

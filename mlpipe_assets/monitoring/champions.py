@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.resources.lake import Lake, read_json
+from mlpipe_assets.resources.documents import read_json
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import METRICS, version_folder
 from mlpipe_assets.resources.models import find_version
 

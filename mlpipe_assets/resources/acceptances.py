@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import UNREADABLE, Lake, spell_reason
+from mlpipe_assets.resources.documents import UNREADABLE, spell_reason
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
 
 NOTHING_CAME = "nothing came"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlpipe_assets.resources.lake import UNREADABLE, Lake
+from mlpipe_assets.resources.documents import UNREADABLE
+from mlpipe_assets.resources.lake import Lake
 
 _log = logging.getLogger("mlpipe")
 _MOST_WAITING = 50  # messages kept for a channel that does not answer

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake, spell_reason
+from mlpipe_assets.resources.documents import spell_reason
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import registered_rows
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.delivery import Delivery, dump, identity, parse
+from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.drop_zone import DroppedFile
-from mlpipe_assets.resources.lake import Lake, Staged, read_json
+from mlpipe_assets.resources.lake import Lake, Staged
 
 _NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
 

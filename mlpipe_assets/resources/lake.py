@@ -7,18 +7,18 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.errors import BusyError, LakeError, MlpipeError, SettingsError
+from mlpipe_assets.errors import BusyError, LakeError, SettingsError
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.digest_log import Written, on_record
 from mlpipe_assets.resources.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
@@ -29,9 +29,6 @@ from mlpipe_assets.resources.run_owner import claim_run
 
 FACTS = "mlpipe"
 PART = "part.parquet"
-_T = TypeVar("_T")
-# What reading and parsing raise on a file that is cut short, is not what it should be, or is of another shape.
-UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, MlpipeError)
 _PATIENCE = 10.0  # seconds to wait for another run of the same table
 
 
@@ -272,46 +269,6 @@ class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
         return LakeError(
             f"Cannot write {target}: {reason}. Check that MLPIPE_DATA_DIR ({self.root}) is a folder this user may write."
         )
-
-
-def read_json(path: Path, parse: Callable[[Any], _T], *, cure: str) -> _T | None:
-    """What `parse` makes of a small JSON file; None when there is no such file.
-
-    Raises: LakeError, ending in the cure, when it is not JSON or `parse` does not find in it what it needs.
-    """
-    try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except UNREADABLE as error:
-        raise LakeError(f"{path} cannot be read: {spell_reason(error)}. {cure}") from error
-
-
-def read_table(path: Path, needed: Sequence[str], *, cure: str) -> pl.DataFrame | None:
-    """A small Parquet table; None when there is no such file.
-
-    Raises: LakeError, ending in the cure, when it is not Parquet or lacks a needed column.
-    """
-    try:
-        frame = pl.read_parquet(path.read_bytes(), hive_partitioning=False)
-    except FileNotFoundError:
-        return None
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise LakeError(f"{path} cannot be read: {spell_reason(error)}. {cure}") from error
-    if lacking := [name for name in needed if name not in frame.columns]:
-        raise LakeError(f"{path} cannot be read: it has no column {', '.join(lacking)}. {cure}")
-    return frame
-
-
-def spell_reason(error: BaseException) -> str:
-    """Why a file cannot be read, in one short line without a full stop."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, KeyError):
-        return f"it lacks {error}"
-    if isinstance(error, (TypeError, AttributeError, IndexError)):
-        return "it does not hold what is written there"
-    return (f"{error}".strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
 
 
 def _sync_folder(folder: Path) -> None:

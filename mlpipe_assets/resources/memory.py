@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mlpipe_assets.resources.lake import Lake, read_json
+from mlpipe_assets.resources.documents import read_json
+from mlpipe_assets.resources.lake import Lake
 
 _CURES = {
     "retrainings": "It says which retrainings were asked for. Restore it from a copy; if you delete it, drift that goes on "

@@ -15,7 +15,8 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.errors import MlpipeError
-from mlpipe_assets.resources.lake import FACTS, Lake, read_table
+from mlpipe_assets.resources.documents import read_table
+from mlpipe_assets.resources.lake import FACTS, Lake
 
 MODEL_FILE, CARD, CARD_JSON, METRICS, GOLDEN = "model.skops", "card.md", "card.json", "metrics.json", "golden.parquet"
 REGISTRY = "model_registry"

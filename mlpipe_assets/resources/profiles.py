@@ -16,7 +16,8 @@ from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.quoting import labels_to_show
 from mlpipe_assets.resources.digests import damage
-from mlpipe_assets.resources.lake import UNREADABLE, Lake, Staged, read_json, spell_reason
+from mlpipe_assets.resources.documents import UNREADABLE, read_json, spell_reason
+from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.statistics.baselines import (
     VERSION,

@@ -4,7 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mlpipe_assets.resources.lake import Lake, read_json
+from mlpipe_assets.resources.documents import read_json
+from mlpipe_assets.resources.lake import Lake
 
 
 def refuse(lake: Lake, stage: str, name: str, day: date, *, problem: str, inputs: str, **more: object) -> None:

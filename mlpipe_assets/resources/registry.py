@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from mlpipe_assets.resources.lake import Lake, read_table
+from mlpipe_assets.resources.documents import read_table
+from mlpipe_assets.resources.lake import Lake
 
 _CURES = {
     "model_registry": "It knows every version of every model: restore it from a copy. Without one, delete it and materialize the "

@@ -12,8 +12,9 @@ import duckdb
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.partitions import START_DATE
+from mlpipe_assets.resources.documents import UNREADABLE
 from mlpipe_assets.resources.engine import Engine, select_files, shut_in
-from mlpipe_assets.resources.lake import UNREADABLE, Lake
+from mlpipe_assets.resources.lake import Lake
 
 _SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
 _SCHEMAS = (

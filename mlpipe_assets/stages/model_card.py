@@ -9,7 +9,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Learner, Model
+from mlpipe_assets.catalog.declarations import Model
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.learning.card import limits, metrics_table, pictures, render_card
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.fitting import FittedModel

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Learner, Model
+from mlpipe_assets.catalog.declarations import Model
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.learning import promotion
 from mlpipe_assets.learning.comparison import Difference, compare

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Catalog, Learner, Model
+from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, model_version
 from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.errors import SettingsError

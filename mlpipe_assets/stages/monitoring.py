@@ -19,8 +19,9 @@ from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import tell
+from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.engine import Engine
-from mlpipe_assets.resources.lake import Lake, read_json
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 
 REPORT = "report"

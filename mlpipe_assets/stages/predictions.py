@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Catalog, Learner, Model
+from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.gate import judge

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
-from mlpipe_assets.catalog.declarations import Monitor, Promotion
+from mlpipe_assets.catalog.declarations import Monitor
+from mlpipe_assets.catalog.learners import Promotion
 
 FRESH_WITHIN = timedelta(days=2, hours=12)
 _orders, _customers = BUILT_IN.sources

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
-from mlpipe_assets.catalog.declarations import Monitor, Promotion
+from mlpipe_assets.catalog.declarations import Monitor
+from mlpipe_assets.catalog.learners import Promotion
 
 _LONG = timedelta(days=60)  # nothing is late, so that nothing else is told
 _orders, _customers = BUILT_IN.sources

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mlpipe_assets
-from mlpipe_assets.catalog import declarations
+from mlpipe_assets.catalog import declarations, learners
 
 PACKAGE = Path(mlpipe_assets.__file__).parent
 DECLARED = [
@@ -16,8 +16,8 @@ DECLARED = [
         declarations.Entity,
         declarations.Source,
         declarations.FeatureView,
-        declarations.Learner,
-        declarations.Promotion,
+        learners.Learner,
+        learners.Promotion,
         declarations.Model,
         declarations.Monitor,
     )

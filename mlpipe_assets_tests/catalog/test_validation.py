@@ -9,8 +9,9 @@ import pandera.polars as pa
 import pytest
 
 from mlpipe_assets.catalog.contents import CATALOG
-from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Learner, Monitor, Source, Tolerance
+from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feature_views import customer_features
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.contracts.orders import Orders

@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from mlpipe_assets.catalog.declarations import Learner
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets_tests.learning.rows import BOOSTED, LOGISTIC, training_rows
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Learner
+from mlpipe_assets.catalog.learners import Learner
 
 BOOSTED = Learner(numeric=("spend", "noise"), categorical=("region",), rounds=20, patience=3, recency="spend")
 LOGISTIC = Learner(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpipe_assets.catalog.declarations import Learner
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.learning.errors import LearningError
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets.learning.store import dump_model

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mlpipe_assets.catalog.declarations import Promotion
+from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.learning.comparison import Difference
 from mlpipe_assets.learning.metrics import Metrics
 from mlpipe_assets.learning.promotion import decide, lost_to, missed_thresholds

@@ -11,7 +11,8 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from mlpipe_assets.catalog.declarations import Catalog, Learner, Monitor
+from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.monitoring.building import build_monitoring, monitoring_inputs_digest
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.resources.engine import Engine

@@ -15,7 +15,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.contents import CATALOG
-from mlpipe_assets.catalog.declarations import Catalog, Model, Promotion
+from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.learning.errors import StoredModelError
