@@ -8,8 +8,8 @@ PORT ?= 3000
 ARGS ?=
 # A file stays on one core, for its tests may share one Dagster.
 PYTEST := .venv/bin/python -m pytest -q -n logical --dist loadfile --no-loadscope-reorder
-# Tests that take minutes: a real dagster dev, a browser, kills and full disks, long fuzzing.
-HEAVY := loop or browser or faults or fuzz
+# Tests that take minutes: a real dagster dev, a browser, kills and full disks, long fuzzing, a year of flights.
+HEAVY := loop or browser or faults or fuzz or long
 
 # Trust the certificates that the machine trusts, as pip does: company networks have their own.
 export UV_SYSTEM_CERTS := 1
@@ -40,7 +40,7 @@ shell: $(ENVIRONMENT) .dagster/dagster.yaml  ## A shell that finds mlpipe, dagst
 test: $(ENVIRONMENT)  ## Run the tests, on all cores (ARGS="-k leak")
 	@$(PYTEST) -m "not ($(HEAVY))" $(ARGS)
 
-test-all: test  ## The same, then the heavy ones: loop, browser, faults, fuzz
+test-all: test  ## The same, then the heavy ones: loop, browser, faults, fuzz, long
 	@$(PYTEST) -m "$(HEAVY)" $(ARGS)
 
 check: $(ENVIRONMENT)  ## Format, lint, types, SQL and tests

@@ -39,7 +39,7 @@ def tables(lake: Lake, start: int) -> dict[str, str]:
     return {p.relative_to(lake.root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(within)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_days_before_a_later_start_are_out_everywhere_and_in_again_when_it_moves_back(tmp_path: Path) -> None:
     home = quiet_home(tmp_path)
     moved, scratch = dropped(tmp_path / "moved"), dropped(tmp_path / "scratch")

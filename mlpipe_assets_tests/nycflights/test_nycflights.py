@@ -175,7 +175,7 @@ def test_a_late_messy_file_changes_only_its_days_and_says_what_is_wrong(tmp_path
     assert (day["received"], day["accepted"], day["duplicates"], day["quarantined"]) == (known + 5, known, 2, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_year(tmp_path: Path) -> None:
     done = run_all(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
