@@ -1,19 +1,13 @@
 """The sample deliveries: a shop's orders and customers, with the flaws that real deliveries have. Same arguments, same bytes."""
 
-import io
-import json
-import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import polars as pl
 from numpy.typing import NDArray
+
+from mlpipe_assets.sample_files import write_csv, write_gzip, write_json_lines, write_xlsx
 
 CHANNELS = ("web", "app", "store", "partner")
 REGIONS = ("north", "south", "east", "west", "islands")
@@ -27,12 +21,11 @@ INVALID_KINDS = (
     "unknown_channel",
     "malformed_product_id",
 )
-DUPLICATE_SHARE = 0.01
-CORRECTION_SHARE = 0.005
+DUPLICATE_SHARE, CORRECTION_SHARE = 0.01, 0.005
 INVALID_SHARE = 0.002  # of each kind
 INVALID_AGES_PER_SNAPSHOT = 2
 
-# Days after the start on which something special comes. With the default start: 2026-02-10, -02-20, -03-03, -01-31, -03-31, -03-20.
+# Days after the start on which something special comes.
 JSON_LINES_DAY, GZIP_DAY, XLSX_DAY = 40, 50, 61
 RAGGED_DAY, CUT_OFF_DAY = 30, 89
 LATE_FILE_DAY, LATE_EVENT_DAYS = 78, (70, 71)
@@ -42,7 +35,6 @@ _WEEKDAY_PACE = (0.95, 0.90, 0.95, 1.00, 1.15, 1.25, 0.80)  # Monday first
 _GROWTH = 0.15  # over the whole sample
 _DAY_SECONDS = 86_400
 _SPARED_FOR_MALFORMED_LINES = 6
-_STORED_BLOCK = 0xFFFF
 
 
 def write_sample(
@@ -241,7 +233,9 @@ def _write_orders(folder: Path, rows: pl.DataFrame, start: date) -> dict[str, in
     for (late, arrival), delivery in deliveries.items():
         day = start + timedelta(days=arrival)
         ragged, cut_off = ([], "") if late else _malformed_lines(arrival, day)
-        suffix, content = ("csv", _csv(delivery)) if late else _regular_file(arrival, day, delivery, ragged, cut_off)
+        suffix, content = (
+            ("csv", write_csv(delivery)) if late else _regular_file(arrival, day, delivery, ragged, cut_off)
+        )
         (folder / f"orders_{day}{'_late' if late else ''}.{suffix}").write_bytes(content)
         malformed += len(ragged) + bool(cut_off)
     orders = rows.filter(~pl.col("again"))
@@ -275,58 +269,12 @@ def _regular_file(
 ) -> tuple[str, bytes]:
     """The suffix and the bytes of a day's file."""
     if arrival == JSON_LINES_DAY:
-        return "jsonl", _json_lines(delivery)
+        return "jsonl", write_json_lines(delivery)
     if arrival == XLSX_DAY:
-        return "xlsx", _xlsx(delivery, day)
+        return "xlsx", write_xlsx(delivery, day)
     if arrival == GZIP_DAY:
-        return "csv.gz", _gzip(_csv(delivery))
-    return "csv", _csv(delivery, ragged, cut_off)
-
-
-def _csv(delivery: pl.DataFrame, ragged: Sequence[str] = (), cut_off: str = "") -> bytes:
-    lines = delivery.write_csv().splitlines()
-    middle = len(lines) // 2
-    return ("\n".join([*lines[:middle], *ragged, *lines[middle:]]) + "\n" + cut_off).encode()
-
-
-def _typed_rows(delivery: pl.DataFrame) -> Iterator[dict[str, str | float | int | None]]:
-    for row in delivery.iter_rows(named=True):
-        yield row | {"amount": float(row["amount"]), "quantity": int(row["quantity"])}
-
-
-def _json_lines(delivery: pl.DataFrame) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in _typed_rows(delivery)).encode()
-
-
-def _gzip(data: bytes) -> bytes:
-    """A gzip file without a time and without compression: compressed bytes differ between zlib versions, stored ones do not."""
-    blocks = [data[at : at + _STORED_BLOCK] for at in range(0, len(data), _STORED_BLOCK)] or [b""]
-    body = b"".join(
-        struct.pack("<BHH", number == len(blocks), len(block), len(block) ^ 0xFFFF) + block
-        for number, block in enumerate(blocks, start=1)
-    )
-    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + body + struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
-
-
-def _xlsx(delivery: pl.DataFrame, day: date) -> bytes:
-    """A workbook with one sheet, amounts and quantities as numbers; every date inside the file is `day`, nothing is compressed."""
-    workbook = openpyxl.Workbook()
-    sheet = workbook.worksheets[0]
-    sheet.title = "orders"
-    sheet.append(ORDER_COLUMNS)
-    for row in _typed_rows(delivery):
-        sheet.append(list(row.values()))
-    written, stamped = io.BytesIO(), io.BytesIO()
-    workbook.save(written)
-    with zipfile.ZipFile(written) as source, zipfile.ZipFile(stamped, "w", zipfile.ZIP_STORED) as copy:
-        for name in source.namelist():
-            entry = zipfile.ZipInfo(name, (day.year, day.month, day.day, 0, 0, 0))
-            entry.create_system = 3  # as written on Unix, wherever it is written
-            content = source.read(name)
-            if name == "docProps/core.xml":
-                content = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", f"{day}T00:00:00Z".encode(), content)
-            copy.writestr(entry, content)
-    return stamped.getvalue()
+        return "csv.gz", write_gzip(write_csv(delivery))
+    return "csv", write_csv(delivery, ragged, cut_off)
 
 
 def _write_customers(
