@@ -9,6 +9,7 @@ import pandera.polars as pa
 
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.learners import Learner, Promotion
+from mlpipe_assets.readers.options import Limits
 
 _Test = Callable[[object], str]  # what is wrong with a value, or nothing
 _ONE = 1 + 1e-9
@@ -17,7 +18,7 @@ _ONE = 1 + 1e-9
 def problems(item: Source | FeatureView | Model | Monitor) -> dict[str, list[str]]:
     """Per field that holds something else than it should: what it holds and what to write."""
     found = {name: [line] for name, line in _fields(item).items()}
-    for name in ("entity", "tolerance", "duplicate_tolerance", "learner", "promotion"):
+    for name in ("entity", "tolerance", "duplicate_tolerance", "limits", "learner", "promotion"):
         value = getattr(item, name, None)
         if name not in found and (inner := _fields(value)):
             found[name] = [f"{name}.{line}" for line in inner.values()]
@@ -146,6 +147,10 @@ def _flag(value: object) -> str:
     return "" if isinstance(value, bool) else "is neither True nor False"
 
 
+def _path(value: object) -> str:
+    return "" if isinstance(value, str) and all(value.split(".")) else 'is not a path of names: write "result.items"'
+
+
 def _delimiter(value: object) -> str:
     return "" if isinstance(value, str) and len(value) == 1 else "is not one character"
 
@@ -154,12 +159,20 @@ _DAY = timedelta(days=1)
 _NONE = timedelta(0)
 _TESTS: dict[type, dict[str, _Test]] = {
     Tolerance: {"share": _number(0, 1), "rows": _number(0, whole=True)},
+    Limits: {
+        "unpacked_bytes": _number(1, whole=True),
+        "ratio": _number(1),
+        "refused": _number(0, whole=True),
+        "cell_bytes": _number(1, whole=True),
+        "columns": _number(1, whole=True),
+    },
     Entity: {"name": _text, "join_key": _text},
     Source: {
         "name": _text,
         "contract": _contract,
         "key": _some_texts,
         "event_time": _or_none(_text),
+        "ahead_within": _length(_NONE),
         "dedupe_within": _length(_NONE),
         "tolerance": _kind(Tolerance),
         "duplicate_tolerance": _kind(Tolerance),
@@ -169,6 +182,8 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "time_zone": _zone,
         "nulls": _texts,
         "delimiter": _or_none(_delimiter),
+        "records": _or_none(_path),
+        "limits": _kind(Limits),
         "prepare": _or_none(_function),
         "fresh_within": _length(_NONE),
         "owners": _owners,
@@ -216,6 +231,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "embargo": _length(_NONE, days=True),
         "every": _length(_DAY, days=True),
         "split": _split,
+        "suspect_above": _number(0.5, 1),
         "learner": _or_none(_kind(Learner)),
         "predictions": _or_none(_contract),
         "promotion": _kind(Promotion),
@@ -231,6 +247,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "retrain_above": _number(0),
         "retrains": _texts,
         "persist": _number(1, whole=True),
+        "entity": _or_none(_text),
         "cooldown": _length(_NONE),
         "fresh_within": _length(_NONE),
         "owners": _owners,

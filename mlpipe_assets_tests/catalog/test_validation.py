@@ -1,6 +1,6 @@
 """A catalog that does not hold together: every reason at once, each with the place of its declaration."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,16 @@ from typing import Any
 import pandera.polars as pa
 import pytest
 
+from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.contents import CATALOG
-from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Monitor, Source, Tolerance
+from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feature_views import customer_features
-from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.contracts.orders import Orders
 from mlpipe_assets.errors import CatalogError
+from mlpipe_assets.readers.options import Limits
 from mlpipe_assets.settings import PROJECT_ROOT
 
 
@@ -62,6 +64,13 @@ class Unreadable(pa.DataFrameModel):
         ({"known_at": "("}, "is not a regular expression"),
         ({"time_formats": "%d.%m.%Y"}, "time_formats='%d.%m.%Y' is a text, not a tuple of texts"),
         ({"delimiter": ";;"}, "delimiter=';;' is not one character"),
+        ({"ahead_within": 1}, "ahead_within=1 is not a length of time"),
+        ({"ahead_within": timedelta(days=-1)}, "ahead_within=datetime.timedelta(days=-1) is negative"),
+        ({"records": ("data",)}, "records=('data',) is not a path of names"),
+        ({"records": "result..items"}, "records='result..items' is not a path of names"),
+        ({"limits": 100_000}, "limits=100000 is no Limits"),
+        ({"limits": Limits(refused=-1)}, "limits.refused=-1 is not a number of 0 or more"),
+        ({"limits": Limits(columns=2.5)}, "limits.columns=2.5 is not a whole number"),  # type: ignore[arg-type]
         ({"prepare": "prepare"}, "prepare='prepare' is not a function"),
         ({"empty_days": "no"}, "empty_days='no' is neither True nor False"),
         ({"owners": ("data team",)}, "owners=('data team',) must be mail addresses or team:name"),
@@ -104,6 +113,7 @@ def test_a_field_of_a_feature_view_that_cannot_be_is_named(wrong: dict[str, Any]
     [
         ({"view": replace(customer_features, name="others")}, "view 'others' ("),
         ({"horizon": timedelta(0)}, "is shorter than 1 days"),
+        ({"suspect_above": 95}, "suspect_above=95 is not a number from 0.5 to 1"),
         ({"label": "lable"}, "contract: 'lable' is no column of RepeatPurchase. Is 'label' meant?"),
         ({"split": (0.6, 0.4)}, "is not three shares above 0"),
         ({"predictions": None}, "it has a learner, and no contract of its predictions"),
@@ -135,6 +145,7 @@ def test_a_field_of_a_model_that_cannot_be_is_named(wrong: dict[str, Any], said:
         (Monitor(table="interim/orders", weights=("amount",)), "is not pairs of column and weight"),  # type: ignore[arg-type]
         (Monitor(table="interim/orders", retrains=("none",)), "retrains: 'none' is no model that learns"),
         (Monitor(table="interim/orders", entity="custmer_id"), "entity: 'custmer_id' is no column of Orders"),
+        (Monitor(table="interim/orders", entity=("customer_id",)), "entity=('customer_id',) is not a text"),  # type: ignore[arg-type]
         (Monitor(table="interim/orders", persist=0), "persist=0 is not a number of 1 or more"),
     ],
 )
@@ -153,6 +164,15 @@ def test_two_of_one_name_are_named_with_both_places() -> None:
         f"'repeat_purchase' is declared twice, first at {repeat_purchase.place}",
         f"'orders' is declared twice, first at {watched.place}",
     ]
+
+
+@pytest.mark.parametrize(
+    "declared", [Source, FeatureView, Model, Monitor, Learner, Promotion, Tolerance, Entity, Limits]
+)
+def test_no_field_of_a_declaration_goes_unlooked_at(declared: type) -> None:
+    named = {field.name for field in fields(declared)} - {"place"}
+
+    assert named == set(shapes._TESTS[declared])  # also of one that is added later
 
 
 def test_a_comma_that_is_missing_is_guessed() -> None:
