@@ -113,7 +113,7 @@ class Model(Declared):
         sql: Adds the label to feature rows; binds $horizon, in days.
         label: Name of the label column.
         horizon: The label of day D looks at the days after D up to and including D + horizon.
-        embargo: Days between the last feature day of one split and the first of the next.
+        embargo: Days between the last feature day of one split and the first of the next; not below the horizon.
         every: Distance between feature days of the spine, counted from the first partition.
         split: Shares of the feature days for train, validation and test.
         suspect_above: Area under the ROC curve from which a feature that tells the label alone is reported.

@@ -155,6 +155,11 @@ def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
     for path in {"sql": model.sql, "slices": model.slices}.items():
         if path[0] not in bad and path[1] is not None:
             yield from sql_problems(catalog.sql_dir, path[1])
+    if not {"horizon", "embargo"} & {*bad} and model.embargo < model.horizon:
+        yield (
+            f"the embargo of {model.embargo.days} days is shorter than the horizon of {model.horizon.days}: labels of one split "
+            f"would look into the next. Declare embargo=timedelta(days={model.horizon.days}) or more"
+        )
     if "view" in bad or shapes.problems(model.view).keys() & {"name", "entity", "contract"}:
         return
     if model.view not in catalog.feature_views:

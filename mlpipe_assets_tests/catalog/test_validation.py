@@ -113,6 +113,11 @@ def test_a_field_of_a_feature_view_that_cannot_be_is_named(wrong: dict[str, Any]
     [
         ({"view": replace(customer_features, name="others")}, "view 'others' ("),
         ({"horizon": timedelta(0)}, "is shorter than 1 days"),
+        (
+            {"horizon": timedelta(days=29)},
+            "the embargo of 28 days is shorter than the horizon of 29: labels of one split would look into the next",
+        ),
+        ({"embargo": timedelta(0)}, "Declare embargo=timedelta(days=28) or more"),
         ({"suspect_above": 95}, "suspect_above=95 is not a number from 0.5 to 1"),
         ({"label": "lable"}, "contract: 'lable' is no column of RepeatPurchase. Is 'label' meant?"),
         ({"split": (0.6, 0.4)}, "is not three shares above 0"),

@@ -93,7 +93,7 @@ def test_what_decides_the_features_makes_a_new_version_of_them_and_of_what_learn
 
 
 @pytest.mark.parametrize(
-    "changes", [{"horizon": timedelta(days=3)}, {"embargo": timedelta(days=3)}, {"split": (0.5, 0.25, 0.25)}]
+    "changes", [{"horizon": timedelta(days=1)}, {"embargo": timedelta(days=3)}, {"split": (0.5, 0.25, 0.25)}]
 )
 def test_what_decides_the_training_set_leaves_the_features_as_they_are(
     changes: dict[str, object], tmp_path: Path
