@@ -26,7 +26,9 @@ def find_outside_looks(
             chosen = keys["key"].implode()
             stored = rows_of_days[day].filter(pl.col(key).is_in(chosen)).sort(key)
             found = again.filter((pl.col("as_of").dt.date() == day + ONE_DAY) & pl.col(key).is_in(chosen)).sort(key)
-            problems += [f"{day} {line}" for line in different(stored.select(key, model.label), found, key)]
+            problems += [
+                f"{day} {line}" for line in different(stored.select(key, model.label), found, key, model.contract)
+            ]
     return problems
 
 

@@ -17,7 +17,9 @@ from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.errors import SqlError, naming, shorten
 from mlpipe_assets.leakage_sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
+from mlpipe_assets.quoting import may_quote, quote
 from mlpipe_assets.resources.engine import Engine, Only, Table
+from mlpipe_assets.rules import Column, Contract, columns
 from mlpipe_assets.windows import Inputs
 
 _EQUAL_WITHIN = (
@@ -69,7 +71,7 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
         inputs: Where it reads from.
         rows_of_days: Some rows of each day, as `sample_of_day` chooses them.
     """
-    key = inputs.view.entity.join_key
+    view, key = inputs.view, inputs.view.entity.join_key
     chosen = {day: rows for day, rows in sorted(rows_of_days.items()) if rows.height}
     differences: dict[date, list[str]] = {}
     compared = 0
@@ -78,7 +80,7 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
             stored = _of_keys(chosen[day], key, keys["key"])
             again = _of_keys(_of_day(alone, day), key, keys["key"])
             compared += stored.height
-            if lines := different(*_shared(stored, again), key):
+            if lines := different(*_shared(stored, again), key, view.contract):
                 differences.setdefault(day, []).extend(lines)
     cause = (
         _cause(engine, inputs, {day: chosen[day] for day in list(differences)[:_DIAGNOSED]}) if differences else None
@@ -136,17 +138,17 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
     try:
         for day, rows in rows_of_days.items():
             whole, own = alone(day, inputs), alone(day, inputs, only_keys(key, rows[key]))
-            if different(*_shared(own, _turned_round(engine, inputs, day, rows[key])), key):
+            if different(*_shared(own, _turned_round(engine, inputs, day, rows[key])), key, view.contract):
                 return (
                     f"{view.sql} depends on the order of rows, which is another one each time. Name an order that leaves no "
                     "ties, in each window and in each first(), mode() or the like"
                 )
-            if different(*_shared(whole, own), key):
+            if different(*_shared(whole, own), key, view.contract):
                 return (
                     f"{view.sql} looks at other {name} rows: a view is per entity, and what it says of a {name} may come "
                     f'from the rows of its own {key} only; scope="population" is not built yet'
                 )
-            if different(*_shared(whole, alone(day, longer)), key):
+            if different(*_shared(whole, alone(day, longer)), key, view.contract):
                 return (
                     f"{view.sql} reads further back than the lookback of {view.lookback.days} days of {view.name}. Declare a "
                     "longer lookback, or bound the window in the SQL"
@@ -168,8 +170,9 @@ def _turned_round(engine: Engine, inputs: Inputs, day: date, keys: pl.Series) ->
     return _of_keys(found, key, keys)
 
 
-def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str) -> list[str]:
-    """Where two versions of the same rows differ, one line a column; the key is never shown, nor any text."""
+def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str, contract: Contract) -> list[str]:
+    """Where two versions of the same rows differ, one line a column; with a value that may be quoted, and never of the key."""
+    declared = {column.name: column for column in columns(contract)}
     if stored.height != alone.height or not stored[key].equals(alone[key]):
         both = set(stored[key]) & set(alone[key])
         return [f"{key}: {stored.height} rows against {alone.height} recomputed, {len(both)} in both"]
@@ -182,12 +185,16 @@ def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str) -> list[str]:
             same = same | ((left - right).abs() <= _EQUAL_WITHIN * largest).fill_null(value=False)
         if not same.all():
             rows = (~same).arg_true()
-            plain = (
-                left.dtype.is_numeric() or left.dtype.is_temporal() or left.dtype == pl.Boolean
-            )  # no text: see quoting
-            shown = f" (e.g. {left[rows[0]]} against {right[rows[0]]})" if plain and name != key else ""
+            shown = _example(left[rows[0]], right[rows[0]], declared.get(name)) if name != key else ""
             lines.append(f"{name}: {rows.len()} of {stored.height} differ{shown}")
     return lines
+
+
+def _example(left: object, right: object, column: Column | None) -> str:
+    if column is None or not may_quote(column):
+        return ""
+    shown = ["null" if value is None else quote(value, column) for value in (left, right)]
+    return f" (e.g. {shown[0]} against {shown[1]})" if all(shown) else ""
 
 
 def _shared(stored: pl.DataFrame, again: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

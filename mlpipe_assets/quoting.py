@@ -71,6 +71,11 @@ def without_values(message: str) -> str:
     return _LISTED.sub("values: …", _QUOTED.sub("'…'", message))
 
 
+def sought_column(error: pl.exceptions.ColumnNotFoundError) -> str:
+    """Which column a function looked for, without the names it could have had: a header may be a row of data."""
+    return (re.split(r"[;\[\n]", str(error), maxsplit=1)[0])[:300]
+
+
 def _is_plain(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean
 

@@ -39,7 +39,7 @@ def read_parquet(path: Path, options: ReadOptions, budget: Budget, *, block_byte
     try:
         # No glob and no hive: a name such as date=2026-01-05/[a].parquet is a name, not a pattern and not a column.
         scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        names = column_names(scan.collect_schema().names(), path)
+        names = column_names(scan.collect_schema().names(), path, options)
         total = int(scan.select(pl.len()).collect().item())
     except _BROKEN as error:
         raise _unreadable(path, error) from error

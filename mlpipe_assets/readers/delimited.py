@@ -50,7 +50,7 @@ def read_delimited(path: Path, options: ReadOptions, budget: Budget, *, block_by
             if complete and data and not data.endswith(b"\n"):
                 data += b"\n"
             if header is None:
-                header = read_header(data, path, options.delimiter)
+                header = read_header(data, path, options)
                 if header is None:
                     _refuse_unfinished_header(data, path, complete=complete)
                     continue

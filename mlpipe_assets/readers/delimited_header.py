@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.delimited_slow import MAX_FIELD_BYTES, Record, Refusal, is_utf8, scan
+from mlpipe_assets.readers.options import ReadOptions
 
 _CANDIDATES = (b",", b";", b"\t", b"|")
 _SHOWN_NAMES = 5
-_SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Header:
     next_line: int
 
 
-def read_header(data: bytes, path: Path, delimiter: str | None) -> Header | None:
+def read_header(data: bytes, path: Path, options: ReadOptions) -> Header | None:
     """The header of text whose every line ends with a line feed; None if it is not all there yet, or there is none.
 
     Raises: UnreadableFileError if the header is not UTF-8, has broken quotes, or names a column twice.
@@ -42,8 +42,8 @@ def read_header(data: bytes, path: Path, delimiter: str | None) -> Header | None
             f"{path.name}: the header (line {line}) is not UTF-8 text. Save the file as UTF-8 and deliver it again."
         )
     separator = (
-        _checked(delimiter, path)
-        if delimiter is not None
+        _checked(options.delimiter, path)
+        if options.delimiter is not None
         else sniff(header, fallback=b"\t" if ".tsv" in path.suffixes else b",")
     )
     outcome = scan(header, 0, separator, None, complete=True)
@@ -52,24 +52,26 @@ def read_header(data: bytes, path: Path, delimiter: str | None) -> Header | None
         raise UnreadableFileError(
             f"{path.name}: the header (line {line}) cannot be read: {reason}. Correct it and deliver the file again."
         )
-    names = column_names([field.decode() for field in outcome.fields], path)
+    names = column_names([field.decode() for field in outcome.fields], path, options)
     return Header(names=names, delimiter=separator, end=stop, next_line=line + header.count(b"\n"))
 
 
-def column_names(cells: Sequence[str], path: Path) -> tuple[str, ...]:
+def column_names(cells: Sequence[str], path: Path, options: ReadOptions) -> tuple[str, ...]:
     """Header cells without white space around them; an empty one at position i (from 1) is called `_column_i`.
 
-    Raises: UnreadableFileError naming the columns that come more than once.
+    Raises: UnreadableFileError that says which columns come more than once: by name where the table knows it, all by position.
     """
     names = tuple(cell.strip() or f"_column_{position}" for position, cell in enumerate(cells, start=1))
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         shown = "; ".join(
-            f"{name[:_SHOWN_CHARACTERS]!r} at positions {_positions(names, name)}" for name in repeated[:_SHOWN_NAMES]
+            f"{repr(name) if options.may_name(name) else 'one'} at positions {_positions(names, name)}"
+            for name in repeated[:_SHOWN_NAMES]
         )
         more = f" and {len(repeated) - _SHOWN_NAMES:,} more" if len(repeated) > _SHOWN_NAMES else ""
         raise UnreadableFileError(
-            f"{path.name}: columns named twice in the header: {shown}{more}. Give each column its own name."
+            f"{path.name}: columns named twice in the header: {shown}{more}. Give each column its own name, "
+            "and put a header first if this is a row of data."
         )
     return names
 

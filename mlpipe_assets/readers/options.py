@@ -52,6 +52,14 @@ class ReadOptions:
         """Whether every digit of a column counts."""
         return self.exact is None or name in self.exact
 
+    def may_name(self, name: str) -> bool:
+        """Whether a message may quote a name of the header: what looks like a header may be a row of data."""
+        return self.columns is not None and name.casefold() in {known.casefold() for known in self.columns}
+
+    def spell_column(self, name: str, position: int) -> str:
+        """A column as a message may call it: by name where the table knows it, else by its position from 1."""
+        return name if self.may_name(name) else f"column {position}"
+
 
 @dataclass(kw_only=True)
 class Budget:

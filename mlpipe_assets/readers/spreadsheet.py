@@ -116,7 +116,7 @@ def _open(sheet: Any, path: Path, options: ReadOptions, budget: Budget) -> _Shee
         visible = sheet.sheet_state == "visible"
         header = [cell.text or "" for cell in cells]
         # A hidden sheet is not read, so its header may be anything.
-        names = column_names(header, path) if visible and not _is_cover(header, options) else tuple(header)
+        names = column_names(header, path, options) if visible and not _is_cover(header, options) else tuple(header)
         return _Sheet(sheet=sheet, visible=visible, names=names)
     return None
 
@@ -180,8 +180,10 @@ class _Rows:
         if len(texts) > len(names):
             reason = wrong_width(len(texts), len(names))
         else:
-            lost = next((name for cell, name in zip(cells, names, strict=False) if cell.inexact), None)
-            reason = f"{lost}: {TOO_MANY_DIGITS}" if lost is not None else ""
+            lost = next(
+                (place for place, (cell, _) in enumerate(zip(cells, names, strict=False)) if cell.inexact), None
+            )
+            reason = "" if lost is None else f"{self.options.spell_column(names[lost], lost + 1)}: {TOO_MANY_DIGITS}"
         if reason:
             self.budget.refuse(1, reason)
             shown = json.dumps(texts, ensure_ascii=False)

@@ -15,6 +15,7 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.partitions import START_DATE
+from mlpipe_assets.quoting import sought_column
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
@@ -95,8 +96,7 @@ def _place_misplaced(lake: Lake, source: Source, ledger: Ledger, found: Ingested
         except DamagedError:  # said already, with what to do
             continue
         except pl.exceptions.ColumnNotFoundError as error:
-            missing = str(error).splitlines()[0][:300]
-            reason = f"lacks a column that {source.name}'s prepare function needs: {missing}"
+            reason = f"lacks a column that {source.name}'s prepare function needs: {sought_column(error)}"
             found.problems.append(Problem(name=before.source_file, reason=reason))
             continue
         found.placed.append((before, placed))
@@ -182,8 +182,7 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
     except UnreadableFileError as error:
         problem = str(error).splitlines()[0][:300].removeprefix(f"{file.path.name}: ")
     except pl.exceptions.ColumnNotFoundError as error:
-        missing = str(error).splitlines()[0][:300]
-        problem = f"lacks a column that {taking.delivery.source}'s prepare function needs: {missing}"
+        problem = f"lacks a column that {taking.delivery.source}'s prepare function needs: {sought_column(error)}"
     if problem is not None:
         found.problems.append(Problem(name=file.name, reason=problem))
         if seen:

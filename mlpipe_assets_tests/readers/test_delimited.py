@@ -134,7 +134,7 @@ def test_a_file_without_rows_is_one_empty_block(tmp_path: Path, content: bytes, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a,b,a\n", "columns named twice in the header: 'a' at positions 1, 3"),
+        (b"a,b,a\n", "columns named twice in the header: one at positions 1, 3. Give each"),
         (b'a,"b\n1,2\n', "quote that never closes"),
         (b'a,b"c"\n', "a quote inside a field"),
         (b"caf\xe9,b\n", r"not UTF-8 text"),
@@ -194,3 +194,14 @@ def test_a_line_with_a_few_fields_too_many_is_refused_alone(tmp_path: Path, line
 
     assert read.records["record_number"].to_list() == [2, 4]
     assert read.malformed["record_number"].to_list() == [3]
+
+
+def test_a_row_of_data_in_place_of_a_header_is_not_quoted(tmp_path: Path) -> None:
+    content = b"Ann Smith,amount,0170 1234567,Ann Smith,Amount,amount\n1,2,3,4,5,6\n"
+    with pytest.raises(UnreadableFileError) as raised:
+        read_bytes(tmp_path, content, columns=frozenset({"order_id", "amount"}))
+
+    assert str(raised.value) == (
+        "orders.csv: columns named twice in the header: one at positions 1, 4; 'amount' at positions 2, 6. Give each column its "
+        "own name, and put a header first if this is a row of data."
+    )

@@ -233,3 +233,9 @@ def test_of_merged_cells_the_first_holds_the_value_and_a_formula_never_computed_
     book.save(tmp_path / "o.xlsx")
 
     assert read_file(tmp_path / "o.xlsx").records["payload"].to_list() == ['{"a":"x","b":"","c":""}']
+
+
+def test_a_cell_of_a_first_row_that_is_no_header_is_called_by_its_position(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "o.xlsx", {1: ["x", "Ann Smith"], 2: ["y", 12345678901234567890]})
+
+    assert read_file(path).malformed["reason"][0].startswith("column 2: a number of more than 15 digits")

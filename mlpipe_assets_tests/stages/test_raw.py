@@ -483,3 +483,12 @@ def test_a_source_whose_prepare_needs_a_column_names_it(lake: Lake) -> None:
 
     assert "lacks a column that orders's prepare function needs" in reasons(found)["orders.csv"]
     assert "number" in reasons(found)["orders.csv"]
+
+
+def test_of_a_header_that_is_a_row_of_data_a_prepare_function_tells_nothing(lake: Lake) -> None:
+    picky = replace(orders, prepare=lambda text: text.with_columns(order_id=pl.col("number")))
+    drop(lake, "orders.csv", "Ann Smith,1.50\nBob Jones,2.50\n")
+
+    said = reasons(take(lake, picky))["orders.csv"]
+
+    assert said == 'lacks a column that orders\'s prepare function needs: unable to find column "number"'
