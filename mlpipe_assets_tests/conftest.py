@@ -1,10 +1,16 @@
 """What every test shares."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mlpipe_assets.resources.lake import Lake
+
+# The same examples on every machine, however fast it is. HYPOTHESIS_SEARCH=1 looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize="HYPOTHESIS_SEARCH" not in os.environ)
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

