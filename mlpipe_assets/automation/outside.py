@@ -59,5 +59,6 @@ def _first_line(ledger: Ledger, delivery: Delivery, day: date) -> str:
     path = ledger.event_path(delivery, day)
     if not path.exists():
         return "?"
-    numbers = pl.read_parquet(path, columns=["record_number"], hive_partitioning=False).sort("record_number").head(1)
+    columns = ["record_number"]
+    numbers = pl.read_parquet(path, columns=columns, hive_partitioning=False, glob=False).sort("record_number").head(1)
     return f"{numbers.item():,}"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlpipe_assets.automation.outside import describe_ahead
+from mlpipe_assets.automation.outside import describe_ahead, describe_outside
 from mlpipe_assets.automation.plan import interim_work, look_at_drop_zone
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Source, Tolerance
@@ -265,6 +265,20 @@ def test_an_event_dated_after_it_could_be_known_is_kept_and_not_processed(lake: 
     take(lake)
 
     assert describe_ahead(lake, orders) == []
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "da ta [1] *{x}", "what?"])
+def test_the_line_of_an_event_ahead_is_found_whatever_the_data_folder_is_called(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder / "raw").mkdir(parents=True)
+    lake = Lake(data_dir=str(tmp_path / folder))
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1"), order("o2", "2026-01-07"), order("o3", "2025-12-01")))
+    take(lake)
+
+    (ahead,) = describe_ahead(lake, orders)
+    (outside,) = describe_outside(lake, orders)
+
+    assert "orders_2026-01-05.csv line 3, dated 2026-01-07" in ahead
+    assert "orders_2026-01-05.csv line 4, dated 2025-12-01" in outside
 
 
 def test_a_file_whose_time_says_nothing_bounds_no_event(lake: Lake) -> None:
