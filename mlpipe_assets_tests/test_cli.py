@@ -76,6 +76,42 @@ def test_run_status_and_sql_tell_the_story_of_a_lake(lake: Lake, capsys: pytest.
     assert "[bold]" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("query", "row"),
+    [
+        ("select 1 as a, 2 as a, 3 as a_1, 4 as a", {"a": 1, "a_2": 2, "a_1": 3, "a_3": 4}),
+        (
+            "select 'nan'::double as n, '-inf'::float as i, ['nan'::double, 1] as l",
+            {"n": None, "i": None, "l": [None, 1.0]},
+        ),
+        ("select interval '1 month 1 day' as i, '\\xaaB'::blob as b", {"i": "1 month 1 day", "b": "\\xAAB"}),
+        ("select {'BLOB': ['\\xaa'::blob], 'n': 1} as s, 2 as t", {"s": {"BLOB": ["\\xAA"], "n": 1}, "t": 2}),
+        ("select map {date '2026-01-01': 1} as m", {"m": {"2026-01-01": 1}}),
+    ],
+)
+def test_what_sql_prints_as_json_is_json_and_loses_no_column(
+    lake: Lake, query: str, row: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lake.is_new
+
+    assert main(["sql", "--json", query]) == 0
+
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == [row]
+
+
+def test_sql_prints_intervals_and_bytes_as_the_engine_spells_them(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lake.is_new
+
+    assert main(["sql", "select interval 1 day as i, '\\xaa'::blob as b"]) == 0
+
+    told = capsys.readouterr().out
+    assert "1 day" in told
+    assert "\\xAA" in told
+    assert "0:00:00" not in told
+
+
 def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     drop_days(lake, 1, 3)
     drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)])

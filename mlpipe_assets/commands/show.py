@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from rich.console import Console
@@ -83,8 +85,8 @@ def _print_attention(console: Console, attention: Mapping[str, Sequence[Problem]
     """What alerts report: where, what, since when, how many, an example, and what to do."""
     found = [problem for some in attention.values() for problem in some]
     if found:
-        count = "1 thing needs" if len(found) == 1 else f"{len(found):,} things need"
-        console.print(f"\n[bold]{count} a person:[/]")
+        how_many = "1 thing needs" if len(found) == 1 else f"{len(found):,} things need"
+        console.print(f"\n[bold]{how_many} a person:[/]")
     for problem in found if whole else found[:MOST_LINES]:
         since = f", since {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else ""
         console.print(f"[bold red]{plain(problem.where)}[/]: {plain(problem.what)}{since}", soft_wrap=True)
@@ -119,10 +121,32 @@ def sql(options: argparse.Namespace) -> int:
     lake, catalog = open_lake()
     names, rows = query(lake, Engine(memory_limit=read_settings().memory_limit), catalog, options.query)
     if options.json:
-        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=str))
+        keys = _distinct(names)
+        print(
+            json.dumps([dict(zip(keys, map(_in_json, row), strict=True)) for row in rows], default=str, allow_nan=False)
+        )
         return 0
     console = make_console()
     print_rows(console, names, [["" if value is None else str(value) for value in row] for row in rows[:_MOST_ROWS]])
     if len(rows) > _MOST_ROWS and not options.quiet:
         console.print(f"… the first {_MOST_ROWS} of {len(rows):,} rows; --json prints them all")
     return 0
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names with a number after each that was there before: JSON would keep one value of them."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(1))
+        taken = {*found, *names}
+        found.append(next(new for new in numbered if new not in taken) if name in found else name)
+    return found
+
+
+def _in_json(value: object) -> object:
+    """A value as JSON can hold it: no number that is none or infinite, and keys of text."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {f"{key}": _in_json(one) for key, one in value.items()}
+    return [_in_json(one) for one in value] if isinstance(value, list | tuple) else value

@@ -26,6 +26,7 @@ _ONLY_READS = (
     "For all rows in a file: mlpipe sql --json … > rows.json"
 )
 _WRITING_NODES = re.compile(r'"type":"(INSERT|UPDATE|DELETE|MERGE_INTO|MERGE)_QUERY_NODE"')
+_TEXTLESS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b(?P<kind>INTERVAL|BLOB)(?=[\[,)]|$)""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +62,36 @@ def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> tuple[list[
     with engine.connect() as connection:
         try:
             _connect(connection, tables)
-            result = connection.execute(_only_reading(connection, sql))
-            return [column[0] for column in result.description or []], result.fetchall()
+            return _answer(connection, _only_reading(connection, sql))
         except (
             duckdb.Error,
             UnicodeError,
             RuntimeError,
         ) as error:  # RuntimeError: what Python cannot hold, such as a year 294000
             raise SqlError(_explain(sql, tables, f"{error}".strip()[:800])) from error
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement
+) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Names and rows of a statement; intervals and bytes as DuckDB spells them, for Python has no months and no such text."""
+    if statement.type != duckdb.StatementType.SELECT:
+        result = connection.execute(statement)
+        return [column[0] for column in result.description or []], result.fetchall()
+    relation = connection.sql(statement)
+    types = [f"{kind}" for kind in relation.types]
+    names = relation.columns
+    if any(_as_text(kind) != kind for kind in types):
+        chosen = [
+            f"cast(#{n} as {_as_text(kind)})" if _as_text(kind) != kind else f"#{n}" for n, kind in enumerate(types, 1)
+        ]
+        relation = relation.project(", ".join(chosen))
+    return names, relation.fetchall()
+
+
+def _as_text(kind: str) -> str:
+    """A type with text where it holds intervals or bytes; quoted parts are names and values."""
+    return _TEXTLESS.sub(lambda found: "VARCHAR" if found["kind"] else found[0], kind)
 
 
 def _connect(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
