@@ -33,7 +33,7 @@ from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
-from mlpipe_assets.resources.instance import explaining_the_home, open_instance
+from mlpipe_assets.resources.instance import alone_in, explaining_the_home, open_instance
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT, read_settings
 
@@ -136,16 +136,17 @@ def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
         )
     if not named:
         os.environ["DAGSTER_HOME"] = str(home)
-    if (
-        not config.exists() and ours.exists()
-    ):  # without one Dagster collects statistics, and says so in the middle of the run
-        config.unlink(missing_ok=True)
-        if named:
-            config.write_bytes(ours.read_bytes())
-        else:
-            config.symlink_to(Path("..") / "dagster.yaml")
     settings = read_settings()
-    return build_definitions(load_catalog(settings.catalog), settings), open_instance(home)
+    definitions = build_definitions(load_catalog(settings.catalog), settings)
+    with alone_in(home):
+        if not config.exists() and ours.exists():
+            # without one Dagster collects statistics, and says so in the middle of the run
+            config.unlink(missing_ok=True)
+            if named:
+                config.write_bytes(ours.read_bytes())
+            else:
+                config.symlink_to(Path("..") / "dagster.yaml")
+        return definitions, open_instance(home)
 
 
 def _home() -> Path:

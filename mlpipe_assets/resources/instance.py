@@ -6,6 +6,7 @@ so the UI and the `dagster` commands read and write them as ever.
 """
 
 import errno
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,6 +115,10 @@ def explaining_the_home(home: Path) -> Iterator[None]:
             raise
         reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
         text = f"{reason}".splitlines()[0][:200].rstrip(".")
+        if text.endswith("already exists"):  # `dagster dev` takes no lock of ours
+            raise SettingsError(
+                f"Another process made Dagster's records in {home} at the same moment. Run again. No table is half written."
+            ) from error
         raise SettingsError(
             f"Dagster cannot keep its records in {home}: {text}. Free some space there and let this user write it, or set "
             "DAGSTER_HOME to another folder, then run again. No table is half written."
@@ -124,6 +129,17 @@ def _is_about(error: OSError, home: Path) -> bool:
     if error.filename is None:
         return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
     return Path(os.fsdecode(error.filename)).is_relative_to(home)
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Wait until no other process opens an instance here: Dagster's tables are made by the first, and twice is an error.
+
+    Raises: OSError when the folder cannot be written.
+    """
+    with (home / ".opening.lock").open("a", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:

@@ -1,0 +1,48 @@
+"""Opening Dagster's records: several processes at once, in a folder that is new to all of them."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.resources.instance import explaining_the_home
+
+_OPEN = """
+import sys
+from pathlib import Path
+from mlpipe_assets.resources.instance import alone_in, open_instance
+
+home = Path(sys.argv[1])
+sys.stdin.readline()
+with alone_in(home):
+    instance = open_instance(home)
+made = sorted(str(path.relative_to(home)) for path in home.rglob("*.db"))
+assert made == ["history/runs.db", "history/runs/index.db", "schedules/schedules.db"], made
+print(instance.get_runs_count())
+"""
+
+
+def test_processes_that_open_a_new_home_at_once_all_get_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _OPEN, str(tmp_path)]
+    pipe = subprocess.PIPE
+    started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
+
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+    said = [process.communicate() for process in started]
+    assert [(process.returncode, out) for process, (out, _) in zip(started, said, strict=True)] == [(0, "0\n")] * 3, (
+        said
+    )
+
+
+def test_a_table_that_another_process_made_first_is_no_lack_of_space(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="at the same moment") as caught, explaining_the_home(tmp_path):
+        raise sqlite3.OperationalError("table alembic_version already exists")
+
+    assert "Free some space" not in str(caught.value)
