@@ -18,6 +18,7 @@ from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.visible import visible
 
 _log = logging.getLogger("mlpipe")
+REMARKS = "remarks"  # metadata of the contract check: what a catch-up repeats as a warning
 _MOST_CASES = 200
 _MOST_REASONS = 50  # days whose own page says why they were not written; each is an event
 
@@ -140,6 +141,7 @@ def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[
                 schema=dg.TableSchema([dg.TableColumn("date"), dg.TableColumn("failure")]),
             ),
             "failure_count": len(cases),
+            REMARKS: [visible(f"[{o.day}] {line}") for o in outcomes for line in o.remarks][:_MOST_CASES],
             **_run_totals(outcomes),
         },
     )

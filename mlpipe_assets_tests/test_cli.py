@@ -133,6 +133,30 @@ def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest
     assert "orders 2026-01-02 to 2026-01-03: was not refused, so there is nothing to accept" in told
 
 
+def test_run_warns_of_a_snapshot_that_lost_more_than_half_of_its_keys(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop_days(lake, 1, 2)
+    people = [(who, 30, "north", START) for who in ("ann", "bob", "cy", "dee", "eve")]
+    drop_customers(lake, f"customers_{day(1)}.csv", people)
+    assert main(["run"]) == 0
+    assert "keys of the snapshot before" not in capsys.readouterr().out
+
+    drop_customers(lake, f"customers_{day(2)}.csv", people[:2])
+    assert main(["run"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    before, after = f"customers_{day(1)}.csv", f"customers_{day(2)}.csv"
+    start = f"warning: interim/customers [{day(2)}] "
+    assert f"{start}3 of the 5 keys of the snapshot before, {before}, are not in {after}." in told
+
+    drop_customers(lake, after, [("eve", 30, "north", START)])
+    assert main(["run"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"{start}2 of the 2 keys of the snapshot before, {after}, are not in {after}, which has the same name." in told
+    )
+
+
 def test_status_says_which_date_of_a_name_was_not_taken_and_in_json_why_each_file_was_known_when(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:

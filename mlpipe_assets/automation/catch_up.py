@@ -30,6 +30,7 @@ from mlpipe_assets.automation.plan import (
 )
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.outcome import REMARKS
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.champion_pointer import lost_pointer
@@ -206,6 +207,7 @@ class _Runner:
         for check in result.get_asset_check_evaluations():
             failed_hard = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
             line = f"{table}: {check.description}"
+            self.summary.warnings += _remarks(table, check)
             if check.check_name == FILES_CHECK:  # look_at_drop_zone names what cannot be read, file by file
                 waiting = check.metadata["waiting"].value
                 self.summary.warnings += [f"{table}: {name}" for name in waiting] if isinstance(waiting, list) else []
@@ -216,6 +218,12 @@ class _Runner:
         if not result.success:
             entry.days += [d for d in _touched(result) if d not in entry.days]
             self.summary.errors += _failures(result, table)
+
+
+def _remarks(table: str, check: dg.AssetCheckEvaluation) -> list[str]:
+    """What a person should look at though it refuses nothing: without it the run would look as if all were well."""
+    remarks = check.metadata[REMARKS].value if REMARKS in check.metadata else []
+    return [f"{table} {line}" for line in remarks] if isinstance(remarks, list) else []
 
 
 def _touched(result: dg.ExecuteInProcessResult) -> list[date]:

@@ -103,8 +103,8 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
             entry.columns = column_digests(rows.select(own_columns(source)))
             if is_snapshot(source) and rows.height:
                 before = standing if entry.before is None else entry.before
-                entry.remarks += spell_gone(before, rows, source.key) if before is not None else []
-                standing = rows.select(source.key)
+                entry.remarks += spell_gone(before, rows, source.key, ledger) if before is not None else []
+                standing = rows.select(*source.key, "delivery")
             hashes.append(key_hash(rows, source.key).to_numpy())
             where.append(np.full(rows.height, entry.day.toordinal(), dtype=np.int32))
             entry.staged = lake.stage(
@@ -132,9 +132,9 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
 
 
 def _snapshot_before(lake: Lake, source: Source, day: date) -> pl.DataFrame | None:
-    """Keys of the snapshot in force before a day; None where there is none, or the source is no snapshot."""
+    """Keys and delivery of the snapshot in force before a day; None where there is none, or the source is no snapshot."""
     days = [d for d in lake.days("interim", source.name) if d < day] if is_snapshot(source) else []
-    return lake.read("interim", source.name, days[-1], list(source.key)) if days else None
+    return lake.read("interim", source.name, days[-1], [*source.key, "delivery"]) if days else None
 
 
 def _by_day(frame: pl.DataFrame) -> tuple[list[date], list[pl.DataFrame]]:
@@ -222,7 +222,8 @@ def _note_replaced(
             names = [d.delivery for d in entry.deliveries]
             entry.replaced = set(names[: names.index(table[0]) if table else -1])
             earlier = valid.filter(pl.col("event_date") == entry.day, ~pl.col("delivery").is_in(table))
-            entry.before = table_of_each_day(earlier, ledger).select(source.key).unique() if earlier.height else None
+            table_before = table_of_each_day(earlier, ledger).unique(subset=source.key)
+            entry.before = table_before.select(*source.key, "delivery") if earlier.height else None
 
 
 def _turned_away(source: Source, ledger: Ledger, entry: Day) -> list[str]:

@@ -23,7 +23,7 @@ class Day:
         replaced: Deliveries whose refused rows no longer count: their file, or the whole table, was delivered again.
         set_aside: Valid rows that a later version of their file, or of the whole table, took the place of.
         records_replaced: Rows that won their day, had not a later version of their file taken their place.
-        before: Of a snapshot, the keys of the one that it replaced on the same day.
+        before: Of a snapshot, the keys and the delivery of the one that it replaced on the same day.
     """
 
     day: date

@@ -19,12 +19,24 @@ def table_of_each_day(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     return rows.filter(place == place.max().over("event_date"))
 
 
-def spell_gone(before: pl.DataFrame, after: pl.DataFrame, key: Sequence[str]) -> list[str]:
-    """How many keys of the snapshot before a snapshot lacks, where it is more than half of them."""
+def spell_gone(before: pl.DataFrame, after: pl.DataFrame, key: Sequence[str], ledger: Ledger) -> list[str]:
+    """How many keys of the snapshot before a snapshot lacks, where it is more than half of them, and the files of both."""
     gone = before.join(after, on=list(key), how="anti").height
     if gone * 2 <= before.height:
         return []
-    return [f"{gone:,} of the {before.height:,} keys of the snapshot before are gone; was the file cut short?"]
+    older, newer = (_file(frame, ledger) for frame in (before, after))
+    pair = f"{newer}, which has the same name" if older == newer else newer
+    line = (
+        f"{gone:,} of the {before.height:,} keys of the snapshot before, {older}, are not in {pair}. They are taken as gone. If "
+        "the file was cut short, deliver the whole one again"
+    )
+    return [line]
+
+
+def _file(snapshot: pl.DataFrame, ledger: Ledger) -> str:
+    """The name of the file a snapshot came in."""
+    delivery = ledger.deliveries.get(snapshot["delivery"][0])
+    return delivery.source_file if delivery else "a file the ledger does not know"
 
 
 def spell_ties(rows: pl.DataFrame, source: Source, ledger: Ledger) -> dict[date, list[str]]:

@@ -502,7 +502,25 @@ def test_a_snapshot_delivered_again_is_the_whole_table_and_what_it_lacks_is_gone
 
     assert lake.read("interim", "customers", day)["customer_id"].to_list() == ["c0"]
     assert outcome.counts == counts(6, 1, duplicates=5)
-    assert outcome.remarks == ["4 of the 5 keys of the snapshot before are gone; was the file cut short?"]
+    pair = names[1] if names[0] != names[1] else f"{names[1]}, which has the same name"
+    (remark,) = outcome.remarks
+    assert remark == (
+        f"4 of the 5 keys of the snapshot before, {names[0]}, are not in {pair}. They are taken as gone. If the file was cut "
+        "short, deliver the whole one again"
+    )
+
+
+def test_a_snapshot_of_the_next_day_with_under_half_of_the_keys_is_named_beside_the_one_before(lake: Lake) -> None:
+    people = [f"c{n},c{n}@example.org,30,north,2025-12-01\n" for n in range(5)]
+    names = ("c_2026-01-05.csv", "c_2026-01-06.csv", "c_2026-01-07.csv")
+    remarks = []
+    for day, (name, count) in enumerate(zip(names, (5, 2, 1), strict=True), start=5):
+        drop(lake, name, "customer_id,email,age,region,signup_date\n" + "".join(people[:count]), source="customers")
+        take(lake, customers)
+        remarks += [outcome.remarks for outcome in build(lake, [date(2026, 1, day)], customers)]
+
+    start = "3 of the 5 keys of the snapshot before, c_2026-01-05.csv, are not in c_2026-01-06.csv. "
+    assert [[line[: len(start)] for line in lines] for lines in remarks] == [[], [start], []]
 
 
 @pytest.mark.parametrize("nothing", ["", "c0,x@example.org,300,north,2025-12-01\n", "cut off\n"])
