@@ -22,12 +22,13 @@ def describe_outside(lake: Lake, source: Source) -> list[str]:
         (f"before {START_DATE} (MLPIPE_START_DATE)", [day for day in days if day < START_DATE]),
         ("after today", [day for day in days if day > last]),
     )
+    found = [(where, side, sum(days[day] for day in side)) for where, side in sides if side]
     lines = [
-        f"{sum(days[day] for day in side):,} events {where} (e.g. {_example(ledger, side)})"
-        for where, side in sides
-        if side
+        f"{count:,} {'event' if count == 1 else 'events'} {where} (e.g. {_example(ledger, side)})"
+        for where, side, count in found
     ]
-    return [f"raw/{source.name}: {' and '.join(lines)} are kept, not processed"] if lines else []
+    kept = "is kept" if [count for *_, count in found] == [1] else "are kept"
+    return [f"raw/{source.name}: {' and '.join(lines)} {kept}, not processed"] if lines else []
 
 
 def describe_ahead(lake: Lake, source: Source) -> list[str]:

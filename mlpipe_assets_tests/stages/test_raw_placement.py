@@ -281,6 +281,20 @@ def test_the_line_of_an_event_ahead_is_found_whatever_the_data_folder_is_called(
     assert "orders_2026-01-05.csv line 4, dated 2025-12-01" in outside
 
 
+@pytest.mark.parametrize(
+    ("count", "said", "kept"), [(1, ": 1 event before 2", "is kept,"), (2, ": 2 events before 2", "are kept,")]
+)
+def test_one_event_outside_the_partitions_is_not_several(lake: Lake, count: int, said: str, kept: str) -> None:
+    early = [order(f"o{number}", "2025-12-01") for number in range(count)]
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order("x"), *early))
+    take(lake)
+
+    (outside,) = describe_outside(lake, orders)
+
+    assert said in outside
+    assert kept in outside
+
+
 def test_a_file_whose_time_says_nothing_bounds_no_event(lake: Lake) -> None:
     drop(lake, "orders.csv", orders_csv(order("o1")), modified=datetime(1970, 1, 1, tzinfo=UTC))
 
