@@ -26,6 +26,7 @@ _ONLY_READS = (
     "For all rows in a file: mlpipe sql --json … > rows.json"
 )
 _WRITING_NODES = re.compile(r'"type":"(INSERT|UPDATE|DELETE|MERGE_INTO|MERGE)_QUERY_NODE"')
+_MEANT = re.compile(r"\nDid you mean [^\n]*")
 _TEXTLESS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b(?P<kind>INTERVAL|BLOB)(?=[\[,)]|$)""")
 
 
@@ -171,7 +172,16 @@ def _explain(sql: str, tables: Sequence[_Table], said: str) -> str:
         said = f"{names}: declared, and no partition yet. mlpipe status says what it waits for."
     elif "disabled by configuration" in said or "configuration has been locked" in said:
         said = f"The query would leave the lake: mlpipe sql opens the files of the lake's tables, and no other.\n{said}"
+    elif "Table with name" in said:
+        said = _MEANT.sub(lambda found: _of_ours(found[0], tables), said)
     return f"{said}\nTables: {there or 'none yet: run `mlpipe run` first'}"
+
+
+def _of_ours(suggestion: str, tables: Sequence[_Table]) -> str:
+    """The names of a suggestion that are tables of the lake; the engine suggests those of its own catalog, too."""
+    names = [name for quoted in re.findall(r'"([^"]+)"', suggestion) for name in quoted.split(" or ")]
+    ours = [f'"{name}"' for name in names if name.rpartition(".")[2] in {t.name for t in tables if t.files}]
+    return f"\nDid you mean {' or '.join(ours)}?" if ours else ""
 
 
 def _named(table: _Table, sql: str) -> bool:

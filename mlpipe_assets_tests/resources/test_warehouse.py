@@ -139,6 +139,23 @@ def test_no_column_of_our_own_tables_has_a_name_that_sql_reserves(built: tuple[L
     )
 
 
+@pytest.mark.parametrize("name", ["sequences", "pg_table", "duckdb_table", "information_schema.table"])
+def test_no_table_of_the_engine_is_suggested(built: tuple[Lake, Catalog], name: str) -> None:
+    lake, catalog = built
+
+    with pytest.raises(SqlError, match="Tables: ") as caught:
+        query(lake, Engine(), catalog, f"select * from {name}")
+
+    assert "Did you mean" not in str(caught.value)
+
+
+def test_a_table_of_ours_is_suggested(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+
+    with pytest.raises(SqlError, match=r'Did you mean "([a-z]+\.)?orders"'):
+        query(lake, Engine(), catalog, "select * from stg.ordrs")
+
+
 @pytest.mark.parametrize("name", ["processed.returning", "training.returning", 'training . "returning"'])
 def test_a_declared_table_without_partitions_says_so(built: tuple[Lake, Catalog], name: str) -> None:
     lake, catalog = built
