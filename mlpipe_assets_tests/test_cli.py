@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,21 @@ def test_what_sql_prints_as_json_is_json_and_loses_no_column(
     assert main(["sql", "--json", query]) == 0
 
     assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == [row]
+
+
+def test_status_leaves_a_damaged_partition_to_the_next_run_and_says_so_once(
+    lake: Lake, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    drop_days(lake, 1, 3)
+    assert main(["run"]) == 0
+    lake.path("interim", "orders", date(2026, 1, 2)).write_bytes(b"")
+    caplog.clear()
+
+    assert main(["status"]) == 0
+    assert main(["status"]) == 0
+
+    assert [m.rpartition("; ")[2] for m in caplog.messages if "bytes" in m] == ["the next run builds it again"]
+    assert "it is built again" not in capsys.readouterr().out
 
 
 def test_sql_prints_intervals_and_bytes_as_the_engine_spells_them(

@@ -27,6 +27,7 @@ from mlpipe_assets.commands.console import (
 from mlpipe_assets.commands.tables import print_rows, print_table
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.champion_pointer import lost_pointer
+from mlpipe_assets.resources.digests import only_looking
 from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
@@ -35,6 +36,7 @@ from mlpipe_assets.status import Partition, arrivals, partitions, spell_surprisi
 _MOST_ROWS = 200
 
 
+@only_looking()
 def status(options: argparse.Namespace) -> int:
     """What is there per table, what is behind, what is wrong."""
     lake, catalog = open_lake()

@@ -3,9 +3,10 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -17,7 +18,8 @@ _log = logging.getLogger("mlpipe")
 _THREADS = 4
 _MADE_OF_OTHERS = ("interim", "features", "processed", "predictions", "monitoring")
 _contents: dict[Path, tuple[tuple[int, int, int, int], str]] = {}
-_warned: set[tuple[Path, int]] = set()
+_warned: set[tuple[Path, int, int]] = set()
+_looking: ContextVar[bool] = ContextVar("looking", default=False)
 
 
 def damage(root: Path, path: Path) -> str | None:
@@ -157,12 +159,28 @@ def _damage(root: Path, path: Path, *, trust_times: bool) -> str | None:
 
 
 def warn_once(path: Path, wrong: str) -> None:
-    """Report a damaged file that is going to be built again, once per state of it."""
+    """Report a damaged partition that is going to be built again, once per state of it, whichever of its files it is seen by."""
     with suppress(OSError):
-        state = (path, path.stat().st_mtime_ns)
+        state = (
+            path.parent,
+            path.parent.stat().st_mtime_ns,
+            path.stat().st_mtime_ns if path.name == "part.parquet" else 0,
+        )
         if state not in _warned:
             _warned.add(state)
-            _log.warning("%s %s; it is built again", path, wrong)
+            _log.warning(
+                "%s %s; %s", path, wrong, "the next run builds it again" if _looking.get() else "it is built again"
+            )
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """For a command that builds nothing: a damaged partition is left to the next run."""
+    token = _looking.set(True)
+    try:
+        yield
+    finally:
+        _looking.reset(token)
 
 
 def _allowed(root: Path, path: Path) -> list[Written | None] | None:

@@ -199,3 +199,16 @@ def test_a_log_stays_as_short_as_its_files_are_few(lake: Lake, written: Path) ->
     assert [len(found) for found in log.files.values()] == [1, 1]
     assert digests.damage(lake.root, written) is None
     assert digests.damage(lake.root, lake.path("interim", "orders", JAN_6)) is None
+
+
+def test_a_set_of_several_files_is_reported_once(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    files = ("train.parquet", "validation.parquet", "test.parquet")
+    for file in files:
+        lake.commit(lake.stage(lake.path("processed", "m", JAN_5, file), ONE, {"inputs": "5"}))
+    lake.path("processed", "m", JAN_5, files[0]).write_bytes(b"")
+
+    with digests.only_looking():
+        assert [lake.facts("processed", "m", JAN_5, file) for file in files] == [None] * 3
+
+    (said,) = caplog.messages
+    assert said.endswith("the next run builds it again")
