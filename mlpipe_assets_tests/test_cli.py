@@ -115,6 +115,14 @@ def test_status_leaves_a_damaged_partition_to_the_next_run_and_says_so_once(
     assert "it is built again" not in capsys.readouterr().out
 
 
+def test_one_new_file_is_not_several(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_customers(lake, f"customers_{START}.csv", ANN)
+
+    assert main(["status"]) == 0
+
+    assert "1 new file in " in capsys.readouterr().out
+
+
 def test_sql_prints_intervals_and_bytes_as_the_engine_spells_them(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,7 +70,8 @@ def status(options: argparse.Namespace) -> int:
         _print_tables(console, found)
     if zone.new_files:
         where = plain(lake.root / "raw")
-        console.print(f"{zone.new_files:,} new files in {where}. Next: {command()} run", soft_wrap=True)
+        noun = "file" if zone.new_files == 1 else "files"
+        console.print(f"{zone.new_files:,} new {noun} in {where}. Next: {command()} run", soft_wrap=True)
     for name, days in behind.items():
         console.print(f"{name} is behind: {spell_days(days)}. Next: {command()} run", soft_wrap=True)
     surprising = spell_surprising(arrivals(lake, catalog))
