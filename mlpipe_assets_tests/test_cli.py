@@ -181,6 +181,27 @@ def test_run_warns_of_a_snapshot_that_lost_more_than_half_of_its_keys(
     )
 
 
+def test_run_warns_of_each_new_file_that_is_not_taken_at_the_date_in_its_name(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop_days(lake, 1, 1)
+    drop_orders(lake, "tx_99991231_final.csv", [("o9", "ann", day(1), "1.00", "web")])
+    drop_orders(lake, "orders_2025-12-20.csv", [("o8", "ann", date(2025, 12, 20), "1.00", "web")])
+    drop_customers(lake, "customers_2025-12-20.csv", [("ann", 30, "north", date(2025, 12, 1))])
+    assert main(["run"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "warning: raw/orders: 1 file is not taken at the date in the name: tx_99991231_final.csv (known " in told
+    assert "by its modification time; the date 9999-12-31 in its name is not plausible" in told
+    assert (
+        "warning: raw/customers: 1 file is not taken at the date in the name: customers_2025-12-20.csv (known "
+        "2025-12-20T23:59:59Z by its date in the name; before 2026-01-01 (MLPIPE_START_DATE), so the table holds from that day "
+        "on). If that is wrong, deliver under a name with the right date"
+    ) in told
+
+    assert main(["run"]) == 0
+    assert "not taken at the date" not in capsys.readouterr().out
+
+
 def test_status_says_which_date_of_a_name_was_not_taken_and_in_json_why_each_file_was_known_when(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,7 +37,7 @@ from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.monitoring import REPORT
-from mlpipe_assets.stages.raw_report import FILES_CHECK
+from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED
 
 _log = logging.getLogger("mlpipe")
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -211,6 +211,9 @@ class _Runner:
             if check.check_name == FILES_CHECK:  # look_at_drop_zone names what cannot be read, file by file
                 waiting = check.metadata["waiting"].value
                 self.summary.warnings += [f"{table}: {name}" for name in waiting] if isinstance(waiting, list) else []
+                self.summary.warnings += (
+                    [f"{table}: {check.metadata[MISDATED].value}"] if check.metadata[MISDATED].value else []
+                )
             elif failed_hard:
                 self.summary.errors.append(line)
             elif not check.passed and check.check_name != "contract_holds":

@@ -211,6 +211,9 @@ def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> De
     arrived = arrival_day(known_at)
     backdated = is_snapshot(source) and reading.by == BY_MODIFICATION and not ledger.deliveries  # settled in the end
     if is_snapshot(source):  # a snapshot is of one day, its broken lines too
+        if reading.by == BY_NAME and arrived < START_DATE:
+            early = f"before {START_DATE} (MLPIPE_START_DATE), so the table holds from that day on"
+            reading = replace(reading, note="; ".join(filter(None, (reading.note, early))))
         arrived = START_DATE if backdated else max(arrived, START_DATE)
     named = Delivery(
         source=source.name,

@@ -14,11 +14,13 @@ from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.drop_zone import Problem
+from mlpipe_assets.resources.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.visible import visible
 
 FILES_CHECK = "files_are_readable"
+MISDATED = "misdated"  # metadata of the files check: what a catch-up repeats as a warning
 _log = logging.getLogger("mlpipe")
 
 
@@ -87,7 +89,7 @@ def tell_ingested(
         passed=not unreadable and not waiting,
         severity=dg.AssetCheckSeverity.ERROR if unreadable else dg.AssetCheckSeverity.WARN,
         description=shorten([*unreadable, *waiting], 20) or "All files were read.",
-        metadata={"unreadable": unreadable, "waiting": waiting},
+        metadata={"unreadable": unreadable, "waiting": waiting, MISDATED: visible(_misdated(key, found))},
     )
     yield dg.AssetCheckResult(
         check_name="rows_are_accounted_for",
@@ -103,6 +105,22 @@ def tell_ingested(
             context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{day}", metadata=metadata))
     summary = {k: v for k, v in counts.items() if v}
     yield dg.Output(None, metadata={"this_run": summary})
+
+
+def _misdated(key: dg.AssetKey, found: Ingested) -> str:
+    """Which files did not come to hold on the date in their name, and what to do; empty where all did."""
+    lines = [
+        f"{d.source_file} (known {d.known_at:%Y-%m-%dT%H:%M:%SZ} by its {d.known_by}; {d.known_note})"
+        for d in found.new
+        if d.known_note and (d.known_by == BY_MODIFICATION or d.arrived > arrival_day(d.known_at))
+    ]
+    if not lines:
+        return ""
+    return (
+        f"{len(lines):,} {'file is' if len(lines) == 1 else 'files are'} not taken at the date in the name: {shorten(lines, 3)}. "
+        f"If that is wrong, deliver under a name with the right date, declare known_at on {key.path[-1]} where the name writes "
+        "its date in another way, or set MLPIPE_START_DATE earlier"
+    )
 
 
 def _surprising(found: Ingested) -> list[str]:
