@@ -47,8 +47,9 @@ def copy_of_the_checkout(folder: Path) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """As `make shell` sets it, and nothing of ours."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLPIPE_", "DAGSTER", "PYTHON"))}
+    """As `make shell` sets it, and nothing of ours, nor of a make that runs these tests."""
+    ours = ("MLPIPE_", "DAGSTER", "PYTHON", "MAKE", "MFLAGS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     home = folder / ".dagster"
     if not home.exists():
         quiet_home(folder).rename(home)
