@@ -109,7 +109,9 @@ def test_a_run_killed_at_any_moment_leaves_whole_files_and_the_next_ends_the_sam
         assert results(tmp_path / name) == expected
     chance = random.Random(20260105)
     killed = 0
-    for number in range(TRIES):
+    for number in range(3 * TRIES):
+        if number >= TRIES and killed >= TRIES // 2:  # where runs end before their moment comes, more are tried
+            break
         root = Path(copy_of(halfway, tmp_path / f"{number}"))
         run = context.Process(target=work.bring_up_to_date, args=(str(root),))
         run.start()
@@ -129,7 +131,7 @@ def test_a_run_killed_at_any_moment_leaves_whole_files_and_the_next_ends_the_sam
         assert results(root) == expected, f"try {number}"
         assert not list(root.rglob("*.tmp"))
         shutil.rmtree(root)
-    assert killed >= TRIES // 4  # of the others, some had ended before their moment came
+    assert killed >= TRIES // 2
 
 
 class Killed(BaseException):
