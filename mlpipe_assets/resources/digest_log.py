@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.private_files import create_file, make_folder
+from mlpipe_assets.store.private_files import create_file, make_folder
 
 FOLDER = Path("meta", "digests")
 _MARK = 16  # hexadecimal digits of a line's own digest

@@ -23,9 +23,9 @@ from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.digest_log import Written, on_record
 from mlpipe_assets.resources.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
 from mlpipe_assets.resources.leftovers import leftovers
-from mlpipe_assets.resources.private_files import create_file, make_folder
 from mlpipe_assets.resources.run_locks import hold_run_lock
 from mlpipe_assets.resources.run_owner import claim_run
+from mlpipe_assets.store.private_files import create_file, make_folder
 
 FACTS = "mlpipe"
 PART = "part.parquet"

@@ -7,16 +7,15 @@ whose it was: a lock of another machine may not be seen from here, so only this 
 import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from mlpipe_assets.resources.private_files import create_file, make_folder
+from mlpipe_assets.store.leases import identify_process
+from mlpipe_assets.store.private_files import create_file, make_folder
 
 Pulse = Literal["alive", "dead", "elsewhere", "unknown"]
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
@@ -34,7 +33,7 @@ def hold_run_lock(root: Path, run_id: str) -> Iterator[None]:
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         with suppress(OSError):
-            handle.write(json.dumps(_whoami()))
+            handle.write(json.dumps(identify_process()))
             handle.flush()
             temporary.replace(path)  # held before anyone sees it
         try:
@@ -66,7 +65,7 @@ def pulse_of(root: Path, run_id: str) -> Pulse:
             made_by = json.loads(handle.read())
         except ValueError:
             made_by = None
-    here = _whoami()
+    here = identify_process()
     mine = not isinstance(made_by, dict) or any(made_by.get(k) == here[k] for k in ("host", "boot") if here[k])
     return "dead" if mine else "elsewhere"
 
@@ -79,12 +78,3 @@ def forget_run_lock(root: Path, run_id: str) -> None:
 
 def _path(root: Path, run_id: str) -> Path:
     return root / "meta" / "locks" / "runs" / f"{run_id}.lock"
-
-
-def _whoami() -> dict[str, str | int]:
-    """This machine and process. A container has a name of its own, but the machine's boot."""
-    try:
-        boot = _BOOT.read_text(encoding="utf-8").strip()
-    except OSError:
-        boot = ""
-    return {"host": socket.gethostname(), "boot": boot, "pid": os.getpid()}

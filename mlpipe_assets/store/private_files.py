@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from mlpipe_assets.settings import file_mode
 
@@ -23,12 +24,19 @@ def make_folder(root: Path, folder: Path) -> None:
 
 def create_file(path: Path) -> None:
     """An empty file, closed to everybody else before anything is in it."""
+    open_new(path).close()
+
+
+def open_new(path: Path) -> BinaryIO:
+    """The same, open for writing."""
+    return open(path, "r+b", opener=_create)
+
+
+def _create(path: str, flags: int) -> int:
     mode = file_mode()
-    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, mode)
-    try:
-        os.fchmod(descriptor, mode)  # the umask may have taken some of it
-    finally:
-        os.close(descriptor)
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_TRUNC, mode)
+    os.fchmod(descriptor, mode)  # the umask may have taken some of it
+    return descriptor
 
 
 def _missing(folder: Path) -> Iterator[Path]:

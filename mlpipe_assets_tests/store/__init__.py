@@ -1,0 +1,1 @@
+"""Tests of the store: one suite that every implementation of `Objects` passes."""
