@@ -9,14 +9,22 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
-from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.deliveries import Ledger, count_by_day
 from mlpipe_assets.resources.lake import PART, Lake
 from mlpipe_assets.resources.refusals import refused_days
 
 
 @dataclass(frozen=True, kw_only=True)
 class Partition:
-    """One partition of one table. Counts that a stage does not have are None."""
+    """One partition of one table. Counts that a stage does not have are None.
+
+    Rows received = accepted + duplicates + quarantined + not_processed. A day of raw whose rows are all kept and not processed is
+    listed too, though it is no partition: it has no `rows`.
+
+    Attributes:
+        rows: Those that the next stage reads.
+        not_processed: Kept as events, and left out: outside the partitions, or dated after their file was known.
+    """
 
     table: str
     date: date
@@ -24,6 +32,7 @@ class Partition:
     accepted: int | None = None
     duplicates: int | None = None
     quarantined: int | None = None
+    not_processed: int | None = None
     rows: int | None = None
     digest: str | None = None
     as_of: str | None = None
@@ -92,32 +101,20 @@ def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterato
 def _raw(lake: Lake, name: str) -> Iterator[Partition]:
     ledger = Ledger.load(lake, name)
     last = last_partition()
-    days = set(ledger.days()) | {d.arrived for d in ledger.deliveries.values() if d.quarantined}
-    for day in sorted(days):
-        deliveries = ledger.of_day(day)
-        events = sum(d.events.get(day, 0) for d in deliveries)
-        refused = sum(d.quarantined for d in deliveries if d.arrived == day)
-        outside = None if START_DATE <= day <= last else "outside the partitions: kept, not processed"
-        names = hashlib.sha256("".join(d.delivery for d in deliveries).encode()).hexdigest()
+    for day, counts in count_by_day(ledger.deliveries.values()).items():
+        unused, inside = counts["not_processed"], START_DATE <= day <= last
+        why = "dated after their file was known" if inside else "outside the partitions"
+        names = "".join(d.delivery for d in ledger.of_day(day))
+        processed = counts["received"] > unused
         yield Partition(
             table=f"raw/{name}",
             date=day,
-            received=events + refused,
-            accepted=events,
-            duplicates=0,
-            quarantined=refused,
-            rows=events,
-            digest=names,
-            as_of=_as_of(day),
-            note=outside,
+            **counts,
+            rows=counts["accepted"] if processed else None,
+            digest=hashlib.sha256(names.encode()).hexdigest() if names else None,
+            as_of=_as_of(day) if processed else None,
+            note=f"{unused:,} {'row' if unused == 1 else 'rows'} {why}: kept, not processed" if unused else None,
         )
-    ahead: dict[date, int] = {}
-    for delivery in ledger.deliveries.values():
-        for day, count in delivery.ahead.items():
-            ahead[day] = ahead.get(day, 0) + count
-    for day, count in sorted(ahead.items()):
-        note = "dated after the file was known: kept, not processed"
-        yield Partition(table=f"raw/{name}", date=day, received=count, rows=count, note=note)
 
 
 def _table(

@@ -100,15 +100,16 @@ def _print_attention(console: Console, attention: Mapping[str, Sequence[Problem]
 
 
 def _print_tables(console: Console, found: Sequence[Partition]) -> None:
-    """One line a table, and the partitions there is something to say of."""
+    """One line a table, and the partitions there is something to say of; what is not processed where something is."""
+    unused = any(p.not_processed for p in found)
+    counts = ("received", "accepted", "duplicates", "quarantined", *(["not processed"] if unused else []), "rows")
     rows: list[list[str]] = []
     for name in dict.fromkeys(p.table for p in found):
         own = [p for p in found if p.table == name]
-        counts = [_sum(own, field) for field in ("received", "accepted", "duplicates", "quarantined", "rows")]
-        rows.append([name, f"{len(own):,}", f"{own[0].date}", f"{own[-1].date}", *counts])
-    numbers = ("partitions", "received", "accepted", "duplicates", "quarantined", "rows")
-    names = ("table", "partitions", "first", "last", *numbers[1:])
-    print_table(console, names, rows, numbers=numbers)
+        days = [p.date for p in own if p.received is None or p.rows is not None]
+        span = [f"{days[0]}", f"{days[-1]}"] if days else ["", ""]
+        rows.append([name, f"{len(days):,}", *span, *(_sum(own, count.replace(" ", "_")) for count in counts)])
+    print_table(console, ("table", "partitions", "first", "last", *counts), rows, numbers=("partitions", *counts))
     for partition in found:
         if partition.note:
             console.print(f"{partition.table} {partition.date}: {plain(partition.note)}", soft_wrap=True)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import shlex
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -17,7 +18,7 @@ from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.monitoring import REPORT_FILE
 from mlpipe_assets.status import partitions
 
-_NUMBERS = ("partitions", "built now", "rows", "quarantined", "duplicates", "seconds")
+_COUNTS = ("rows", "quarantined", "duplicates", "not processed")  # of raw and interim, together the rows received
 _OTHER_SPLITS = ("/validation", "/test")  # one training set is one partition, whatever its splits
 
 
@@ -44,8 +45,10 @@ def tell_summary(
         console.print(f"Everything is up to date: nothing new in {plain(lake.root / 'raw')} ({seconds:.1f} s).")
         return
     if not summary.did_nothing:
-        rows = [_row(table) for table in tables]
-        print_table(console, ("table", *_NUMBERS), rows, numbers=_NUMBERS, title="Every stage, in the order data flows")
+        counts = [name for name in _COUNTS if name != "not processed" or any(t["not_processed"] for t in tables)]
+        numbers = ("partitions", "built now", *counts, "seconds")
+        rows = [_row(table, counts) for table in tables]
+        print_table(console, ("table", *numbers), rows, numbers=numbers, title="Every stage, in the order data flows")
     elif tables:
         console.print("Nothing new to build.")
     print_lines(console, "[yellow]warning:[/]", summary.warnings, whole=options.verbose)
@@ -70,11 +73,11 @@ def _tables(lake: Lake, catalog: Catalog, summary: Summary) -> list[dict[str, An
     days: dict[str, set[date]] = {}
     for p in partitions(lake, catalog, digests=False):
         name = "/".join(p.table.split("/")[:2])
-        total = totals.setdefault(name, {"table": name, "rows": 0, "quarantined": 0, "duplicates": 0})
+        total = totals.setdefault(name, {"table": name, **dict.fromkeys(map(_key, ("received", *_COUNTS)), 0)})
         present = days.setdefault(name, set())
         if p.rows is not None and not p.table.endswith(_OTHER_SPLITS):
             present.add(p.date)
-        for count in ("rows", "quarantined", "duplicates"):
+        for count in map(_key, ("received", *_COUNTS)):
             total[count] += getattr(p, count) or 0
     for name, total in totals.items():
         done = summary.tables.get(name)
@@ -85,21 +88,25 @@ def _tables(lake: Lake, catalog: Catalog, summary: Summary) -> list[dict[str, An
             "seconds": round(done.seconds, 1) if done else None,
         }
         if not name.startswith(("raw", "interim")):
-            total["quarantined"] = None
+            total |= {"received": None, "quarantined": None}
         if not name.startswith("interim"):
             total["duplicates"] = None
+        if not name.startswith("raw"):
+            total["not_processed"] = None
     return list(totals.values())
 
 
-def _row(table: dict[str, Any]) -> list[str]:
+def _key(column: str) -> str:
+    return column.replace(" ", "_")
+
+
+def _row(table: dict[str, Any], counts: Sequence[str]) -> list[str]:
     done = table["seconds"] is not None
     return [
         table["table"],
         f"{table['partitions']:,}",
         f"{table['built_now']:,}" if done else "-",
-        f"{table['rows']:,}",
-        "" if table["quarantined"] is None else f"{table['quarantined']:,}",
-        "" if table["duplicates"] is None else f"{table['duplicates']:,}",
+        *("" if table[_key(count)] is None else f"{table[_key(count)]:,}" for count in counts),
         f"{table['seconds']:.1f}" if done else "",
     ]
 

@@ -12,6 +12,7 @@ from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake, Staged
 
+ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
 _NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
 
 
@@ -217,6 +218,30 @@ class Ledger:
 
     def _pending(self, delivery: str) -> Path:
         return self._folder / f"{delivery}.pending"
+
+
+def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:
+    """Of each day with rows how many were received and what became of them on arrival; received is the sum of the others.
+
+    Rows outside the partitions, or dated after their file was known, are not processed. Rows refused without a readable event
+    time are of the day they arrived.
+    """
+    last = last_partition()
+    found: dict[date, dict[str, int]] = {}
+
+    def add(day: date, name: str, rows: int) -> None:
+        counts = found.setdefault(day, dict.fromkeys(ON_ARRIVAL, 0))
+        counts["received"] += rows
+        counts[name] += rows
+
+    for delivery in deliveries:
+        for day, rows in delivery.events.items():
+            add(day, "accepted" if START_DATE <= day <= last else "not_processed", rows)
+        for day, rows in delivery.ahead.items():
+            add(day, "not_processed", rows)
+        if delivery.quarantined:
+            add(delivery.arrived, "quarantined", delivery.quarantined)
+    return dict(sorted(found.items()))
 
 
 def _parse_seen(record: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -39,7 +39,11 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     key = dg.AssetKey(["raw", source.name])
     checks = (
         check(key, FILES_CHECK, "Every file of the drop zone could be read, and none is still being written."),
-        check(key, "rows_are_accounted_for", "Rows received = events + rows quarantined on arrival."),
+        check(
+            key,
+            "rows_are_accounted_for",
+            "Rows received = accepted as events + quarantined on arrival + kept and not processed.",
+        ),
     )
 
     @dg.asset(

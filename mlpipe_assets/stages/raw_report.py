@@ -1,7 +1,7 @@
 """What one look at the drop zone brought, as checks, metadata of its days and the run's report."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ import polars as pl
 
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
-from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.resources.deliveries import ON_ARRIVAL, Ledger, count_by_day
 from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.drop_zone import Problem
 from mlpipe_assets.resources.known_at import BY_MODIFICATION, arrival_day
@@ -55,13 +55,11 @@ def tell_ingested(
         "before_start": sum(n for d in found.new for day, n in d.events.items() if day < START_DATE),
         "after_today": sum(n for d in found.new for day, n in (d.events | d.ahead).items() if day > last),
     }
-    received = sum(d.received for d in found.new)
-    quarantined = sum(d.quarantined for d in found.new)
+    by_day = count_by_day(found.new).values()
+    rows = {name: sum(day[name] for day in by_day) for name in ON_ARRIVAL}
     counts = {
         "deliveries": len(found.new),
-        "received": received,
-        "events": received - quarantined,
-        "quarantined": quarantined,
+        **rows,
         "days_touched": len(touched),
         **outside,
         "dated_after_they_could_be_known": sum(sum(d.ahead.values()) for d in found.new),
@@ -93,18 +91,24 @@ def tell_ingested(
     )
     yield dg.AssetCheckResult(
         check_name="rows_are_accounted_for",
-        passed=on_disk + quarantined == received,
-        description=f"received {received:,} = events {on_disk:,} + quarantined {quarantined:,}",
+        passed=on_disk == rows["accepted"] + rows["not_processed"],
+        description=f"{_spell(rows, ['received'])} = {_spell(rows, ON_ARRIVAL[1:])}; {on_disk:,} events on disk",
         metadata={"run": {**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk}},
     )
+    of_day = count_by_day(ledger.deliveries.values())
     for day in sorted({*touched, *days}):
-        metadata = _metadata(ledger, found, day)
+        metadata = _metadata(ledger, found, day, of_day.get(day, dict.fromkeys(ON_ARRIVAL, 0)))
         if day in days:
             context.add_asset_metadata(metadata, asset_key=key, partition_key=f"{day}")
         elif START_DATE <= day <= last:
             context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{day}", metadata=metadata))
     summary = {k: v for k, v in counts.items() if v}
     yield dg.Output(None, metadata={"this_run": summary})
+
+
+def _spell(counts: dict[str, int], names: Sequence[str]) -> str:
+    """Counts by name, those that can be 0 for good left out."""
+    return " + ".join(f"{name.replace('_', ' ')} {counts[name]:,}" for name in names if name != "duplicates")
 
 
 def _misdated(key: dg.AssetKey, found: Ingested) -> str:
@@ -138,13 +142,13 @@ def _rows(ledger: Ledger, delivery: Delivery) -> int:
     )
 
 
-def _metadata(ledger: Ledger, found: Ingested, day: date) -> dict[str, Any]:
+def _metadata(ledger: Ledger, found: Ingested, day: date, counts: dict[str, int]) -> dict[str, Any]:
     deliveries = ledger.of_day(day)
     fresh = [d for d in found.new if day in d.events]
     return {
-        "dagster/partition_row_count": sum(d.events.get(day, 0) for d in deliveries),
+        "dagster/partition_row_count": counts["accepted"],
+        **counts,
         "deliveries": len(deliveries),
         "new_deliveries": [visible(d.source_file) for d in fresh][:20],
-        "quarantined_on_arrival": sum(d.quarantined for d in deliveries if d.arrived == day),
         "as_of": f"{day + ONE_DAY}T00:00:00+00:00",
     }
