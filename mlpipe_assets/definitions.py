@@ -14,7 +14,7 @@ from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import load_catalog
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.resources.engine import Engine
+from mlpipe_assets.resources.engine import SqlEngine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import owner_tags
 from mlpipe_assets.settings import Settings, read_settings
@@ -46,7 +46,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
         jobs=jobs_of(catalog, owner_tags(settings.data_dir)),
         resources={
             "lake": Lake(data_dir=str(settings.data_dir)),
-            "engine": Engine(memory_limit=settings.memory_limit),
+            "engine": SqlEngine(memory_limit=settings.memory_limit),
         },
         executor=dg.in_process_executor,
     )

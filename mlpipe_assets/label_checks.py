@@ -7,11 +7,11 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.lineage import columns_read
+from mlpipe_assets.engines.engine import Engine, Slice
 from mlpipe_assets.errors import naming
 from mlpipe_assets.leakage import different
 from mlpipe_assets.leakage_sample import CUT, PLANT, Reach, cut, plan_passes, read_entities
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.resources.engine import Engine, Table
 from mlpipe_assets.windows import Inputs, SourceDays
 
 
@@ -98,7 +98,7 @@ def _labels(
         marked = sample.with_columns(pl.lit(value=True).alias(PLANT)) if every_one else sample
         first = sample[CUT][0]
         window = days_between(first + ONE_DAY, first + model.horizon) if alone else ahead
-        tables: dict[str, Table] = {
+        tables: dict[str, Slice] = {
             s.source.name: s.paths(d for d in window if d in s.present) for s in sources if s.source.name not in history
         }
         tables["features"] = cut(described, key, sample, Reach(after=-1, until=0, plants=()))

@@ -14,11 +14,11 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.lineage import columns_read
+from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
 from mlpipe_assets.errors import SqlError, naming, shorten
 from mlpipe_assets.leakage_sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
 from mlpipe_assets.quoting import may_quote, quote
-from mlpipe_assets.resources.engine import Engine, Only, Table
 from mlpipe_assets.rules import Column, Contract, columns
 from mlpipe_assets.windows import Inputs
 
@@ -54,9 +54,9 @@ class Proof:
         )
 
 
-def only_keys(key: str, keys: pl.Series) -> Only:
-    """The condition that leaves these join keys of every table."""
-    return Only(column=key, condition=f'"{key}" in ({", ".join(_literal(k) for k in keys)})')
+def only_keys(key: str, keys: pl.Series) -> OnlyKeys:
+    """These join keys of every table, and no others."""
+    return OnlyKeys(column=key, keys=keys.to_list())
 
 
 def sample_of_day(rows: pl.DataFrame, key: str, day: date, days: int) -> pl.DataFrame:
@@ -110,7 +110,7 @@ def _recompute(
     passes = plan_passes({day: rows[key].to_list() for day, rows in rows_of_days.items()}, one_day_each=alone)
     for sample in passes:
         start, end = (first, last) if not alone else (sample[CUT][0], sample[CUT][0])
-        tables: dict[str, Table] = dict(whole if not alone else inputs.tables(start, end))
+        tables: dict[str, Slice] = dict(whole if not alone else inputs.tables(start, end))
         for name, rows in history.items():
             tables[name] = cut(rows, key, sample, _reach(inputs, owned[name]))
         with naming(view.sql):
@@ -132,7 +132,7 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
     far = replace(inputs.view, lookback=timedelta(days=max(1, (max(rows_of_days) - START_DATE).days + 1)))
     longer = replace(inputs, view=far)
 
-    def alone(day: date, source: Inputs, only: Only | None = None) -> pl.DataFrame:
+    def alone(day: date, source: Inputs, only: OnlyKeys | None = None) -> pl.DataFrame:
         found = engine.select(sql, source.tables(day, day), {"start": day, "end": day}, only)
         return _of_keys(found, key, rows_of_days[day][key])
 
@@ -217,7 +217,3 @@ def _of_keys(rows: pl.DataFrame, key: str, keys: pl.Series) -> pl.DataFrame:
 
 def _of_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:
     return rows.filter((pl.col("as_of") - pl.duration(microseconds=1)).dt.date() == day)
-
-
-def _literal(value: object) -> str:
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"

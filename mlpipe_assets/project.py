@@ -10,10 +10,10 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import load_catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
 from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import PART, Lake
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
@@ -112,7 +112,7 @@ class Project:
 
         Raises: SqlError when the text is no select or the engine refuses it.
         """
-        names, rows = query(self._lake, Engine(memory_limit=self._memory_limit), self._catalog, select)
+        names, rows = query(self._lake, DuckDBEngine(memory_limit=self._memory_limit), self._catalog, select)
         return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
     def status(self) -> pl.DataFrame:

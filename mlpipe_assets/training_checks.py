@@ -9,12 +9,12 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.sql_lint import lint_model
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.giveaway import tell_label
 from mlpipe_assets.label_checks import find_outside_looks, find_unused_horizon
 from mlpipe_assets.leakage import prove, sample_of_day
 from mlpipe_assets.partitions import ONE_DAY, spell_days
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.rules import columns
 from mlpipe_assets.training_plan import TrainingPlan
 from mlpipe_assets.transforms.splits import SPLITS, feature_days

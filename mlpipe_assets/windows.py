@@ -10,9 +10,9 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Source, is_snapshot
 from mlpipe_assets.catalog.versions import view_version
+from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Table
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.rules import digest
@@ -156,7 +156,7 @@ class Inputs:
         first = start - self.view.lookback + ONE_DAY
         return sorted(d for d in source.present if first <= d <= end)
 
-    def tables(self, start: date, end: date) -> dict[str, Table]:
+    def tables(self, start: date, end: date) -> dict[str, Slice]:
         """The tables the view's SQL reads for a range: each input's files, and `days`.
 
         `days` has a row for each day from `start` to `end`, and for each snapshot input a column `<input>_snapshot` with

@@ -11,11 +11,11 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.learning.store import dump_model
 from mlpipe_assets.resources.champions import promote
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import Golden
 from mlpipe_assets.resources.models import ModelVersion, store_version
@@ -69,7 +69,7 @@ def learning_lake(root: Path, last: int) -> tuple[Catalog, Lake]:
     rows += [(f"b{n}", "bob", day(n), "10.00", "web") for n in range(1, last + 1, 2)]
     rows += [(f"c{n}", "cyd", day(n), "10.00", "web") for n in range(1, 4)]
     lake = planted_lake(root / "data", catalog, rows)
-    build_features(lake, Engine(), catalog, spend, [day(n) for n in range(1, last + 1)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(n) for n in range(1, last + 1)])
     return catalog, lake
 
 

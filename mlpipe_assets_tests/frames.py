@@ -14,10 +14,10 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.partitions import DAILY
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.interim import build_interim, interim_asset
 from mlpipe_assets.stages.raw import ingest, raw_asset
@@ -25,7 +25,7 @@ from mlpipe_assets.stages.raw_report import Ingested
 
 JAN_5, JAN_6, JAN_7, JAN_8 = (date(2026, 1, day) for day in (5, 6, 7, 8))
 HEADER = "order_id,customer_id,order_ts,amount,quantity,product_id,channel,region"
-ENGINE = Engine(memory_limit="400MB")
+ENGINE = DuckDBEngine(memory_limit="400MB")
 STRICT = replace(orders, tolerance=Tolerance(share=0.0))  # one refused row is one too many
 LENIENT = replace(orders, tolerance=Tolerance(share=0.0, rows=1))
 _REFUSED = {"event_date": pl.Date, "source_file": pl.String, "record_number": pl.Int64, "reasons": pl.String}

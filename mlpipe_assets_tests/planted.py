@@ -16,8 +16,8 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw import ingest
@@ -143,7 +143,7 @@ def bring_in(lake: Lake, catalog: Catalog) -> None:
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name)
         ingest(lake, source, ledger)
-        build_interim(lake, Engine(), source, [d for d in ledger.days() if d >= START])
+        build_interim(lake, DuckDBEngine(), source, [d for d in ledger.days() if d >= START])
 
 
 def planted_lake(
@@ -171,7 +171,7 @@ def materialize(
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
             [asset],
-            resources={"lake": lake, "engine": Engine()},
+            resources={"lake": lake, "engine": DuckDBEngine()},
             instance=instance,
             raise_on_error=False,
             partition_key=None if last else f"{first}",

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from mlpipe_assets.commands.trace import _tree
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError
 from mlpipe_assets.explain import Explanation, explain
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.predictions import build_predictions
 from mlpipe_assets_tests.champions import crowned_lake
@@ -42,7 +42,7 @@ def test_features_built_again_since_are_said_to_be_other_values(tmp_path: Path) 
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
     drop_orders(lake, "orders_2026-07-01.csv", [("late", "ann", day(6), "1.00", "web")])
     bring_in(lake, catalog)
-    build_features(lake, Engine(), catalog, spend, [day(6)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(6)])
 
     found = explain(lake, catalog, catalog.models[0], "ann", day(6))
 

@@ -12,10 +12,10 @@ import pytest
 
 from mlpipe_assets.catalog import validation
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.leakage import different
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets.stages.processed import build_training_set, training_asset
@@ -73,7 +73,7 @@ LEAKS = {
 def test_a_feature_that_knows_the_future_is_not_written(leak: str, tmp_path: Path) -> None:
     honest = planted_catalog(tmp_path / "honest")
     lake = planted_lake(tmp_path / "data", honest, ORDERS, SNAPSHOTS)
-    build_features(lake, Engine(), honest, spend, days_between(day(8), day(12)))
+    build_features(lake, DuckDBEngine(), honest, spend, days_between(day(8), day(12)))
     before = file_digests(lake.root, "features/spend")
     catalog = planted_catalog(tmp_path / "leaky", spend_sql=LEAKS[leak])
 
@@ -100,7 +100,7 @@ def test_a_leak_on_some_days_only_is_found(when: str, tmp_path: Path) -> None:
     )
     lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
-    outcomes, proof = build_features(lake, Engine(), catalog, spend, days_between(day(6), day(18)))
+    outcomes, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(6), day(18)))
 
     assert "spend.sql knows the future" in str(proof.description)
     assert {str(o.refused)[:26] for o in outcomes} == {"spend.sql knows the future"}
@@ -118,7 +118,7 @@ def test_a_single_day_at_the_end_of_all_rows_shows_a_leak_too(leak: str, tmp_pat
     leaky = planted_catalog(tmp_path / "leaky", spend_sql=LEAKS_OF_ONE_DAY[leak])
     lake = planted_lake(tmp_path / "data", leaky, ORDERS, SNAPSHOTS)
 
-    outcomes, proof = build_features(lake, Engine(), leaky, spend, [day(20)])
+    outcomes, proof = build_features(lake, DuckDBEngine(), leaky, spend, [day(20)])
 
     assert not proof.passed
     assert "It would leak" in str(outcomes[0].refused)
@@ -129,7 +129,7 @@ def test_what_a_lookback_hides_is_called_that(tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "leaky", spend_sql=LEAKS["a window longer than the lookback"])
     lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
-    _, proof = build_features(lake, Engine(), catalog, spend, days_between(day(10), day(18)))
+    _, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(10), day(18)))
 
     said = "spend.sql reads further back than the lookback of 3 days of spend. Declare a longer lookback, or bound"
     assert str(proof.description).startswith(said)
@@ -153,7 +153,7 @@ def test_a_value_that_depends_on_the_order_of_rows_is_refused(chance: str, days:
     ]
     lake = planted_lake(tmp_path / "data", catalog, rows, SNAPSHOTS)
 
-    _, proof = build_features(lake, Engine(), catalog, spend, days_between(day(10 - days), day(9)))
+    _, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(10 - days), day(9)))
 
     assert "depends on the order of rows" in str(proof.description)
 
@@ -174,7 +174,7 @@ def test_an_honest_feature_is_written(honest: str, days: int, tmp_path: Path) ->
     catalog = planted_catalog(tmp_path / "sql", spend_sql=edited(SPEND_SQL, "max(k.age)", HONEST[honest]))
     lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
-    outcomes, proof = build_features(lake, Engine(), catalog, spend, days_between(day(21 - days), day(20)))
+    outcomes, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(21 - days), day(20)))
 
     assert proof.passed, proof.description
     assert [o.refused for o in outcomes if o.refused] == []
@@ -193,7 +193,7 @@ def test_a_feature_over_the_whole_population_is_refused_as_that_and_not_as_a_lea
     catalog = planted_catalog(tmp_path / "sql", spend_sql=RANKED.format(SPEND_SQL))
     lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
-    outcomes, proof = build_features(lake, Engine(), catalog, spend, days_between(day(21 - days), day(20)))
+    outcomes, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(21 - days), day(20)))
 
     assert str(proof.description).startswith(
         "spend.sql:2: PERCENT_RANK() over (...) is not partitioned by customer_id: it looks at other customer rows. "
@@ -221,7 +221,7 @@ def test_sql_that_asks_the_clock_or_chance_is_refused(clock: str, tmp_path: Path
 
 def training_lake(tmp_path: Path, catalog: Catalog) -> Lake:
     lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
     return lake
 
 
@@ -229,12 +229,12 @@ def with_yesterday(tmp_path: Path, leaky: Catalog) -> tuple[Lake, dict[str, str]
     """A lake with features of the leaky catalog's view, and an honest training set as of the 19th."""
     honest = planted_catalog(tmp_path / "honest")
     lake = planted_lake(tmp_path / "data", honest, ORDERS, SNAPSHOTS)
-    build_features(lake, Engine(), honest, spend, days_between(day(1), day(20)))
-    outcome, _ = build_training_set(lake, Engine(), honest, honest.models[0], day(19))
+    build_features(lake, DuckDBEngine(), honest, spend, days_between(day(1), day(20)))
+    outcome, _ = build_training_set(lake, DuckDBEngine(), honest, honest.models[0], day(19))
     assert outcome.refused is None
     before = file_digests(lake.root, "processed/returning")
     if leaky.feature_views != honest.feature_views or leaky.read_sql("spend.sql") != SPEND_SQL:
-        outcomes, _ = build_features(lake, Engine(), leaky, leaky.feature_views[0], days_between(day(1), day(20)))
+        outcomes, _ = build_features(lake, DuckDBEngine(), leaky, leaky.feature_views[0], days_between(day(1), day(20)))
         assert [o.refused for o in outcomes if o.refused] == []
     return lake, before
 
@@ -337,7 +337,7 @@ def many_customers(tmp_path: Path, catalog: Catalog) -> Lake:
         if (who * 7 + n * n * 5 + who * n) % 11 < 4
     ]
     lake = planted_lake(tmp_path / "data", catalog, orders)
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
     return lake
 
 
@@ -368,7 +368,7 @@ def test_a_feature_that_tells_the_label_of_every_row_is_refused(told: str, tmp_p
     catalog = planted_catalog(tmp_path / "sql", returning_sql=sql, model=replace(returning, contract=Told))
     lake = many_customers(tmp_path, catalog)
 
-    outcome, checks = build_training_set(lake, Engine(), catalog, catalog.models[0], day(20))
+    outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     (said,) = [str(c.description) for c in checks if c.check_name == "label_is_no_feature"]
     assert said.startswith(("told alone tells the label of every row", "told holds the label"))
@@ -379,7 +379,7 @@ def test_an_honest_training_set_of_many_customers_passes_every_check(tmp_path: P
     catalog = planted_catalog(tmp_path / "sql")
     lake = many_customers(tmp_path, catalog)
 
-    outcome, checks = build_training_set(lake, Engine(), catalog, catalog.models[0], day(20))
+    outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     assert [(c.check_name, c.description) for c in checks if not c.passed] == []
     assert outcome.refused is None
@@ -391,7 +391,7 @@ def test_a_label_that_uses_part_of_its_horizon_is_reported_with_the_days_it_uses
     catalog = planted_catalog(tmp_path / "sql", returning_sql=short, model=model)
     lake = many_customers(tmp_path, catalog)
 
-    outcome, checks = build_training_set(lake, Engine(), catalog, catalog.models[0], day(20))
+    outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     (warned,) = [c for c in checks if not c.passed and c.check_name == "label_needs_its_horizon"]
     assert str(warned.description).startswith("returning.sql looks at 3 of the 7 days of the horizon")
@@ -403,7 +403,7 @@ def test_a_training_set_without_a_row_to_learn_from_is_refused(tmp_path: Path) -
     catalog = planted_catalog(tmp_path / "sql", returning_sql=nothing)
     lake = many_customers(tmp_path, catalog)
 
-    outcome, _ = build_training_set(lake, Engine(), catalog, catalog.models[0], day(20))
+    outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     assert "train has no row, though it takes" in str(outcome.refused)
     assert lake.days("processed", "returning", "train.parquet") == []
@@ -414,7 +414,7 @@ def test_sql_that_the_engine_refuses_is_named_with_file_and_line(tmp_path: Path)
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 3))
 
     with pytest.raises(SqlError, match=r"^spend\.sql: The SQL engine refused line 7: Binder Error"):
-        build_features(lake, Engine(), catalog, spend, [day(3)])
+        build_features(lake, DuckDBEngine(), catalog, spend, [day(3)])
 
 
 # What the proof compares

@@ -9,9 +9,9 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.cli import main
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.processed import build_training_set
@@ -28,8 +28,8 @@ def catalog(tmp_path: Path) -> Catalog:
 def lake(tmp_path: Path, catalog: Catalog) -> Lake:
     """A lake with events, clean tables, features and a training set."""
     lake = planted_lake(tmp_path / "data", catalog, [*one_a_day(1, 9), ("bad", "ann", day(2), "-1", "web")])
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(9)))
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(9)))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
     return lake
 
 

@@ -25,10 +25,10 @@ from mlpipe_assets.commands.console import (
     print_lines,
 )
 from mlpipe_assets.commands.tables import print_rows, print_table
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.digests import only_looking
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_surprising
@@ -123,7 +123,7 @@ def _sum(rows: Sequence[Any], name: str) -> str:
 def sql(options: argparse.Namespace) -> int:
     """Rows of one statement over the lake."""
     lake, catalog = open_lake()
-    names, rows = query(lake, Engine(memory_limit=read_settings().memory_limit), catalog, options.query)
+    names, rows = query(lake, DuckDBEngine(memory_limit=read_settings().memory_limit), catalog, options.query)
     if options.json:
         keys = _distinct(names)
         print(

@@ -9,9 +9,9 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
 from mlpipe_assets.catalog.versions import sql_digest
+from mlpipe_assets.engines.engine import DayRows, Engine, Slice
 from mlpipe_assets.monitoring.table_days import TableDays
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.resources.engine import DayFrames, Engine, Table
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.rules import digest
 from mlpipe_assets.windows import SourceDays
@@ -96,8 +96,8 @@ class Realised:
         facts = self.lake.facts(REALISED, self.model.name, day)
         return facts is not None and facts["inputs"] == self.inputs(day)
 
-    def _select(self, engine: Engine, sql: str, days: Sequence[date], read: Sequence[date]) -> DayFrames:
-        tables: dict[str, Table] = {
+    def _select(self, engine: Engine, sql: str, days: Sequence[date], read: Sequence[date]) -> DayRows:
+        tables: dict[str, Slice] = {
             "features": self.lake.check(self.lake.path(self.features.stage, self.features.name, day) for day in days)
         }
         for source in self.sources:
@@ -107,7 +107,7 @@ class Realised:
         key = self.model.view.entity.join_key
         return engine.select_by_day(self.catalog.read_sql(sql), tables, params, rows=rows, key=key, days=len(days))
 
-    def _join(self, day: date, labels: DayFrames, slices: DayFrames | None) -> Staged:
+    def _join(self, day: date, labels: DayRows, slices: DayRows | None) -> Staged:
         key = self.model.view.entity.join_key
         answers = self.lake.read(self.predictions.stage, self.predictions.name, day)
         joined = answers.select(key, "as_of", "model_version", "probability")

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.monitoring.bases import against_frozen
 from mlpipe_assets.monitoring.champions import Champion, champion_of
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
@@ -15,7 +16,6 @@ from mlpipe_assets.monitoring.ranking import METHOD, measure_ranking
 from mlpipe_assets.monitoring.realised import Realised
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import (
     ProfileStore,

@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.engines.duckdb_files import select_files, shut_in
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.documents import UNREADABLE
-from mlpipe_assets.resources.engine import Engine, select_files, shut_in
 from mlpipe_assets.resources.lake import Lake
 
 _SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
@@ -46,14 +47,14 @@ class _Table:
 
 
 @contextmanager
-def warehouse(lake: Lake, engine: Engine, catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(lake: Lake, engine: DuckDBEngine, catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that knows every table of the lake that has rows, and can open no file but theirs."""
     with engine.connect() as connection:
         _connect(connection, list(_tables(lake, catalog)))
         yield connection
 
 
-def query(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+def query(lake: Lake, engine: DuckDBEngine, catalog: Catalog, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
     """Column names and rows of one statement over the views; it reads, whatever it says.
 
     Raises: SqlError with the engine's own words and the tables there are; for none or several statements, and for one that

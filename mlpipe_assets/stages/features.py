@@ -12,11 +12,11 @@ from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.catalog.sql_lint import lint_view
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.concurrency import in_order
+from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.errors import naming, shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.leakage import prove, sample_of_day
 from mlpipe_assets.outcome import Outcome, tell
-from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.registry import register
@@ -54,7 +54,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: Engine
+        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes, proof = build_features(lake, engine, catalog, view, days)
@@ -138,7 +138,7 @@ def _remove_strays(inputs: Inputs, days: Sequence[date]) -> list[Outcome]:
     return [Outcome(day=day, missing="its rows are of other days now; its partition was removed") for day in gone]
 
 
-def _judge(lake: Lake, inputs: Inputs, frames: DayFrames, day: date) -> tuple[Outcome, pl.DataFrame]:
+def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outcome, pl.DataFrame]:
     """One day judged by its contract and staged, not yet visible."""
     view = inputs.view
     wanted = [column.name for column in columns(view.contract)]

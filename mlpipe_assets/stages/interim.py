@@ -13,11 +13,11 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
@@ -62,7 +62,7 @@ def interim_asset(source: Source) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: Engine
+        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes = build_interim(lake, engine, source, days)

@@ -1,25 +1,22 @@
 """Events of a source as interim reads them: the fields of their payload as clean text, and which rows hold."""
 
-import logging
 from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.gate import judge
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.rules import columns as contract_columns
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.transforms.absent import fill_absent, fill_objects
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
 from mlpipe_assets.transforms.staging import MISSING, ORIGIN, cast_rows
 
-_log = logging.getLogger("mlpipe")
 _EVENT = ("event_date", *ORIGIN, "source_file", "payload")
 
 
@@ -137,13 +134,10 @@ def _decoded(
     flat = decode_flat(frame["payload"], columns, needed)
     if flat is not None:
         return frame, flat
-    if len({name.lower() for name in needed}) == len(needed):
-        try:
-            parsed = engine.decode(paths, needed)
-            if only is not None:
-                parsed = parsed.join(only, on=only.columns, how="semi", maintain_order="left")
-            text = parsed.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(needed))
-            return parsed.select(_EVENT), text
-        except duckdb.Error:
-            _log.debug("the engine's JSON reader refused %s; read them one by one", paths)
-    return frame, decode(frame["payload"], needed)
+    parsed = engine.decode(paths, needed)
+    if parsed is None:
+        return frame, decode(frame["payload"], needed)
+    if only is not None:
+        parsed = parsed.join(only, on=only.columns, how="semi", maintain_order="left")
+    text = parsed.select(pl.col(f"field_{i}").alias(name) for i, name in enumerate(needed))
+    return parsed.select(_EVENT), text

@@ -20,10 +20,10 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, model_version
 from mlpipe_assets.contracts.model_files import ModelFiles
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.resources.champions import promote
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import CARD, MODEL_FILE
 from mlpipe_assets.resources.models import ModelVersion, find_version, record_status, store_version
@@ -79,7 +79,7 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: Engine
+        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         built: list[Built] = []
         with at_work(context, lake, key) as days:

@@ -8,6 +8,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.monitoring import findings
 from mlpipe_assets.monitoring.building import build_monitoring
@@ -20,7 +21,6 @@ from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import tell
 from mlpipe_assets.resources.documents import read_json
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 
@@ -66,7 +66,7 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: Engine
+        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes = build_monitoring(lake, engine, catalog, monitor, days)

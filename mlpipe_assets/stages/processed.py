@@ -10,11 +10,11 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.catalog.versions import model_version, view_version
+from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.engine import DayFrames, Engine
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
@@ -49,7 +49,7 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: Engine
+        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         outcomes: list[Outcome] = []
         proofs: dict[str, dg.AssetCheckResult] = {}
@@ -148,7 +148,7 @@ def build_training_set(
 
 
 def _judge_and_write(
-    lake: Lake, engine: Engine, catalog: Catalog, plan: TrainingPlan, frames: DayFrames
+    lake: Lake, engine: Engine, catalog: Catalog, plan: TrainingPlan, frames: DayRows
 ) -> tuple[Outcome, list[dg.AssetCheckResult]]:
     model = plan.model
     key = model.view.entity.join_key

@@ -27,9 +27,9 @@ from mlpipe_assets.automation.freshness_rules import (
 )
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.definitions import defs
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.resources.acceptances import accept
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
@@ -59,7 +59,7 @@ def build(lake: Lake, catalog: Catalog, first: int, last: int) -> None:
     """Files of some days, and all that is made of them."""
     drop_orders(lake, f"orders_{day(last)}.csv", one_a_day(first, last))
     bring_in(lake, catalog)
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(first), day(last)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(first), day(last)))
 
 
 def states(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, tuple[str, str | None]]:

@@ -9,9 +9,9 @@ import pytest
 
 from mlpipe_assets.automation.plan import Work, feature_work, interim_work, look_at_drop_zone, training_work
 from mlpipe_assets.catalog.declarations import Catalog, Tolerance
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.acceptances import accept
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
@@ -47,8 +47,8 @@ def behind(lake: Lake, catalog: Catalog) -> dict[str, Sequence[date]]:
 def lake(tmp_path: Path, catalog: Catalog) -> Lake:
     """A lake in which everything is up to date."""
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, LAST))
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
-    outcome, _ = build_training_set(lake, Engine(), catalog, catalog.models[0], day(LAST))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
+    outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(LAST))
     assert outcome.refused is None
     return lake
 
@@ -83,7 +83,7 @@ def test_new_sql_puts_the_view_and_what_learns_from_it_behind(lake: Lake, tmp_pa
     found = behind(lake, newer)
 
     assert found == {"features/spend": days_between(day(1), day(LAST))}
-    build_features(lake, Engine(), newer, newer.feature_views[0], found["features/spend"])
+    build_features(lake, DuckDBEngine(), newer, newer.feature_views[0], found["features/spend"])
     assert behind(lake, newer) == {"processed/returning": [day(LAST)]}
 
 
@@ -117,7 +117,7 @@ def test_a_gap_blocks_the_windows_over_it_until_it_is_accepted(tmp_path: Path, c
 
     accept(lake, "orders", [day(4)], "closed for stocktaking")
     assert interim_work(lake, catalog.sources[0], always).days == (day(4),)
-    build_interim(lake, Engine(), catalog.sources[0], [day(4)])
+    build_interim(lake, DuckDBEngine(), catalog.sources[0], [day(4)])
     assert feature_work(lake, catalog, view, always).blocked == ()
 
 

@@ -11,8 +11,8 @@ import pytest
 from mlpipe_assets.automation.run_alerts import days_of, tell_of_runs
 from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problem_of, problems_of
 from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.alert_book import read_book
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.interim import interim_asset
@@ -42,7 +42,7 @@ def run(lake: Lake, instance: dg.DagsterInstance) -> str:
     tags = {"dagster/asset_partition_range_start": f"{day(1)}", "dagster/asset_partition_range_end": f"{day(2)}"}
     result = dg.materialize(
         [raw_asset(orders), interim_asset(orders)],
-        resources={"lake": lake, "engine": Engine()},
+        resources={"lake": lake, "engine": DuckDBEngine()},
         instance=instance,
         raise_on_error=False,
         tags=tags,
@@ -263,7 +263,7 @@ def test_a_run_that_names_no_day_is_told_though_a_run_of_the_same_table_succeeds
     lake: Lake, instance: dg.DagsterInstance, server: Webhook
 ) -> None:
     drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 2))
-    resources = {"lake": lake, "engine": Engine()}
+    resources = {"lake": lake, "engine": DuckDBEngine()}
     dg.materialize([raw_asset(orders)], resources=resources, instance=instance, raise_on_error=False, run_config=SILENT)
     run(lake, instance)
     tell_of_runs(lake, settings(server), instance, now())

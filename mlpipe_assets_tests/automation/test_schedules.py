@@ -10,9 +10,9 @@ from mlpipe_assets.automation.freshness_checks import with_freshness_job
 from mlpipe_assets.automation.schedules import CRON, day_to_build, day_to_predict, day_to_train, schedules_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.definitions import CATALOG, build_definitions, defs
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.acceptances import accept
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
@@ -26,7 +26,7 @@ def lake(lake: Lake, catalog: Catalog) -> Lake:
     drop_customers(lake, f"customers_{START}.csv", ANN)
     drop_orders(lake, f"orders_{day(20)}.csv", one_a_day(1, 20))
     bring_in(lake, catalog)
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
     return lake
 
 
@@ -51,7 +51,7 @@ def test_a_training_set_is_made_as_of_the_newest_feature_day(lake: Lake, catalog
     assert day_to_train(lake, catalog, day(25)) == day(20)
     assert day_to_train(lake, catalog, day(19)) == day(19)  # never of a day that is not over
 
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(20))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     assert day_to_train(lake, catalog, day(25)) == "there is a training set as of 2026-01-20, the newest feature day"
 

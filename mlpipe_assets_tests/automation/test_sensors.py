@@ -14,8 +14,8 @@ from mlpipe_assets.automation.requests import own_checks
 from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.definitions import build_definitions, defs
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import DATA_DIR, mark_of
 from mlpipe_assets.settings import Settings, read_settings
@@ -171,7 +171,7 @@ def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
     sensors: Sensors, lake: Lake, catalog: Catalog
 ) -> None:
     bring_in(lake, catalog)
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
     assert sensors.tick("stale_days_sensor") == ([], "every table is up to date")
 
     drop_orders(lake, f"orders_{day(LAST)}_late.csv", [("x", "eve", day(2), "5.00", "app")])
@@ -185,7 +185,7 @@ def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
     assert spell(requests) == [("daily_job", "interim/orders", f"{day(2)}", "")]
     assert sensors.tick("stale_days_sensor")[0] == []
 
-    build_interim(lake, Engine(), source, [day(2)])
+    build_interim(lake, DuckDBEngine(), source, [day(2)])
     requests, _ = sensors.tick("stale_days_sensor")
     assert spell(requests) == [("daily_job", "features/spend", f"{day(2)}", f"{day(4)}")]
 
@@ -209,7 +209,7 @@ def test_late_tables_are_told_once_and_the_checks_are_run_again(sensors: Sensors
     assert "judged again after raw/orders, raw/customers" in told  # files lie there: first see what comes of them
 
     bring_in(lake, catalog)
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
     requests, _ = sensors.tick("freshness_sensor")
     assert [(r.job_name, r.run_key) for r in requests] == [("freshness_job", f"{mark_of(lake.root)} freshness 1")]
     lines = (lake.root / "meta" / "alerts.jsonl").read_text().splitlines()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mlpipe_assets.automation.stale import look_for_stale_days
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day, planted_lake
@@ -18,7 +18,7 @@ def test_a_first_training_is_asked_for_once_the_history_fills_every_split_and_no
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 7))
     wished: dict[date, list[tuple[str, tuple[date, ...]]]] = {}
     for number in (6, 7):
-        build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(number)))
+        build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(number)))
         stages = look_for_stale_days(lake, catalog).stages
         wished[day(number)] = [(w.table, w.days) for stage in stages for w in stage if w.job == "training_job"]
 

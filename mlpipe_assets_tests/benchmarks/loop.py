@@ -96,13 +96,13 @@ def _is_loop(table: str) -> bool:
 def time_monitoring(data: Path, day: date, repeats: int) -> dict[str, list[float]]:
     """Seconds of `build_monitoring` for a day, and of no more than its profile and the merges of its windows."""
     from mlpipe_assets.catalog.contents import CATALOG
+    from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
     from mlpipe_assets.monitoring.building import build_monitoring
     from mlpipe_assets.monitoring.table_days import windows_of
     from mlpipe_assets.monitoring.watching import Watching
-    from mlpipe_assets.resources.engine import Engine
     from mlpipe_assets.resources.lake import Lake
 
-    lake, engine = Lake(data_dir=f"{data}"), Engine()
+    lake, engine = Lake(data_dir=f"{data}"), DuckDBEngine()
     monitors = [monitor for monitor in CATALOG.monitors if monitor.table in _WATCHED]
 
     def whole() -> None:

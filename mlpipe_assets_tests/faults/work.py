@@ -6,16 +6,16 @@ from datetime import timedelta
 from mlpipe_assets.automation.loop_plan import monitor_work
 from mlpipe_assets.automation.plan import feature_work, interim_work, training_work
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
 
-ENGINE = Engine(memory_limit="400MB")
+ENGINE = DuckDBEngine(memory_limit="400MB")
 _DAY = timedelta(days=1)
 CATALOG = replace(  # four days are enough for a training set with all three splits
     BUILT_IN,

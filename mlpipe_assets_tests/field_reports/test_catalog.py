@@ -7,8 +7,8 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets_tests.frames import JAN_5, build, drop, order, orders_csv, take
@@ -34,6 +34,8 @@ def test_a_table_is_found_whatever_the_case_it_is_asked_in(tmp_path: Path) -> No
     build(lake, [JAN_5])
     catalog = Catalog(sources=(orders,))
 
-    found = [query(lake, Engine(), catalog, f"select ORDER_ID from {name}")[1] for name in ("stg.orders", "STG.Orders")]
+    found = [
+        query(lake, DuckDBEngine(), catalog, f"select ORDER_ID from {name}")[1] for name in ("stg.orders", "STG.Orders")
+    ]
 
     assert found == [[("o1",)], [("o1",)]]

@@ -11,9 +11,9 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Monitor, Source
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.sourced import Sourced
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets_tests.planted import day
@@ -80,7 +80,7 @@ def readings_lake(root: Path, catalog: Catalog, days: Iterable[int]) -> Lake:
 
 def measure(lake: Lake, catalog: Catalog, numbers: Sequence[int]) -> list[Outcome]:
     """Build monitoring of some days."""
-    return build_monitoring(lake, Engine(), catalog, catalog.monitors[0], [day(n) for n in numbers])
+    return build_monitoring(lake, DuckDBEngine(), catalog, catalog.monitors[0], [day(n) for n in numbers])
 
 
 def drift_of(lake: Lake, number: int) -> pl.DataFrame:

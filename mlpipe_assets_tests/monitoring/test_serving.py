@@ -13,9 +13,9 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring, monitoring_inputs_digest
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import version_folder
 from mlpipe_assets.resources.models import ModelVersion, record_status
@@ -149,7 +149,7 @@ def train(lake: Lake, version: str = "v1", as_of_day: int = 1, auc: float = 0.98
 
 def monitor(lake: Lake, catalog: Catalog, *numbers: int) -> pl.DataFrame:
     """Build days, and give what the last of them says beyond the predictions' own distribution."""
-    build_monitoring(lake, Engine(), catalog, catalog.monitors[0], [day(n) for n in numbers])
+    build_monitoring(lake, DuckDBEngine(), catalog, catalog.monitors[0], [day(n) for n in numbers])
     return lake.read("monitoring/drift", "predictions.returning", day(numbers[-1])).filter(
         pl.col("comparison").is_in(["skew", "performance"])
     )

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.stages.features import build_features
@@ -22,11 +22,11 @@ from mlpipe_assets_tests.planted import day, drop_orders, one_a_day, planted_cat
 def test_every_table_of_the_lake_answers(tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "sql")
     lake = planted_lake(tmp_path / "a lake", catalog, [*one_a_day(1, 9), ("bad", "ann", day(2), "-1", "web")])
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(9)))
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(9)))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
 
     def ask(sql: str) -> list[tuple[object, ...]]:
-        return query(lake, Engine(), catalog, sql)[1]
+        return query(lake, DuckDBEngine(), catalog, sql)[1]
 
     assert ask("select source, count(*) from raw.raw_events group by source order by source") == [
         ("customers", 1),
@@ -54,7 +54,7 @@ def test_events_of_a_delivery_that_was_never_counted_are_not_shown(tmp_path: Pat
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 2))
     (next(iter((lake.root / "meta" / "deliveries" / "orders").glob("*.json")))).unlink()
 
-    assert query(lake, Engine(), catalog, "select distinct source from raw.raw_events")[1] == [("customers",)]
+    assert query(lake, DuckDBEngine(), catalog, "select distinct source from raw.raw_events")[1] == [("customers",)]
 
 
 def test_a_wrong_query_is_told_the_tables_there_are(tmp_path: Path) -> None:
@@ -62,19 +62,19 @@ def test_a_wrong_query_is_told_the_tables_there_are(tmp_path: Path) -> None:
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 1))
 
     with pytest.raises(SqlError, match=r"Tables: raw\.raw_events, stg\.customers, stg\.orders"):
-        query(lake, Engine(), catalog, "select * from orders_of_old")
+        query(lake, DuckDBEngine(), catalog, "select * from orders_of_old")
 
 
 def test_an_empty_lake_says_what_to_do_first(tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "sql")
     lake = Lake(data_dir=str(tmp_path / "none"))
 
-    assert query(lake, Engine(), catalog, "select 1 as one") == (["one"], [(1,)])
+    assert query(lake, DuckDBEngine(), catalog, "select 1 as one") == (["one"], [(1,)])
     with pytest.raises(SqlError, match="none yet: run `mlpipe run` first"):
-        query(lake, Engine(), catalog, "select * from stg.orders")
+        query(lake, DuckDBEngine(), catalog, "select * from stg.orders")
     drop_orders(lake, "orders_2026-01-01.csv", one_a_day(1, 1))
     with pytest.raises(SqlError, match="none yet"):
-        query(lake, Engine(), catalog, "select * from stg.orders")
+        query(lake, DuckDBEngine(), catalog, "select * from stg.orders")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Catalog]:
     root.mkdir()
     catalog = planted_catalog(root / "sql")
     lake = planted_lake(root / "it's a lake", catalog, one_a_day(1, 2))
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(2)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(2)))
     drifted = pl.DataFrame({"table": ["t"], "column": ["c"], "value": [0.5]})
     lake.commit(lake.stage(lake.path("monitoring/drift", "stg.orders", day(1)), drifted, {}))
     (root / "secret.csv").write_text("word\nhidden\n")
@@ -94,12 +94,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Catalog]:
 def test_a_data_folder_of_any_characters_answers(built: tuple[Lake, Catalog]) -> None:
     lake, catalog = built
 
-    names, rows = query(lake, Engine(), catalog, "from stg.orders order by date")
+    names, rows = query(lake, DuckDBEngine(), catalog, "from stg.orders order by date")
 
     assert [row[names.index("date")] for row in rows] == [day(1), day(2)]
     assert not {"env", "'env"} & set(names)
-    assert query(lake, Engine(), catalog, "select count(*) from feats.spend")[1] == [(2,)]
-    assert query(lake, Engine(), catalog, "select count(*) from raw.raw_events where source = 'orders'")[1] == [(2,)]
+    assert query(lake, DuckDBEngine(), catalog, "select count(*) from feats.spend")[1] == [(2,)]
+    assert query(lake, DuckDBEngine(), catalog, "select count(*) from raw.raw_events where source = 'orders'")[1] == [
+        (2,)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_a_data_folder_of_any_characters_answers(built: tuple[Lake, Catalog]) ->
 def test_a_table_answers_by_its_asset_name_too(built: tuple[Lake, Catalog], own: str, short: str) -> None:
     lake, catalog = built
 
-    found = [query(lake, Engine(), catalog, f"from {name} order by all") for name in (own, short)]
+    found = [query(lake, DuckDBEngine(), catalog, f"from {name} order by all") for name in (own, short)]
 
     assert found[0] == found[1]
 
@@ -117,20 +119,20 @@ def test_a_table_answers_by_its_asset_name_too(built: tuple[Lake, Catalog], own:
 def test_the_events_of_one_source_answer_by_the_name_of_its_asset(built: tuple[Lake, Catalog]) -> None:
     lake, catalog = built
 
-    assert query(lake, Engine(), catalog, "select distinct source from raw.orders")[1] == [("orders",)]
+    assert query(lake, DuckDBEngine(), catalog, "select distinct source from raw.orders")[1] == [("orders",)]
 
 
 def test_no_column_of_our_own_tables_has_a_name_that_sql_reserves(built: tuple[Lake, Catalog]) -> None:
     lake, catalog = built
 
-    assert query(lake, Engine(), catalog, "select table_name, column_name from monitoring.drift") == (
+    assert query(lake, DuckDBEngine(), catalog, "select table_name, column_name from monitoring.drift") == (
         ["table_name", "column_name"],
         [("t", "c")],
     )
     assert (
         query(
             lake,
-            Engine(),
+            DuckDBEngine(),
             catalog,
             "select column_name from duckdb_columns() join duckdb_keywords() on keyword_name = column_name "
             "where not internal and keyword_category = 'reserved'",
@@ -144,7 +146,7 @@ def test_no_table_of_the_engine_is_suggested(built: tuple[Lake, Catalog], name: 
     lake, catalog = built
 
     with pytest.raises(SqlError, match="Tables: ") as caught:
-        query(lake, Engine(), catalog, f"select * from {name}")
+        query(lake, DuckDBEngine(), catalog, f"select * from {name}")
 
     assert "Did you mean" not in str(caught.value)
 
@@ -153,7 +155,7 @@ def test_a_table_of_ours_is_suggested(built: tuple[Lake, Catalog]) -> None:
     lake, catalog = built
 
     with pytest.raises(SqlError, match=r'Did you mean "([a-z]+\.)?orders"'):
-        query(lake, Engine(), catalog, "select * from stg.ordrs")
+        query(lake, DuckDBEngine(), catalog, "select * from stg.ordrs")
 
 
 @pytest.mark.parametrize("name", ["processed.returning", "training.returning", 'training . "returning"'])
@@ -161,7 +163,7 @@ def test_a_declared_table_without_partitions_says_so(built: tuple[Lake, Catalog]
     lake, catalog = built
 
     with pytest.raises(SqlError, match=r"^training\.returning: declared, and no partition yet") as caught:
-        query(lake, Engine(), catalog, f"select * from {name}")
+        query(lake, DuckDBEngine(), catalog, f"select * from {name}")
 
     assert "Did you mean" not in str(caught.value)
 
@@ -189,7 +191,7 @@ def test_a_declared_table_without_partitions_says_so(built: tuple[Lake, Catalog]
 def test_what_reads_is_answered(built: tuple[Lake, Catalog], sql: str) -> None:
     lake, catalog = built
 
-    assert query(lake, Engine(), catalog, sql)[1]
+    assert query(lake, DuckDBEngine(), catalog, sql)[1]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_what_writes_is_refused_however_it_is_wrapped(built: tuple[Lake, Catalog
     target = tmp_path / "out"
 
     with pytest.raises(SqlError):
-        query(lake, Engine(), catalog, sql.replace("{out}", str(target)))
+        query(lake, DuckDBEngine(), catalog, sql.replace("{out}", str(target)))
 
     assert not target.exists()
 
@@ -267,7 +269,7 @@ def test_no_file_but_those_of_the_tables_is_read(
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(SqlError):
-        query(lake, Engine(), catalog, sql.replace("{secret}", str(secret)).replace("{inside}", str(inside)))
+        query(lake, DuckDBEngine(), catalog, sql.replace("{secret}", str(secret)).replace("{inside}", str(inside)))
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
@@ -333,5 +335,5 @@ def test_whatever_is_asked_nothing_is_written_and_no_other_file_is_read(built: t
     before = tree(lake.root.parent)
 
     with suppress(SqlError):  # any other error fails the test
-        assert "hidden" not in str(query(lake, Engine(), catalog, sql)[1])
+        assert "hidden" not in str(query(lake, DuckDBEngine(), catalog, sql)[1])
     assert tree(lake.root.parent) == before

@@ -21,10 +21,11 @@ from mlpipe_assets.automation.plan import feature_work
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
+from mlpipe_assets.engines import duckdb_engine as engine_module
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.gate import judge
 from mlpipe_assets.partitions import DAILY, days_between
-from mlpipe_assets.resources import engine as engine_module
-from mlpipe_assets.resources.engine import Engine, Table
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns
@@ -54,7 +55,7 @@ Placed = tuple[str, date, int, str]  # customer, day, cents, channel
 Known = tuple[str, date, int | None, str, date]  # customer, snapshot, age, region, sign-up
 
 
-def tables_of(placed: Sequence[Placed], known: Sequence[Known], start: date, end: date) -> dict[str, Table]:
+def tables_of(placed: Sequence[Placed], known: Sequence[Known], start: date, end: date) -> dict[str, Slice]:
     """Frames as the engine sees the interim files, and the days of a range with the snapshot in force."""
     snapshots = sorted({row[1] for row in known})
     wanted = days_between(start, end)
@@ -115,7 +116,7 @@ def expected_frame(placed: Sequence[Placed], known: Sequence[Known], start: date
 
 
 def run_sql(placed: Sequence[Placed], known: Sequence[Known], start: date, end: date) -> pl.DataFrame:
-    frame = Engine().select(SQL, tables_of(placed, known, start, end), {"start": start, "end": end})
+    frame = DuckDBEngine().select(SQL, tables_of(placed, known, start, end), {"start": start, "end": end})
     return frame.select(list(SCHEMA))
 
 
@@ -180,7 +181,7 @@ def test_windows_decay_on_days_without_orders() -> None:
 
 
 def test_no_orders_give_no_rows_of_the_right_columns() -> None:
-    frame = Engine().select(SQL, tables_of([], SNAPSHOT, day(1), day(3)), {"start": day(1), "end": day(3)})
+    frame = DuckDBEngine().select(SQL, tables_of([], SNAPSHOT, day(1), day(3)), {"start": day(1), "end": day(3)})
 
     assert judge(frame.select(list(SCHEMA)), CustomerFeatures).holds
     assert frame.is_empty()
@@ -239,7 +240,7 @@ def test_buckets_of_customers_do_not_change_a_day(
     tables = tables_of(case["placed"], case["known"], start, end)
     rows = min(len(case["placed"]), 12)
 
-    with Engine().select_by_day(
+    with DuckDBEngine().select_by_day(
         SQL, tables, {"start": start, "end": end}, rows=rows, key="customer_id", days=(end - start).days + 1
     ) as frames:
         for on in days_between(start, end):
@@ -269,9 +270,9 @@ def test_a_range_writes_the_same_bytes_as_its_days_one_by_one(tmp_path: Path) ->
     daily = planted_lake(tmp_path / "daily", CATALOG, orders)
     days = days_between(day(85), day(100))
 
-    build_features(ranged, Engine(), CATALOG, customer_features, days)
+    build_features(ranged, DuckDBEngine(), CATALOG, customer_features, days)
     for on in reversed(days):
-        build_features(daily, Engine(), CATALOG, customer_features, [on])
+        build_features(daily, DuckDBEngine(), CATALOG, customer_features, [on])
 
     assert digests(ranged, "features/customer_features") == digests(daily, "features/customer_features")
     assert sorted(digests(daily, "features/customer_features")) == days
@@ -298,7 +299,7 @@ def test_days_after_the_newest_rows_stay_missing_and_what_follows_runs_for_the_o
         followed.extend(context.partition_keys)
 
     span = {"dagster/asset_partition_range_start": f"{day(3)}", "dagster/asset_partition_range_end": f"{day(6)}"}
-    result = dg.materialize([features, follower], tags=span, resources={"lake": lake, "engine": Engine()})
+    result = dg.materialize([features, follower], tags=span, resources={"lake": lake, "engine": DuckDBEngine()})
 
     assert result.success
     marked = [m.partition for m in result.asset_materializations_for_node("features__spend")]
@@ -323,7 +324,7 @@ def test_a_refused_day_is_a_hole_even_while_its_old_partition_stays(tmp_path: Pa
     marker = lake.root / "meta" / "refused" / "interim" / "orders" / f"{day(4)}.json"
     lake.write_json(marker, {"problem": "3 of 4 rows refused, 0 tolerated", "inputs": "x"})
 
-    outcomes, _ = build_features(lake, Engine(), catalog, spend, [day(3), day(5)])
+    outcomes, _ = build_features(lake, DuckDBEngine(), catalog, spend, [day(3), day(5)])
 
     refusals = {o.day: o.refused for o in outcomes}
     assert refusals == {day(3): None, day(5): "its window over interim/orders has holes: 2026-01-04 refused"}
@@ -332,7 +333,7 @@ def test_a_refused_day_is_a_hole_even_while_its_old_partition_stays(tmp_path: Pa
 def test_days_before_the_source_began_are_no_holes(tmp_path: Path) -> None:
     catalog, lake = spend_lake(tmp_path, one_a_day(5, 8))
 
-    outcomes, _ = build_features(lake, Engine(), catalog, spend, [day(4), day(5), day(6)])
+    outcomes, _ = build_features(lake, DuckDBEngine(), catalog, spend, [day(4), day(5), day(6)])
 
     refusals = {o.day: o.refused for o in outcomes}
     assert refusals == {day(4): "interim/orders has no rows up to 2026-01-04", day(5): None, day(6): None}
@@ -342,7 +343,7 @@ def test_features_need_a_snapshot_at_or_before_their_day(tmp_path: Path) -> None
     catalog = planted_catalog(tmp_path / "sql")
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 4), {day(3): ANN})
 
-    outcomes, _ = build_features(lake, Engine(), catalog, spend, [day(2), day(3)])
+    outcomes, _ = build_features(lake, DuckDBEngine(), catalog, spend, [day(2), day(3)])
 
     refusals = {o.day: o.refused for o in outcomes}
     assert refusals == {day(2): "no snapshot of interim/customers at or before 2026-01-02", day(3): None}
@@ -356,19 +357,19 @@ def test_a_new_day_hands_the_engine_the_files_of_its_window_only(
     for name in ("select", "select_by_day"):
 
         def noting(
-            self: Engine,
+            self: DuckDBEngine,
             sql: str,
-            tables: Mapping[str, Table],
+            tables: Mapping[str, Slice],
             *rest: Any,
-            whole: Any = getattr(Engine, name),
+            whole: Any = getattr(DuckDBEngine, name),
             **more: Any,
         ) -> Any:
             handed.extend(path for table in tables.values() if not isinstance(table, pl.DataFrame) for path in table)
             return whole(self, sql, tables, *rest, **more)
 
-        monkeypatch.setattr(Engine, name, noting)
+        monkeypatch.setattr(DuckDBEngine, name, noting)
 
-    build_features(lake, Engine(), catalog, spend, [day(20)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(20)])
 
     window = [lake.path("interim", "orders", day(n)) for n in (18, 19, 20)]
     assert sorted(set(handed)) == sorted([*window, lake.path("interim", "customers", day(1))])
@@ -376,11 +377,11 @@ def test_a_new_day_hands_the_engine_the_files_of_its_window_only(
 
 def test_building_a_day_again_leaves_the_same_bytes(tmp_path: Path) -> None:
     catalog, lake = spend_lake(tmp_path, one_a_day(1, 5))
-    build_features(lake, Engine(), catalog, spend, [day(4), day(5)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(4), day(5)])
     before = digests(lake, "features/spend")
     os.utime(lake.path("interim", "orders", day(4)))
 
-    build_features(lake, Engine(), catalog, spend, [day(4), day(5)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(4), day(5)])
 
     assert digests(lake, "features/spend") == before
 
@@ -425,7 +426,7 @@ def test_a_division_by_zero_refuses_its_day_where_it_happens_and_no_other(tmp_pa
     drop(lake, "orders_2026-07-01.csv", orders_csv(*lines))
     bring_in(lake, catalog)
 
-    outcomes, _ = build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(3)))
+    outcomes, _ = build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(3)))
 
     assert lake.days("features", "spend") == [day(1), day(3)]
     assert {o.day: list(o.breaches) for o in outcomes if o.refused} == {
@@ -440,12 +441,12 @@ def test_a_refused_day_is_on_record_and_not_tried_again_until_something_it_is_ma
     )
     broken = planted_catalog(tmp_path / "broken", spend_sql=never)
     lake = planted_lake(tmp_path / "data", broken, one_a_day(1, 1))
-    build_features(lake, Engine(), broken, spend, [day(1)])
+    build_features(lake, DuckDBEngine(), broken, spend, [day(1)])
 
     blocked = feature_work(lake, broken, spend, lambda _: True)
     mended = planted_catalog(tmp_path / "mended")
     to_do = feature_work(lake, mended, mended.feature_views[0], lambda _: True)
-    build_features(lake, Engine(), mended, mended.feature_views[0], [day(1)])
+    build_features(lake, DuckDBEngine(), mended, mended.feature_views[0], [day(1)])
 
     assert blocked.days == ()
     assert blocked.blocked[0][1].startswith("breaks its contract (orders_3d: >= 1 fails on 1 of 1 rows")
@@ -455,8 +456,8 @@ def test_a_refused_day_is_on_record_and_not_tried_again_until_something_it_is_ma
 
 def test_each_version_of_a_view_is_registered_once(tmp_path: Path) -> None:
     catalog, lake = spend_lake(tmp_path, one_a_day(1, 3))
-    build_features(lake, Engine(), catalog, spend, [day(1), day(2)])
-    build_features(lake, Engine(), catalog, spend, [day(3)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(1), day(2)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(3)])
 
     registry = pl.read_parquet(lake.root / "meta" / "feature_registry.parquet")
 
@@ -467,11 +468,11 @@ def test_each_version_of_a_view_is_registered_once(tmp_path: Path) -> None:
 
 def test_a_file_that_arrives_late_leaves_the_features_of_other_days_alone(tmp_path: Path) -> None:
     catalog, lake = spend_lake(tmp_path, one_a_day(1, 8))
-    build_features(lake, Engine(), catalog, spend, days_between(day(1), day(8)))
+    build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(1), day(8)))
     before = digests(lake, "features/spend")
     drop_orders(lake, "orders_2026-07-01.csv", [("late", "bob", day(3), "1.00", "app")])
     bring_in(lake, catalog)
-    build_features(lake, Engine(), catalog, spend, days_between(day(1), day(8)))
+    build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(1), day(8)))
 
     after = digests(lake, "features/spend")
     assert [d for d in after if after[d] != before[d]] == [day(3), day(4), day(5)]

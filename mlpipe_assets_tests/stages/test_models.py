@@ -19,6 +19,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.learning.golden import golden_version
@@ -26,7 +27,6 @@ from mlpipe_assets.partitions import START_DATE, days_between
 from mlpipe_assets.resources.champion_pointer import champion_history
 from mlpipe_assets.resources.champions import champion, read_golden
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import version_folder
 from mlpipe_assets.resources.models import find_version, load, record_status, versions
@@ -53,7 +53,7 @@ def of_catalog(model: Model) -> Catalog:
 
 def build(lake: Lake, day: date, model: Model = MODEL) -> Built:
     with lake.writing("models", model.name):
-        return build_model(lake, Engine(), of_catalog(model), model, day)
+        return build_model(lake, DuckDBEngine(), of_catalog(model), model, day)
 
 
 def failed(built: Built) -> dict[str, str]:
@@ -376,7 +376,7 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
     asset = model_asset(of_catalog(EASY), EASY)
 
     def run(day: date) -> dg.ExecuteInProcessResult:
-        return dg.materialize([asset], resources={"lake": lake, "engine": Engine()}, partition_key=f"{day}")
+        return dg.materialize([asset], resources={"lake": lake, "engine": DuckDBEngine()}, partition_key=f"{day}")
 
     run(APRIL_23)
     result = run(APRIL_30)
@@ -400,7 +400,7 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
 def test_under_dagster_a_missing_training_set_fails_the_run_and_says_what_to_do(lake: Lake) -> None:
     result = dg.materialize(
         [model_asset(of_catalog(MODEL), MODEL)],
-        resources={"lake": lake, "engine": Engine()},
+        resources={"lake": lake, "engine": DuckDBEngine()},
         partition_key="2026-04-30",
         raise_on_error=False,
     )
@@ -418,10 +418,10 @@ def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_no
     for source in CATALOG.sources:
         ledger = Ledger.load(lake, source.name)
         ingest(lake, source, ledger)
-        build_interim(lake, Engine(), source, [day for day in ledger.days() if START_DATE <= day <= APRIL_30])
+        build_interim(lake, DuckDBEngine(), source, [day for day in ledger.days() if START_DATE <= day <= APRIL_30])
     catalog = of_catalog(MODEL)
-    build_features(lake, Engine(), catalog, MODEL.view, days_between(START_DATE, APRIL_30))
-    outcome, _ = build_training_set(lake, Engine(), catalog, MODEL, APRIL_30)
+    build_features(lake, DuckDBEngine(), catalog, MODEL.view, days_between(START_DATE, APRIL_30))
+    outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, MODEL, APRIL_30)
     assert outcome.refused is None
 
     built = build(lake, APRIL_30)

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from mlpipe_assets.catalog.declarations import Monitor
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.monitoring import monitor_asset, report_asset
 from mlpipe_assets_tests.monitoring.readings import put, readings, readings_catalog, readings_lake
@@ -139,7 +139,7 @@ def test_one_job_builds_a_range_of_days_and_writes_the_report_once(tmp_path: Pat
     span = {"dagster/asset_partition_range_start": "2026-01-05", "dagster/asset_partition_range_end": "2026-01-08"}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.ephemeral() as instance:
-        resources = {"lake": lake, "engine": Engine()}
+        resources = {"lake": lake, "engine": DuckDBEngine()}
         result = dg.materialize(assets, resources=resources, instance=instance, tags=span, run_config=quiet)
     made = [e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization]
     assert [(m.asset_key.path[-1], m.partition) for m in made] == [

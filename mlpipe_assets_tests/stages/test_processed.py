@@ -12,8 +12,8 @@ from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.versions import view_version
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.processed import build_training_set, inputs_digest, training_asset
@@ -51,7 +51,7 @@ def labels(ordered_on: list[int], features_of: int = 10, horizon: int = 28) -> l
     orders = pl.DataFrame(
         {"customer_id": ["ann"] * len(ordered_on) + ["bob"], "date": [*map(day, ordered_on), day(features_of + 1)]}
     )
-    frame = Engine().select(SQL, {"features": features, "orders": orders}, {"horizon": horizon})
+    frame = DuckDBEngine().select(SQL, {"features": features, "orders": orders}, {"horizon": horizon})
     assert frame.columns == list(repeat_purchase.contract.to_schema().columns)
     return frame["label"].to_list()
 
@@ -71,7 +71,7 @@ def test_no_features_give_no_labels() -> None:
     )
     orders = pl.DataFrame({"customer_id": ["ann"], "date": [day(1)]})
 
-    assert Engine().select(SQL, {"features": features, "orders": orders}, {"horizon": 28}).is_empty()
+    assert DuckDBEngine().select(SQL, {"features": features, "orders": orders}, {"horizon": 28}).is_empty()
 
 
 def training_lake(tmp_path: Path, last: int, orders: list[Order] | None = None) -> tuple[Catalog, Lake]:
@@ -79,7 +79,7 @@ def training_lake(tmp_path: Path, last: int, orders: list[Order] | None = None) 
     catalog = planted_catalog(tmp_path / "sql")
     bob = [order for n in range(1, last + 1, 5) for order in one_a_day(n, n, ("bob",))]
     lake = planted_lake(tmp_path / "data", catalog, [*one_a_day(1, last), *bob, *(orders or [])])
-    build_features(lake, Engine(), catalog, catalog.feature_views[0], days_between(day(1), day(last)))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(last)))
     return catalog, lake
 
 
@@ -90,7 +90,7 @@ def read_split(lake: Lake, last: int, name: str) -> pl.DataFrame:
 def test_a_training_set_by_hand(tmp_path: Path) -> None:
     catalog, lake = training_lake(tmp_path, 9)
 
-    outcome, checks = build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
+    outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
 
     # labels complete by the 9th: features of the 1st to the 7th; an embargo of two days costs one day between splits
     assert [c.check_name for c in checks if not c.passed] == []
@@ -118,8 +118,8 @@ def test_a_training_set_by_hand(tmp_path: Path) -> None:
 
 def test_splits_are_on_record_with_the_version_of_their_features(tmp_path: Path) -> None:
     catalog, lake = training_lake(tmp_path, 9)
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
 
     record = pl.read_parquet(lake.root / "meta" / "dataset_splits.parquet")
 
@@ -153,8 +153,8 @@ def test_the_warning_says_how_much_history_it_takes(tmp_path: Path) -> None:
     needed = 7  # three feature days, one day of embargo twice, two days of horizon
     catalog, lake = training_lake(tmp_path, needed)
 
-    _, short = build_training_set(lake, Engine(), catalog, catalog.models[0], day(needed - 1))
-    _, long = build_training_set(lake, Engine(), catalog, catalog.models[0], day(needed))
+    _, short = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(needed - 1))
+    _, long = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(needed))
 
     (warning,) = [str(c.description) for c in short if not c.passed]
     assert warning.endswith(f"(it takes {needed} days of history)")
@@ -186,7 +186,7 @@ def test_a_missing_day_of_features_or_labels_is_named(
     catalog, lake = training_lake(tmp_path, 9)
     lake.path(stage, name, day(gone)).unlink()
 
-    outcome, _ = build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
+    outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
 
     assert outcome.refused == said
 
@@ -195,7 +195,7 @@ def test_features_of_another_version_are_not_learned_from(tmp_path: Path) -> Non
     _, lake = training_lake(tmp_path, 9)
     newer = planted_catalog(tmp_path / "newer", spend_sql=SPEND_SQL.replace("count(*)", "count(*) + 1"))
 
-    outcome, _ = build_training_set(lake, Engine(), newer, newer.models[0], day(9))
+    outcome, _ = build_training_set(lake, DuckDBEngine(), newer, newer.models[0], day(9))
 
     assert outcome.refused is not None
     assert "were made by another version than" in outcome.refused
@@ -203,10 +203,10 @@ def test_features_of_another_version_are_not_learned_from(tmp_path: Path) -> Non
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     catalog, lake = training_lake(tmp_path, 9)
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
     before = [lake.path("processed", "returning", day(9), f"{name}.parquet").read_bytes() for name in SPLITS]
 
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
 
     assert [lake.path("processed", "returning", day(9), f"{name}.parquet").read_bytes() for name in SPLITS] == before
 
@@ -214,8 +214,8 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
 def test_orders_after_the_day_do_not_change_the_training_set(tmp_path: Path) -> None:
     catalog, lake = training_lake(tmp_path / "a", 9)
     later_catalog, later = training_lake(tmp_path / "b", 9, one_a_day(10, 12, ("ann", "bob", "eve")))
-    build_training_set(lake, Engine(), catalog, catalog.models[0], day(9))
-    build_training_set(later, Engine(), later_catalog, later_catalog.models[0], day(9))
+    build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
+    build_training_set(later, DuckDBEngine(), later_catalog, later_catalog.models[0], day(9))
 
     for name in SPLITS:
         assert_frame_equal(read_split(later, 9, name), read_split(lake, 9, name))
@@ -238,7 +238,9 @@ def test_rows_that_break_the_contract_keep_the_training_set_away(tmp_path: Path)
     )
     broken_types = replace(returning, horizon=timedelta(days=2))
 
-    outcome, _ = build_training_set(lake, Engine(), broken, replace(broken_types, view=broken.feature_views[0]), day(9))
+    outcome, _ = build_training_set(
+        lake, DuckDBEngine(), broken, replace(broken_types, view=broken.feature_views[0]), day(9)
+    )
 
     assert outcome.refused == "breaks its contract"
     assert any("orders_3d" in line for line in outcome.breaches)

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw import ingest
@@ -64,7 +64,7 @@ def ingest_again(lake: Lake, catalog: Catalog) -> Ingested:
 
 def rebuild(lake: Lake, catalog: Catalog) -> None:
     shutil.rmtree(lake.root / "interim")
-    build_interim(lake, Engine(), catalog.source("orders"), [day(n) for n in (1, 2, 3)])
+    build_interim(lake, DuckDBEngine(), catalog.source("orders"), [day(n) for n in (1, 2, 3)])
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

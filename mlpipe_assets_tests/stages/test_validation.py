@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.engine import Engine
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import golden_path
 from mlpipe_assets.resources.refusals import refused_days
@@ -30,7 +30,7 @@ def _ask_after_a_change(tmp_path: Path, change: str) -> tuple[Lake, Outcome]:
     """The golden answers of the sixth day, with the orders of the features of the fifth counted another way."""
     _, lake, _ = crowned_lake(tmp_path)
     changed = learning_catalog(tmp_path / "changed", spend_sql=SPEND_SQL.replace("count(*)", change))
-    build_features(lake, Engine(), changed, changed.feature_views[0], [day(5)])
+    build_features(lake, DuckDBEngine(), changed, changed.feature_views[0], [day(5)])
     (outcome,) = ask_again(lake, changed, changed.models[0], [day(6)])
     return lake, outcome
 
@@ -87,7 +87,7 @@ def test_corrected_data_move_no_golden_answer(tmp_path: Path) -> None:
     catalog, lake, _ = crowned_lake(tmp_path)
     drop_orders(lake, "orders_2026-07-01.csv", [("late", "ann", day(5), "1.00", "web")])
     bring_in(lake, catalog)
-    build_features(lake, Engine(), catalog, spend, [day(5)])
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(5)])
 
     outcome = ask_again(lake, catalog, catalog.models[0], [day(6)])[0]
 

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from mlpipe_assets.engines import duckdb_engine as engine_module
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.engines.engine import OnlyKeys
 from mlpipe_assets.errors import SqlError
-from mlpipe_assets.resources import engine as engine_module
-from mlpipe_assets.resources.engine import Engine, Only
 
 DAYS = pl.DataFrame(
     {"k": ["a", "b", "a"], "n": [1, 2, 3], "on": [date(2026, 1, 1), date(2026, 1, 1), date(2026, 1, 2)]}
@@ -20,7 +21,9 @@ BY_DAY = "select k, n, cast(t.on + 1 as timestamp) as as_of from t order by as_o
 
 
 def test_rows_come_in_the_order_of_the_select_with_times_in_utc() -> None:
-    frame = Engine().select("select k, n, cast(t.on + 1 as timestamp) as as_of from t order by n desc", {"t": DAYS}, {})
+    frame = DuckDBEngine().select(
+        "select k, n, cast(t.on + 1 as timestamp) as as_of from t order by n desc", {"t": DAYS}, {}
+    )
 
     as_of = [datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)]
     expected = pl.DataFrame(
@@ -34,14 +37,14 @@ def test_files_bring_the_day_of_their_folder(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     pl.DataFrame({"k": ["a"]}).write_parquet(path)
 
-    assert Engine().select("select k, date from t", {"t": [path]}, {}).rows() == [("a", date(2026, 1, 5))]
+    assert DuckDBEngine().select("select k, date from t", {"t": [path]}, {}).rows() == [("a", date(2026, 1, 5))]
 
 
 def test_only_reads_part_of_the_tables_that_have_the_column() -> None:
     other = pl.DataFrame({"x": [1]})
 
-    frame = Engine().select(
-        "select k, x from t cross join u order by n", {"t": DAYS, "u": other}, {}, Only(column="k", condition="k = 'a'")
+    frame = DuckDBEngine().select(
+        "select k, x from t cross join u order by n", {"t": DAYS, "u": other}, {}, OnlyKeys(column="k", keys=["a"])
     )
 
     assert frame.rows() == [("a", 1), ("a", 1)]
@@ -50,12 +53,12 @@ def test_only_reads_part_of_the_tables_that_have_the_column() -> None:
 def test_parameters_that_the_select_does_not_name_are_left_out() -> None:
     sql = "select k from t where n = $n -- and never $other"
 
-    assert Engine().select(sql, {"t": DAYS}, {"n": 2, "other": 5}).rows() == [("b",)]
+    assert DuckDBEngine().select(sql, {"t": DAYS}, {"n": 2, "other": 5}).rows() == [("b",)]
 
 
 @pytest.mark.parametrize("rows", [0, 3, 5_000_000])
 def test_each_day_has_its_rows_sorted_whatever_the_buckets(rows: int) -> None:
-    with Engine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=rows, key="k", days=7) as frames:
+    with DuckDBEngine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=rows, key="k", days=7) as frames:
         first, second, third = (frames.day(date(2026, 1, n), ["k"]) for n in (1, 2, 3))
 
     assert first is not None
@@ -79,14 +82,14 @@ def test_each_day_has_its_rows_sorted_whatever_the_buckets(rows: int) -> None:
 )
 def test_what_the_engine_refuses_is_a_sql_error_in_its_words(sql: str, said: str) -> None:
     with pytest.raises(SqlError, match=said):
-        Engine().select(sql, {"t": DAYS}, {})
+        DuckDBEngine().select(sql, {"t": DAYS}, {})
 
 
 def test_a_query_that_does_not_fit_is_run_in_more_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
-    whole = Engine._copy
+    whole = DuckDBEngine._copy
 
-    def copy(self: Engine, rows: str, target: Path, *rest: Any) -> None:
+    def copy(self: DuckDBEngine, rows: str, target: Path, *rest: Any) -> None:
         only = rest[-1]
         parts = int(only.condition.split("% ")[1].split(" ")[0]) if only else 1
         tried.append(parts)
@@ -94,9 +97,9 @@ def test_a_query_that_does_not_fit_is_run_in_more_parts(monkeypatch: pytest.Monk
             raise duckdb.OutOfMemoryException
         whole(self, rows, target, *rest)
 
-    monkeypatch.setattr(Engine, "_copy", copy)
+    monkeypatch.setattr(DuckDBEngine, "_copy", copy)
 
-    with Engine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, key="k", days=1) as frames:
+    with DuckDBEngine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, key="k", days=1) as frames:
         found = frames.day(date(2026, 1, 1), ["k"])
 
     assert tried == [1, 2, 4, 4, 4, 4]
@@ -105,22 +108,22 @@ def test_a_query_that_does_not_fit_is_run_in_more_parts(monkeypatch: pytest.Monk
 
 
 def test_a_query_that_fits_in_no_number_of_parts_says_what_to_raise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_MOST_BUCKETS", 2)
+    monkeypatch.setattr(engine_module, "_MOST_PARTS", 2)
 
     def copy(*_: Any) -> None:
         raise duckdb.OutOfMemoryException
 
-    monkeypatch.setattr(Engine, "_copy", copy)
+    monkeypatch.setattr(DuckDBEngine, "_copy", copy)
 
     with pytest.raises(SqlError, match=r"does not fit in MLPIPE_MEMORY_LIMIT=1MB, even in 2 parts\. Raise it"):
-        Engine(memory_limit="1MB").select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, key="k", days=1)
+        DuckDBEngine(memory_limit="1MB").select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, key="k", days=1)
 
 
 def test_a_select_that_does_not_fit_says_what_to_raise() -> None:
     wide = pl.DataFrame({"k": [f"{n}" * 30 for n in range(200_000)]})
 
     with pytest.raises(SqlError, match="MLPIPE_MEMORY_LIMIT=2MB"):
-        Engine(memory_limit="2MB").select("select k, count(*) as n from t group by k order by k", {"t": wide}, {})
+        DuckDBEngine(memory_limit="2MB").select("select k, count(*) as n from t group by k order by k", {"t": wide}, {})
 
 
 @pytest.mark.parametrize("function", ["read_text", "read_csv", "read_blob", "glob"])
@@ -129,9 +132,11 @@ def test_sql_of_the_catalog_reads_the_files_it_is_given_and_no_other(tmp_path: P
     secret.write_text("word\nhidden\n")
 
     with pytest.raises(SqlError, match="Permission Error: Cannot access file"):
-        Engine().select(f"select * from {function}('{secret}')", {"t": DAYS}, {})
+        DuckDBEngine().select(f"select * from {function}('{secret}')", {"t": DAYS}, {})
     with pytest.raises(SqlError, match="Permission Error: Cannot access file"):
-        Engine().select(f"select * from t, {function}('{secret}')", {"t": DAYS}, {}, Only(column="k", condition="true"))
+        DuckDBEngine().select(
+            f"select * from t, {function}('{secret}')", {"t": DAYS}, {}, OnlyKeys(column="k", keys=["a"])
+        )
 
 
 def test_files_are_taken_by_their_names_whatever_characters_these_have(tmp_path: Path) -> None:
@@ -141,6 +146,6 @@ def test_files_are_taken_by_their_names_whatever_characters_these_have(tmp_path:
         path.parent.mkdir(parents=True)
         pl.DataFrame({"n": [number]}).write_parquet(path)
 
-    found = Engine().select("select * from t", {"t": [wanted]}, {})
+    found = DuckDBEngine().select("select * from t", {"t": [wanted]}, {})
 
     assert_frame_equal(found, pl.DataFrame({"n": [1], "date": [date(2026, 1, 5)]}))

@@ -1,0 +1,1 @@
+"""Who runs a select: the protocol that stages know, and the engines behind it."""
