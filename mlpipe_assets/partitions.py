@@ -1,21 +1,18 @@
 """The one partitioning of the project: UTC calendar days from MLPIPE_START_DATE to today, today included."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
-
-import dagster as dg
+from datetime import UTC, date, datetime, timedelta
 
 from mlpipe_assets.errors import MissingPartitionError
 from mlpipe_assets.settings import read_settings
 
 START_DATE = read_settings().start_date
-DAILY = dg.DailyPartitionsDefinition(start_date=START_DATE.isoformat(), end_offset=1)
 ONE_DAY = timedelta(days=1)
 
 
 def last_partition() -> date:
     """The newest day a partition exists for."""
-    return date.fromisoformat(DAILY.get_last_partition_key() or START_DATE.isoformat())
+    return max(datetime.now(tz=UTC).date(), START_DATE)
 
 
 def days_between(first: date, last: date) -> list[date]:

@@ -16,9 +16,9 @@ from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.partitions import DAILY
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.interim import build_interim, interim_asset
 from mlpipe_assets.stages.raw import ingest, raw_asset
 from mlpipe_assets.stages.raw_report import Ingested

@@ -6,7 +6,6 @@ their keys, whether by `count(*)` or by a sum of ones: such a count comes from t
 
 from functools import cache
 
-import dagster as dg
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, build_scope
 
@@ -17,19 +16,13 @@ _Seen = dict[tuple[int, str], set[tuple[str, str]]]
 
 
 @cache
-def column_lineage(sql: str, stage: str, inputs: tuple[str, ...]) -> dg.TableColumnLineage:
-    """Lineage of every output column that names input columns, as the UI shows it."""
+def column_lineage(sql: str, inputs: tuple[str, ...]) -> dict[str, list[tuple[str, str]]]:
+    """Table and column that each output column of a select comes from; columns that come from none are left out."""
     root = build_scope(parsed(sql))
     if root is None:
-        return dg.TableColumnLineage({})
+        return {}
     found = {select.alias_or_name: sorted(_origins(root, select, frozenset(inputs), {})) for select in _selects(root)}
-    return dg.TableColumnLineage(
-        {
-            name: [dg.TableColumnDep(dg.AssetKey([stage, table]), column) for table, column in origins]
-            for name, origins in found.items()
-            if origins
-        }
-    )
+    return {name: origins for name, origins in found.items() if origins}
 
 
 @cache

@@ -9,11 +9,13 @@ from typing import Any
 import dagster as dg
 
 from mlpipe_assets.errors import LakeError, MissingPartitionError, MlpipeError
-from mlpipe_assets.partitions import DAILY, days_between, existing_days, last_partition
+from mlpipe_assets.partitions import START_DATE, days_between, existing_days, last_partition
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.rules import Contract
 from mlpipe_assets.stages.table_types import column_schema, table_type
+
+DAILY = dg.DailyPartitionsDefinition(start_date=START_DATE.isoformat(), end_offset=1)
 
 # Used on purpose and pinned by the lock; a line per asset at every start would bury what matters.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)

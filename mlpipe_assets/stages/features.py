@@ -58,7 +58,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes, proof = build_features(lake, engine, catalog, view, days)
-        lineage = {"dagster/column_lineage": column_lineage(catalog.read_sql(view.sql), "interim", tuple(view.inputs))}
+        lineage = {"dagster/column_lineage": _table_lineage(catalog, view)}
         facts = {"feature_version": view_version(catalog, view), **lineage}
         yield from tell(context, lake, key, outcomes, metadata=facts, extra_checks=[proof], balanced=False)
 
@@ -183,6 +183,17 @@ def _no_proof() -> dg.AssetCheckResult:
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
         description="No day could be built, so there was nothing to prove.",
+    )
+
+
+def _table_lineage(catalog: Catalog, view: FeatureView) -> dg.TableColumnLineage:
+    """The columns of interim that each feature comes from, as the UI shows them."""
+    found = column_lineage(catalog.read_sql(view.sql), view.inputs)
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(dg.AssetKey(["interim", table]), column) for table, column in origins]
+            for name, origins in found.items()
+        }
     )
 
 

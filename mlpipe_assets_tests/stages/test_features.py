@@ -25,10 +25,11 @@ from mlpipe_assets.engines import duckdb_engine as engine_module
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.gate import judge
-from mlpipe_assets.partitions import DAILY, days_between
+from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns
+from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets_tests.frames import drop, orders_csv
 from mlpipe_assets_tests.planted import (
@@ -305,6 +306,19 @@ def test_days_after_the_newest_rows_stay_missing_and_what_follows_runs_for_the_o
     marked = [m.partition for m in result.asset_materializations_for_node("features__spend")]
     assert marked == [f"{day(3)}", f"{day(4)}"]
     assert followed == [f"{day(d)}" for d in (3, 4, 5, 6)]
+
+
+def test_each_feature_names_the_columns_of_interim_that_it_comes_from(tmp_path: Path) -> None:
+    catalog, lake = spend_lake(tmp_path, one_a_day(1, 4))
+
+    result = materialize(feature_asset(catalog, spend), lake, day(4))
+
+    [made] = result.asset_materializations_for_node("features__spend")
+    lineage = made.metadata["dagster/column_lineage"].value
+    assert isinstance(lineage, dg.TableColumnLineage)
+    origins = {name: [dep.asset_key.to_user_string() for dep in deps] for name, deps in lineage.deps_by_column.items()}
+    assert "customer_id" in origins
+    assert {table for tables in origins.values() for table in tables} == {"interim/customers", "interim/orders"}
 
 
 def test_a_hole_refuses_in_a_later_run_of_one_day_too(tmp_path: Path) -> None:
