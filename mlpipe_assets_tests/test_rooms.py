@@ -5,7 +5,17 @@ import sys
 
 import pytest
 
-WITHOUT_DAGSTER = ("catalog", "contracts", "engines", "learning", "pictures", "readers", "statistics", "transforms")
+WITHOUT_DAGSTER = (
+    "catalog",
+    "contracts",
+    "engines",
+    "learning",
+    "pictures",
+    "readers",
+    "statistics",
+    "store",
+    "transforms",
+)
 
 _LOAD = """
 import importlib, pkgutil, sys
