@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 
 ENVIRONMENT = """environment:
-  MLPIPE_DATA_DIR     where everything is (data in the checkout)
+  MLPIPE_DATA_DIR     where everything is (data in the project's folder)
   MLPIPE_START_DATE   the first partition (2026-01-01)
   MLPIPE_CATALOG      what exists, as package.module:CATALOG; packages in the current folder are found
   MLPIPE_ALERT_URLS   where alerts go (nowhere but data/meta/alerts.jsonl)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from mlpipe_assets.errors import MissingPartitionError
-from mlpipe_assets.settings import read_settings
+from mlpipe_assets.settings import start_date
 
-START_DATE = read_settings().start_date
+START_DATE = start_date()
 ONE_DAY = timedelta(days=1)
 
 

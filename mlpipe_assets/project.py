@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.loading import load_catalog
+from mlpipe_assets.catalog.loading import catalog_of, load_catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
 from mlpipe_assets.monitoring.building import DRIFT
@@ -57,7 +57,12 @@ class Project:
         if root.exists() and not root.is_dir():
             raise SettingsError(f"{str(root)!r} is not a folder. Name the data folder, such as Project('data').")
         self._lake = Lake(data_dir=str(root))
-        self._catalog = catalog if isinstance(catalog, Catalog) else load_catalog(catalog or settings.catalog)
+        given = (
+            load_catalog(catalog, root=settings.project.root, said_in="catalog")
+            if isinstance(catalog, str)
+            else catalog
+        )
+        self._catalog = given or catalog_of(settings)
         self._memory_limit = settings.memory_limit
 
     def tables(self) -> list[str]:

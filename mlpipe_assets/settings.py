@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.project_folder import ProjectFolder, find_project
 
 NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
@@ -23,7 +24,9 @@ _OWNER_WRITES = 0o600
 _NOBODY_RUNS = 0o111
 _LEAST_MEMORY = 100e6
 _LONGEST_LABEL = 40
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = (
+    Path(__file__).resolve().parent.parent
+)  # of a checkout; where the package is installed, the folder it is in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class Settings:
     start_date: date
     memory_limit: str
     settle_seconds: float
-    catalog: str
+    project: ProjectFolder
     sensor_seconds: int = 30
     file_mode: int = _OWNER_WRITES
     alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
@@ -43,18 +46,19 @@ class Settings:
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
-    """Settings from the environment.
+    """Settings from the environment, and from the project of the current folder.
 
     Raises: SettingsError naming the variable, its value and what it should look like.
     """
     env = dict(os.environ) if environ is None else environ
+    project = find_project(env, Path.cwd())
     _report_unknown(tuple(sorted(name for name in env if name.startswith("MLPIPE_") and name not in NAMES)))
     return Settings(
-        data_dir=_folder(env, "MLPIPE_DATA_DIR"),
-        start_date=_date(env, "MLPIPE_START_DATE", "2026-01-01"),
+        data_dir=_folder(env, "MLPIPE_DATA_DIR", project.root / "data"),
+        start_date=start_date(env, project),
         memory_limit=_memory(env, "MLPIPE_MEMORY_LIMIT", "1GB"),
         settle_seconds=_seconds(env, "MLPIPE_SETTLE_SECONDS", "1"),
-        catalog=env.get("MLPIPE_CATALOG") or "mlpipe_assets.catalog.contents:CATALOG",
+        project=project,
         sensor_seconds=max(1, round(_seconds(env, "MLPIPE_SENSOR_SECONDS", "30"))),
         file_mode=file_mode(env),
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
@@ -86,8 +90,8 @@ def _report_unknown(names: tuple[str, ...]) -> None:
         _log.warning("%s is not a setting, so it has no effect.%s", name, f" Did you mean {near[0]}?" if near else "")
 
 
-def _folder(env: Mapping[str, str], name: str) -> Path:
-    given = env.get(name) or f"{PROJECT_ROOT / 'data'}"
+def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
+    given = env.get(name) or f"{default}"
     if address := re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/+", given):  # what follows may hold a password
         raise SettingsError(
             f"{name} begins with {address[0]}, and data is kept in local folders only. Give a path, such as /srv/lake."
@@ -95,14 +99,21 @@ def _folder(env: Mapping[str, str], name: str) -> Path:
     return Path(given).absolute()
 
 
-def _date(env: dict[str, str], name: str, default: str) -> date:
-    text = env.get(name) or default
+def start_date(environ: Mapping[str, str] | None = None, project: ProjectFolder | None = None) -> date:
+    """The first partition: MLPIPE_START_DATE, else what the project's pyproject.toml says, else that of the sample.
+
+    Raises: SettingsError naming where it is said, its value and what it should look like.
+    """
+    env = os.environ if environ is None else environ
+    own = project or find_project(env, Path.cwd())
+    text = env.get("MLPIPE_START_DATE") or own.start_date or "2026-01-01"
+    said = f"{'MLPIPE_START_DATE' if env.get('MLPIPE_START_DATE') else f'start_date in {own.root}/pyproject.toml'}={text!r}"
     try:
         value = date.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"{name}={text!r} is not a date. Write it as 2026-01-31.") from None
+        raise SettingsError(f"{said} is not a date. Write it as 2026-01-31.") from None
     if len(text) != len("2026-01-31") or value > date(2262, 1, 1) or value < date(1900, 1, 1):
-        raise SettingsError(f"{name}={text!r} is not a usable date. Write it as 2026-01-31, between 1900 and 2261.")
+        raise SettingsError(f"{said} is not a usable date. Write it as 2026-01-31, between 1900 and 2261.")
     return value
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.project_folder import ProjectFolder
 from mlpipe_assets.settings import NAMES, PROJECT_ROOT, Settings, read_settings
 
 
@@ -17,7 +18,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         start_date=date(2026, 1, 1),
         memory_limit="1GB",
         settle_seconds=1.0,
-        catalog="mlpipe_assets.catalog.contents:CATALOG",
+        project=ProjectFolder(root=PROJECT_ROOT, catalog="mlpipe_assets.catalog.contents:CATALOG"),
     )
 
     assert read_settings({}) == expected
@@ -40,7 +41,7 @@ def test_every_variable_is_read() -> None:
         start_date=date(2013, 1, 1),
         memory_limit="1.5GB",
         settle_seconds=0.5,
-        catalog="my.catalog:CATALOG",
+        project=ProjectFolder(root=Path.cwd(), catalog="my.catalog:CATALOG", said_in="MLPIPE_CATALOG"),
     )
 
 

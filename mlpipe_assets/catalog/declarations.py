@@ -10,10 +10,9 @@ import pandera.polars as pa
 import polars as pl
 
 from mlpipe_assets.catalog.learners import Learner, Promotion
-from mlpipe_assets.catalog.places import Declared
+from mlpipe_assets.catalog.places import Declared, sql_folder
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.readers.options import GENEROUS, Limits
-from mlpipe_assets.settings import PROJECT_ROOT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,13 +202,17 @@ class Monitor(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog(Declared):
-    """Everything that exists, and where its SQL lives."""
+    """Everything that exists, and where its SQL lives.
+
+    Attributes:
+        sql_dir: The folder of its SQL files; unless given, `sql` in the package that declares the catalog, or beside that package.
+    """
 
     sources: tuple[Source, ...] = ()
     feature_views: tuple[FeatureView, ...] = ()
     models: tuple[Model, ...] = ()
     monitors: tuple[Monitor, ...] = ()
-    sql_dir: Path = field(default=PROJECT_ROOT / "sql")
+    sql_dir: Path = field(default_factory=sql_folder)
 
     def __post_init__(self) -> None:
         """Refuse a catalog that does not hold together, with every reason at once."""

@@ -1,4 +1,4 @@
-"""Import the catalog that the environment names; whatever is wrong with it is said with file and line."""
+"""Import the catalog of a project; whatever is wrong with it is said with file and line."""
 
 import importlib
 import sys
@@ -8,20 +8,29 @@ from pathlib import Path
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.places import spell_place
 from mlpipe_assets.errors import CatalogError, SettingsError
-from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets.project_folder import make_importable
+from mlpipe_assets.settings import PROJECT_ROOT, Settings
 
 _NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
 
 
-def load_catalog(reference: str) -> Catalog:
-    """The catalog a `module:attribute` reference names; packages in the current folder are found too.
+def catalog_of(settings: Settings) -> Catalog:
+    """The catalog of the project that a process works for.
+
+    Raises: as `load_catalog`.
+    """
+    project = settings.project
+    return load_catalog(project.catalog, root=project.root, said_in=project.said_in or "the built-in example")
+
+
+def load_catalog(reference: str, *, root: Path | None = None, said_in: str = "MLPIPE_CATALOG") -> Catalog:
+    """The catalog a `module:attribute` reference names; packages in the project's folder and the current one are found too.
 
     Raises: CatalogError when the module fails while it is imported; SettingsError when there is none, or no catalog in it.
     """
     module, _, attribute = reference.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)  # last, so that nothing there hides what is installed
+    said = f"{said_in}={reference!r}"
+    searched = make_importable(root or Path.cwd())
     try:
         found = importlib.import_module(module)
     except SettingsError:
@@ -32,18 +41,16 @@ def load_catalog(reference: str) -> Catalog:
         if not isinstance(error, ModuleNotFoundError) and module.strip("."):
             raise CatalogError([_failure(error)]) from None
         raise SettingsError(
-            f"MLPIPE_CATALOG={reference!r}: there is no module {module!r}, in {here} or installed. "
+            f"{said}: there is no module {module!r}, in {' or '.join(searched)} or installed. "
             "Write it as package.module:CATALOG."
         ) from None
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything; where it did is what helps)
         raise CatalogError([_failure(error)]) from None
     catalog = getattr(found, attribute or "CATALOG", None)
     if catalog is None:
-        raise SettingsError(
-            f"MLPIPE_CATALOG={reference!r}: {module} has no {attribute or 'CATALOG'}. Write it as package.module:CATALOG."
-        )
+        raise SettingsError(f"{said}: {module} has no {attribute or 'CATALOG'}. Write it as package.module:CATALOG.")
     if not isinstance(catalog, Catalog):
-        raise SettingsError(f"MLPIPE_CATALOG={reference!r} is a {type(catalog).__name__}, not a Catalog.")
+        raise SettingsError(f"{said} is a {type(catalog).__name__}, not a Catalog.")
     return catalog
 
 

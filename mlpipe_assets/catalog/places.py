@@ -14,18 +14,31 @@ class Declared:
     _place: str = ""
 
     def __post_init__(self) -> None:
-        """Note who is declaring: the first frame that is neither ours nor the dataclass's own."""
-        frame = sys._getframe(1)  # noqa: SLF001 (inspect.stack reads every source file, and this runs for each declaration)
-        while frame.f_back is not None and (
-            frame.f_code.co_filename in _OWN or frame.f_code.co_filename.startswith(("<string>", "<frozen"))
-        ):
-            frame = frame.f_back
-        object.__setattr__(self, "_place", spell_place(frame.f_code.co_filename, frame.f_lineno))
+        """Note who is declaring."""
+        object.__setattr__(self, "_place", spell_place(*_declared_at()))
 
     @property
     def place(self) -> str:
         """File and line of the declaration: `mlpipe_assets/catalog/sources.py:9`."""
         return self._place
+
+
+def _declared_at() -> tuple[str, int]:
+    """File and line of the first frame that is neither ours nor the dataclass's own."""
+    frame = sys._getframe(1)  # noqa: SLF001 (inspect.stack reads every source file, and this runs for each declaration)
+    while frame.f_back is not None and (
+        frame.f_code.co_filename in _OWN or frame.f_code.co_filename.startswith(("<string>", "<frozen"))
+    ):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def sql_folder() -> Path:
+    """The folder `sql` in the package that is declaring, or the one beside that package."""
+    file = Path(_declared_at()[0]).absolute()
+    above = next(folder for folder in file.parents if not (folder / "__init__.py").exists())
+    inside = above / file.relative_to(above).parts[0] / "sql"
+    return inside if inside.is_dir() else above / "sql"
 
 
 def place_of(item: type) -> str:

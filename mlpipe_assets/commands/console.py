@@ -13,9 +13,9 @@ from rich.logging import RichHandler
 from rich.markup import escape
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.loading import load_catalog
+from mlpipe_assets.catalog.loading import catalog_of
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.settings import PROJECT_ROOT, read_settings
+from mlpipe_assets.settings import read_settings
 from mlpipe_assets.visible import visible
 
 MOST_LINES = 12
@@ -25,10 +25,11 @@ _LONGEST = 400
 def open_lake(*, begin: bool = False) -> tuple[Lake, Catalog]:
     """The lake and the catalog the environment names; `begin` takes a data folder that is not there yet."""
     settings = read_settings()
+    catalog = catalog_of(settings)
     lake = Lake(data_dir=str(settings.data_dir))
     if not begin or lake.root.is_file():
         lake.expect_used()
-    return lake, load_catalog(settings.catalog)
+    return lake, catalog
 
 
 def make_console(options: argparse.Namespace | None = None) -> Console:
@@ -57,7 +58,7 @@ def plain(text: object) -> str:
 def command() -> str:
     """How this user calls mlpipe: by its name where the shell finds it, else by its path."""
     called = Path(sys.argv[0])
-    here = called if called.name == "mlpipe" else PROJECT_ROOT / ".venv" / "bin" / "mlpipe"
+    here = called if called.name == "mlpipe" else Path(sys.executable).with_name("mlpipe")
     found = shutil.which("mlpipe")
     if found and os.path.realpath(found) == os.path.realpath(here):
         return "mlpipe"

@@ -21,7 +21,7 @@ from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.problems import late_tables, skewed_features
 from mlpipe_assets.automation.run_alerts import tell_of_runs
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.loading import load_catalog
+from mlpipe_assets.catalog.loading import catalog_of
 from mlpipe_assets.commands.console import (
     Progress,
     make_console,
@@ -31,11 +31,12 @@ from mlpipe_assets.commands.console import (
 from mlpipe_assets.commands.dry_run import tell_what_would_run
 from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError
+from mlpipe_assets.new_project.templates import TEMPLATES
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
 from mlpipe_assets.resources.instance import alone_in, explaining_the_home, open_instance
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.settings import PROJECT_ROOT, read_settings
+from mlpipe_assets.settings import read_settings
 
 _log = logging.getLogger("mlpipe")
 _DATA = 1
@@ -97,12 +98,12 @@ def _prototype(
     console: Console, lake: Lake, catalog: Catalog, options: argparse.Namespace, wanted: Callable[[date], bool]
 ) -> int:
     from mlpipe_assets.automation.prototype import run_prototype  # noqa: PLC0415 (definitions take a second)
-    from mlpipe_assets.definitions import build_definitions  # noqa: PLC0415
+    from mlpipe_assets.pipeline import build_graph  # noqa: PLC0415
 
     settings = read_settings()
 
     def define(sampled: Catalog, root: Path) -> dg.Definitions:
-        return build_definitions(sampled, replace(settings, data_dir=root))
+        return build_graph(sampled, replace(settings, data_dir=root))
 
     started = time.monotonic()
     with Progress(console, options):
@@ -118,14 +119,14 @@ def _prototype(
 
 
 def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
-    """The project's definitions, and the instance of this checkout unless DAGSTER_HOME names another."""
-    from mlpipe_assets.definitions import build_definitions  # noqa: PLC0415 (takes a second; a run without work needs none)
+    """The project's definitions, and the instance in its folder unless DAGSTER_HOME names another."""
+    from mlpipe_assets.pipeline import build_graph  # noqa: PLC0415 (takes a second; a run without work needs none)
 
     named = os.environ.get("DAGSTER_HOME")
     if named and not Path(named).is_dir():
         raise SettingsError(f"DAGSTER_HOME={named!r} is not a folder. Make it, or unset it.")
     home = _home()
-    config, ours = home / "dagster.yaml", PROJECT_ROOT / "dagster.yaml"
+    config = home / "dagster.yaml"
     if not named:
         with suppress(OSError):  # said below
             home.mkdir(exist_ok=True)
@@ -137,19 +138,22 @@ def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
     if not named:
         os.environ["DAGSTER_HOME"] = str(home)
     settings = read_settings()
-    definitions = build_definitions(load_catalog(settings.catalog), settings)
+    ours = settings.project.root / "dagster.yaml"
+    definitions = build_graph(catalog_of(settings), settings)
     with alone_in(home):
-        if not config.exists() and ours.exists():
+        if not config.exists():
             # without one Dagster collects statistics, and says so in the middle of the run
             config.unlink(missing_ok=True)
-            if named:
-                config.write_bytes(ours.read_bytes())
-            else:
+            if ours.exists() and not named:
                 config.symlink_to(Path("..") / "dagster.yaml")
+            else:
+                config.write_bytes(
+                    ours.read_bytes() if ours.exists() else (TEMPLATES / "every" / "dagster.yaml").read_bytes()
+                )
         return definitions, open_instance(home)
 
 
 def _home() -> Path:
     """Where Dagster keeps its records."""
     named = os.environ.get("DAGSTER_HOME")
-    return Path(named).absolute() if named else PROJECT_ROOT / ".dagster"
+    return Path(named).absolute() if named else read_settings().project.root / ".dagster"

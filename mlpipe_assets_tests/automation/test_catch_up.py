@@ -13,8 +13,8 @@ import pytest
 
 from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.definitions import build_definitions
 from mlpipe_assets.partitions import days_between
+from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.acceptances import NOTHING_CAME, accept
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
@@ -44,7 +44,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
         def call(catalog: Catalog | None = None, wanted: Callable[[date], bool] = lambda _: True) -> Summary:
             catalog = catalog or planted_catalog(tmp_path / "sql")
-            return catch_up(lake, catalog, lambda: (build_definitions(catalog, read_settings()), instance), wanted)
+            return catch_up(lake, catalog, lambda: (build_graph(catalog, read_settings()), instance), wanted)
 
         yield call
 

@@ -10,8 +10,8 @@ import pytest
 
 from mlpipe_assets.automation.prototype import is_sampled, run_prototype
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.definitions import build_definitions
 from mlpipe_assets.errors import LakeError, SettingsError
+from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets_tests.frames import file_digests
@@ -34,7 +34,7 @@ def _shop(tmp_path: Path) -> tuple[Catalog, Lake]:
 
 def _define(catalog: Catalog, root: Path) -> dg.Definitions:
     settings = read_settings({"MLPIPE_DATA_DIR": str(root)})
-    return build_definitions(catalog, settings)
+    return build_graph(catalog, settings)
 
 
 def test_the_same_entities_go_through_every_stage_and_the_lake_itself_is_not_touched(tmp_path: Path) -> None:

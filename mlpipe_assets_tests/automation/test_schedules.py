@@ -9,9 +9,10 @@ import pytest
 from mlpipe_assets.automation.freshness_checks import with_freshness_job
 from mlpipe_assets.automation.schedules import CRON, day_to_build, day_to_predict, day_to_train, schedules_of
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.definitions import CATALOG, build_definitions, defs
+from mlpipe_assets.definitions import CATALOG, defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
+from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.acceptances import accept
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
@@ -71,7 +72,7 @@ def test_predictions_wait_for_their_features(tmp_path: Path) -> None:
 
 def test_each_schedule_asks_for_the_day_before_its_tick(lake: Lake, catalog: Catalog) -> None:
     lake.path("features", "spend", day(20)).unlink()
-    jobs = with_freshness_job(build_definitions(catalog, read_settings()).jobs or [], catalog, {})
+    jobs = with_freshness_job(build_graph(catalog, read_settings()).jobs or [], catalog, {})
     found = {s.name: s for s in schedules_of(catalog, jobs)}
     assert set(found) == {"daily_schedule", "training_schedule"}  # nothing is predicted without a learner
 

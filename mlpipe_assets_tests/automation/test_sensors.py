@@ -13,9 +13,10 @@ from mlpipe_assets.automation.freshness_checks import with_freshness_job
 from mlpipe_assets.automation.requests import own_checks
 from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.definitions import build_definitions, defs
+from mlpipe_assets.definitions import defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
+from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import DATA_DIR, mark_of
 from mlpipe_assets.settings import Settings, read_settings
@@ -54,7 +55,7 @@ class Sensors:
     """The sensors of a catalog, each with its cursor, as the daemon would evaluate them."""
 
     def __init__(self, lake: Lake, catalog: Catalog, instance: dg.DagsterInstance) -> None:
-        definitions = build_definitions(catalog, settings())
+        definitions = build_graph(catalog, settings())
         jobs = with_freshness_job(definitions.jobs or [], catalog, {})
         found = sensors_of(catalog, settings(), jobs, own_checks(definitions.assets or []))
         self._sensors = {sensor.name: sensor for sensor in found}

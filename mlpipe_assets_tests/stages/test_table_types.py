@@ -11,7 +11,8 @@ from mlpipe_assets.contracts.customers import Customers
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.contracts.orders import Orders
 from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
-from mlpipe_assets.definitions import CATALOG, build_definitions
+from mlpipe_assets.definitions import CATALOG
+from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.rules import Contract
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.table_types import column_schema, table_type
@@ -68,7 +69,7 @@ def test_two_contracts_of_one_name_get_two_types() -> None:
 
 
 def test_every_table_of_the_graph_has_the_type_of_its_contract() -> None:
-    definitions = build_definitions(CATALOG, read_settings())
+    definitions = build_graph(CATALOG, read_settings())
 
     types = {
         definition.key.to_user_string(): definition.op.output_defs[0].dagster_type.display_name

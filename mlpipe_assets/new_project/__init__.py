@@ -1,0 +1,1 @@
+"""The files of a project of a user's own."""

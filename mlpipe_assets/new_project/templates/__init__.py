@@ -1,0 +1,5 @@
+"""Files that every new project, or one of an example, begins with."""
+
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent
