@@ -15,7 +15,7 @@ from mlpipe_assets.automation.schedules import schedules_of
 from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.resources.engine import SqlEngine
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.resources.run_owner import owner_tags
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.features import feature_asset
@@ -72,7 +72,7 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
         ],
         jobs=jobs_of(catalog, owner_tags(settings.data_dir)),
         resources={
-            "lake": Lake(data_dir=str(settings.data_dir)),
+            "lake": LakeResource(data_dir=str(settings.data_dir)),
             "engine": SqlEngine(memory_limit=settings.memory_limit),
         },
         executor=dg.in_process_executor,

@@ -18,6 +18,7 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.interim import build_interim, interim_asset
 from mlpipe_assets.stages.raw import ingest, raw_asset
@@ -135,7 +136,7 @@ def materialize(lake: Lake, first: date, last: date | None = None, *, source: So
         result = dg.materialize(
             [raw_asset(source), interim_asset(source), downstream],
             instance=instance,
-            resources={"lake": lake, "engine": ENGINE},
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": ENGINE},
             tags=span,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

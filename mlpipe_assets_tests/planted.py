@@ -19,6 +19,7 @@ from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw import ingest
 
@@ -171,7 +172,7 @@ def materialize(
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
             [asset],
-            resources={"lake": lake, "engine": DuckDBEngine()},
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
             instance=instance,
             raise_on_error=False,
             partition_key=None if last else f"{first}",

@@ -73,7 +73,7 @@ def freshness_check(catalog: Catalog) -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(name="freshness", specs=specs, can_subset=True)
-    def judge(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+    def judge(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
         if context.run.job_name not in _OWN_JOBS:  # part of another job's run over a selection of its assets
             return
         found = freshness_of(lake, catalog, datetime.now(tz=UTC))

@@ -88,7 +88,7 @@ def prototype_job(catalog: Catalog, define: Callable[[Catalog, Path], dg.Definit
     """`prototype_job`: the whole graph on a share of the entities; its runs are on an instance of their own, in memory."""
 
     @dg.op(config_schema={"share": dg.Field(float, default_value=0.01, description="Share of the entities.")})
-    def prototype(context: dg.OpExecutionContext, lake: Lake) -> None:
+    def prototype(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
         made = run_prototype(lake, catalog, context.op_config["share"], define)
         built = {table: len(set(done.days)) for table, done in made.summary.tables.items()}
         rows = {"rows_read": made.rows_read, "rows_kept": made.rows_kept}

@@ -69,7 +69,7 @@ def _schedule(
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=(choose.__doc__ or "").split("\n")[0],
     )
-    def evaluate(context: dg.ScheduleEvaluationContext, lake: Lake) -> dg.RunRequest | dg.SkipReason:
+    def evaluate(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.RunRequest | dg.SkipReason:
         yesterday = datetime.astimezone(context.scheduled_execution_time, UTC).date() - ONE_DAY
         if yesterday < START_DATE:
             return dg.SkipReason(f"partitions begin on {START_DATE}")

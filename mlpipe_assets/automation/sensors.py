@@ -197,7 +197,7 @@ def _sensor(name: str, jobs: _Jobs, settings: Settings, tick: _Tick) -> dg.Senso
         minimum_interval_seconds=settings.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
-    def evaluate(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
+    def evaluate(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.SensorResult | dg.SkipReason:
         try:
             return tick(context, lake)
         except (MlpipeError, OSError) as error:

@@ -15,7 +15,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import polars as pl
 
 from mlpipe_assets.errors import BusyError, LakeError, SettingsError
@@ -23,8 +22,6 @@ from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.digest_log import Written, on_record
 from mlpipe_assets.resources.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
 from mlpipe_assets.resources.leftovers import leftovers
-from mlpipe_assets.resources.run_locks import hold_run_lock
-from mlpipe_assets.resources.run_owner import claim_run
 from mlpipe_assets.store.private_files import create_file, make_folder
 
 FACTS = "mlpipe"
@@ -43,21 +40,11 @@ class Staged:
     mtime_ns: int
 
 
-class Lake(dg.ConfigurableResource):  # type: ignore[type-arg]
+@dataclass(frozen=True, kw_only=True)
+class Lake:
     """Tables as folders of day partitions below one root."""
 
     data_dir: str
-
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Lake"]:
-        """The lake for a run, which is marked as one on this data folder and seen to live until it ends."""
-        run, instance = context.run, context.instance
-        if run is None or instance is None or not instance.has_run(run.run_id):  # a sensor, or a test without a run
-            yield self
-            return
-        claim_run(run, instance, self.root)
-        with hold_run_lock(self.root, run.run_id):
-            yield self
 
     @property
     def root(self) -> Path:

@@ -79,7 +79,7 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         built: list[Built] = []
         with at_work(context, lake, key) as days:

@@ -66,7 +66,7 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes = build_monitoring(lake, engine, catalog, monitor, days)
@@ -98,7 +98,7 @@ def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
         kinds={"html", "csv"},
         deps=[dg.AssetKey(["monitoring", _name(catalog, monitor)]) for monitor in catalog.monitors],
     )
-    def build(lake: Lake) -> dg.MaterializeResult[None]:
+    def build(lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
         with lake.writing("monitoring", REPORT):
             tables = write_report(lake, catalog)
         return dg.MaterializeResult(

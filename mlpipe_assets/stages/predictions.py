@@ -60,7 +60,9 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             ],
         )
     )
-    def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+    def build(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes = build_predictions(lake, catalog, model, days)
         used = champion(lake, model.name)

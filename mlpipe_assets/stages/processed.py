@@ -49,7 +49,7 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: Lake, engine: dg.ResourceParam[Engine]
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         outcomes: list[Outcome] = []
         proofs: dict[str, dg.AssetCheckResult] = {}

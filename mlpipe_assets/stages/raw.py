@@ -57,7 +57,9 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
             checks=checks,
         )
     )
-    def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+    def build(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             ledger = Ledger.load(lake, source.name, source_version(source))
             found = ingest(lake, source, ledger)

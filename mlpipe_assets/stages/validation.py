@@ -58,7 +58,9 @@ def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             deps=[dg.AssetDep(dg.AssetKey(["models", model.name]))],
         )
     )
-    def build(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+    def build(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes = ask_again(lake, catalog, model, days)
         yield from tell(context, lake, key, outcomes, extra_checks=[_answers_check(outcomes, model)], balanced=False)

@@ -14,6 +14,7 @@ from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.alert_book import read_book
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.interim import interim_asset
 from mlpipe_assets.stages.model_checks import TOLD
@@ -42,7 +43,7 @@ def run(lake: Lake, instance: dg.DagsterInstance) -> str:
     tags = {"dagster/asset_partition_range_start": f"{day(1)}", "dagster/asset_partition_range_end": f"{day(2)}"}
     result = dg.materialize(
         [raw_asset(orders), interim_asset(orders)],
-        resources={"lake": lake, "engine": DuckDBEngine()},
+        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
         instance=instance,
         raise_on_error=False,
         tags=tags,
@@ -198,7 +199,7 @@ def test_a_refused_prediction_is_one_problem_with_the_advice_of_its_stage(
     catalog, lake, _ = crowned_lake(tmp_path)
     dg.materialize(
         [prediction_asset(catalog, catalog.models[0])],
-        resources={"lake": lake},
+        resources={"lake": LakeResource(data_dir=lake.data_dir)},
         instance=instance,
         raise_on_error=False,
         tags={"dagster/asset_partition_range_start": f"{day(4)}", "dagster/asset_partition_range_end": f"{day(6)}"},
@@ -263,7 +264,7 @@ def test_a_run_that_names_no_day_is_told_though_a_run_of_the_same_table_succeeds
     lake: Lake, instance: dg.DagsterInstance, server: Webhook
 ) -> None:
     drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 2))
-    resources = {"lake": lake, "engine": DuckDBEngine()}
+    resources = {"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()}
     dg.materialize([raw_asset(orders)], resources=resources, instance=instance, raise_on_error=False, run_config=SILENT)
     run(lake, instance)
     tell_of_runs(lake, settings(server), instance, now())

@@ -7,12 +7,18 @@ import dagster as dg
 
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.raw import raw_asset
 
 
 def test_a_run_that_names_no_day_is_told_how_to(lake: Lake) -> None:
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
-        result = dg.materialize([raw_asset(orders)], resources={"lake": lake}, instance=instance, raise_on_error=False)
+        result = dg.materialize(
+            [raw_asset(orders)],
+            resources={"lake": LakeResource(data_dir=lake.data_dir)},
+            instance=instance,
+            raise_on_error=False,
+        )
 
     [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failure.error
@@ -23,7 +29,7 @@ def test_a_run_that_is_refused_before_it_works_leaves_a_report_that_says_why(lak
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
             [raw_asset(orders)],
-            resources={"lake": lake},
+            resources={"lake": LakeResource(data_dir=lake.data_dir)},
             instance=instance,
             tags={"dagster/partition": "2131-01-01"},
             raise_on_error=False,

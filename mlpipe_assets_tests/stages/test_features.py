@@ -28,6 +28,7 @@ from mlpipe_assets.gate import judge
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.features import build_features, feature_asset
@@ -300,7 +301,11 @@ def test_days_after_the_newest_rows_stay_missing_and_what_follows_runs_for_the_o
         followed.extend(context.partition_keys)
 
     span = {"dagster/asset_partition_range_start": f"{day(3)}", "dagster/asset_partition_range_end": f"{day(6)}"}
-    result = dg.materialize([features, follower], tags=span, resources={"lake": lake, "engine": DuckDBEngine()})
+    result = dg.materialize(
+        [features, follower],
+        tags=span,
+        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
+    )
 
     assert result.success
     marked = [m.partition for m in result.asset_materializations_for_node("features__spend")]

@@ -30,6 +30,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import version_folder
 from mlpipe_assets.resources.models import find_version, load, record_status, versions
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.sample import write_sample
 from mlpipe_assets.stages import model_versions
@@ -376,7 +377,11 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
     asset = model_asset(of_catalog(EASY), EASY)
 
     def run(day: date) -> dg.ExecuteInProcessResult:
-        return dg.materialize([asset], resources={"lake": lake, "engine": DuckDBEngine()}, partition_key=f"{day}")
+        return dg.materialize(
+            [asset],
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
+            partition_key=f"{day}",
+        )
 
     run(APRIL_23)
     result = run(APRIL_30)
@@ -400,7 +405,7 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
 def test_under_dagster_a_missing_training_set_fails_the_run_and_says_what_to_do(lake: Lake) -> None:
     result = dg.materialize(
         [model_asset(of_catalog(MODEL), MODEL)],
-        resources={"lake": lake, "engine": DuckDBEngine()},
+        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
         partition_key="2026-04-30",
         raise_on_error=False,
     )

@@ -11,6 +11,7 @@ from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.monitoring import monitor_asset, report_asset
 from mlpipe_assets_tests.monitoring.readings import put, readings, readings_catalog, readings_lake
 from mlpipe_assets_tests.monitoring.test_serving import serve, serving_catalog, train
@@ -139,7 +140,7 @@ def test_one_job_builds_a_range_of_days_and_writes_the_report_once(tmp_path: Pat
     span = {"dagster/asset_partition_range_start": "2026-01-05", "dagster/asset_partition_range_end": "2026-01-08"}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.ephemeral() as instance:
-        resources = {"lake": lake, "engine": DuckDBEngine()}
+        resources = {"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()}
         result = dg.materialize(assets, resources=resources, instance=instance, tags=span, run_config=quiet)
     made = [e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization]
     assert [(m.asset_key.path[-1], m.partition) for m in made] == [
@@ -154,5 +155,10 @@ def test_one_job_builds_a_range_of_days_and_writes_the_report_once(tmp_path: Pat
     assert csv.splitlines()[1].startswith("interim/readings,2026-01-08,")
     assert len(csv.splitlines()) == 1 + 4 * 2 * 2  # days, comparisons, columns
     with dg.DagsterInstance.ephemeral() as instance:
-        dg.materialize([report_asset(CATALOG)], resources={"lake": lake}, instance=instance, run_config=quiet)
+        dg.materialize(
+            [report_asset(CATALOG)],
+            resources={"lake": LakeResource(data_dir=lake.data_dir)},
+            instance=instance,
+            run_config=quiet,
+        )
     assert without_the_time(tmp_path / "monitoring" / "report.html") == html

@@ -1,0 +1,28 @@
+"""The lake as a Dagster resource: a run that opens it is marked as one on this data folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.run_locks import hold_run_lock
+from mlpipe_assets.resources.run_owner import claim_run
+
+
+class LakeResource(dg.ConfigurableResource[Lake]):
+    """Gives assets and sensors the lake."""
+
+    data_dir: str
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Lake]:
+        """The lake; while a run has it, the run is seen to live."""
+        lake = Lake(data_dir=self.data_dir)
+        run, instance = context.run, context.instance
+        if run is None or instance is None or not instance.has_run(run.run_id):  # a sensor, or a test without a run
+            yield lake
+            return
+        claim_run(run, instance, lake.root)
+        with hold_run_lock(lake.root, run.run_id):
+            yield lake
