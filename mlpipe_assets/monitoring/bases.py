@@ -31,23 +31,18 @@ def against_window(
         masses: list[Vector] = [np.zeros(max(bins.count, 1) + 2) for _ in range(_WEEK)]
         for day, profile in before.items():
             masses[day.weekday()] += mass_of(profile.columns[name], bins)
-        found[name] = basis_of(column, masses, _rows_by_weekday(window), days=len(window), frozen=False)
+        found[name] = basis_of(column, masses, _rows_by_day(window), frozen=False)
     return found
 
 
 def _of_frozen(reference: Reference, name: str, window: Mapping[date, Profile]) -> Basis:
     column, bins = reference.columns[name], reference.bins[name]
-    if column.by_weekday:
-        masses = [dense(weekday, bins) for weekday in column.by_weekday]
-        wanted = _rows_by_weekday(window)
-    else:
-        masses = [mass_of(reference.profile.columns[name], bins)]
-        wanted = [sum(profile.rows for profile in window.values())]
-    return basis_of(column, masses, wanted, days=len(window), frozen=True)
+    masses = [dense(weekday, bins) for weekday in column.by_weekday]
+    return basis_of(
+        column, masses or [mass_of(reference.profile.columns[name], bins)], _rows_by_day(window), frozen=True
+    )
 
 
-def _rows_by_weekday(window: Mapping[date, Profile]) -> list[int]:
-    rows = [0] * _WEEK
-    for day, profile in window.items():
-        rows[day.weekday()] += profile.rows
-    return rows
+def _rows_by_day(window: Mapping[date, Profile]) -> list[tuple[int, int]]:
+    """Weekday and rows of each day."""
+    return [(day.weekday(), profile.rows) for day, profile in window.items()]

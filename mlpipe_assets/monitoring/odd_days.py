@@ -29,13 +29,14 @@ def in_drift_without(
 def _still(reference: Reference, window: Mapping[date, Profile], name: str, threshold: float, odd: int) -> bool:
     if len(window) <= odd:
         return False
-    far = {day: _farthest(_decide(reference, {day: profile}, name, threshold)) for day, profile in window.items()}
+    far = {day: _farthest(decide(reference, {day: profile}, name, threshold)) for day, profile in window.items()}
     left_out = sorted(far, key=lambda day: (far[day], day), reverse=True)[:odd]
     kept = {day: profile for day, profile in window.items() if day not in left_out}
-    return any(found.verdict == "drift" for found in _decide(reference, kept, name, threshold))
+    return any(found.verdict == "drift" for found in decide(reference, kept, name, threshold))
 
 
-def _decide(reference: Reference, window: Mapping[date, Profile], name: str, threshold: float) -> list[Measurement]:
+def decide(reference: Reference, window: Mapping[date, Profile], name: str, threshold: float) -> list[Measurement]:
+    """The measures that give the verdict on one column of a window, without the evidence."""
     bins = reference.bins[name]
     parts = [
         Profile(rows=profile.rows, bins={name: bins}, columns={name: profile.columns[name]})

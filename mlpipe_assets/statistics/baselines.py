@@ -1,5 +1,6 @@
 """What a frozen baseline knows of each column beyond its profile: its weekdays, how rows hang together, what is still unseen."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -13,9 +14,9 @@ from mlpipe_assets.statistics.distances import Vector
 from mlpipe_assets.statistics.effects import Codes, DayEffect, Effects, effect_of_days, effects_of_entities
 from mlpipe_assets.statistics.noise import group_ordered, group_rare
 from mlpipe_assets.statistics.profiles import ColumnProfile
-from mlpipe_assets.statistics.unseen import UnseenShare, expect_unseen
+from mlpipe_assets.statistics.unseen import UnseenShare, expect_unseen, expect_unseen_by_day
 
-VERSION = 2  # counted up when the same rows would be described or binned differently
+VERSION = 3  # counted up when the same rows would be described or binned differently
 
 _WEEK = 7
 _MOST_GROUPS = 16
@@ -64,14 +65,14 @@ class ColumnBaseline:
         by_weekday: Of each weekday, the rows in every bin, null and NaN; of no weekday where rows have no day.
         effects: How rows hang together.
         unseen: Of a category, what is to be expected outside the kept ones.
-        rows_a_day: How many rows a day had on average.
+        rows_of_a_day: How many rows the day of a row had, on average over the rows.
         days_a_window: How many days of a window had rows.
     """
 
     by_weekday: tuple[tuple[tuple[int, int], ...], ...] = ()
     effects: Effects = field(default_factory=Effects)
     unseen: UnseenShare | None = None
-    rows_a_day: float = 0.0
+    rows_of_a_day: float = 0.0
     days_a_window: float = 0.0
 
 
@@ -91,24 +92,26 @@ def describe_column(series: pl.Series, bins: Bins, rows: Rows) -> ColumnBaseline
     grouped = np.zeros((days, int(groups.max()) + 1))
     for bin_, group in enumerate(groups.tolist()):
         grouped[:, group] += by_day[:, bin_]
-    varied = effect_of_days(grouped, rows.weekdays) if len(rows.weekdays) else DayEffect()
+    alone = int(groups[-2]) if np.count_nonzero(groups == groups[-2]) == 1 else None
+    varied = effect_of_days(grouped, rows.weekdays, alone) if len(rows.weekdays) else DayEffect()
     effects = Effects()
     if rows.entities is not None and len(places):
-        alone = np.count_nonzero(groups == groups[-2]) == 1
         at, entities, periods = rows.sample
-        effects = effects_of_entities(groups[places[at]], int(groups[-2]) if alone else None, entities, periods)
+        effects = effects_of_entities(groups[places[at]], alone, entities, periods)
         if not len(rows.weekdays):
             effects = replace(
                 effects, window=float(rows.window), nulls_window=float(rows.window), together=float(rows.window)
             )
-    effects = replace(effects, days=varied.more, uneven=max(effects.uneven, varied.uneven))
+    effects = replace(
+        effects, days=varied.more, nulls_days=varied.nulls, days_uneven=varied.uneven, days_seen=varied.seen
+    )
     return ColumnBaseline(
         by_weekday=tuple(_sparse(by_day[rows.weekdays == at].sum(axis=0)) for at in range(_WEEK))
         if len(rows.weekdays)
         else (),
-        effects=Effects(**{name: round(value, 6) for name, value in asdict(effects).items()}),
-        unseen=_unseen(series, bins, rows.entities) if bins.kind == "category" and bins.count else None,
-        rows_a_day=len(places) / days,
+        effects=Effects(**{name: round(value, 9) for name, value in asdict(effects).items()}),
+        unseen=_unseen(series, bins, rows) if bins.kind == "category" and bins.count else None,
+        rows_of_a_day=_rows_of_a_day(by_day.sum(axis=1)),
         days_a_window=float(np.count_nonzero(by_day.sum(axis=1))) * rows.window / days,
     )
 
@@ -121,7 +124,8 @@ class Basis:
         mass: Rows of the reference by bin, null and NaN, as many of each weekday as the current window has.
         reference, current: Share of the rows of a side that tell as much as independent ones.
         nulls_reference, nulls_current: The same for the share of nulls.
-        uneven: See `Effects`.
+        uneven: See `Effects`; of the side where it is larger.
+        seen, nulls_seen: How many days tell the effect, as good as all of it; infinite where days add nothing.
         unseen: Of a frozen baseline of categories, what is to be expected outside the kept ones.
     """
 
@@ -131,47 +135,50 @@ class Basis:
     nulls_reference: float = 1.0
     nulls_current: float = 1.0
     uneven: float = 0.0
+    seen: float = math.inf
+    nulls_seen: float = math.inf
     unseen: UnseenShare | None = None
 
 
 def basis_of(
-    column: ColumnBaseline,
-    reference: Sequence[Vector],
-    weekdays: Sequence[int],
-    *,
-    days: int,
-    frozen: bool,
+    column: ColumnBaseline, reference: Sequence[Vector], days: Sequence[tuple[int, int]], *, frozen: bool
 ) -> Basis:
     """The basis of one column.
 
     Args:
         column: What its baseline knows.
-        reference: Of each weekday, Monday first, the reference's mass.
-        weekdays: Rows of the current window on each weekday.
-        days: How many of its days have rows.
+        reference: Of each weekday, Monday first, the reference's mass; or that of all of it.
+        days: Weekday and rows of each day of the current window that has rows.
         frozen: Whether the reference is the baseline, or else another window.
     """
-    mass = match_weekdays(reference, weekdays)
+    weekdays = [0] * len(reference)
+    for weekday, rows in days:
+        weekdays[weekday if len(reference) == _WEEK else 0] += rows
     effects = column.effects
-    rows_a_day = sum(weekdays) / days if days else 0.0
-    grown = effects.days * (rows_a_day / column.rows_a_day if column.rows_a_day else 1.0)
     now, nulls_now = effects.of_window(
-        days / column.days_a_window if column.by_weekday and column.days_a_window else 1.0
+        len(days) / column.days_a_window if column.by_weekday and column.days_a_window else 1.0
     )
-    then, nulls_then = (
-        (effects.baseline + effects.days, effects.nulls_baseline + effects.days)
-        if frozen
-        else (effects.window + grown, effects.nulls_window + grown)
-    )
+    met = _rows_of_a_day([rows for _, rows in days])
+    then, nulls_then = (effects.baseline, effects.nulls_baseline) if frozen else (effects.window, effects.nulls_window)
+    met_then = column.rows_of_a_day if frozen else met
+    more, more_then = effects.days * met, effects.days * met_then
+    nulls_more, nulls_more_then = effects.nulls_days * met, effects.nulls_days * met_then
     return Basis(
-        mass=mass,
-        reference=1 / then,
-        current=1 / (now + grown),
-        nulls_reference=1 / nulls_then,
-        nulls_current=1 / (nulls_now + grown),
-        uneven=effects.uneven,
+        mass=match_weekdays(reference, weekdays),
+        reference=1 / (then + more_then),
+        current=1 / (now + more),
+        nulls_reference=1 / (nulls_then + nulls_more_then),
+        nulls_current=1 / (nulls_now + nulls_more),
+        uneven=max(effects.uneven_with(now, more), effects.uneven_with(then, more_then)),
+        seen=_seen(effects.days_seen, now, more),
+        nulls_seen=_seen(effects.days_seen, nulls_now, nulls_more),
         unseen=column.unseen if frozen else None,
     )
+
+
+def _seen(days: float, effect: float, more: float) -> float:
+    """How many days an effect rests on of which a part was told by some days, the rest for sure. Source: Satterthwaite (1946)."""
+    return days * ((effect + more) / more) ** 2 if more else math.inf
 
 
 def match_weekdays(reference: Sequence[Vector], weekdays: Sequence[int]) -> Vector:
@@ -207,7 +214,7 @@ def to_document(column: ColumnBaseline) -> dict[str, object]:
         "by_weekday": column.by_weekday,
         "effects": asdict(effects),
         "unseen": [column.unseen.expected, column.unseen.variance] if column.unseen else None,
-        "rows_a_day": column.rows_a_day,
+        "rows_of_a_day": column.rows_of_a_day,
         "days_a_window": column.days_a_window,
     }
 
@@ -219,7 +226,7 @@ def from_document(stored: Mapping[str, object]) -> ColumnBaseline:
         by_weekday=tuple(tuple((at, rows) for at, rows in day) for day in stored["by_weekday"]),  # type: ignore[attr-defined]
         effects=Effects(**effects),  # type: ignore[arg-type]
         unseen=UnseenShare(expected=unseen[0], variance=unseen[1]) if unseen else None,  # type: ignore[index]
-        rows_a_day=float(stored["rows_a_day"]),  # type: ignore[arg-type]
+        rows_of_a_day=float(stored["rows_of_a_day"]),  # type: ignore[arg-type]
         days_a_window=float(stored["days_a_window"]),  # type: ignore[arg-type]
     )
 
@@ -259,14 +266,30 @@ def _groups(mass: Vector, bins: Bins, windows: int) -> Codes:
     return np.array([named.get(int(group), _MOST_GROUPS - 1) for group in groups])
 
 
-def _unseen(series: pl.Series, bins: Bins, entities: Codes | None) -> UnseenShare | None:
-    """Counted by entity where there is one: a text that one entity has every day was met once."""
+def _unseen(series: pl.Series, bins: Bins, rows: Rows) -> UnseenShare | None:
+    """Counted by entity where there is one: a text that one entity has every day was met once. Else by day."""
     frame = pl.DataFrame({"text": series.cast(pl.String)})
-    if entities is not None:
+    kept = pl.col("text").is_in(list(bins.categories)).alias("kept")
+    if rows.entities is not None:
         numbers = frame["text"].cast(pl.Categorical).to_physical()
-        frame = frame.with_columns(number=numbers, entity=entities).unique(["number", "entity"])
+        frame = frame.with_columns(number=numbers, entity=rows.entities).unique(["number", "entity"])
+    elif len(rows.weekdays):
+        met = (
+            frame.with_columns(day=rows.days)
+            .drop_nulls()
+            .group_by("text", "day")
+            .agg(pl.len().cast(pl.Int64).alias("rows"))
+        )
+        held = np.bincount(rows.days, minlength=len(rows.weekdays))
+        return expect_unseen_by_day(met.with_columns(kept), held)
     times = frame["text"].drop_nulls().value_counts(name="times")
-    return expect_unseen(times.with_columns(kept=pl.col("text").is_in(list(bins.categories))), frame.height)
+    return expect_unseen(times.with_columns(kept), frame.height)
+
+
+def _rows_of_a_day(rows: Sequence[int] | Codes) -> float:
+    """How many rows the day of a row has, on average over the rows: a full day has more rows that meet it."""
+    sizes = np.asarray(rows, dtype=np.float64)
+    return float((sizes**2).sum() / sizes.sum()) if sizes.sum() else 0.0
 
 
 def _sparse(counts: Codes) -> tuple[tuple[int, int], ...]:

@@ -28,8 +28,11 @@ class Effects:
         window: In a window.
         nulls_baseline, nulls_window: The same of the share of nulls alone.
         together: Rows of an entity in a window, as a row meets them.
-        uneven: Squared variation of the effect from group to group.
-        days: What rows of one day add, at as many rows a day as the baseline has.
+        uneven: Squared variation of the effect from group to group, that of days left out.
+        days: What each further row of the same day adds.
+        nulls_days: The same of the share of nulls alone.
+        days_uneven: Squared variation, from group to group, of what days add.
+        days_seen: How many days tell what days add, those that their weekdays take up left out.
     """
 
     baseline: float = 1.0
@@ -39,6 +42,13 @@ class Effects:
     together: float = 1.0
     uneven: float = 0.0
     days: float = 0.0
+    nulls_days: float = 0.0
+    days_uneven: float = 0.0
+    days_seen: float = 0.0
+
+    def uneven_with(self, effect: float, days: float) -> float:
+        """Squared variation of the effect of entities and what days add to it, both together."""
+        return (self.uneven * effect**2 + self.days_uneven * days**2) / (effect + days) ** 2
 
     def of_window(self, share: float) -> tuple[float, float]:
         """Effect in a window that has a share of a window's days, over all groups and of the nulls alone.
@@ -54,10 +64,19 @@ class Effects:
 
 @dataclass(frozen=True, kw_only=True)
 class DayEffect:
-    """What rows of one day add to the effect, and how unevenly over the groups."""
+    """What each further row of the same day adds to the effect.
+
+    Attributes:
+        more: Over all groups.
+        nulls: To that of the nulls alone.
+        uneven: Squared variation of it from group to group.
+        seen: How many days tell it, those that their weekdays take up left out.
+    """
 
     more: float = 0.0
+    nulls: float = 0.0
     uneven: float = 0.0
+    seen: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +116,13 @@ def effects_of_entities(groups: Codes, nulls: int | None, entities: Codes, perio
     )
 
 
-def effect_of_days(by_day: NDArray[np.float64], weekdays: Codes) -> DayEffect:
+def effect_of_days(by_day: NDArray[np.float64], weekdays: Codes, nulls: int | None = None) -> DayEffect:
     """By how much the shares of days vary beyond chance, around their weekday; none unless chance seldom explains it.
 
-    Shape of `by_day`: days, groups. Source: the dispersion, Pearson's statistic over its degrees of freedom, less 1.
+    Shape of `by_day`: days, groups. `nulls`: which group holds the nulls alone, if one does: an outage of an hour moves
+    them and nothing else. Source: the dispersion, Pearson's statistic over its degrees of freedom, less 1; a row of a day
+    of n rows meets n - 1 others.
     """
-    from scipy.special import chdtri  # noqa: PLC0415 - a quarter of a second to import, and only a baseline needs it
-
     rows = by_day.sum(axis=1)
     width, freedom, spare = by_day.shape[1], 0, 0
     variation = np.zeros((width, width))
@@ -114,10 +133,22 @@ def effect_of_days(by_day: NDArray[np.float64], weekdays: Codes) -> DayEffect:
         variation += apart.T @ apart
         spare += len(same) - 1
         freedom += (len(same) - 1) * (int(np.count_nonzero(same.sum(axis=0))) - 1)
-    statistic = float(np.trace(variation))
-    if freedom < 1 or statistic <= float(chdtri(freedom, _SURE)):
-        return DayEffect()
-    return DayEffect(more=statistic / freedom - 1, uneven=_unevenness(variation / spare, freedom / spare, spare))
+    others = max(1.0, float(rows[rows > 0].mean()) - 1) if rows.any() else 1.0
+    more = own = _beyond_chance(float(np.trace(variation)), freedom)
+    if nulls is not None and 0 < (share := float(by_day[:, nulls].sum() / rows.sum())) < 1:
+        own = _beyond_chance(float(variation[nulls, nulls]) / (1 - share), spare)
+    uneven = 0.0
+    if more:  # chance is the same in every group, so all that differs is of the days; in one direction at most
+        differs = _unevenness(variation / spare, freedom / spare, spare) * ((1 + more) / more) ** 2
+        uneven = min(differs, freedom / spare - 1)
+    return DayEffect(more=more / others, nulls=own / others, uneven=uneven, seen=spare if more or own else 0)
+
+
+def _beyond_chance(statistic: float, freedom: int) -> float:
+    """A chi-squared statistic over its degrees of freedom, less 1; 0 unless chance seldom explains it."""
+    from scipy.special import chdtri  # noqa: PLC0415 - a quarter of a second to import, and only a baseline needs it
+
+    return statistic / freedom - 1 if freedom >= 1 and statistic > float(chdtri(freedom, _SURE)) else 0.0
 
 
 def _cluster(groups: Codes, nulls: int | None, entities: Codes) -> _Clustered | None:

@@ -98,7 +98,7 @@ def add_up(side: Vector, groups: NDArray[np.int64]) -> Vector:
     return np.bincount(groups, weights=side[: len(groups)]).astype(np.float64) if len(groups) else side[:0]
 
 
-def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0) -> Above:
+def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0, seen: float = math.inf) -> Above:
     """Jensen-Shannon distance of two samples beyond chance; NaN where a side is empty.
 
     Without the correction the distance of two samples of one distribution grows with the number of bins and shrinks with that
@@ -109,6 +109,8 @@ def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0) -> Above:
         q: The same of the current window.
         uneven: Squared variation of how strongly rows hang together, from group to group; it makes the tail heavier.
             Source: Rao and Scott (1984), second order, after Satterthwaite (1946).
+        seen: How many days tell how strongly; of few days the estimate may be far too small, which makes the tail heavier
+            still: that of an F variable, as Rao and Scott (1987) have it.
     """
     n, m = float(p.sum()), float(q.sum())
     held = (p + q) > 0
@@ -119,7 +121,7 @@ def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0) -> Above:
         return Above(value=0.0, floor=0.0)
     unit = (1 / n + 1 / m) / (8 * math.log(2))
     divergence = jensen_shannon_divergence(p[held], q[held])
-    seldom = (1 + uneven) * chi_squared_quantile(CHANCE, freedom / (1 + uneven))
+    seldom = freedom * _f_quantile(CHANCE, freedom / (1 + uneven), seen)
     return Above(
         value=math.sqrt(max(0.0, divergence - freedom * unit)),
         floor=math.sqrt(max(0.0, seldom - freedom) * unit),
@@ -127,7 +129,9 @@ def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0) -> Above:
     )
 
 
-def share_above_noise(difference: float, pooled: float, n: float, m: float, more: float = 0.0) -> Above:
+def share_above_noise(
+    difference: float, pooled: float, n: float, m: float, *, more: float = 0.0, seen: float = math.inf
+) -> Above:
     """Difference of two shares with its floor.
 
     Args:
@@ -136,13 +140,14 @@ def share_above_noise(difference: float, pooled: float, n: float, m: float, more
         n: Independent rows of the reference; infinite where the variance of its share is given.
         m: The same of the current window.
         more: That variance.
+        seen: See `distance_above_noise`.
     """
     if not n or not m:
         return Above(value=math.nan, floor=math.nan)
     sizes = m if math.isinf(n) else n + m
     share = (pooled * sizes + 1) / (sizes + 2)
     error = math.sqrt(more + share * (1 - share) * (1 / n + 1 / m))
-    return Above(value=difference, floor=_normal_quantile(CHANCE / 2) * error, error=error)
+    return Above(value=difference, floor=_t_quantile(CHANCE / 2, seen) * error, error=error)
 
 
 @cache
@@ -153,8 +158,17 @@ def chi_squared_quantile(chance: float, freedom: float) -> float:
     return float(chdtri(freedom, chance))
 
 
-@cache
-def _normal_quantile(chance: float) -> float:
-    from scipy.special import ndtri  # noqa: PLC0415 - as above
+def _f_quantile(chance: float, freedom: float, seen: float) -> float:
+    """The value that an F variable exceeds with a chance, each of `seen` days telling of `freedom` dimensions."""
+    if math.isinf(seen):
+        return chi_squared_quantile(chance, freedom) / freedom
+    from scipy.special import fdtri  # noqa: PLC0415 - as above
 
-    return -float(ndtri(chance))
+    return float(fdtri(freedom, seen * freedom, 1 - chance))
+
+
+def _t_quantile(chance: float, seen: float) -> float:
+    """The value that a t variable of `seen` degrees of freedom exceeds with a chance; a normal one of infinitely many."""
+    from scipy.special import ndtri, stdtrit  # noqa: PLC0415 - as above
+
+    return -float(ndtri(chance) if math.isinf(seen) else stdtrit(seen, chance))

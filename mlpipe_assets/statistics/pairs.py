@@ -95,11 +95,15 @@ class Pair:
 
     def _distance(self) -> Above:
         p, q = self.basis.mass * self.basis.reference, mass_of(self.current, self.bins) * self.basis.current
+        if self.basis.nulls_current < self.basis.current:  # they come together, so their own share judges them
+            p, q = (np.append(side[:-2], [0.0, side[-1]]) for side in (p, q))
         if self.bins.kind != "category":
-            return distance_above_noise(*pool_ordered(p, q, missing=2), self.basis.uneven)
+            return distance_above_noise(*pool_ordered(p, q, missing=2), self.basis.uneven, self.basis.seen)
         kept = self.reference.rows and self.basis.mass.sum() / self.reference.rows * self.basis.reference
         p, q = self._with_unseen(p, q, kept)
-        return distance_above_noise(*pool_rare(p, q, rest=len(self.bins.categories)), self.basis.uneven)
+        return distance_above_noise(
+            *pool_rare(p, q, rest=len(self.bins.categories)), self.basis.uneven, self.basis.seen
+        )
 
     def _with_unseen(self, p: Vector, q: Vector, kept: float) -> tuple[Vector, Vector]:
         """Texts outside the categories in bins of their own, so that a new one may stand alone; the rest stays together."""
@@ -119,7 +123,9 @@ class Pair:
             return Above(value=math.nan, floor=math.nan)
         before, after = float(mass[-2]) / n, current.nulls / current.rows
         n, m = n * self.basis.nulls_reference, current.rows * self.basis.nulls_current
-        return share_above_noise(abs(before - after), (before * n + after * m) / (n + m), n, m)
+        return share_above_noise(
+            abs(before - after), (before * n + after * m) / (n + m), n, m, seen=self.basis.nulls_seen
+        )
 
     def _unseen_share(self) -> Above:
         unseen, rows = self.basis.unseen, self.current.rows

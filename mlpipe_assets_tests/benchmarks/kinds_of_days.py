@@ -48,8 +48,8 @@ class Kind:
 def quiet_kinds() -> list[Kind]:
     """Kinds of which every drift is a false alarm."""
     return [
-        Kind(name="number, 50 a day", start=_independent(50, lambda d, n: d.normal(size=n))),
-        Kind(name="number, 1,000 a day", start=_independent(1000, lambda d, n: d.normal(size=n))),
+        Kind(name="number, 50 a day", start=independent(50, lambda d, n: d.normal(size=n))),
+        Kind(name="number, 1,000 a day", start=independent(1000, lambda d, n: d.normal(size=n))),
         Kind(name="1,000 equal categories, 100 a day", start=_categories(1000, 100, equal=True)),
         Kind(name="1,000 Zipf categories, 50 a day", start=_categories(1000, 50)),
         Kind(name="20,000 Zipf categories, 1,000 a day", start=_categories(20_000, 1000)),
@@ -64,17 +64,17 @@ def quiet_kinds() -> list[Kind]:
         Kind(name="weekdays differ, category, 0 to 4 closed, 1,000 a day", start=_weekly(1000, category=True)),
         Kind(name="weekdays differ, Sundays closed, 50 a day", start=_weekly(50, sundays=True)),
         Kind(name="days differ by 0.2 sd, 1,000 a day", start=_shocked(1000)),
-        Kind(name="constant", start=_independent(100, lambda _, n: np.full(n, 7.0))),
-        Kind(name="all null", start=_independent(100, lambda _, n: pl.Series([None] * n, dtype=pl.Float64))),
+        Kind(name="constant", start=independent(100, lambda _, n: np.full(n, 7.0))),
+        Kind(name="all null", start=independent(100, lambda _, n: pl.Series([None] * n, dtype=pl.Float64))),
     ]
 
 
 def odd_kinds() -> list[Kind]:
     """Kinds of which a day or two of the week are odd: in drift, and no reason to learn anew."""
     return [
-        Kind(name="one day x1000, 200 a day", start=_independent(200, _normal(0.0), _thousandfold), days=1),
-        Kind(name="one day all null, 1,000 a day", start=_independent(1000, _normal(0.0), _some_null(1.0)), days=1),
-        Kind(name="two days +3 sd, 1,000 a day", start=_independent(1000, _normal(0.0), _normal(3.0)), days=2),
+        Kind(name="one day x1000, 200 a day", start=independent(200, _normal(0.0), _thousandfold), days=1),
+        Kind(name="one day all null, 1,000 a day", start=independent(1000, _normal(0.0), _some_null(1.0)), days=1),
+        Kind(name="two days +3 sd, 1,000 a day", start=independent(1000, _normal(0.0), _normal(3.0)), days=2),
     ]
 
 
@@ -82,11 +82,11 @@ def shifted_kinds() -> list[Kind]:
     """Kinds whose shifted week is a real one, with the shift in the name."""
     return [
         *[
-            Kind(name=f"number +{by} sd, {rows:,} a day", start=_independent(rows, _normal(0.0), _normal(by)))
+            Kind(name=f"number +{by} sd, {rows:,} a day", start=independent(rows, _normal(0.0), _normal(by)))
             for by in (0.25, 0.5)
             for rows in (50, 1000)
         ],
-        Kind(name="nulls +5 points, 1,000 a day", start=_independent(1000, _some_null(0.02), _some_null(0.07))),
+        Kind(name="nulls +5 points, 1,000 a day", start=independent(1000, _some_null(0.02), _some_null(0.07))),
         Kind(name="5 categories, +10 points, 1,000 a day", start=_moving(1000)),
         *[
             Kind(name=f"{size:,} Zipf categories, new 5 %, 1,000 a day", start=_categories(size, 1000, new=0.05))
@@ -104,14 +104,15 @@ def shifted_kinds() -> list[Kind]:
         Kind(name="weekdays differ, 0 to 4 closed, +0.5 sd, 1,000 a day", start=_weekly(1000, by=0.5)),
         Kind(
             name="constant that begins to vary, 100 a day",
-            start=_independent(100, _ones, lambda d, n: d.normal(size=n)),
+            start=independent(100, _ones, lambda d, n: d.normal(size=n)),
         ),
-        Kind(name="all null that gets values, 100 a day", start=_independent(100, _some_null(1.0), _some_null(0.5))),
+        Kind(name="all null that gets values, 100 a day", start=independent(100, _some_null(1.0), _some_null(0.5))),
     ]
 
 
-def _independent(rows: int, law: Callable[[Draw, int], Any], moved: Callable[[Draw, int], Any] | None = None) -> Any:
-    return lambda _: lambda draw, day: _frame((moved if day.shifted and moved else law)(draw, rows))
+def independent(rows: int, law: Callable[[Draw, int], Any], moved: Callable[[Draw, int], Any] | None = None) -> Any:
+    """Starts a column of independent rows, of another law where it is shifted."""
+    return lambda _: lambda draw, day: frame_of((moved if day.shifted and moved else law)(draw, rows))
 
 
 def _normal(mean: float) -> Callable[[Draw, int], Any]:
@@ -136,18 +137,18 @@ def _categories(size: int, rows: int, *, equal: bool = False, new: float = 0.0) 
 
     def make(draw: Draw, day: Day) -> pl.DataFrame:
         found = draw.choice(size, rows, p=shares)
-        return _texts(np.where(draw.random(rows) < new, -1, found) if day.shifted else found)
+        return texts_of(np.where(draw.random(rows) < new, -1, found) if day.shifted else found)
 
     return lambda _: make
 
 
 def _ids(rows: int) -> Any:
-    return lambda _: lambda _draw, day: _texts(np.arange(rows) + day.number * rows)
+    return lambda _: lambda _draw, day: texts_of(np.arange(rows) + day.number * rows)
 
 
 def _moving(rows: int) -> Any:
     moved = _FIVE + np.array([-0.1, 0.1, 0, 0, 0])
-    return lambda _: lambda draw, day: _texts(draw.choice(5, rows, p=moved if day.shifted else _FIVE))
+    return lambda _: lambda draw, day: texts_of(draw.choice(5, rows, p=moved if day.shifted else _FIVE))
 
 
 def _wandering(entities: int, again: float, by: float = 0.0) -> Any:
@@ -157,7 +158,7 @@ def _wandering(entities: int, again: float, by: float = 0.0) -> Any:
         def make(draw: Draw, day: Day) -> pl.DataFrame:
             nonlocal state
             state = again * state + np.sqrt(1 - again**2) * draw.normal(size=entities)
-            return _frame(state + (by if day.shifted else 0.0), np.arange(entities))
+            return frame_of(state + (by if day.shifted else 0.0), np.arange(entities))
 
         return make
 
@@ -172,7 +173,7 @@ def _settled(entities: int, categories: int = 8) -> Any:
             nonlocal newest
             for at in np.flatnonzero(draw.random(entities) < 0.01):
                 held[at], names[at], newest = draw.integers(categories), newest, newest + 1
-            return _texts(held, names.copy())
+            return texts_of(held, names.copy())
 
         return make
 
@@ -187,7 +188,7 @@ def _events(entities: int, rows: int, *, by: float = 0.0, half_of_one: bool = Fa
             who = draw.integers(entities, size=rows)
             if half_of_one:
                 who[: rows // 2] = 0
-            return _frame(own[who] + draw.normal(by if day.shifted else 0.0, np.sqrt(0.5), rows), who)
+            return frame_of(own[who] + draw.normal(by if day.shifted else 0.0, np.sqrt(0.5), rows), who)
 
         return make
 
@@ -204,7 +205,7 @@ def _habits(entities: int, rows: int, by: float) -> Any:
             who = draw.integers(entities, size=rows)
             found = np.where(draw.random(rows) < np.sqrt(0.5), own[who], draw.integers(8, size=rows))
             moved = (found == 0) & (draw.random(rows) < 8 * by)
-            return _texts(np.where(moved, 1, found) if day.shifted else found, who)
+            return texts_of(np.where(moved, 1, found) if day.shifted else found, who)
 
         return make
 
@@ -224,8 +225,8 @@ def _weekly(rows: int, *, category: bool = False, sundays: bool = False, by: flo
             )
             n = 0 if weekday in closed else rows
             if category:
-                return _texts(draw.choice(5, n, p=shares[weekday]))
-            return _frame(draw.normal(means[weekday] + (by if day.shifted else 0.0), 1, n))
+                return texts_of(draw.choice(5, n, p=shares[weekday]))
+            return frame_of(draw.normal(means[weekday] + (by if day.shifted else 0.0), 1, n))
 
         return make
 
@@ -233,14 +234,16 @@ def _weekly(rows: int, *, category: bool = False, sundays: bool = False, by: flo
 
 
 def _shocked(rows: int) -> Any:
-    return lambda _: lambda draw, _day: _frame(draw.normal(draw.normal(0, 0.2), 1, rows))
+    return lambda _: lambda draw, _day: frame_of(draw.normal(draw.normal(0, 0.2), 1, rows))
 
 
-def _frame(values: Any, entities: Any = None) -> pl.DataFrame:
+def frame_of(values: Any, entities: Any = None) -> pl.DataFrame:
+    """A day of a column, with the entity of each row where the table declares one."""
     frame = pl.DataFrame({"x": values})
     return frame if entities is None else frame.with_columns(entity=pl.Series(entities))
 
 
-def _texts(numbers: Any, entities: Any = None) -> pl.DataFrame:
+def texts_of(numbers: Any, entities: Any = None) -> pl.DataFrame:
+    """The same of texts, one for each number."""
     frame = pl.DataFrame({"x": pl.Series(numbers, dtype=pl.Int64).cast(pl.String)})
     return frame if entities is None else frame.with_columns(entity=pl.Series(entities))

@@ -12,10 +12,11 @@ from mlpipe_assets.statistics.exact import compare_frames
 from mlpipe_assets_tests.benchmarks.alike_days import columns, make_day
 from mlpipe_assets_tests.benchmarks.bare_drift import bare_drift
 from mlpipe_assets_tests.benchmarks.drift_kinds import count_alarms as count_alarms_of_kind
-from mlpipe_assets_tests.benchmarks.drift_kinds import count_seen
+from mlpipe_assets_tests.benchmarks.drift_kinds import count_seen, most_likely
 from mlpipe_assets_tests.benchmarks.drift_table import SHIFTED, disagreements, make_window, named, write_windows
 from mlpipe_assets_tests.benchmarks.false_alarms import count_alarms, draw_alarms, draw_detections
 from mlpipe_assets_tests.benchmarks.kinds_of_days import odd_kinds, quiet_kinds, shifted_kinds
+from mlpipe_assets_tests.benchmarks.kinds_of_rows import kinds_by_rows
 from mlpipe_assets_tests.benchmarks.seeded_shifts import detect
 
 
@@ -68,11 +69,26 @@ def test_large_shifts_are_seen_and_no_shift_is_not() -> None:
     assert ET.fromstring(draw_detections(seen)).tag.endswith("svg")  # noqa: S314 - ours
 
 
-@pytest.mark.parametrize("name", ["ids, each once, 100 a day", "features of 105 entities, AR 0.9"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ids, each once, 100 a day",
+        "features of 105 entities, AR 0.9",
+        "order ids, 1 to 19 rows each, 1,000 a day",
+        "10 % nulls in blocks of 50, 500 a day",
+    ],
+)
 def test_a_kind_of_table_that_looks_as_if_it_changed_is_not_in_drift(name: str) -> None:
-    (kind,) = [kind for kind in quiet_kinds() if kind.name == name]
+    (kind,) = [kind for kind in (*quiet_kinds(), *kinds_by_rows()) if kind.name == name]
 
-    assert count_alarms_of_kind(kind, 1) == {"kind": name, "column_days": 12, "drift": 0, "bad": 0}
+    found = count_alarms_of_kind(kind, 1)
+
+    assert found == {"kind": name, "windows": 12, "drift": 0, "bad": 0, "possible": 0, "columns_in_drift": 0}
+
+
+def test_no_alarm_in_many_windows_still_leaves_three_possible() -> None:
+    assert most_likely(0, 3000) == pytest.approx(3 / 3000, rel=0.01)
+    assert most_likely(3, 3000) == pytest.approx(7.75 / 3000, rel=0.01)  # as tables of the Poisson law have it
 
 
 def test_an_odd_day_is_drift_and_not_bad_and_a_shifted_week_is_both() -> None:

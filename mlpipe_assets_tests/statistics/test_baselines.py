@@ -22,6 +22,10 @@ from mlpipe_assets.statistics.profiles import profile_series
 WEEK = [np.array([100.0, 0.0])] * 5 + [np.array([0.0, 100.0])] * 2
 
 
+def a_week(rows: int) -> list[tuple[int, int]]:
+    return [(weekday, rows) for weekday in range(7)]
+
+
 def four_weeks(rows_a_day: int, entities: np.ndarray | None = None) -> Rows:
     return Rows(days=np.repeat(np.arange(28), rows_a_day), weekdays=np.arange(28) % 7, entities=entities)
 
@@ -78,7 +82,7 @@ def test_features_of_few_entities_rest_on_the_entities_and_not_on_the_rows() -> 
 
     known = describe_column(series, bins, four_weeks(100, np.tile(np.arange(100), 28)))
     weekdays = [dense(weekday, bins) for weekday in known.by_weekday]
-    basis = basis_of(known, weekdays, [100] * 7, days=7, frozen=True)
+    basis = basis_of(known, weekdays, a_week(100), frozen=True)
 
     assert basis.mass.sum() * basis.reference == pytest.approx(100, rel=0.05)
     assert 700 * basis.current == pytest.approx(100, rel=0.05)
@@ -97,12 +101,35 @@ def test_a_training_set_of_days_far_apart_counts_a_week_of_an_entity_as_one_row(
 def test_more_rows_a_day_make_what_days_differ_by_weigh_more() -> None:
     from mlpipe_assets.statistics.effects import Effects
 
-    known = ColumnBaseline(effects=Effects(days=3.0), rows_a_day=100)
+    known = ColumnBaseline(effects=Effects(days=0.03, days_seen=21), rows_of_a_day=100)
 
-    same, more = (basis_of(known, WEEK, [rows] * 7, days=7, frozen=True) for rows in (100, 1000))
+    same, more = (basis_of(known, WEEK, a_week(rows), frozen=True) for rows in (100, 1000))
 
     assert (1 / same.current, 1 / more.current) == pytest.approx((4, 31))
-    assert same.reference == more.reference
+    assert 1 / same.reference == 1 / more.reference == 4
+    assert same.seen == pytest.approx(
+        21 * (4 / 3) ** 2
+    )  # a quarter of the effect is that of single rows, known for sure
+
+
+def test_one_full_day_among_empty_ones_weighs_as_the_day_that_most_rows_have() -> None:
+    from mlpipe_assets.statistics.effects import Effects
+
+    known = ColumnBaseline(effects=Effects(days=0.03), rows_of_a_day=100)
+
+    found = basis_of(known, WEEK, [(0, 600), *((at, 10) for at in range(1, 7))], frozen=True)
+
+    assert 1 / found.current == pytest.approx(1 + 0.03 * (600**2 + 6 * 10**2) / 660)
+
+
+def test_the_lines_of_an_order_are_new_together() -> None:
+    series = pl.Series([f"order {at // 10}" for at in range(28 * 40)])
+    bins = freeze_column(read_column(series, "category"), "category")
+
+    known = describe_column(series, bins, four_weeks(40))
+
+    assert known.unseen
+    assert known.unseen.expected == 1.0  # no line of a later order was ever here, though each came ten times
 
 
 def test_a_city_that_one_customer_has_every_day_was_met_once() -> None:

@@ -92,7 +92,8 @@ def test_days_that_differ_only_by_chance_add_nothing_and_days_that_differ_more_d
     apart = np.array([draw.multinomial(1000, [p, 1 - p]) for p in draw.normal(0.5, 0.05, 28)], dtype=float)
 
     assert effect_of_days(alike, weekdays) == DayEffect()
-    assert 5 < effect_of_days(apart, weekdays).more < 20  # 1 + 1,000 x 0.05² / 0.25 = 11
+    assert 0.005 < effect_of_days(apart, weekdays).more < 0.02  # 0.05² / 0.25 for each further row of a day
+    assert effect_of_days(apart, weekdays).seen == 21  # 28 days less a mean of each weekday
 
 
 def test_days_that_differ_as_their_weekdays_do_add_nothing() -> None:
@@ -109,6 +110,26 @@ def test_days_that_differ_in_one_way_only_are_uneven_over_the_groups() -> None:
 
     assert effect_of_days(one_way.astype(float), weekdays).uneven > 0.8
     assert effect_of_days(every_way.astype(float), weekdays).uneven < 0.5
+
+
+def test_nulls_that_come_in_blocks_have_an_effect_of_days_of_their_own() -> None:
+    draw = np.random.default_rng(7)
+    nulls = 50.0 * draw.binomial(10, 0.1, 28)  # ten blocks of 50 rows a day, one of them lost
+    others = np.array([draw.multinomial(500 - lost, [0.25] * 4) for lost in nulls.astype(int)], dtype=float)
+    by_day = np.column_stack([others, nulls])
+
+    found = effect_of_days(by_day, np.arange(28) % 7, nulls=4)
+
+    assert found.nulls == pytest.approx(0.1, rel=0.5)  # 50 rows instead of one: 49 more for 499 others
+    assert found.more < found.nulls / 2
+    assert effect_of_days(by_day, np.arange(28) % 7).nulls == found.more  # without a group of their own
+
+
+def test_what_days_add_makes_the_effect_as_uneven_as_it_is_large() -> None:
+    known = Effects(uneven=0.5, days_uneven=8.0)
+
+    assert known.uneven_with(2.0, 0.0) == 0.5
+    assert known.uneven_with(1.0, 1.0) == pytest.approx((0.5 + 8.0) / 4)
 
 
 def test_a_window_of_fewer_days_has_fewer_rows_of_each_entity() -> None:

@@ -129,3 +129,17 @@ def test_what_is_left_of_other_categories_stays_with_the_rare_ones_however_much_
     p, q = pool_rare(np.array([500.0, 496, 2]), np.array([500.0, 493, 5]), rest=1)
 
     assert (p.tolist(), q.tolist()) == ([500, 498], [500, 498])
+
+
+def test_an_effect_that_few_days_tell_has_a_higher_floor() -> None:
+    sides = np.array([50.0, 50.0]), np.array([40.0, 60.0])
+
+    floors = [distance_above_noise(*sides, seen=seen).floor for seen in (21, 1000, math.inf)]
+    shares = [share_above_noise(0.1, 0.5, 100, 100, seen=seen).floor for seen in (21, 1000, math.inf)]
+
+    assert floors == sorted(floors, reverse=True)
+    assert shares == sorted(shares, reverse=True)
+    assert (floors[1] / floors[2], shares[1] / shares[2]) == pytest.approx((1, 1), rel=0.02)
+    assert shares[0] / shares[2] == pytest.approx(
+        5.77 / 4.42, rel=0.01
+    )  # t of 21 days beside the normal, at 1 in 100,000
