@@ -61,7 +61,7 @@ def windows_of_monitor(lake: Lake, catalog: Catalog, monitor: Monitor, model: st
     """
     folder = monitor.folder
     own = monitor.table == f"predictions/{model}" and model not in monitor.retrains
-    days = lake.days(DRIFT, folder)[-monitor.persist :]
+    days = lake.days(DRIFT, folder)[-monitor.in_a_row :]
     facts = {day: lake.facts(DRIFT, folder, day) or {} for day in days}
     bad = {day: bool(facts[day].get("performance_bad" if own else "bad")) for day in days}
     serving = Watching(lake=lake, catalog=catalog, monitor=monitor).serving if own and any(bad.values()) else None

@@ -15,7 +15,7 @@ class DriftWindow:
 
     Attributes:
         drift_score: Weighted share of columns in drift.
-        bad: Whether the score, or the realised performance, is beyond what is declared.
+        bad: Whether the score, or the realised performance, is beyond what is declared, without the oddest days too.
         reference: Version of the frozen baseline it was held against; of performance, the version that predicted.
         by_performance: Whether it is the realised performance that was judged, not drift.
         evidence: The measurements that speak for it, in words.
@@ -61,7 +61,7 @@ def decide_retraining(
 ) -> Retraining | Skip:
     """Ask when the newest windows, a day apart, were all bad; once per reference, and not within the cooldown.
 
-    Of drift, as many as `Monitor.in_a_row` says: a window is bad without its oddest days. Of performance, `persist`.
+    It takes as many as `Monitor.in_a_row` says: a window is bad only if it is so without its oddest days too.
 
     Time is that of the windows, not of the clock: the same lake gives the same decision on any day.
 
@@ -72,7 +72,7 @@ def decide_retraining(
         asked: Retrainings of the model so far, for whichever table.
     """
     ordered = sorted(windows, key=lambda w: w.day)
-    wanted = monitor.persist if ordered and ordered[-1].by_performance else monitor.in_a_row
+    wanted = monitor.in_a_row
     newest = ordered[-wanted:]
     if len(newest) < wanted:
         return Skip(reason=f"{monitor.table}: {len(newest)} windows so far, it takes {wanted}")

@@ -155,8 +155,9 @@ class Monitor(Declared):
         weights: Weight of columns in the drift score; a column not named weighs 1.
         retrain_above: Drift score (weighted share of columns in drift) from which a window counts as bad.
         retrains: Models to retrain when the table has drifted.
-        persist: Days that must agree before a retraining is asked for. A window is bad when it is in drift also without its
-            `persist - 1` oddest days; a window too short for that is bad in a row instead, one for each day that is lacking.
+        persist: Days that must agree before a retraining is asked for. A window is bad when it is in drift, or predictions
+            came true less often than tested, also without its `persist - 1` oddest days; a window too short for that is bad
+            in a row instead, one for each day that is lacking.
         entity: Column that says which rows are of one thing, such as a customer; rows of one entity do not count as
             independent. Feature views and predictions know theirs, and a snapshot source takes its key.
         cooldown: Least time between two retrainings.

@@ -76,7 +76,8 @@ def _write(watching: Watching, found: DriftOfDay) -> Outcome:
     verdict = judge(frame, DriftMeasurements)
     if not verdict.holds:
         return Outcome(day=found.day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
-    worse = [m for m in measured.get("performance", []) if m.column == "overall" and m.verdict == "drift"]
+    worse = any(m.column == "overall" and m.verdict == "drift" for m in measured.get("performance", []))
+    stays_worse = worse and serving is not None and serving.stays_worse(found.day)
     inputs = watching.inputs(found.day)
     facts = {
         "table": watching.monitor.table,
@@ -87,9 +88,9 @@ def _write(watching: Watching, found: DriftOfDay) -> Outcome:
         "reference": watching.reference.version if watching.reference and not watching.state(found.day) else None,
         "drift_score": found.score,
         "drifting": is_bad(found.score, watching.monitor),
-        "performance_bad": bool(worse),
+        "performance_bad": stays_worse,
         "steady_drift_score": found.steady_score,
-        "bad": is_bad(found.steady_score, watching.monitor) or bool(worse),
+        "bad": is_bad(found.steady_score, watching.monitor) or stays_worse,
         "state": found.state,
         "rows": frame.height,
         **moved,

@@ -1,12 +1,13 @@
 """What changed on the newest day of the watched tables, as someone on duty needs it: what, since when, how bad, what to do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
 
+from mlpipe_assets.monitoring.champions import OVERALL
 from mlpipe_assets.monitoring.report_parts import spell_method, spell_number
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.partitions import spell_days
@@ -38,10 +39,34 @@ class Change:
 
 
 def list_changes(tables: Sequence[Watched]) -> list[Change]:
-    """Everything that changed, the most urgent kind first: refused days, performance, drift, skew."""
-    found = [change for watched in tables for change in _changes_of(watched)]
+    """Everything that changed, the most urgent kind first: refused days, performance, drift, skew.
+
+    Of a table whose newest day is older than that of others it is said of which day.
+    """
+    newest = newest_day(tables)
+    found = [_dated(change, watched, newest) for watched in tables for change in _changes_of(watched)]
     order = ("refused", "performance", "drift", "skew")
     return sorted(found, key=lambda change: order.index(change.kind))
+
+
+def newest_day(tables: Sequence[Watched]) -> date | None:
+    """The newest day that was monitored of any table."""
+    return max((watched.days[-1].day for watched in tables if watched.days), default=None)
+
+
+def spell_older(tables: Sequence[Watched]) -> list[str]:
+    """Tables of which the page shows an older day than there is, or than it shows of others; with why."""
+    newest = newest_day(tables)
+    found = []
+    for watched in (watched for watched in tables if watched.days):
+        day = watched.days[-1].day
+        if watched.present and watched.present > day:
+            found.append(
+                f"{watched.table} of {day}, though it has days until {watched.present}: mlpipe run measures them"
+            )
+        elif newest and day < newest:
+            found.append(f"{watched.table} of {day}, its newest: mlpipe status says why no later day came")
+    return found
 
 
 def in_drift(watched: Watched, comparison: str) -> list[dict[str, Any]]:
@@ -70,13 +95,19 @@ def _changes_of(watched: Watched) -> list[Change]:
     found = [_refused(watched)] if watched.refused else []
     if not watched.days:
         return found
-    if watched.days[-1].bad and (change := _performance(watched)):
+    if change := _performance(watched):
         found.append(change)
     if rows := in_drift(watched, "baseline"):
         found.append(_drift(watched, rows))
     if rows := in_drift(watched, "skew"):
         found.append(_skew(watched, rows))
     return found
+
+
+def _dated(change: Change, watched: Watched, newest: date | None) -> Change:
+    if change.kind == "refused" or watched.days[-1].day == newest:
+        return change
+    return replace(change, since=f"{change.since}, as of {watched.days[-1].day}".removeprefix(", "))
 
 
 def _drift(watched: Watched, rows: list[dict[str, Any]]) -> Change:
@@ -115,8 +146,11 @@ def _performance(watched: Watched) -> Change | None:
     rows = watched.newest.filter(
         (pl.col("comparison") == "performance") & (pl.col("verdict") == "drift") & pl.col("value").is_not_null()
     ).to_dicts()
-    if not rows:
+    if not any(row["column"] == OVERALL for row in rows):
         return None
+    holds = (
+        "" if watched.days[-1].performance_bad else ". Without its oddest days it holds, so no retraining is asked for"
+    )
     worst = [
         f"{row['column']}: {spell_method(row['method'])} {spell_number(row['value'])}"
         + (f", holds down to {spell_number(row['threshold'])}" if row["threshold"] is not None else "")
@@ -126,8 +160,8 @@ def _performance(watched: Watched) -> Change | None:
         table=watched.table,
         kind="performance",
         what="predictions come true less often than in the champion's test",
-        since=_bad_since(watched),
-        how_bad=_some(worst, "; "),
+        since=_since(watched, "performance", (OVERALL,)),
+        how_bad=f"{_some(worst, '; ')}{holds}.",
         to_do="look at the changes of its features, then train on newer days with training_job, or go back to the champion "
         "before with mlpipe rollback.",
     )
@@ -167,15 +201,6 @@ def _in_numbers(rows: list[dict[str, Any]]) -> str:
 
 def _since(watched: Watched, comparison: str, columns: Sequence[str]) -> str:
     return _spell_since(watched, drifting_since(watched, comparison, columns))
-
-
-def _bad_since(watched: Watched) -> str:
-    since = None
-    for state in reversed(watched.days):
-        if not state.bad:
-            break
-        since = state.day
-    return _spell_since(watched, since)
 
 
 def _spell_since(watched: Watched, since: date | None) -> str:

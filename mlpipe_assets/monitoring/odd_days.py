@@ -1,4 +1,4 @@
-"""Whether a window is in drift without its oddest days: one odd day is in seven windows, and is no new state of the world."""
+"""Whether a window is bad without its oddest days: one odd day is in seven windows, and is no new state of the world."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -26,12 +26,17 @@ def in_drift_without(
     return {name for name in drifted if _still(reference, window, name, thresholds[name], odd)}
 
 
+def without_oddest(far: Mapping[date, float], odd: int) -> list[date]:
+    """The days that are left of some without the `odd` that are farthest off, in order; of days equally far the later go first."""
+    left_out = sorted(far, key=lambda day: (far[day], day), reverse=True)[:odd]
+    return sorted(set(far) - set(left_out))
+
+
 def _still(reference: Reference, window: Mapping[date, Profile], name: str, threshold: float, odd: int) -> bool:
     if len(window) <= odd:
         return False
     far = {day: _farthest(decide(reference, {day: profile}, name, threshold)) for day, profile in window.items()}
-    left_out = sorted(far, key=lambda day: (far[day], day), reverse=True)[:odd]
-    kept = {day: profile for day, profile in window.items() if day not in left_out}
+    kept = {day: window[day] for day in without_oddest(far, odd)}
     return any(found.verdict == "drift" for found in decide(reference, kept, name, threshold))
 
 

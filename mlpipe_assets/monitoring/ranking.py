@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import polars as pl
 
 from mlpipe_assets.learning.metrics import Metrics, measure, measure_slices
 from mlpipe_assets.monitoring.champions import OVERALL, OnTestSet
+from mlpipe_assets.monitoring.odd_days import without_oddest
 from mlpipe_assets.statistics.measurements import Measurement, Verdict
 
 METHOD = "roc_auc"
@@ -56,6 +58,28 @@ def measure_ranking(
             name = f"{column}={value}"
             found.append(_judge(name, metrics, tested.get(name), tolerance, apart))
     return found
+
+
+def is_worse_without(
+    rows: pl.DataFrame, tested: Mapping[str, OnTestSet], tolerance: float, odd: int, *, key: str | None = None
+) -> bool:
+    """Whether rows rank worse than tested also without the `odd` days of them whose absence helps most, by `as_of`.
+
+    What a day does to the ranking is seen only beside the others: one on which every probability is twice as large ranks its
+    own rows as well as ever. Rows of no more days than that are never worse.
+    """
+    days = rows["as_of"].unique().to_list()
+    if len(days) <= odd:
+        return False
+    of_others = {day: _measure_without(rows, [day]).roc_auc for day in days}
+    far = {day: -math.inf if auc is None else auc for day, auc in of_others.items()}
+    kept = rows.filter(pl.col("as_of").is_in(without_oddest(far, odd)))
+    return measure_ranking(kept, tested, [], tolerance, key=key)[0].verdict == "drift"
+
+
+def _measure_without(rows: pl.DataFrame, days: Sequence[date]) -> Metrics:
+    others = rows.filter(~pl.col("as_of").is_in(days))
+    return measure(others["label"], others["probability"])
 
 
 def _judge(column: str, metrics: Metrics, tested: OnTestSet | None, tolerance: float, apart: float) -> Measurement:

@@ -27,7 +27,14 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
     kept = [day for day in stored if day > stored[-1] - timedelta(days=days)]
     facts = {day: lake.facts(DRIFT, name, day) or {} for day in kept}
     states = tuple(
-        DayState(day=day, score=f["drift_score"], bad=f["bad"], drifting=f["drifting"], state=f["state"])
+        DayState(
+            day=day,
+            score=f["drift_score"],
+            bad=f["bad"],
+            drifting=f["drifting"],
+            performance_bad=f.get("performance_bad", False),
+            state=f["state"],
+        )
         for day, f in facts.items()
     )
     paths = lake.check(lake.path(DRIFT, name, day) for day in kept)
@@ -38,6 +45,7 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         days=states,
         rows=rows,
         histograms=_shapes(watching, kept[-1]) if kept else {},
+        present=max(watching.table.present, default=None),
         refused=tuple(sorted(refused_days(lake, monitor.stage, monitor.name))),
         retrains=monitor.retrains,
         units={c.name: c.metadata["unit"] for c in columns(catalog.contract(monitor.table)) if "unit" in c.metadata},
@@ -47,14 +55,15 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
 
 
 def inputs_of_report(lake: Lake, catalog: Catalog) -> str:
-    """Digest of what the report shows: the newest days measured of each table, as their footers name them, and the refused."""
+    """Digest of what the report shows: the newest days of each table and of its measurements, as footers name them, and the refused."""
     made: dict[str, object] = {}
     for monitor in catalog.monitors:
         stored = lake.days(DRIFT, monitor.folder)
         kept = [day for day in stored if day > stored[-1] - timedelta(days=DAYS)]
         facts = {day: lake.facts(DRIFT, monitor.folder, day) or {} for day in kept}
         refused = sorted(f"{day}" for day in refused_days(lake, monitor.stage, monitor.name))
-        made[monitor.table] = [refused, {f"{day}": found.get("inputs") for day, found in facts.items()}]
+        newest = max(lake.days(monitor.stage, monitor.name), default=None)
+        made[monitor.table] = [f"{newest}", refused, {f"{day}": found.get("inputs") for day, found in facts.items()}]
     return digest(made)
 
 

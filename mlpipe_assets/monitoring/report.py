@@ -3,10 +3,10 @@
 import base64
 import hashlib
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
-from mlpipe_assets.monitoring.changes import Change, in_drift, list_changes
+from mlpipe_assets.monitoring.changes import Change, in_drift, list_changes, newest_day, spell_older
 from mlpipe_assets.monitoring.report_parts import SKEW_WORDS, cards_css, spell_number, table_of, verdict_mark, worst
 from mlpipe_assets.monitoring.report_section import MEASURES, PERFORMANCE, anchor, section_of
 from mlpipe_assets.monitoring.watched import Watched
@@ -34,7 +34,7 @@ def render_report(tables: Sequence[Watched], *, written: datetime | None = None)
     style, script = theme_css() + _read("report.css") + cards, _read("report.js")
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()]
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digests[0]}'"
-    newest = _newest_day(tables)
+    newest = newest_day(tables)
     body = "".join(section_of(watched) for watched in tables)
     page = f"""<!doctype html>
 <html lang="en">
@@ -73,7 +73,7 @@ def _read(name: str) -> str:
 
 def _lead(tables: Sequence[Watched], written: datetime | None) -> str:
     """How old the newest day is, and when the page was written."""
-    newest = _newest_day(tables)
+    newest = newest_day(tables)
     if newest is None:
         return "Nothing was monitored yet."
     if written is None:
@@ -83,23 +83,19 @@ def _lead(tables: Sequence[Watched], written: datetime | None) -> str:
     return f"Newest day {newest}, {old} when this page was written: {written:%Y-%m-%d %H:%M} UTC."
 
 
-def _newest_day(tables: Sequence[Watched]) -> date | None:
-    return max((watched.days[-1].day for watched in tables if watched.days), default=None)
-
-
 def _changes(tables: Sequence[Watched]) -> str:
     """What changed, one card each; or that nothing did, of what could be compared."""
     found = list_changes(tables)
     if found:
-        return f'<ul class="changes">{"".join(map(_card, found))}</ul>{_not_compared(tables)}'
+        return f'<ul class="changes">{"".join(map(_card, found))}</ul>{_not_compared(tables)}{_older(tables)}'
     measured = sum(1 for watched in tables if watched.days and watched.days[-1].score is not None)
     if not measured:
-        calm = "No table has a baseline to be held against yet." if _newest_day(tables) else ""
+        calm = "No table has a baseline to be held against yet." if newest_day(tables) else ""
     elif measured == 1:
         calm = "Nothing. The one table with a baseline did not move away from it."
     else:
         calm = f"Nothing. None of the {measured} tables with a baseline moved away from it."
-    return f"<p>{calm}</p>{_not_compared(tables)}" if calm else ""
+    return f"<p>{calm}</p>{_not_compared(tables)}{_older(tables)}" if calm else ""
 
 
 def _card(change: Change) -> str:
@@ -121,6 +117,12 @@ def _not_compared(tables: Sequence[Watched]) -> str:
         if not watched.days or watched.days[-1].score is None
     ]
     return f'<p class="muted">Not compared with a baseline yet: {escape("; ".join(waiting))}.</p>' if waiting else ""
+
+
+def _older(tables: Sequence[Watched]) -> str:
+    """Tables whose part of the page is of another day than the page."""
+    found = spell_older(tables)
+    return f"<p>Not of the newest day: {escape('; '.join(found))}.</p>" if found else ""
 
 
 def _summary(tables: Sequence[Watched]) -> str:

@@ -1,18 +1,20 @@
 """Predictions beyond their own distribution: were they made on rows like those learnt from, and did they come true."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+import polars as pl
+
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.monitoring.bases import against_frozen
-from mlpipe_assets.monitoring.champions import Champion, champion_of
+from mlpipe_assets.monitoring.champions import Champion, OnTestSet, champion_of
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
-from mlpipe_assets.monitoring.ranking import METHOD, measure_ranking
+from mlpipe_assets.monitoring.ranking import METHOD, is_worse_without, measure_ranking
 from mlpipe_assets.monitoring.realised import Realised
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
 from mlpipe_assets.partitions import spell_days
@@ -149,10 +151,7 @@ class Serving:
         rows = self.realised.window(past)
         if rows is None or not rows.height:
             return [self._not_known_yet(day)]
-        answered = str(rows["model_version"][-1])
-        champion = self._known(answered)
-        same = rows.filter(model_version=answered)
-        tested = champion.tested if champion else {}
+        answered, same, tested = self._of_newest(rows)
         slices, key = self.realised.slices_of(same), self.model.view.entity.join_key
         found = measure_ranking(same, tested, slices, self.model.promotion.tolerance, key=key)
         known = [d for d in past if self.realised.complete(d)]
@@ -160,6 +159,21 @@ class Serving:
         left_out = rows.height - same.height
         more = f"{covers}, {left_out:,} by other versions left out" if left_out else covers
         return [replace(found[0], note="; ".join(filter(None, [found[0].note, more]))), *found[1:]]
+
+    def stays_worse(self, day: date) -> bool:
+        """Whether the predictions that a day's performance speaks of are worse than tested without their oddest days too."""
+        rows = self.realised.window(self._past(day))
+        if rows is None or not rows.height:
+            return False
+        _, same, tested = self._of_newest(rows)
+        key, tolerance = self.model.view.entity.join_key, self.model.promotion.tolerance
+        return is_worse_without(same, tested, tolerance, self.monitor.odd_days, key=key)
+
+    def _of_newest(self, rows: pl.DataFrame) -> tuple[str, pl.DataFrame, Mapping[str, OnTestSet]]:
+        """The version that answered last, its rows, and how it did on its test set."""
+        answered = str(rows["model_version"][-1])
+        champion = self._known(answered)
+        return answered, rows.filter(model_version=answered), champion.tested if champion else {}
 
     def _not_known_yet(self, day: date) -> Measurement:
         first = next((d for d in self.predictions.present if d <= day), day)

@@ -19,7 +19,8 @@ class DayState:
     Attributes:
         score: Weighted share of columns in drift against the baseline; None while there is no verdict.
         drifting: Whether the score reaches what is declared.
-        bad: Whether it does, or predictions came true less often than promised.
+        bad: Whether it does, or predictions came true less often than promised, without the oddest days too.
+        performance_bad: Whether it is the predictions.
         state: Why there is no verdict; empty when there is one.
     """
 
@@ -27,6 +28,7 @@ class DayState:
     score: float | None
     drifting: bool = False
     bad: bool = False
+    performance_bad: bool = False
     state: str = ""
 
 
@@ -42,6 +44,7 @@ class Watched:
         units: What a column counts, where the contract says so.
         reference: The windows in words, and the baseline once it is frozen.
         frozen: Whether it is, as of the newest day.
+        present: The newest day the table itself has, measured or not; None when it has none.
         refused: Days of the table whose newest attempt was refused.
         retrains: Models that are trained again when it has drifted.
     """
@@ -54,6 +57,7 @@ class Watched:
     units: Mapping[str, str] = field(default_factory=dict)
     reference: str = ""
     frozen: bool = False
+    present: date | None = None
     refused: tuple[date, ...] = ()
     retrains: tuple[str, ...] = ()
 

@@ -15,7 +15,7 @@ assert _model.learner
 HORIZON = timedelta(days=2)
 MONITOR = Monitor(
     table=f"predictions/{_model.name}",
-    window=timedelta(days=2),
+    window=timedelta(days=1),  # no day of it can be left out, so that two in a row are needed
     persist=2,
     cooldown=timedelta(0),  # so that nothing but what was asked before keeps a later look from asking again
     fresh_within=_LONG,

@@ -69,12 +69,11 @@ def test_a_window_too_short_to_leave_days_out_is_bad_in_a_row_instead(length: in
     assert (monitor.odd_days, monitor.in_a_row) == (odd, in_a_row)
 
 
-def test_performance_is_bad_in_a_row_whatever_the_window() -> None:
-    worse = [replace(found, by_performance=True) for found in windows("xx")]
+@pytest.mark.parametrize(("monitor", "verdicts", "asks"), [(WEEKLY, "..x", True), (MONITOR, ".xx", False)])
+def test_performance_asks_after_as_many_windows_as_drift_does(monitor: Monitor, verdicts: str, *, asks: bool) -> None:
+    worse = [replace(found, by_performance=True) for found in windows(verdicts)]
 
-    assert decide_retraining("returning", WEEKLY, worse, []) == Skip(
-        reason="interim/orders: 2 windows so far, it takes 3"
-    )
+    assert isinstance(decide_retraining("returning", monitor, worse, []), Retraining) == asks
 
 
 @pytest.mark.parametrize(

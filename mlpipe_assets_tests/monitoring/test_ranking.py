@@ -1,6 +1,7 @@
 """Realised ranking against what the test set promised."""
 
 import math
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from mlpipe_assets.monitoring.champions import OnTestSet
-from mlpipe_assets.monitoring.ranking import measure_ranking, spread_of_auc
+from mlpipe_assets.monitoring.ranking import is_worse_without, measure_ranking, spread_of_auc
 
 
 def realised(rows: int, separation: float, seed: int = 1) -> pl.DataFrame:
@@ -69,6 +70,42 @@ def test_the_same_customers_on_seven_days_are_no_seven_times_as_many_customers()
     assert by_customer.value == pytest.approx(of_one_day.value)
     assert by_customer.floor == pytest.approx(of_one_day.floor)
     assert by_customer.floor == pytest.approx((by_row.floor or math.nan) * math.sqrt(7), rel=0.01)
+
+
+TESTED = {"overall": OnTestSet(roc_auc=0.99, rows=4000, positives=2000)}
+
+
+def week(*scores: tuple[float, float]) -> pl.DataFrame:
+    """A day for each pair: 20 who come back with the first score, 20 who do not with the second."""
+    first = datetime(2026, 1, 6, tzinfo=UTC)
+    return pl.concat(
+        pl.DataFrame({"label": [True] * 20 + [False] * 20, "probability": [high] * 20 + [low] * 20}).with_columns(
+            as_of=pl.lit(first + timedelta(days=at))
+        )
+        for at, (high, low) in enumerate(scores)
+    )
+
+
+@pytest.mark.parametrize(("odd", "worse"), [(1, False), (2, False), (3, True), (7, True)])
+def test_predictions_are_worse_from_the_third_day_on_that_went_wrong(odd: int, *, worse: bool) -> None:
+    rows = week(*[(0.9, 0.1)] * (7 - odd), *[(0.1, 0.9)] * odd)
+
+    assert measure_ranking(rows, TESTED, [], 0.01)[0].verdict == "drift"
+    assert is_worse_without(rows, TESTED, 0.01, 2) == worse
+
+
+def test_a_day_that_ranks_its_own_rows_well_and_none_of_the_others_is_odd() -> None:
+    rows = week(*[(0.4, 0.2)] * 2, (0.9, 0.6))
+
+    assert measure_ranking(rows, TESTED, [], 0.01)[0].verdict == "drift"  # who does not come back has 0.6 that day
+    assert not is_worse_without(rows, TESTED, 0.01, 1)
+
+
+def test_fewer_days_than_may_be_odd_are_never_worse_and_without_odd_days_all_count() -> None:
+    rows = week(*[(0.1, 0.9)] * 2)
+
+    assert not is_worse_without(rows, TESTED, 0.01, 2)
+    assert is_worse_without(rows, TESTED, 0.01, 0)
 
 
 def test_a_slice_with_hardly_any_of_one_kind_is_not_judged() -> None:

@@ -131,6 +131,46 @@ def test_the_page_says_how_old_the_newest_day_is_and_when_it_was_written() -> No
     assert "Newest day 2026-03-08, 1 day old when this page was written: 2026-03-09 04:05 UTC." in Page(html).text
 
 
+def test_a_table_whose_newest_day_is_older_than_that_of_others_is_named_with_its_day() -> None:
+    fresh = watched_table("interim/orders", 2, 40)
+    old = replace(watched_table("interim/customers", 2, 30), present=date(2026, 2, 26))
+    behind = replace(old, table="features/customers", present=date(2026, 3, 8))
+
+    changes = Page(render_report([fresh, old, behind])).text.partition("What changed")[2].partition("Tables")[0]
+
+    assert "interim/customers of 2026-02-26, its newest: mlpipe status says why no later day came" in changes
+    assert "features/customers of 2026-02-26, though it has days until 2026-03-08: mlpipe run measures them" in changes
+    assert "interim/orders of" not in changes
+    assert changes.count("(9 days), as of 2026-02-26") == 2
+    assert "Not of the newest day" not in Page(render_report([old])).text
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+def test_predictions_that_were_worse_for_a_day_or_two_are_shown_and_said_to_ask_for_nothing(*, lasts: bool) -> None:
+    watched = watched_table("predictions/repeat", 1, 3)
+    performance = {
+        "table": watched.table,
+        "date": watched.days[-1].day,
+        "comparison": "performance",
+        "column": "overall",
+        "method": "roc_auc",
+        "value": 0.71,
+        "threshold": 0.75,
+        "n_reference": 100,
+        "n_current": 90,
+        "verdict": "drift",
+        "note": "",
+    }
+    rows = pl.concat([watched.rows, pl.DataFrame([performance], schema=SCHEMA)])
+    days = (*watched.days[:-1], replace(watched.days[-1], bad=lasts, performance_bad=lasts))
+
+    text = Page(render_report([replace(watched, rows=rows, days=days)])).text
+
+    assert "predictions come true less often than in the champion's test" in text
+    assert "first seen on 2026-01-30" in text
+    assert ("Without its oddest days it holds, so no retraining is asked for." in text) is not lasts
+
+
 def test_refused_days_are_the_first_thing_told_with_what_to_do() -> None:
     refused = replace(watched_table("interim/orders", 2, 40), refused=(date(2026, 3, 1), date(2026, 3, 2)))
     page = Page(render_report([refused]))

@@ -199,6 +199,23 @@ def test_predictions_that_do_not_come_true_are_worse_than_tested(catalog: Catalo
     assert (facts_of(lake, 7)["performance_bad"], facts_of(lake, 7)["bad"]) == (True, True)
 
 
+@pytest.mark.parametrize(("wrong", "bad"), [((6,), False), ((6, 8), False), ((6, 7, 8), True)])
+def test_two_days_of_predictions_that_went_wrong_are_shown_and_ask_for_nothing(
+    catalog: Catalog, lake: Lake, wrong: tuple[int, ...], *, bad: bool
+) -> None:
+    weekly = replace(catalog, monitors=(replace(catalog.monitors[0], window=timedelta(days=7)),))
+    train(lake)
+    serve(lake, range(3, 12))
+    for number in wrong:
+        upside_down = answers(day(number), "v1", right=True).with_columns(probability=1 - pl.col("probability"))
+        write(lake, "predictions/returning", day(number), upside_down, champion="v1")
+
+    rows = monitor(lake, weekly, 11)  # predictions of the 3rd to the 9th
+
+    assert ranking(rows)[0][2] == "drift"
+    assert (facts_of(lake, 11)["performance_bad"], facts_of(lake, 11)["bad"]) == (bad, bad)
+
+
 def test_a_late_label_changes_what_the_day_was_made_of_and_is_told_when_it_is_built_again(
     catalog: Catalog, lake: Lake
 ) -> None:
