@@ -1,6 +1,6 @@
 """Errors a user can act on: who, what, how many, an example, what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -30,7 +30,15 @@ class LakeError(MlpipeError):
 
 
 class DamagedError(LakeError):
-    """A file of the lake does not hold what was written to it."""
+    """A file of the lake does not hold what was written to it.
+
+    Attributes:
+        lost: Event files that cannot be made again, by path below the data folder.
+    """
+
+    def __init__(self, message: str, *, lost: Iterable[str] = ()) -> None:
+        self.lost = tuple(sorted(lost))
+        super().__init__(message)
 
 
 class BusyError(MlpipeError):

@@ -19,6 +19,9 @@ from mlpipe_assets.visible import visible
 
 _log = logging.getLogger("mlpipe")
 REMARKS = "remarks"  # metadata of the contract check: what a catch-up repeats as a warning
+ONLY_BLOCKED = (
+    "only_blocked"  # metadata of the contract check: no day was judged and refused, the plan says what is blocked
+)
 _MOST_CASES = 200
 _MOST_REASONS = 50  # days whose own page says why they were not written; each is an event
 
@@ -32,6 +35,7 @@ class Outcome:
         breaches: Rules that rows broke, in words.
         remarks: What else a person should look at; it refuses nothing.
         refused: Why the day was not written; the partition that was there stays.
+        blocked: Whether it was not written because what it is made of cannot be read, whatever its rows.
         missing: Why there was nothing to write.
         carried: A snapshot source without a delivery that day: the one before stays in force.
         written: The partition's file, now visible.
@@ -44,6 +48,7 @@ class Outcome:
     remarks: Sequence[str] = ()
     accepted_because: str | None = None
     refused: str | None = None
+    blocked: bool = False
     missing: str | None = None
     carried: bool = False
     written: Staged | None = None
@@ -142,6 +147,7 @@ def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[
             ),
             "failure_count": len(cases),
             REMARKS: [visible(f"[{o.day}] {line}") for o in outcomes for line in o.remarks][:_MOST_CASES],
+            ONLY_BLOCKED: bool(errors) and all(o.blocked for o in outcomes if o.refused),
             **_run_totals(outcomes),
         },
     )
@@ -179,12 +185,18 @@ def _partitions(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     return {
         f"{o.day}": {
             **o.counts,
-            "status": "refused" if o.refused else "missing" if o.missing else "carried" if o.carried else "written",
+            "status": _status(o),
             **({"digest": o.written.digest} if o.written else {}),
             **({"accepted_because": o.accepted_because} if o.accepted_because is not None else {}),
         }
         for o in outcomes
     }
+
+
+def _status(outcome: Outcome) -> str:
+    if outcome.refused:
+        return "blocked" if outcome.blocked else "refused"
+    return "missing" if outcome.missing else "carried" if outcome.carried else "written"
 
 
 def _metadata(outcome: Outcome) -> dict[str, Any]:

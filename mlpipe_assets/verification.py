@@ -10,14 +10,13 @@ from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
-from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.digest_log import FOLDER, log_path, read_log, table_of
 from mlpipe_assets.resources.digests import accuse, cure_of, damage, is_made_again
 from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import file_mode
-from mlpipe_assets.stages.raw_healing import find_file
+from mlpipe_assets.stages.raw_healing import Healing
 
 _STAGES = (
     "raw/_events",
@@ -170,13 +169,7 @@ def _described(lake: Lake, catalog: Catalog, name: Path, wrong: str) -> Wrong:
         source = next((s for s in catalog.sources if s.name == name.parts[2]), None)
         delivery = Ledger.load(lake, source.name).deliveries.get(name.stem.partition("-")[0]) if source else None
         if source and delivery:
-            dropped, _ = drop_zone.look(lake.root / "raw" / source.name)
-            again = find_file(dropped, delivery) is not None
-            file = f"raw/{source.name}/{delivery.source_file}"
-            to_do = (
-                f"Next: mlpipe run; it is made again from {file}."
-                if again
-                else f"{file}, which it came from, is not in the drop zone with that content any more. Put that file back, or restore this "
-                "one from a copy."
-            )
+            healing = Healing(lake=lake, source=source, ledger=Ledger.load(lake, source.name))
+            found = healing.look_at(delivery, [lake.root / name])
+            again, to_do = found.source_file is not None, str(found)
     return Wrong(path=f"{name}", what=wrong, again=again, to_do=to_do)

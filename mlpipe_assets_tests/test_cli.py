@@ -509,3 +509,34 @@ def test_a_catalog_that_does_not_hold_together_is_exit_2_with_its_line(
     assert capsys.readouterr().err == (
         "error: The catalog does not hold together: their_catalog.py:2: NameError: name 'timedelta' is not defined\n"
     )
+
+
+def test_lost_events_are_one_problem_with_one_advice_wherever_it_is_read(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop_days(lake, 1, 3)
+    assert main(["run"]) == 0
+    (lake.root / "raw" / "orders" / f"orders_{day(2)}.csv").unlink()
+    [events] = (lake.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet")
+    events.write_bytes(b"")
+    drop_orders(lake, f"orders_{day(4)}.csv", [("late", "ann", day(2), "1", "web")])
+    cure = (
+        f"Put orders_{day(2)}.csv with that content back into raw/orders and run again, or restore raw/_events/orders"
+    )
+    capsys.readouterr()
+
+    assert main(["run"]) == 1
+    assert cure in capsys.readouterr().out
+    assert main(["verify"]) == 1
+    assert cure in capsys.readouterr().out
+    assert main(["accept", "orders", f"{day(2)}", "--reason", "no idea"]) == 1
+    assert cure in capsys.readouterr().err
+    assert main(["status", "--json", "--check"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    [problem] = [p for p in document["attention"] if p["scope"] != "freshness"]  # the days are of last winter
+    assert (problem["scope"], problem["where"]) == ("files", f"raw/orders/orders_{day(2)}.csv")
+    assert problem["to_do"].startswith(cure)
+    assert main(["status"]) == 0
+    told = capsys.readouterr().out
+    assert "deliver it again under the same name" not in told
+    assert "mend the cause" not in told

@@ -83,7 +83,9 @@ def test_events_whose_file_is_gone_need_a_person(lake: Lake, catalog: Catalog) -
     [wrong] = look(lake, catalog, "raw/orders").wrong
 
     assert (wrong.what, wrong.again) == ("is gone", False)
-    assert wrong.to_do.startswith("raw/orders/orders_2026-06-30.csv, which it came from, is not in the drop zone")
+    assert wrong.to_do.startswith(
+        f"raw/orders/orders_2026-06-30.csv: its events of {day(2)} are damaged and cannot be made again: no file in raw/orders"
+    )
 
 
 def test_files_that_nobody_wrote_and_records_that_cannot_be_read_are_named(lake: Lake, catalog: Catalog) -> None:

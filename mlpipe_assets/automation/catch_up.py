@@ -30,7 +30,7 @@ from mlpipe_assets.automation.plan import (
 )
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.outcome import REMARKS
+from mlpipe_assets.outcome import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.champion_pointer import lost_pointer
@@ -214,7 +214,7 @@ class _Runner:
                 self.summary.warnings += (
                     [f"{table}: {check.metadata[MISDATED].value}"] if check.metadata[MISDATED].value else []
                 )
-            elif failed_hard:
+            elif failed_hard and not (ONLY_BLOCKED in check.metadata and check.metadata[ONLY_BLOCKED].value):
                 self.summary.errors.append(line)
             elif not check.passed and check.check_name != "contract_holds":
                 self.summary.warnings.append(line)

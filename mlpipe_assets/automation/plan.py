@@ -1,5 +1,6 @@
 """What is out of date: which partitions their inputs, or the code, have left behind."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,7 @@ from mlpipe_assets.resources.known_at import arrival_day, read_known_at
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim_day, processed
-from mlpipe_assets.stages.raw_healing import DAMAGED, damaged_deliveries
+from mlpipe_assets.stages.raw_healing import DamagedEvents, Healing, find_lost
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import Inputs, SourceDays
@@ -63,8 +64,10 @@ def spell_blocked(work: Work) -> list[tuple[str, str]]:
     """Why days of a table cannot be built, and a line that says so, days of one reason together."""
     days: dict[str, list[date]] = {}
     words: dict[str, str] = {}
+    same = Counter(reason for _, reason in work.blocked)
     for day, reason in work.blocked:
-        kind = reason.partition("has holes")[0] if "has holes" in reason else reason.replace(f"{day}", "")
+        kind = reason if same[reason] > 1 else reason.replace(f"{day}", "")
+        kind = reason.partition("has holes")[0] if "has holes" in reason else kind
         days.setdefault(kind, []).append(day)
         words[kind] = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
     wrong = [(work.unreadable, f"{work.table}: {work.unreadable}")] if work.unreadable else []
@@ -80,8 +83,9 @@ class DropZone:
         new_files: Files no run has dealt with.
         problems: What is wrong with files and folders.
         unseen: Those of the problems that no run will ever tell of, since no reader takes the file.
-        relieved: Sources whose unreadable files were taken away, or whose damaged events may be made again.
+        relieved: Sources whose unreadable files were taken away, or whose damaged events can be made again.
         misplaced: Sources with deliveries whose rows were placed in time by other rules than the declaration's.
+        damaged: Deliveries whose events in the lake are damaged. It is a problem where they cannot be made again.
     """
 
     new_files: int
@@ -89,6 +93,7 @@ class DropZone:
     unseen: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
     misplaced: tuple[str, ...] = ()
+    damaged: tuple[DamagedEvents, ...] = ()
 
 
 def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
@@ -98,13 +103,15 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     misplaced: list[str] = []
     unseen: list[str] = []
     problems: list[str] = []
+    damaged: list[DamagedEvents] = []
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name, source_version(source))
         files, wrong = drop_zone.look(lake.root / "raw" / source.name)
         unseen += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
-        damaged = damaged_deliveries(lake, ledger)
-        problems += [f"raw/{source.name}/{d.source_file}: {DAMAGED}" for d in damaged]
-        if damaged or ledger.problems_gone({file.name for file in files}):
+        found = Healing(lake=lake, source=source, ledger=ledger).find_damaged()
+        damaged += found
+        problems += [str(d) for d in found if d.source_file is None]
+        if any(d.source_file for d in found) or ledger.problems_gone({file.name for file in files}):
             relieved.append(source.name)
         if find_misplaced(source, ledger):
             misplaced.append(source.name)
@@ -122,12 +129,14 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
         unseen=tuple(unseen),
         relieved=tuple(relieved),
         misplaced=tuple(misplaced),
+        damaged=tuple(damaged),
     )
 
 
 def problems_of_files(zone: DropZone) -> list[Problem]:
-    """What to tell of files that no reader takes, and of files that a run could not read; one for each file."""
-    return [
+    """What to tell of files: no reader takes them, a run could not read them, their events are lost; one for each file."""
+    lost = [d for d in zone.damaged if d.source_file is None]
+    return [_problem_of_lost(d) for d in lost] + [
         Problem(
             key=line.partition(": ")[0],
             what="lies in the drop zone and is not read" if line in zone.unseen else "cannot be read",
@@ -139,7 +148,20 @@ def problems_of_files(zone: DropZone) -> list[Problem]:
             else "correct it and deliver it again under the same name, or take it away; see docs/files.md",
         )
         for line in zone.problems
+        if line not in map(str, lost)
     ]
+
+
+def _problem_of_lost(damaged: DamagedEvents) -> Problem:
+    count = len(damaged.files)
+    return Problem(
+        key=damaged.where,
+        what="has damaged events in the lake",
+        where=damaged.where,
+        how_many=f"{count:,} {'file' if count == 1 else 'files'}, e.g. {damaged.files[0]}",
+        example=damaged.what,
+        to_do=damaged.to_do,
+    )
 
 
 def new_files(lake: Lake, source: Source) -> list[DroppedFile]:
@@ -180,10 +202,16 @@ def interim_work(lake: Lake, source: Source, wanted: Callable[[date], bool]) -> 
     candidates |= {d for d in _unread_days(ledger, source) if START_DATE <= d <= last}
     days: list[date] = []
     blocked: list[tuple[date, str]] = []
+    lost: set[str] | None = None
     for day in sorted(filter(wanted, candidates)):
         inputs = interim_day.inputs_digest(source, ledger.of_day(day))
         facts = lake.facts("interim", source.name, day)
         refusal = refusal_of(lake, "interim", source.name, day)
+        if refusal and "lost" in refusal:
+            lost = find_lost(lake, source, ledger) if lost is None else lost
+            if lost.isdisjoint(refusal["lost"]):
+                days.append(day)
+                continue
         held = accepted.get(day)
         holds = held is not None and held.holds_for(refusal.get("accepts", "") if refusal else NOTHING_CAME)
         if refusal and refusal["inputs"] == interim_day.refusal_digest(source, ledger, day) and not holds:

@@ -75,10 +75,12 @@ def refused_without_a_run(lake: Lake, known: set[str]) -> list[Problem]:
         folder = lake.root / "meta" / "refused" / stage
         for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
             table = f"{stage}/{name}"
-            days = sorted(refused_days(lake, stage, name))
+            refused = {day: refusal_of(lake, stage, name, day) for day in refused_days(lake, stage, name)}
+            # a day that needs lost events is reported with the file that they came from
+            days = sorted(day for day, why in refused.items() if not (why and "lost" in why))
             if not days or table in known:
                 continue
-            reason = refusal_of(lake, stage, name, days[-1]) or {"problem": "no reason on record"}
+            reason = refused[days[-1]] or {"problem": "no reason on record"}
             problems.append(
                 Problem(
                     key=f"{table}: contract_holds",

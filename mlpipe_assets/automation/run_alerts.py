@@ -99,7 +99,7 @@ def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) 
             check = event.asset_check_evaluation_data
             of_check = _of_check(lake, run.run_id, check, verdict)
             found += of_check if check.check_name not in _OWN_SCOPE else []
-            if not all(v.passed for v in of_check):
+            if _failed(check):
                 blamed.add(check.asset_key.to_user_string())  # of unreadable files too, which are reported one by one
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
             steps.append(verdict("runs", table, passed=True))
@@ -117,13 +117,21 @@ def _of_check(
     lake: Lake, run_id: str, check: dg.AssetCheckEvaluation, verdict: Callable[..., Verdict]
 ) -> list[Verdict]:
     """What one result of a check says: of a failed one, of the days that were refused and of those that were not."""
-    told = check.severity is dg.AssetCheckSeverity.ERROR or TOLD in check.metadata
-    table, hard = check.asset_key.to_user_string(), not check.passed and told
+    table, hard = check.asset_key.to_user_string(), _failed(check)
     spoken = verdict("checks", f"{table}: {check.check_name}", passed=not hard, text=check.description or "")
     if not hard:
         return [spoken]
-    refused = _refused(lake, run_id, table)
+    refused = _days_left(lake, run_id, table, "refused")
+    if blocked := _days_left(lake, run_id, table, "blocked"):  # reported once, with the file that is damaged
+        spoken = replace(spoken, days=tuple(day for day in spoken.days if day not in blocked))
+        if not refused:
+            return [_made_good(spoken)] if spoken.days else []
     return _day_by_day(replace(spoken, causes=_causes(check, refused)), refused)
+
+
+def _failed(check: dg.AssetCheckEvaluation) -> bool:
+    """Whether a check failed in a way that people are told of."""
+    return not check.passed and (check.severity is dg.AssetCheckSeverity.ERROR or TOLD in check.metadata)
 
 
 def _causes(check: dg.AssetCheckEvaluation, refused: set[date]) -> tuple[str, ...]:
@@ -185,15 +193,15 @@ def _day_by_day(verdict: Verdict, refused: set[date]) -> list[Verdict]:
     return [*([replace(verdict, days=fine, passed=True)] if fine else []), replace(verdict, days=bad)]
 
 
-def _refused(lake: Lake, run_id: str, table: str) -> set[date]:
-    """The days of a table that a run refused, as its report has them."""
+def _days_left(lake: Lake, run_id: str, table: str, why: str) -> set[date]:
+    """The days of a table that a run did not write because they were `refused` or `blocked`, as its report has them."""
     path = lake.root / "validation" / "reports" / f"{run_id}.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # no report, or one half read: the days the run was asked for have to do
         return set()
     days = report.get("tables", {}).get(table, {}).get("partitions", {})
-    return {date.fromisoformat(day) for day, facts in days.items() if facts.get("status") == "refused"}
+    return {date.fromisoformat(day) for day, facts in days.items() if facts.get("status") == why}
 
 
 def _reason(event: dg.DagsterEvent) -> str:

@@ -87,7 +87,7 @@ class Progress:
 
     def __enter__(self) -> None:
         self._logger.setLevel(logging.INFO)
-        self._logger.propagate = False
+        self._propagated, self._logger.propagate = self._logger.propagate, False
         self._status = None
         if self._console.quiet or (self._json and not self._verbose):
             self._handler: logging.Handler = logging.NullHandler()
@@ -102,6 +102,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self._handler)
+        self._logger.propagate = self._propagated
         if self._status is not None:
             self._status.stop()
 

@@ -5,13 +5,13 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.commands.console import command, make_console, open_lake, plain
-from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.resources.acceptances import accept as put_on_record
 from mlpipe_assets.resources.champions import roll_back
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refused_days
+from mlpipe_assets.resources.refusals import refusal_of
 
 
 def accept(options: argparse.Namespace) -> int:
@@ -49,8 +49,13 @@ def accept(options: argparse.Namespace) -> int:
 
 
 def _may_be_accepted(lake: Lake, source: Source, day: date) -> bool:
-    """Whether a day was refused, or nothing came for it where something must."""
-    if day in refused_days(lake, "interim", source.name):
+    """Whether a day was refused, or nothing came for it where something must.
+
+    Raises: LakeError for a day whose events are damaged: no decision of a person brings its rows back.
+    """
+    if refusal := refusal_of(lake, "interim", source.name, day):
+        if "lost" in refusal:
+            raise LakeError(f"interim/{source.name} {day} cannot be accepted: {refusal['problem']}")
         return True
     came = bool(Ledger.load(lake, source.name).of_day(day)) or lake.path("interim", source.name, day).exists()
     return not came and not source.empty_days

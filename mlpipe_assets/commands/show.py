@@ -54,6 +54,7 @@ def status(options: argparse.Namespace) -> int:
             "partitions": [asdict(p) for p in found],
             "deliveries": [asdict(a) for a in arrivals(lake, catalog)],
             "new_files": zone.new_files,
+            "damaged": [str(damaged) for damaged in zone.damaged],
             "behind": {table: [f"{day}" for day in days] for table, days in behind.items()},
             "problems": problems,
             "attention": [{"scope": scope, **asdict(p)} for scope, some in attention.items() for p in some],
@@ -72,14 +73,17 @@ def status(options: argparse.Namespace) -> int:
         where = plain(lake.root / "raw")
         noun = "file" if zone.new_files == 1 else "files"
         console.print(f"{zone.new_files:,} new {noun} in {where}. Next: {command()} run", soft_wrap=True)
+    for damaged in zone.damaged:
+        if damaged.source_file:
+            console.print(plain(f"{damaged}"), soft_wrap=True)
     for name, days in behind.items():
         console.print(f"{name} is behind: {spell_days(days)}. Next: {command()} run", soft_wrap=True)
     surprising = spell_surprising(arrivals(lake, catalog))
     print_lines(console, "[bold]date of a file:[/]", surprising, whole=options.verbose)
     _print_attention(make_console(), attention, whole=options.verbose)
     # What is left says what cannot be built, and why.
-    files = {f"{p.where}: {p.example}" for p in attention.get("files", [])}
-    blocked = [line for line in problems if line not in files]
+    files = {p.key for p in attention.get("files", [])}
+    blocked = [line for line in problems if line.partition(": ")[0] not in files]
     print_lines(make_console(), "[bold red]problem:[/]", blocked, whole=options.verbose)
     return int(needs_a_person and options.check)
 

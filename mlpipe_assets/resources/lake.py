@@ -232,14 +232,14 @@ class Lake:
                             "run again when it has ended."
                         ) from None
                     time.sleep(0.1)
-            self._sweep(stage, name)
+            self.sweep(stage, name)
             try:
                 yield
             except BaseException:  # a full disk above all: what is not visible by now never will be
-                self._sweep(stage, name)
+                self.sweep(stage, name)
                 raise
 
-    def _sweep(self, stage: str, name: str) -> None:
+    def sweep(self, stage: str, name: str) -> None:
         """Remove temporary files that a killed run of this table left; never those of another table, whose run may live."""
         for left in leftovers(self.root, stage, name):
             left.unlink(missing_ok=True)

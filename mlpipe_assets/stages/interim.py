@@ -14,6 +14,7 @@ from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.engines.engine import Engine
+from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.outcome import Outcome, tell
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.acceptances import acceptances
@@ -26,7 +27,7 @@ from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
 from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_each_day
-from mlpipe_assets.stages.interim_writing import settle, withdraw
+from mlpipe_assets.stages.interim_writing import leave_blocked, settle, withdraw
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
@@ -78,7 +79,23 @@ def build_interim(lake: Lake, engine: Engine, source: Source, days: Sequence[dat
     A day is a function of the events within `dedupe_within` of it, of later versions of its files, and of nothing else, so
     neither the order of files nor the order of runs shows. Rows of days not asked for that lose to a row built here leave
     their partition too.
+
+    Days that need events which are damaged, and cannot be made again, are left as they were; the others are built.
     """
+    try:
+        return _build_together(lake, engine, source, days)
+    except DamagedError as error:
+        lake.sweep("interim", source.name)
+        if len(days) <= 1:
+            return [leave_blocked(lake, source, day, error) for day in days]
+    # Which days need the damaged files shows when they are built apart: a day may read its neighbours and later versions.
+    middle = len(days) // 2
+    halves = [*build_interim(lake, engine, source, days[:middle]), *build_interim(lake, engine, source, days[middle:])]
+    newest = {outcome.day: outcome for outcome in halves}
+    return [replace(outcome, beyond_the_run=day not in days) for day, outcome in sorted(newest.items())]
+
+
+def _build_together(lake: Lake, engine: Engine, source: Source, days: Sequence[date]) -> list[Outcome]:
     ledger = Ledger.load(lake, source.name)
     asked = set(days)
     wider = asked | find_days_touched(engine, source, ledger, asked)
@@ -229,10 +246,13 @@ def _note_replaced(
 def _turned_away(source: Source, ledger: Ledger, entry: Day) -> list[str]:
     """Why rows were refused on arrival, without values: a line that cannot be read may hold anything."""
     paths = [ledger.refused_path(d) for d in entry.deliveries if d.quarantined and d.arrived == entry.day]
-    reasons = [
-        pl.read_parquet(path, columns=["reasons"], hive_partitioning=False, glob=False)
-        for path in sound(source, ledger, paths)
-    ]
+    try:
+        reasons = [
+            pl.read_parquet(path, columns=["reasons"], hive_partitioning=False, glob=False)
+            for path in sound(source, ledger, paths)
+        ]
+    except DamagedError:  # only words: the rows are counted on record, and none of them can get in
+        return [f"refused on arrival: {entry.on_arrival:,} of {entry.counts['received']:,} rows; why is damaged"]
     counted = (
         pl.concat(reasons).group_by("reasons").len().sort("len", "reasons", descending=[True, False])
         if reasons

@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
+from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.acceptances import NOTHING_CAME, Acceptance
 from mlpipe_assets.resources.deliveries import Ledger
@@ -50,6 +51,14 @@ def settle(lake: Lake, source: Source, entry: Day, ledger: Ledger, acceptance: A
     written = _commit(lake, source, entry, reason)
     clear(lake, "interim", source.name, entry.day)
     return replace(outcome, written=written, facts=facts_of(source, entry, reason), accepted_because=reason)
+
+
+def leave_blocked(lake: Lake, source: Source, day: date, error: DamagedError) -> Outcome:
+    """Leave a day as it was, since what it is made of is damaged; on record until that can be made again."""
+    if error.lost:
+        inputs = refusal_digest(source, Ledger.load(lake, source.name), day)
+        refuse(lake, "interim", source.name, day, problem=str(error), inputs=inputs, lost=error.lost, accepts="nothing")
+    return Outcome(day=day, refused=str(error), blocked=True)
 
 
 def withdraw(lake: Lake, source: Source, lost: pl.DataFrame) -> list[Outcome]:

@@ -1,8 +1,9 @@
-"""Damaged event files, made again from the files of the drop zone that they came from."""
+"""Damaged event files, made again from the files of the drop zone that they came from; or what a person has to do."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -17,32 +18,126 @@ from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.digests import changed, damage
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
-from mlpipe_assets.stages.raw_placement import read_delivery
+from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
 
-DAMAGED = (
-    "its events in the lake are damaged. mlpipe run makes them again if the file is in the drop zone with the content it had; "
-    "otherwise put it back there, or restore the events from a copy"
-)
 _log = logging.getLogger("mlpipe")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DamagedEvents:
+    """Event files of one delivery that do not hold what was written to them, and what becomes of them.
+
+    Attributes:
+        where: The file that they came from, such as raw/orders/orders_2026-01-05.csv.
+        files: The damaged ones, by path below the data folder.
+        what: What is wrong.
+        to_do: What a person does, or what the next run does.
+        source_file: What the next run makes them again from; None when a person is needed.
+    """
+
+    where: str
+    files: tuple[str, ...]
+    what: str
+    to_do: str
+    source_file: DroppedFile | None
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.where}: {self.what}. {self.to_do}"
+
+
+@dataclass(kw_only=True)
+class Healing:
+    """What can be done for damaged events of one source: the drop zone is looked at once, and only if it has to be."""
+
+    lake: Lake
+    source: Source
+    ledger: Ledger
+
+    def find_damaged(self) -> list[DamagedEvents]:
+        """Damaged events by the size and time of their files: to plan must cost no reading."""
+        found = ((d, _damaged_files(self.lake, self.ledger, d, changed)) for d in self.ledger.deliveries.values())
+        return [self.look_at(delivery, paths) for delivery, paths in found if paths]
+
+    def look_at(self, delivery: Delivery, paths: Sequence[Path]) -> DamagedEvents:
+        """What becomes of damaged files of a delivery."""
+        names = tuple(str(path.relative_to(self.lake.root)) for path in paths)
+        days = spell_days(sorted(delivery.events)) if delivery.events else f"{delivery.arrived}"
+        own = [d for d in (*delivery.events, *delivery.ahead) if self.ledger.event_path(delivery, d) in paths]
+        where, zone = f"raw/{self.source.name}/{delivery.source_file}", f"raw/{self.source.name}"
+        what = f"its events of {spell_days(sorted(own)) if own else days} are damaged"
+        in_the_way = [path for path in paths if path.is_dir()]
+        file = None if in_the_way else find_file(self._dropped, delivery)
+        copies = f"restore {names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''} from a copy"
+        if in_the_way:
+            to_do = f"{in_the_way[0]} is a folder where a file belongs. Take it away and run again"
+        elif file is None:
+            what += f" and cannot be made again: no file in {zone} has the content it had"
+            to_do = f"Put {delivery.source_file} with that content back into {zone} and run again, or {copies}"
+        elif delivery.delivery in self._misplaced:
+            file = None
+            what += (
+                f" and cannot be made again: {self.source.name}'s declaration places rows in time by other rules now"
+            )
+            to_do = f"Take that change back and run again, or {copies}"
+        else:
+            to_do = f"Next: mlpipe run; they are made again from {zone}/{file.name}"
+        return DamagedEvents(where=where, files=names, what=what, to_do=to_do, source_file=file)
+
+    def heal(self, deliveries: Sequence[Delivery]) -> list[DamagedEvents]:
+        """Make their damaged files again; what cannot be made again is returned. The caller is the only writer of the source."""
+        damaged = ((d, _damaged_files(self.lake, self.ledger, d, damage)) for d in deliveries)
+        return [left for delivery, paths in damaged if paths and (left := self._heal_one(delivery, paths))]
+
+    def _heal_one(self, delivery: Delivery, damaged: Sequence[Path]) -> DamagedEvents | None:
+        found = self.look_at(delivery, damaged)
+        if found.source_file is None:
+            return found
+        lake = self.lake
+        staged = _read_again(lake, self.source, self.ledger, found.source_file, delivery)
+        wanted = [item for item in staged if item.target in damaged]
+        lake.discard(*(item for item in staged if item not in wanted))
+        if len(wanted) < len(damaged):
+            lake.discard(*wanted)
+            what = f"{found.what} and cannot be made again: {found.source_file.name} gives other days or counts of rows today"
+            return replace(
+                found, what=what, to_do=f"Restore {', '.join(found.files[:3])} from a copy", source_file=None
+            )
+        lake.commit(*wanted)
+        files = "1 event file" if len(damaged) == 1 else f"{len(damaged):,} event files"
+        _log.warning("%s: %s damaged, made again from that file", found.where, files)
+        return None
+
+    @cached_property
+    def _dropped(self) -> list[DroppedFile]:
+        return drop_zone.look(self.lake.root / "raw" / self.source.name)[0]
+
+    @cached_property
+    def _misplaced(self) -> set[str]:
+        return {delivery.delivery for delivery in find_misplaced(self.source, self.ledger)}
 
 
 def damaged_deliveries(lake: Lake, ledger: Ledger) -> list[Delivery]:
     """Deliveries whose event files do not have the size and time on record, and do not hold what was written to them."""
-    return [d for d in ledger.deliveries.values() if any(_is_changed(lake, path) for path in files_of(ledger, d))]
+    return [d for d in ledger.deliveries.values() if _damaged_files(lake, ledger, d, changed)]
+
+
+def find_lost(lake: Lake, source: Source, ledger: Ledger) -> set[str]:
+    """Damaged event files that cannot be made again, by path below the data folder."""
+    found = Healing(lake=lake, source=source, ledger=ledger).find_damaged()
+    return {name for damaged in found if damaged.source_file is None for name in damaged.files}
 
 
 def heal(lake: Lake, source: Source, ledger: Ledger, deliveries: Sequence[Delivery]) -> list[Problem]:
     """Make their damaged files again; what cannot be made again is returned. The caller is the only writer of the source."""
-    if not deliveries:
-        return []
-    dropped, _ = drop_zone.look(lake.root / "raw" / source.name)
-    return [problem for d in deliveries if (problem := _heal_one(lake, source, ledger, d, dropped))]
+    left = Healing(lake=lake, source=source, ledger=ledger).heal(deliveries) if deliveries else []
+    return [Problem(name=d.where.removeprefix(f"raw/{source.name}/"), reason=f"{d.what}. {d.to_do}") for d in left]
 
 
 def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Path]:
     """Event files that hold what was written to them; those that did not are made again first.
 
-    Raises: DamagedError for one that cannot be made again.
+    Raises: DamagedError for those that cannot be made again.
     """
     lake = ledger.lake
     try:
@@ -50,46 +145,18 @@ def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Pat
     except DamagedError:
         names = {path.stem for path in paths}
         with lake.writing("raw", source.name):
-            wrong = heal(lake, source, ledger, [d for d in ledger.deliveries.values() if d.stem in names])
-        if wrong:
-            raise DamagedError("; ".join(f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong[:3])) from None
+            healing = Healing(lake=lake, source=source, ledger=ledger)
+            left = healing.heal([d for d in ledger.deliveries.values() if d.stem in names])
+        wanted = {str(path.relative_to(lake.root)) for path in paths}
+        if lost := [damaged for damaged in left if wanted & set(damaged.files)]:
+            files = {name for damaged in lost for name in damaged.files} & wanted
+            raise DamagedError("; ".join(map(str, lost[:3])), lost=files) from None
         return lake.check(paths)
 
 
 def files_of(ledger: Ledger, delivery: Delivery) -> list[Path]:
     """The files that the rows of a delivery are in."""
     return ledger.event_paths(delivery) + ([ledger.refused_path(delivery)] if delivery.quarantined else [])
-
-
-def _heal_one(
-    lake: Lake, source: Source, ledger: Ledger, delivery: Delivery, dropped: Sequence[DroppedFile]
-) -> Problem | None:
-    damaged = [path for path in files_of(ledger, delivery) if _is_damaged(lake, path)]
-    if not damaged:
-        return None
-    in_the_way = [path for path in damaged if path.is_dir()]
-    file = None if in_the_way else find_file(dropped, delivery)
-    staged = _read_again(lake, source, ledger, file, delivery) if file else []
-    wanted = [item for item in staged if item.target in damaged]
-    lake.discard(*(item for item in staged if item not in wanted))
-    if len(wanted) == len(damaged):
-        lake.commit(*wanted)
-        _log.warning(
-            "raw/%s: %s event files of %s were damaged, and were made again from that file",
-            source.name,
-            f"{len(damaged):,}",
-            delivery.source_file,
-        )
-        return None
-    lake.discard(*wanted)
-    days = spell_days(sorted(delivery.events)) if delivery.events else f"{delivery.arrived}"
-    reason = (
-        f"its events of {days} are damaged (e.g. {damaged[0]}), and the file is not in the drop zone with the content it had. "
-        f"Put it back into raw/{source.name} and run again, or restore the events from a copy"
-    )
-    if in_the_way:
-        reason = f"{in_the_way[0]} is a folder where its events belong. Take it away and run again"
-    return Problem(name=delivery.source_file, reason=reason)
 
 
 def find_file(dropped: Sequence[DroppedFile], delivery: Delivery) -> DroppedFile | None:
@@ -119,9 +186,8 @@ def _read_again(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, d
     return staged
 
 
-def _is_changed(lake: Lake, path: Path) -> bool:
-    return changed(lake.root, path) is not None or not path.exists()
-
-
-def _is_damaged(lake: Lake, path: Path) -> bool:
-    return damage(lake.root, path) is not None or not path.exists()
+def _damaged_files(
+    lake: Lake, ledger: Ledger, delivery: Delivery, look: Callable[[Path, Path], str | None]
+) -> list[Path]:
+    paths = files_of(ledger, delivery)
+    return [path for path in paths if look(lake.root, path) is not None or not path.exists()]

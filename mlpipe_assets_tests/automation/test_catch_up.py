@@ -295,7 +295,21 @@ def test_damaged_events_without_their_file_are_an_error_until_it_is_put_back(lak
     dropped.unlink()
     next((lake.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet")).unlink()
 
-    assert any("its events in the lake are damaged" in error for error in run().errors)
+    assert any("are damaged and cannot be made again" in error for error in run().errors)
+    drop_orders(
+        lake, f"orders_{day(LAST + 1)}.csv", [*one_a_day(LAST + 1, LAST + 1), ("late", "ann", day(2), "1", "web")]
+    )
+
+    summary = run()
+
+    assert lake.days("interim", "orders")[-1] == day(LAST + 1)
+    assert [e.partition(": ")[0] for e in summary.errors if "interim/" in e] == [
+        f"interim/orders {day(2)}",
+        f"features/spend {day(2)} to {day(4)}",
+    ]
+    assert built(summary)["features/spend"] == [day(LAST + 1)]
+    again = run()
+    assert (again.did_nothing, again.errors) == (True, summary.errors)
 
     dropped.write_bytes(kept)
     os.utime(dropped, ns=(modified, modified))

@@ -156,7 +156,7 @@ def test_a_run_that_dies_before_any_one_rename_is_healed_by_the_next(
         left[0] = point
         with monkeypatch.context() as dying:
             dying.setattr(os, "replace", replace_or_die)
-            dying.setattr(Lake, "_sweep", lambda *_: None)  # the dead do not tidy up
+            dying.setattr(Lake, "sweep", lambda *_: None)  # the dead do not tidy up
             try:
                 work.bring_up_to_date(str(root))
                 ended = True
