@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
@@ -17,6 +16,7 @@ from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
 from mlpipe_assets.errors import SqlError, naming, shorten
 from mlpipe_assets.leakage_sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
+from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
 from mlpipe_assets.quoting import may_quote, quote
 from mlpipe_assets.rules import Column, Contract, columns
@@ -38,17 +38,16 @@ class Proof:
     differences: Mapping[date, Sequence[str]]
     cause: str | None = None
 
-    def result(self, check_name: str) -> dg.AssetCheckResult:
+    def result(self, check_name: str) -> CheckResult:
         """The proof as a check."""
         lines = [f"{day} {line}" for day, found in self.differences.items() for line in found]
         fine = (
             f"{self.rows:,} rows of {len(self.days):,} days are the same with later events removed, others planted, and "
             "every row in the opposite order."
         )
-        return dg.AssetCheckResult(
+        return CheckResult(
             check_name=check_name,
             passed=self.cause is None,
-            severity=dg.AssetCheckSeverity.ERROR,
             description=f"{self.cause}: {shorten(lines)}" if self.cause else fine,
             metadata={"rows_compared": self.rows, "days": [f"{day}" for day in self.days], "differences": lines[:50]},
         )

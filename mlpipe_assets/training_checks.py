@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 
-import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Model
@@ -14,6 +13,7 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.giveaway import tell_label
 from mlpipe_assets.label_checks import find_outside_looks, find_unused_horizon
 from mlpipe_assets.leakage import prove, sample_of_day
+from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.rules import columns
 from mlpipe_assets.training_plan import TrainingPlan
@@ -41,7 +41,7 @@ Powers = Mapping[str, Mapping[str, float]]  # by set of rows and feature
 
 def judge_training_set(
     engine: Engine, inputs: Inputs, plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]
-) -> list[dg.AssetCheckResult]:
+) -> list[CheckResult]:
     """A result of each of `TRAINING_CHECKS`, of a training set that holds its contract and is about to be written."""
     model = plan.model
     days = {name: feature_days(frame) for name, frame in splits.items()}
@@ -67,27 +67,27 @@ def judge_training_set(
             "label_needs_its_horizon",
             find_unused_horizon(engine, inputs, model, rows),
             "Events up to the last day of the horizon change labels.",
-            dg.AssetCheckSeverity.WARN,
+            warns=True,
         ),
         _result("label_is_no_feature", leaking, "No feature gives the label away."),
         _result(
             "no_feature_tells_the_label_alone",
             _suspects(powers, model),
             f"No feature alone tells the label better than {model.suspect_above:g}.",
-            dg.AssetCheckSeverity.WARN,
+            warns=True,
         ),
         proof,
         _filled(plan, splits),
     ]
 
 
-def nothing_to_judge() -> list[dg.AssetCheckResult]:
+def nothing_to_judge() -> list[CheckResult]:
     """The same checks of a training set that could not be built: none passed, none blocks."""
     return [
-        dg.AssetCheckResult(
+        CheckResult(
             check_name=name,
             passed=False,
-            severity=dg.AssetCheckSeverity.WARN,
+            warns=True,
             description="The training set could not be built, so there was nothing to judge.",
         )
         for name in TRAINING_CHECKS
@@ -205,20 +205,18 @@ def _empty(plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]) -> list[str]:
     ]
 
 
-def _filled(plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]) -> dg.AssetCheckResult:
+def _filled(plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]) -> CheckResult:
     if broken := _unlearnable(plan, splits):
         return _result("splits_are_filled", broken, "")
     thin = [*_empty(plan, splits), *_one_class(splits, plan.model)]
-    return _result("splits_are_filled", thin, "All three splits have rows.", dg.AssetCheckSeverity.WARN)
+    return _result("splits_are_filled", thin, "All three splits have rows.", warns=True)
 
 
-def _result(
-    name: str, problems: Sequence[str], fine: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
-) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
+def _result(name: str, problems: Sequence[str], fine: str, *, warns: bool = False) -> CheckResult:
+    return CheckResult(
         check_name=name,
         passed=not problems,
-        severity=severity,
+        warns=warns,
         description=shorten(list(problems)) or fine,
         metadata={"problems": list(problems)[:50]},
     )

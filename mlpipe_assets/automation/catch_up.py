@@ -30,7 +30,6 @@ from mlpipe_assets.automation.plan import (
 )
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.outcome import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.champion_pointer import lost_pointer
@@ -38,6 +37,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.monitoring import REPORT
 from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED
+from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 
 _log = logging.getLogger("mlpipe")
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

@@ -16,12 +16,13 @@ from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.errors import naming, shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.leakage import prove, sample_of_day
-from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, contract_digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.windows import Inputs
 
 _log = logging.getLogger("mlpipe")
@@ -67,7 +68,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
 
 def build_features(
     lake: Lake, engine: Engine, catalog: Catalog, view: FeatureView, days: Sequence[date]
-) -> tuple[list[Outcome], dg.AssetCheckResult]:
+) -> tuple[list[Outcome], CheckResult]:
     """Build feature days in one pass; a day whose window has a hole, or whose rows break the contract, is refused.
 
     A day after the newest rows is not refused: there is nothing to build yet.
@@ -167,21 +168,20 @@ def _unwritten(outcome: Outcome, cause: str) -> Outcome:
     return Outcome(day=outcome.day, counts=outcome.counts, breaches=outcome.breaches, refused=outcome.refused or cause)
 
 
-def _unproven(unlawful: list[str]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
+def _unproven(unlawful: list[str]) -> CheckResult:
+    return CheckResult(
         check_name=_PROOF,
         passed=False,
-        severity=dg.AssetCheckSeverity.ERROR,
         description=shorten(unlawful),
         metadata={"sql": unlawful},
     )
 
 
-def _no_proof() -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
+def _no_proof() -> CheckResult:
+    return CheckResult(
         check_name=_PROOF,
         passed=False,
-        severity=dg.AssetCheckSeverity.WARN,
+        warns=True,
         description="No day could be built, so there was nothing to prove.",
     )
 

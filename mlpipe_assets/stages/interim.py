@@ -15,7 +15,7 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import DamagedError
-from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
@@ -29,6 +29,7 @@ from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_tou
 from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_each_day
 from mlpipe_assets.stages.interim_writing import leave_blocked, settle, withdraw
 from mlpipe_assets.stages.raw_healing import sound
+from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
 from mlpipe_assets.transforms.staging import column_digests, key_hash, latest_of_each_day, reasons_in_words

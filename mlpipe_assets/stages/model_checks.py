@@ -1,10 +1,10 @@
 """What became of a model version, told as checks."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 from mlpipe_assets.errors import shorten
+from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.resources.models import ModelVersion
 
 if TYPE_CHECKING:  # scikit-learn takes seconds to import, and the definitions need the names of the checks only
@@ -22,7 +22,7 @@ MODEL_CHECKS = {
 
 def tell_model_checks(
     judgement: "Judgement", known: ModelVersion | None, now: ModelVersion, better_baselines: str | None
-) -> list[dg.AssetCheckResult]:
+) -> list[CheckResult]:
     """A result of each of `MODEL_CHECKS`.
 
     Args:
@@ -42,12 +42,12 @@ def tell_model_checks(
     ]
 
 
-def nothing_to_judge() -> list[dg.AssetCheckResult]:
+def nothing_to_judge() -> list[CheckResult]:
     """The checks of a model that could not be fitted: none passed, none blocks."""
     return [_result(name, "No model could be fitted, so there was nothing to judge.", "") for name in MODEL_CHECKS]
 
 
-def _reproduced(known: ModelVersion | None, fresh: ModelVersion) -> dg.AssetCheckResult:
+def _reproduced(known: ModelVersion | None, fresh: ModelVersion) -> CheckResult:
     if known is None:
         return _result("model_is_reproducible", None, "The first fit of this version; materialize it again to compare.")
     problem = (
@@ -59,7 +59,7 @@ def _reproduced(known: ModelVersion | None, fresh: ModelVersion) -> dg.AssetChec
     return _result("model_is_reproducible", problem, "Fitted again, it is the same byte for byte.")
 
 
-def _challenge(now: ModelVersion, judgement: "Judgement") -> dg.AssetCheckResult:
+def _challenge(now: ModelVersion, judgement: "Judgement") -> CheckResult:
     leading, difference = judgement.leading, judgement.difference
     fine = (
         "There was no other champion to compare with." if leading is None else f"It is held against {leading.version}."
@@ -71,17 +71,15 @@ def _challenge(now: ModelVersion, judgement: "Judgement") -> dg.AssetCheckResult
     result = _result("challenger_does_not_lose", judgement.lost, fine, tell=True)
     numbers = {name: value for name, value in difference.to_dict().items() if value is not None} if difference else {}
     evidence: dict[str, Any] = {"status": now.status, "reason": now.reason, **numbers}
-    return result._replace(metadata={**result.metadata, **evidence})
+    return replace(result, metadata={**result.metadata, **evidence})
 
 
-def _result(
-    name: str, problem: str | None, fine: str, *, error: bool = False, tell: bool = False
-) -> dg.AssetCheckResult:
+def _result(name: str, problem: str | None, fine: str, *, error: bool = False, tell: bool = False) -> CheckResult:
     """A check's result; `tell` marks a warning that people are alerted of, as of an error."""
-    return dg.AssetCheckResult(
+    return CheckResult(
         check_name=name,
         passed=problem is None,
-        severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
+        warns=not error,
         description=shorten([problem]) if problem else fine,
         metadata={TOLD: True} if tell and problem else {},
     )

@@ -22,7 +22,7 @@ from mlpipe_assets.catalog.versions import learner_version, model_version
 from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.resources.champions import promote
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import CARD, MODEL_FILE
@@ -31,6 +31,7 @@ from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks
 from mlpipe_assets.stages.model_slices import read_slices
+from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Built:
     """
 
     outcome: Outcome
-    checks: Sequence[dg.AssetCheckResult]
+    checks: Sequence[CheckResult]
     version: ModelVersion | None = None
     reason: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -89,7 +90,14 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         for one in built:
             if one.metadata and not any(o.refused for o in outcomes):
                 context.add_asset_metadata(dict(one.metadata), asset_key=key, partition_key=f"{one.outcome.day}")
-        yield from tell(context, lake, key, outcomes, extra_checks=_worst(built), balanced=False)
+        yield from tell(
+            context,
+            lake,
+            key,
+            outcomes,
+            extra_checks=worst_of(result for one in built for result in one.checks),
+            balanced=False,
+        )
 
     return build
 
@@ -228,12 +236,3 @@ def _store_and_judge(
         reason=reason,
         metadata=show_version(now, files[CARD].decode(), evaluation),
     )
-
-
-def _worst(built: Sequence[Built]) -> list[dg.AssetCheckResult]:
-    """Of each check the result that failed, or the newest."""
-    worst: dict[str, dg.AssetCheckResult] = {}
-    for one in (result for each in built for result in each.checks):
-        old = worst.get(str(one.check_name))
-        worst[str(one.check_name)] = old if old is not None and not old.passed else one
-    return list(worst.values())

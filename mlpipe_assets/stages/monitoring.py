@@ -19,10 +19,11 @@ from mlpipe_assets.monitoring.read_back import inputs_of_report, read_watched
 from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
-from mlpipe_assets.outcome import tell
+from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.telling import tell
 
 REPORT = "report"
 SUMMARY_FILE, REPORT_FILE = "drift_summary.csv", "report.html"
@@ -158,13 +159,13 @@ def _checks_of(monitor: Monitor) -> dict[str, tuple[Callable[[Watched], Finding]
     return {**_CHECKS, **(_OF_PREDICTIONS if monitor.stage == "predictions" else {})}
 
 
-def _result(name: str, finding: Finding, watched: Watched) -> dg.AssetCheckResult:
+def _result(name: str, finding: Finding, watched: Watched) -> CheckResult:
     newest = watched.days[-1] if watched.days else None
     numbers = {"drift_score": newest.score} if newest and newest.score is not None else {}
-    return dg.AssetCheckResult(
+    return CheckResult(
         check_name=name,
         passed=finding.holds,
-        severity=dg.AssetCheckSeverity.WARN,
+        warns=True,
         description=finding.text[:2000],
         metadata={"day": f"{newest.day}" if newest else "none", "retrain_above": watched.retrain_above, **numbers},
     )

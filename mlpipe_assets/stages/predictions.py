@@ -13,7 +13,7 @@ from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.gate import judge
-from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.champions import champion, champion_of
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, load
@@ -21,6 +21,7 @@ from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.resources.spreadsheets import write_csv
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.windows import Inputs
 
 if TYPE_CHECKING:
@@ -199,12 +200,11 @@ def _predict_day(
     return Outcome(day=day, counts=counts, written=written, facts=facts)
 
 
-def _gate_check(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
+def _gate_check(outcomes: Sequence[Outcome]) -> CheckResult:
     barred = [f"[{o.day}] {o.refused}" for o in outcomes if o.refused and not o.counts]
-    return dg.AssetCheckResult(
+    return CheckResult(
         check_name="inputs_are_sound",
         passed=not barred,
-        severity=dg.AssetCheckSeverity.ERROR,
         description=shorten(barred) or f"{len(outcomes):,} days were let through.",
         metadata={"objections": barred[:50]},
     )

@@ -13,12 +13,13 @@ from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
-from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.training_checks import TRAINING_CHECKS, WARNINGS, judge_training_set, nothing_to_judge
 from mlpipe_assets.training_plan import TrainingPlan, plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
@@ -52,14 +53,13 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         outcomes: list[Outcome] = []
-        proofs: dict[str, dg.AssetCheckResult] = {}
+        proofs: list[CheckResult] = []
         with at_work(context, lake, key) as days:
             for day in days:
                 outcome, found = build_training_set(lake, engine, catalog, model, day)
                 outcomes.append(outcome)
-                for one in found:
-                    proofs[str(one.check_name)] = _worse(proofs.get(str(one.check_name)), one)
-        yield from tell(context, lake, key, outcomes, extra_checks=list(proofs.values()), balanced=False)
+                proofs += found
+        yield from tell(context, lake, key, outcomes, extra_checks=worst_of(proofs), balanced=False)
 
     return build
 
@@ -119,7 +119,7 @@ def _content(source: SourceDays, day: date, names: frozenset[str] | None) -> obj
 
 def build_training_set(
     lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_of: date
-) -> tuple[Outcome, list[dg.AssetCheckResult]]:
+) -> tuple[Outcome, list[CheckResult]]:
     """Build one training set; it is written whole, or not at all when anything is wrong with it."""
     days = lake.days("features", model.view.name)
     plan = plan_training_set(model, as_of, days[0] if days else None)
@@ -149,7 +149,7 @@ def build_training_set(
 
 def _judge_and_write(
     lake: Lake, engine: Engine, catalog: Catalog, plan: TrainingPlan, frames: DayRows
-) -> tuple[Outcome, list[dg.AssetCheckResult]]:
+) -> tuple[Outcome, list[CheckResult]]:
     model = plan.model
     key = model.view.entity.join_key
     wanted = [column.name for column in columns(model.contract)]
@@ -168,7 +168,7 @@ def _judge_and_write(
         refused = Outcome(day=plan.as_of, counts=counts, breaches=breaches, refused="breaks its contract")
         return refused, nothing_to_judge()
     checks = judge_training_set(engine, Inputs(lake=lake, catalog=catalog, view=model.view), plan, splits)
-    broken = [c for c in checks if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR]
+    broken = [c for c in checks if c.stops]
     if broken:
         text = "; ".join(f"{c.check_name}: {c.description}" for c in broken)
         return Outcome(day=plan.as_of, counts=counts, refused=text[:500]), checks
@@ -213,8 +213,3 @@ def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str
     register(lake, "dataset_splits", rows, key=("model", "as_of", "split"))
     lake.commit(*(staged[name] for name in reversed(SPLITS)))
     return staged["train"]
-
-
-def _worse(old: dg.AssetCheckResult | None, new: dg.AssetCheckResult) -> dg.AssetCheckResult:
-    """Of two results of one check, the one that failed, or the newer."""
-    return old if old is not None and not old.passed else new

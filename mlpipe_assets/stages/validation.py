@@ -15,7 +15,7 @@ from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.contracts.golden_answers import GoldenAnswers
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
-from mlpipe_assets.outcome import Outcome, tell
+from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.quoting import may_quote, name_key
 from mlpipe_assets.resources.champions import champion, read_golden
 from mlpipe_assets.resources.lake import Lake
@@ -24,6 +24,7 @@ from mlpipe_assets.resources.models import load
 from mlpipe_assets.resources.refusals import clear, refuse, refused_days
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions import declared, golden_name
+from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.transforms.splits import feature_days
 
 if TYPE_CHECKING:
@@ -209,13 +210,13 @@ def _facts(lake: Lake, model: Model, day: str) -> dict[str, str] | None:
     return lake.facts("features", model.view.name, date.fromisoformat(day))
 
 
-def _answers_check(outcomes: Sequence[Outcome], model: Model) -> dg.AssetCheckResult:
+def _answers_check(outcomes: Sequence[Outcome], model: Model) -> CheckResult:
     broken = [line for o in outcomes for line in o.breaches if o.refused]
     asked = max((o.counts.get("rows", 0) for o in outcomes), default=0)
-    return dg.AssetCheckResult(
+    return CheckResult(
         check_name="answers_are_the_same",
         passed=not broken and asked > 0,
-        severity=dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN,
+        warns=not broken,
         description=broken[0]
         if broken
         else f"{asked:,} golden answers are within {model.promotion.answers_within} of what was kept."
