@@ -12,6 +12,7 @@ from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import versions
+from mlpipe_assets.resources.registry import read_registry
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.predictions import inputs_digest
 from mlpipe_assets.windows import Inputs, SourceDays
@@ -93,11 +94,10 @@ def _rows_of(lake: Lake, stage: str, name: str, day: date, join_key: str, key: s
 
 
 def _splits(lake: Lake, model: Model, as_of: object) -> list[dict[str, Any]]:
-    path = lake.root / "meta" / "dataset_splits.parquet"
-    if not path.exists() or as_of is None:
+    splits = read_registry(lake, "dataset_splits", ("model", "as_of"))
+    if splits is None or as_of is None:
         return []
-    splits = pl.read_parquet(path, hive_partitioning=False, glob=False).filter(model=model.name)
-    return splits.filter(pl.col("as_of").cast(pl.String) == str(as_of)).to_dicts()
+    return splits.filter(model=model.name).filter(pl.col("as_of").cast(pl.String) == str(as_of)).to_dicts()
 
 
 def _clean_rows(

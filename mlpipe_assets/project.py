@@ -12,12 +12,12 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import catalog_of, load_catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.lake import PART, Lake
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
+from mlpipe_assets.store.keys import DRIFT, PART
 from mlpipe_assets.transforms.splits import SPLITS
 
 _SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}

@@ -7,11 +7,11 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger, count_by_day
-from mlpipe_assets.resources.lake import PART, Lake
+from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
+from mlpipe_assets.store.keys import DRIFT, PART
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,15 +11,16 @@ from pathlib import Path
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.digest_log import FOLDER, log_path, read_log, table_of
+from mlpipe_assets.resources.digest_log import log_path, read_log, table_of
 from mlpipe_assets.resources.digests import accuse, cure_of, damage, is_made_again
-from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import file_mode
 from mlpipe_assets.stages.raw_healing import Healing
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 _STAGES = (
-    "raw/_events",
+    keys.EVENTS,
     "interim",
     "features",
     "processed",
@@ -27,7 +28,7 @@ _STAGES = (
     "validation",
     "predictions",
     "monitoring",
-    "meta",
+    keys.META,
 )
 
 
@@ -107,7 +108,7 @@ def verify(lake: Lake, catalog: Catalog, table: str | None, progress: Callable[[
 def _recorded(lake: Lake, found: Verified, table: str | None) -> set[str]:
     """Files on record, by path below the data folder."""
     names: set[str] = set()
-    for path in sorted((lake.root / FOLDER).glob("*.log")):
+    for path in sorted((lake.root / keys.DIGESTS).glob("*.log")):
         try:
             log = read_log(lake.root, Path(*path.stem.split(".")))
         except LakeError as error:
@@ -131,8 +132,8 @@ def _wanted(name: Path, table: str | None) -> bool:
     if table is None:
         return True
     parts = Path(table).parts
-    if parts[:1] == ("raw",) and parts[1:2] != ("_events",):
-        parts = ("raw", "_events", *parts[1:])
+    if parts[:1] == (keys.DROP_ZONE,) and parts[1:2] != Path(keys.EVENTS).parts[1:]:
+        parts = (*Path(keys.EVENTS).parts, *parts[1:])
     return name.parts[: len(parts)] == parts
 
 
@@ -143,9 +144,9 @@ def _look_at_other(lake: Lake, found: Verified, name: Path, path: Path, *, recor
         found.open_to_others += bool(stat.S_IMODE(path.stat().st_mode) & ~allowed & 0o077)
     table = table_of(name)
     if table is None:
-        if path.suffix == ".json" and name.parts[0] == "meta":
+        if path.suffix == ".json" and keys.is_below(name, keys.META):
             try:
-                read_json(path, lambda record: record, cure="Restore it from a copy.")
+                Record(objects=lake.objects, key=f"{name}", parse=bool, cure="Restore it from a copy.").read()
             except LakeError as error:
                 found.wrong.append(Wrong(path=f"{name}", what="cannot be read", again=False, to_do=f"{error}"))
     elif recorded:
@@ -165,7 +166,7 @@ def _look_at_other(lake: Lake, found: Verified, name: Path, path: Path, *, recor
 
 def _described(lake: Lake, catalog: Catalog, name: Path, wrong: str) -> Wrong:
     again, to_do = is_made_again(name), cure_of(name)
-    if not again and (name.parts[:2] == ("raw", "_events") or name.parts[:2] == ("validation", "quarantine")):
+    if not again and any(keys.is_below(name, folder) for folder in (keys.EVENTS, keys.QUARANTINE)):
         source = next((s for s in catalog.sources if s.name == name.parts[2]), None)
         delivery = Ledger.load(lake, source.name).deliveries.get(name.stem.partition("-")[0]) if source else None
         if source and delivery:

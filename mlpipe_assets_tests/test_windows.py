@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import keys
 from mlpipe_assets.windows import Inputs, SourceDays
 from mlpipe_assets_tests.planted import (
     ANN,
@@ -70,7 +71,7 @@ def test_a_hole_is_a_day_of_the_window_that_is_not_there(
 
 def test_missing_and_refused_days_are_told_apart(inputs: Inputs) -> None:
     inputs.lake.path("interim", "orders", day(4)).unlink()
-    inputs.lake.write_json(inputs.lake.root / "meta" / "refused" / "interim" / "orders" / f"{day(5)}.json", {})
+    inputs.lake.objects.put(keys.refusal("interim", "orders", day(5)), b"{}")
 
     assert inputs.holes(day(6)) == "its window over interim/orders has holes: 2026-01-04 missing, 2026-01-05 refused"
 

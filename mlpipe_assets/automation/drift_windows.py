@@ -18,9 +18,9 @@ from mlpipe_assets.automation.retraining import (
 from mlpipe_assets.automation.retraining_memory import requests_so_far
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import shorten
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.keys import DRIFT
 
 JOB = "retraining_job"
 _AGAINST = {"baseline": "the baseline", "performance": "the test set"}

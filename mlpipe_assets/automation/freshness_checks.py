@@ -1,6 +1,5 @@
 """Freshness as people see it: a check per table with its history, and one alert per cause."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,8 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.memory import remember
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Log
 
 CHECK = "newest_partition_is_there"
 _MOST_SHOWN = 20
@@ -149,28 +150,30 @@ def problems_of(found: Sequence[TableFreshness]) -> list[Problem]:
 
 def note_transitions(lake: Lake, found: Sequence[TableFreshness], now: datetime) -> list[dict[str, Any]]:
     """Changes of state since the beginning, oldest first, those just seen included; kept in meta/freshness.jsonl."""
-    path = lake.root / "meta" / "freshness.jsonl"
+    log = Log(objects=lake.objects, key=keys.FRESHNESS, parse=_read, cure="Mend that line by hand, or take it out.")
     with lake.writing("meta", "freshness"):
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        history = [json.loads(line) for line in text.splitlines()]
+        history = log.read()
         last = {record["table"]: record["state"] for record in history}
         new = [_record(table, now) for table in found if last.get(table.table) != table.state]
         if new:
-            lines = "".join(json.dumps(record, sort_keys=True) + "\n" for record in new)
-            lake.commit(lake.stage_bytes(path, (text + lines).encode()))
+            log.append(new)
     return [*history, *new]
 
 
 def _record(table: TableFreshness, now: datetime) -> dict[str, Any]:
     return {
-        "table": table.table,
         "at": now.isoformat(timespec="seconds"),
-        "state": table.state,
-        "newest": f"{table.newest}" if table.newest else None,
+        "cause": table.cause,
         "expected": f"{table.expected}" if table.expected else None,
         "late_since": table.late_since.isoformat() if table.late_since else None,
-        "cause": table.cause,
+        "newest": f"{table.newest}" if table.newest else None,
+        "state": table.state,
+        "table": table.table,
     }
+
+
+def _read(record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "table": record["table"], "state": record["state"]}
 
 
 def _key(table: str) -> dg.AssetKey:

@@ -6,7 +6,6 @@ from datetime import date
 from mlpipe_assets.automation.plan import Work, or_unreadable
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.errors import shorten
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.resources.champions import champion, champion_of, champions, read_golden
@@ -18,6 +17,7 @@ from mlpipe_assets.stages.models import inputs_digest as model_inputs
 from mlpipe_assets.stages.monitoring import recall_report
 from mlpipe_assets.stages.predictions import golden_name, inputs_digest, objections
 from mlpipe_assets.stages.validation import golden_inputs
+from mlpipe_assets.store.keys import DRIFT
 
 
 @or_unreadable(lambda model: f"models/{model.name}")

@@ -22,6 +22,7 @@ from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim_day, processed
 from mlpipe_assets.stages.raw_healing import DamagedEvents, Healing, find_lost
 from mlpipe_assets.stages.raw_placement import find_misplaced
+from mlpipe_assets.store import keys
 from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import Inputs, SourceDays
 
@@ -106,7 +107,7 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     damaged: list[DamagedEvents] = []
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name, source_version(source))
-        files, wrong = drop_zone.look(lake.root / "raw" / source.name)
+        files, wrong = drop_zone.look(lake.root / keys.drop_zone(source.name))
         unseen += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
         found = Healing(lake=lake, source=source, ledger=ledger).find_damaged()
         damaged += found
@@ -121,7 +122,7 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
                 new += 1
             elif status["problem"]:
                 problems.append(f"raw/{source.name}/{file.name}: {status['problem']}")
-    for folder in drop_zone.undeclared_folders(lake.root / "raw", [s.name for s in catalog.sources]):
+    for folder in drop_zone.undeclared_folders(lake.root / keys.DROP_ZONE, [s.name for s in catalog.sources]):
         unseen.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
     return DropZone(
         new_files=new,
@@ -167,7 +168,9 @@ def _problem_of_lost(damaged: DamagedEvents) -> Problem:
 def new_files(lake: Lake, source: Source) -> list[DroppedFile]:
     """Files of a source that no run has dealt with."""
     ledger = Ledger.load(lake, source.name, source_version(source))
-    return [file for file in drop_zone.look(lake.root / "raw" / source.name)[0] if ledger.status_of(file) is None]
+    return [
+        file for file in drop_zone.look(lake.root / keys.drop_zone(source.name))[0] if ledger.status_of(file) is None
+    ]
 
 
 def days_of_arrival(source: Source, files: Sequence[DroppedFile]) -> tuple[date, ...]:

@@ -15,11 +15,11 @@ from mlpipe_assets.automation.run_problems import advice_of
 from mlpipe_assets.automation.run_problems import problems_of as run_problems
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.alert_book import AlertBook, read_book
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refusal_of, refused_days
+from mlpipe_assets.resources.refusals import refusal_of, refused_days, refused_tables
+from mlpipe_assets.store.keys import DRIFT
 
 _TABLES = ("interim", "features", "processed", "models", "validation", "predictions", "monitoring")
 
@@ -72,8 +72,7 @@ def refused_without_a_run(lake: Lake, known: set[str]) -> list[Problem]:
     """Refused days of tables of which the alerts know no failed check: no run of this Dagster was read, or none is left."""
     problems: list[Problem] = []
     for stage in _TABLES:
-        folder = lake.root / "meta" / "refused" / stage
-        for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
+        for name in refused_tables(lake, stage):
             table = f"{stage}/{name}"
             refused = {day: refusal_of(lake, stage, name, day) for day in refused_days(lake, stage, name)}
             # a day that needs lost events is reported with the file that they came from

@@ -21,6 +21,7 @@ from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.private_files import make_folder
 from mlpipe_assets.transforms.events import clean_text, decode
 from mlpipe_assets.transforms.received import received_blocks
@@ -68,7 +69,7 @@ def run_prototype(
     chosen = _Chosen(share)
     for source in catalog.sources:
         key = _entity_column(catalog, source)
-        files, _ = drop_zone.look(lake.root / "raw" / source.name)
+        files, _ = drop_zone.look(lake.root / keys.drop_zone(source.name))
         target = root / "raw" / source.name
         target.mkdir(parents=True, exist_ok=True)
         _log.info("prototype: %s files of raw/%s", f"{len(files):,}", source.name)

@@ -1,6 +1,5 @@
 """Failed runs and failed checks as problems: read off Dagster's own records, so that no run escapes, whoever started it."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,9 +12,11 @@ from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.freshness_checks import CHECK
 from mlpipe_assets.automation.messages import Message
 from mlpipe_assets.automation.run_problems import Standing, Verdict, cause_of, fold, problems_of
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.alert_book import AlertBook, open_book
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.resources.reports import read_report
 from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.model_checks import TOLD
@@ -195,10 +196,9 @@ def _day_by_day(verdict: Verdict, refused: set[date]) -> list[Verdict]:
 
 def _days_left(lake: Lake, run_id: str, table: str, why: str) -> set[date]:
     """The days of a table that a run did not write because they were `refused` or `blocked`, as its report has them."""
-    path = lake.root / "validation" / "reports" / f"{run_id}.json"
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # no report, or one half read: the days the run was asked for have to do
+        report = read_report(lake, run_id) or {}
+    except LakeError:  # the days the run was asked for have to do
         return set()
     days = report.get("tables", {}).get(table, {}).get("partitions", {})
     return {date.fromisoformat(day) for day, facts in days.items() if facts.get("status") == why}

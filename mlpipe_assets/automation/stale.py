@@ -28,6 +28,7 @@ from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.monitoring import REPORT
 from mlpipe_assets.stages.predictions import golden_name
 from mlpipe_assets.stages.raw_placement import find_misplaced
+from mlpipe_assets.store import keys
 
 _REPORT = f"monitoring/{REPORT}"
 
@@ -52,7 +53,7 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
     count = 0
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name, source_version(source))
-        files = drop_zone.look(lake.root / "raw" / source.name)[0]
+        files = drop_zone.look(lake.root / keys.drop_zone(source.name))[0]
         new = [file for file in files if ledger.status_of(file) is None]
         young = {file.name for file in new if 0 <= now.timestamp() - file.mtime_ns / 1e9 < settle_seconds}
         settled = [file for file in new if file.name not in young]

@@ -15,8 +15,8 @@ from mlpipe_assets.commands.console import command, nothing_yet, plain, print_li
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.monitoring import REPORT_FILE
 from mlpipe_assets.status import partitions
+from mlpipe_assets.store import keys
 
 _COUNTS = ("rows", "quarantined", "duplicates", "not processed")  # of raw and interim, together the rows received
 _OTHER_SPLITS = ("/validation", "/test")  # one training set is one partition, whatever its splits
@@ -53,7 +53,7 @@ def tell_summary(
         console.print("Nothing new to build.")
     print_lines(console, "[yellow]warning:[/]", summary.warnings, whole=options.verbose)
     print_lines(console, "[bold red]error:[/]", summary.errors, whole=options.verbose)
-    report = lake.root / "monitoring" / REPORT_FILE
+    report = lake.root / keys.REPORT_PAGE
     if report.exists() and not summary.did_nothing:
         console.print(f"What changed in the data, in pictures: {plain(report)}", soft_wrap=True)
     if not tables and not summary.errors and not summary.warnings:

@@ -15,8 +15,8 @@ from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import ProfileStore
 from mlpipe_assets.statistics.measurements import Measurement
+from mlpipe_assets.store.keys import DRIFT
 
-DRIFT = "monitoring/drift"
 _log = logging.getLogger("mlpipe")
 _AT_ONCE = 30  # days whose windows are in memory together
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.model_files import METRICS, version_folder
+from mlpipe_assets.resources.model_files import METRICS
 from mlpipe_assets.resources.models import find_version
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 OVERALL = "overall"
 
@@ -43,9 +44,9 @@ def champion_of(lake: Lake, model: str, version: str) -> Champion | None:
     known = find_version(lake, model, version)
     if known is None:
         return None
-    path = version_folder(lake, model, version) / METRICS
     cure = f"Restore it, or delete it and materialize models/{model} [{known.as_of}] again."
-    tested = read_json(path, _tested, cure=cure) or {}
+    metrics = Record(objects=lake.objects, key=keys.version(model, version, METRICS), parse=_tested, cure=cure)
+    tested = metrics.read() or {}
     return Champion(version=version, as_of=known.as_of, training_set=known.training_digest, tested=tested)
 
 

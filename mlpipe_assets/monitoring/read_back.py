@@ -5,7 +5,6 @@ from datetime import date, timedelta
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
 from mlpipe_assets.monitoring.table_days import windows_of
@@ -15,6 +14,7 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.store.keys import DRIFT
 
 DAYS = 90
 

@@ -14,9 +14,8 @@ from mlpipe_assets.monitoring.table_days import TableDays
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store.keys import REALISED
 from mlpipe_assets.windows import SourceDays
-
-REALISED = "monitoring/realised"
 
 
 @dataclass(kw_only=True)

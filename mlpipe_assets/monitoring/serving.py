@@ -210,17 +210,17 @@ class Serving:
         champion = self._known(version)
         if champion is None:
             return None
-        path = self.lake.root / "monitoring" / "reference" / f"training.{self.model.name}.{version}.json"
+        name = f"training.{self.model.name}.{version}"
         origin = champion.training_set
         cure = f"Delete it and run again: it is made anew from the training set of {version}, if that is still there."
-        reference = read_reference(self.lake, path, cure=cure)
+        reference = read_reference(self.lake, name, cure=cure)
         if reference is None or (reference.watch, reference.origin) != (self.watch.digest, origin):
             facts = self.lake.facts("processed", self.model.name, champion.as_of, _TRAIN)
             if facts is None or facts.get("fingerprint") != origin:
                 return None
             train: Path = self.lake.path("processed", self.model.name, champion.as_of, _TRAIN)
             reference = freeze(self.watch, self.lake.check([train]), days=[champion.as_of], origin=origin)
-            write_reference(self.lake, path, reference)
+            write_reference(self.lake, name, reference)
         days = self.features
         return ProfileStore(
             lake=self.lake,

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.catalog.versions import source_version, view_version
@@ -91,15 +90,10 @@ class Watching:
     def _foreign(self, day: date) -> bool:
         return bool(self.origin) and self.table.facts(day).get("code_version") != self.origin
 
-    @property
-    def reference_path(self) -> Path:
-        """Where the baseline is frozen."""
-        return self.lake.root / "monitoring" / "reference" / f"{self.monitor.folder}.json"
-
     @cached_property
     def reference(self) -> Reference | None:
         """The frozen baseline; None when there is none, or it was of other columns or code."""
-        found = read_reference(self.lake, self.reference_path)
+        found = read_reference(self.lake, self.monitor.folder)
         return found if found and (found.watch, found.origin) == (self.watch.digest, self.origin) else None
 
     def freeze_if_due(self, day: date) -> None:
@@ -110,7 +104,7 @@ class Watching:
         if len(first) == self.monitor.baseline.days:
             files = self.table.files
             frozen = freeze(self.watch, self.lake.check(files[d] for d in first), days=first, origin=self.origin)
-            write_reference(self.lake, self.reference_path, frozen)
+            write_reference(self.lake, self.monitor.folder, frozen)
             self.reference = frozen
 
     def state(self, day: date) -> str:

@@ -1,15 +1,14 @@
 """What the person on duty accepted: days of a source that may be written although they break its tolerance."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
+from typing import Any
 
-from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.documents import UNREADABLE, spell_reason
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refusal_of
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Log
 
 NOTHING_CAME = "nothing came"
 
@@ -38,25 +37,11 @@ def accept(lake: Lake, source: str, days: Iterable[date], reason: str) -> None:
 
     Raises: LakeError when a record made before cannot be read; nothing is added to it then.
     """
-    path = _path(lake)
-    _records(path)
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    if old and not old.endswith("\n"):  # an editor left it so: a line of its own for what comes
-        old += "\n"
+    log = _log(lake)
+    log.read()
     at = datetime.now(tz=UTC).isoformat(timespec="seconds")
-    new = (
-        json.dumps(
-            {
-                "source": source,
-                "date": f"{day}",
-                "reason": reason,
-                "accepted_at": at,
-                "inputs": _seen(lake, source, day),
-            }
-        )
-        for day in days
-    )
-    lake.commit(lake.stage_bytes(path, (old + "".join(f"{line}\n" for line in new)).encode()))
+    more = {"reason": reason, "accepted_at": at}
+    log.append({"source": source, "date": f"{day}", **more, "inputs": _seen(lake, source, day)} for day in days)
 
 
 def acceptances(lake: Lake, source: str) -> dict[date, Acceptance]:
@@ -64,7 +49,7 @@ def acceptances(lake: Lake, source: str) -> dict[date, Acceptance]:
 
     Raises: LakeError when a record cannot be read, whichever source it is of.
     """
-    return {day: accepted for name, day, accepted in _records(_path(lake)) if name == source}
+    return {day: accepted for name, day, accepted in _log(lake).read() if name == source}
 
 
 def _seen(lake: Lake, source: str, day: date) -> str | None:
@@ -73,31 +58,15 @@ def _seen(lake: Lake, source: str, day: date) -> str | None:
     return refusal.get("accepts") if refusal else NOTHING_CAME
 
 
-def _records(path: Path) -> list[tuple[str, date, Acceptance]]:
-    """Source, day and acceptance of every record, the oldest first."""
-    try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
-    except OSError as error:
-        raise LakeError(f"{path} cannot be read: {spell_reason(error)}. Let this user read it.") from error
-    found: list[tuple[str, date, Acceptance]] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            if line.strip():
-                record = json.loads(line.decode())
-                accepted = Acceptance(
-                    reason=record["reason"], inputs=record.get("inputs"), at=record.get("accepted_at", "")
-                )
-                found.append((record["source"], date.fromisoformat(record["date"]), accepted))
-        except UNREADABLE as error:
-            reason = (
-                f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else spell_reason(error)
-            )
-            raise LakeError(
-                f"{path} cannot be read: line {number}: {reason}. Mend that line by hand, or take it out and "
-                "accept its days again with `mlpipe accept`: it is the record of what a person decided."
-            ) from error
-    return found
+def _log(lake: Lake) -> Log[tuple[str, date, Acceptance]]:
+    """Source, day and acceptance of every record."""
+    cure = (
+        "Mend that line by hand, or take it out and accept its days again with `mlpipe accept`: it is the record of what a "
+        "person decided."
+    )
+    return Log(objects=lake.objects, key=keys.ACCEPTANCES, parse=_parse, cure=cure)
 
 
-def _path(lake: Lake) -> Path:
-    return lake.root / "meta" / "acceptances.jsonl"
+def _parse(record: dict[str, Any]) -> tuple[str, date, Acceptance]:
+    accepted = Acceptance(reason=record["reason"], inputs=record.get("inputs"), at=record.get("accepted_at", ""))
+    return record["source"], date.fromisoformat(record["date"]), accepted

@@ -1,15 +1,15 @@
 """The alert book: open problems and messages not yet delivered, in meta/alerts.json; every message in alerts.jsonl."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from mlpipe_assets.resources.documents import UNREADABLE
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Log, Record
 
 _log = logging.getLogger("mlpipe")
 _MOST_WAITING = 50  # messages kept for a channel that does not answer
@@ -42,16 +42,12 @@ class AlertBook:
             "waiting": kept,
             "seen": self.seen,
         }
-        self.lake.write_json(_path(self.lake), content)
+        _record(self.lake).write(content)
 
     def record(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Add messages to meta/alerts.jsonl, which is kept whether or not anyone is told."""
-        path = self.lake.root / "meta" / "alerts.jsonl"
-        old = path.read_bytes() if path.exists() else b""
-        if old and not old.endswith(b"\n"):  # half a line stays a line of its own
-            old += b"\n"
-        new = "".join(json.dumps(message, sort_keys=True) + "\n" for message in messages)
-        self.lake.commit(self.lake.stage_bytes(path, old + new.encode()))
+        log = Log(objects=self.lake.objects, key=keys.ALERT_LOG, parse=dict)
+        log.append(dict(sorted(message.items())) for message in messages)
 
 
 @contextmanager
@@ -66,18 +62,19 @@ def open_book(lake: Lake) -> Iterator[AlertBook]:
 
 def read_book(lake: Lake) -> AlertBook:
     """The book as it stands; a new one where there is none, or none that can be read."""
-    path = _path(lake)
-    if not path.exists():
-        return AlertBook(lake=lake)
+    record = _record(lake)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        opened = {scope: {key: dict(told) for key, told in found.items()} for scope, found in content["open"].items()}
-        waiting = [dict(entry) for entry in content["waiting"]]
-        return AlertBook(lake=lake, open=opened, waiting=waiting, seen=dict(content["seen"]))
-    except UNREADABLE:
-        _log.warning("alerts: %s cannot be read and is started anew; open problems are told again", path)
+        return AlertBook(lake=lake, **(record.read() or {}))
+    except LakeError:
+        where = lake.objects.locate(record.key)
+        _log.warning("alerts: %s cannot be read and is started anew; open problems are told again", where)
         return AlertBook(lake=lake)
 
 
-def _path(lake: Lake) -> Path:
-    return lake.root / "meta" / "alerts.json"
+def _record(lake: Lake) -> Record[dict[str, Any]]:
+    return Record(objects=lake.objects, key=keys.ALERTS, parse=_parse)
+
+
+def _parse(content: dict[str, Any]) -> dict[str, Any]:
+    opened = {scope: {key: dict(told) for key, told in found.items()} for scope, found in content["open"].items()}
+    return {"open": opened, "waiting": [dict(entry) for entry in content["waiting"]], "seen": dict(content["seen"])}

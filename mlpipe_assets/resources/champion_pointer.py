@@ -6,18 +6,19 @@ The pointer is one small file, replaced by a rename: whoever reads it sees the o
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.documents import spell_reason
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import registered_rows
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.objects import MissingError
+from mlpipe_assets.store.records import UNREADABLE, spell_document, spell_reason
 
 
-def pointer_path(lake: Lake, model: str) -> Path:
-    """The file that says who is champion."""
-    return lake.root / "meta" / "champions" / f"{model}.json"
+def pointer_path(lake: Lake, model: str) -> str:
+    """The file that says who is champion, as messages name it."""
+    return lake.objects.locate(keys.champion(model))
 
 
 def read_pointer(lake: Lake, model: str) -> dict[str, Any]:
@@ -27,6 +28,11 @@ def read_pointer(lake: Lake, model: str) -> dict[str, Any]:
     """
     found, lost = _stored_pointer(lake, model)
     return found or _pointer_of_registry(lake, model, lost)
+
+
+def write_pointer(lake: Lake, model: str, pointer: dict[str, Any]) -> None:
+    """Replace the pointer, whole."""
+    lake.objects.put(keys.champion(model), spell_document(pointer))
 
 
 def lost_pointer(lake: Lake, model: str) -> str | None:
@@ -61,10 +67,10 @@ def _stored_pointer(lake: Lake, model: str) -> tuple[dict[str, Any] | None, str]
     """What the pointer says, or why it says nothing."""
     path = pointer_path(lake, model)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        found = json.loads(lake.objects.get(keys.champion(model)).content)
+    except MissingError:
         return None, f"{path} is gone"
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         return None, f"{path} cannot be read: {spell_reason(error)}"
     if not isinstance(found, dict) or not {"version", "history"} <= set(found):
         return None, f"{path} is not what was written there"
@@ -76,7 +82,7 @@ def _pointer_of_registry(lake: Lake, model: str, lost: str) -> dict[str, Any]:
     rows = [row for row in registered_rows(lake, model) if row["status"] in ("champion", "retired")]
     rows.sort(key=lambda row: (row["status"] == "champion", row["as_of"], row["version"]))
     if not rows or rows[-1]["status"] != "champion":
-        if pointer_path(lake, model).exists():
+        if lake.objects.head(keys.champion(model)):
             raise LakeError(
                 f"{lost}. The registry knows no champion of {model} either: restore the file, or delete it."
             )

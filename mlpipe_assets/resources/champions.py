@@ -3,7 +3,13 @@
 from dataclasses import replace
 from datetime import date
 
-from mlpipe_assets.resources.champion_pointer import champion_history, line_of_champions, pointer_path, read_pointer
+from mlpipe_assets.resources.champion_pointer import (
+    champion_history,
+    line_of_champions,
+    pointer_path,
+    read_pointer,
+    write_pointer,
+)
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import (
     GOLDEN,
@@ -116,10 +122,8 @@ def _lead(lake: Lake, version: ModelVersion, action: str, reason: str, golden: b
     before = pointer["version"]
     entry = {"action": action, "version": version.version, "as_of": f"{version.as_of}", "reason": reason}
     lake.commit(lake.stage_bytes(golden_path(lake, version.model), golden))
-    lake.write_json(
-        pointer_path(lake, version.model),
-        {"version": version.version, "as_of": f"{version.as_of}", "history": [*pointer["history"], entry]},
-    )
+    history = [*pointer["history"], entry]
+    write_pointer(lake, version.model, {"version": version.version, "as_of": f"{version.as_of}", "history": history})
     leading = replace(version, status="champion", reason=reason)
     record_status(lake, leading)
     old = find_version(lake, version.model, before) if before not in (None, version.version) else None

@@ -8,9 +8,10 @@ from typing import Any
 
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.delivery import Delivery, dump, identity, parse
-from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.lake import Lake, Staged
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
 _NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
@@ -33,13 +34,14 @@ class Ledger:
     def load(cls, lake: Lake, source: str, code: str = "") -> "Ledger":
         """The ledger as it stands on disk. `code` is the version of the declaration that files are read by."""
         ledger = cls(lake=lake, source=source, code=code)
-        cure = "Delete it and run again: files are looked at anew."
-        ledger.seen = read_json(ledger._seen_path, _parse_seen, cure=cure) or {}
+        ledger.seen = ledger._seen_files.read() or {}
         names = {known["delivery"]: name for name, known in ledger.seen.items()}
-        for path in sorted(ledger._folder.glob("*.json")):
-            found = read_json(path, parse, cure=ledger._cure(names.get(path.stem)))
-            if found:
-                ledger._remember(found)
+        for head in lake.objects.list(keys.deliveries(source)):
+            if head.key.endswith(".json"):
+                delivery = keys.stem(head.key)
+                found = ledger._record(delivery, names.get(delivery)).read()
+                if found:
+                    ledger._remember(found)
         return ledger
 
     def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
@@ -120,36 +122,35 @@ class Ledger:
 
     def save(self) -> None:
         """Write down the names seen."""
-        self.lake.write_json(self._seen_path, self.seen)
+        self._seen_files.write(self.seen)
 
     def begin(self, delivery: str) -> None:
         """Mark a delivery as being written, so that what a killed run leaves of it is found."""
-        self.lake.commit(self.lake.stage_bytes(self._pending(delivery), b""))
+        self.lake.objects.put(keys.pending_delivery(self.source, delivery), b"")
 
     def complete(self, delivery: Delivery, staged: Iterable[Staged], *, restated: bool = False) -> None:
         """Make a delivery's files visible, then count it; when it was counted before, files it no longer has go last."""
         self.lake.commit(*staged)
-        self.lake.write_json(self._folder / f"{delivery.delivery}.json", dump(delivery))
+        self._record(delivery.delivery).write(dump(delivery))
         self._remember(delivery)
         if restated:
             self.tidy(delivery.delivery)
-        self._pending(delivery.delivery).unlink(missing_ok=True)
+        self.lake.objects.delete(keys.pending_delivery(self.source, delivery.delivery))
 
     def sweep(self) -> None:
         """Remove what killed runs left of deliveries that were never counted, or were being placed from scratch."""
-        for path in list(self._folder.glob("*.pending")):
-            self.tidy(path.stem)
+        for head in self.lake.objects.list(keys.deliveries(self.source)):
+            if head.key.endswith(".pending"):
+                self.tidy(keys.stem(head.key))
 
     def tidy(self, delivery: str) -> None:
         """Remove files of a delivery that its record does not speak of, all of them where there is no record."""
         counted = self.deliveries.get(delivery)
         kept = {*self.event_paths(counted), self.refused_path(counted)} if counted else set()
-        for path in {
-            *self.lake.folder("raw", "_events").glob(f"{self.source}/date=*/{delivery}*.parquet"),
-            *self._quarantine.glob(f"date=*/{delivery}*.parquet"),
-        } - kept:
+        patterns = keys.files_of_delivery(self.source, delivery)
+        for path in {path for pattern in patterns for path in self.lake.root.glob(pattern)} - kept:
             self.lake.remove(path)
-        self._pending(delivery).unlink(missing_ok=True)
+        self.lake.objects.delete(keys.pending_delivery(self.source, delivery))
 
     def of_day(self, day: date) -> list[Delivery]:
         """Deliveries that brought rows of a day, or were refused rows on it, the one known last at the end."""
@@ -175,7 +176,7 @@ class Ledger:
 
     def event_path(self, delivery: Delivery, day: date) -> Path:
         """The immutable file of a delivery's events of one day."""
-        return self.lake.folder("raw", "_events") / self.source / f"date={day}" / f"{delivery.stem}.parquet"
+        return self.lake.root / keys.events(self.source, day, delivery.stem)
 
     def event_paths(self, delivery: Delivery) -> list[Path]:
         """All files of a delivery's events, in order of day."""
@@ -183,7 +184,7 @@ class Ledger:
 
     def refused_path(self, delivery: Delivery) -> Path:
         """The file of a delivery's rows refused on arrival."""
-        return self._quarantine / f"date={delivery.arrived}" / f"{delivery.stem}.parquet"
+        return self.lake.root / keys.refused_on_arrival(self.source, delivery.arrived, delivery.stem)
 
     def _remember(self, delivery: Delivery) -> None:
         self.deliveries[delivery.delivery] = delivery
@@ -196,28 +197,20 @@ class Ledger:
         elif self._held.get(delivery.content) == delivery.delivery:
             self._held[delivery.content] = delivery.copy_of
 
-    def _cure(self, name: str | None) -> str:
-        """What to do when the record of a delivery, last seen under a name, cannot be read."""
-        return (
+    def _record(self, delivery: str, name: str | None = None) -> Record[Delivery]:
+        """The record of a delivery, last seen under a name."""
+        cure = (
             f"Delete it and run again: if {name or 'the file it is the record of'} still lies in "
-            f"{self.lake.root / 'raw' / self.source}, it is ingested again. If it does not, restore the record from a copy "
-            "instead: without it the rows of that file no longer count."
+            f"{self.lake.data_dir}/{keys.drop_zone(self.source)}, it is ingested again. If it does not, restore the record from a "
+            "copy instead: without it the rows of that file no longer count."
         )
+        key = keys.delivery(self.source, delivery)
+        return Record(objects=self.lake.objects, key=key, parse=parse, cure=cure)
 
     @property
-    def _quarantine(self) -> Path:
-        return self.lake.root / "validation" / "quarantine" / self.source
-
-    @property
-    def _folder(self) -> Path:
-        return self.lake.root / "meta" / "deliveries" / self.source
-
-    @property
-    def _seen_path(self) -> Path:
-        return self.lake.root / "meta" / "drop_zone" / f"{self.source}.json"
-
-    def _pending(self, delivery: str) -> Path:
-        return self._folder / f"{delivery}.pending"
+    def _seen_files(self) -> Record[dict[str, dict[str, Any]]]:
+        cure = "Delete it and run again: files are looked at anew."
+        return Record(objects=self.lake.objects, key=keys.seen_files(self.source), parse=_parse_seen, cure=cure)
 
 
 def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:

@@ -19,9 +19,9 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.private_files import create_file, make_folder
 
-FOLDER = Path("meta", "digests")
 _MARK = 16  # hexadecimal digits of a line's own digest
 _SMALL = 1 << 16  # bytes up to which a log is left as it is
 _UNRECORDED = {("validation", "reports"), ("validation", "schemas")}  # texts that nothing is computed from
@@ -94,7 +94,7 @@ def table_of(path: Path) -> Path | None:
 @lru_cache(maxsize=1 << 12)
 def log_path(root: Path, table: Path) -> Path:
     """Where the digests of a table are."""
-    return root / FOLDER / f"{'.'.join(table.parts)}.log"
+    return root / keys.digests(table.as_posix())
 
 
 @contextmanager

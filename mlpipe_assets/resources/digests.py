@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from mlpipe_assets.errors import DamagedError, LakeError
 from mlpipe_assets.resources.digest_log import Log, Written, append, read_log, table_of
+from mlpipe_assets.store import keys
 
 _log = logging.getLogger("mlpipe")
 _THREADS = 4
@@ -46,7 +47,7 @@ def changed_beside(root: Path, path: Path) -> str | None:
 def _place(root: Path, folder: str) -> tuple[Path | None, str]:
     """The table whose partition is in a folder, and the folder below the data folder."""
     name = Path(folder).relative_to(root)
-    return table_of(name / "part.parquet"), str(name)
+    return table_of(name / keys.PART), str(name)
 
 
 def _has_size_and_time(root: Path, log: Log, name: str) -> bool:
@@ -98,17 +99,17 @@ def accuse(root: Path, path: Path, wrong: str) -> NoReturn:
 def is_made_again(name: Path) -> bool:
     """Whether a damaged file, named below the data folder, is one that the next run builds from others of the lake."""
     if name.parts[0] in ("models", "validation"):
-        return name.parts[1] != "quarantine" and any(part.startswith("date=") for part in name.parts)
-    return name.parts[0] in _MADE_OF_OTHERS and name.parts[:2] != ("monitoring", "reference")
+        return not keys.is_below(name, keys.QUARANTINE) and any(map(keys.is_day, name.parts))
+    return name.parts[0] in _MADE_OF_OTHERS and not keys.is_below(name, keys.BASELINES)
 
 
 def cure_of(name: Path) -> str:
     """What to do about a damaged file, named below the data folder."""
     if is_made_again(name):
         return "Next: mlpipe run; it is built again."
-    if name.parts[:2] == ("validation", "quarantine") and name.name == "refused.parquet":
+    if keys.is_refused_by_contract(name):
         return f"Delete interim/{name.parts[2]}/{name.parts[3]} and run again: both are made again."
-    if name.parts[:2] in (("raw", "_events"), ("validation", "quarantine")):
+    if keys.is_below(name, keys.EVENTS) or keys.is_below(name, keys.QUARANTINE):
         return (
             f"Next: mlpipe run; it is made again from the file in raw/{name.parts[2]} that it came from, if that is still there. "
             "Otherwise put that file back, or restore this one from a copy."
@@ -164,7 +165,7 @@ def warn_once(path: Path, wrong: str) -> None:
         state = (
             path.parent,
             path.parent.stat().st_mtime_ns,
-            path.stat().st_mtime_ns if path.name == "part.parquet" else 0,
+            path.stat().st_mtime_ns if path.name == keys.PART else 0,
         )
         if state not in _warned:
             _warned.add(state)

@@ -1,6 +1,5 @@
 """The lake: partitioned Parquet on disk, whole or not at all, with each partition's facts in its own footer."""
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from mlpipe_assets.errors import BusyError, LakeError, SettingsError
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.digest_log import Written, on_record
 from mlpipe_assets.resources.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
-from mlpipe_assets.resources.leftovers import leftovers
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.keys import PART
+from mlpipe_assets.store.local import LocalObjects, explain_writing, sync_folder
 from mlpipe_assets.store.private_files import create_file, make_folder
 
 FACTS = "mlpipe"
-PART = "part.parquet"
 _PATIENCE = 10.0  # seconds to wait for another run of the same table
 
 
@@ -51,10 +52,15 @@ class Lake:
         """The data folder."""
         return Path(self.data_dir)
 
+    @cached_property
+    def objects(self) -> LocalObjects:
+        """The data folder as a store of objects."""
+        return LocalObjects(self.root)
+
     @property
     def is_new(self) -> bool:
         """Whether no run has written anything here yet."""
-        return not (self.root / "meta").exists()
+        return not (self.root / keys.META).exists()
 
     def expect_used(self) -> None:
         """Make sure that the data folder is one: a mistyped name must not be an empty lake in which all is well.
@@ -63,7 +69,7 @@ class Lake:
         """
         if self.root.exists() and not self.root.is_dir():
             raise SettingsError(f"MLPIPE_DATA_DIR={str(self.root)!r} is not a folder. Name one, or unset it.")
-        if self.is_new and not (self.root / "raw").is_dir():
+        if self.is_new and not (self.root / keys.DROP_ZONE).is_dir():
             there = "was never used and has no drop zone (raw/) in it" if self.root.exists() else "does not exist"
             raise SettingsError(
                 f"The data folder {self.root} {there}. Is MLPIPE_DATA_DIR right? To begin there: mkdir -p {shlex.quote(f'{self.root}/raw')}"
@@ -73,20 +79,19 @@ class Lake:
     def folder(self, stage: str, name: str, day: date | None = None) -> Path:
         """Where a table, or one of its partitions, lives."""
         table = self.root / stage / name
-        return table / f"date={day}" if day else table
+        return table / keys.name_day(day) if day else table
 
     def path(self, stage: str, name: str, day: date, file: str = PART) -> Path:
         """The file of a partition."""
-        return Path(self.data_dir, stage, name, f"date={day}", file)
+        return Path(self.data_dir, keys.partition(stage, name, day, file))
 
     def days(self, stage: str, name: str, file: str = PART) -> list[date]:
         """The days a table has a partition for, in order; those before MLPIPE_START_DATE are left out, as everywhere."""
         folder = self.folder(stage, name)
         if not folder.is_dir():
             return []
-        partitions = [entry for entry in os.scandir(folder) if entry.name.startswith("date=")]
-        there = [entry.name.removeprefix("date=") for entry in partitions if Path(entry.path, file).exists()]
-        return sorted(day for day in map(date.fromisoformat, there) if day >= START_DATE)
+        there = [e.name for e in os.scandir(folder) if keys.is_day(e.name) and Path(e.path, file).exists()]
+        return sorted(day for day in map(keys.read_day, there) if day >= START_DATE)
 
     def facts(self, stage: str, name: str, day: date, file: str = PART) -> dict[str, Any] | None:
         """What a partition's footer says of how it was made.
@@ -174,7 +179,7 @@ class Lake:
         except (OSError, pl.exceptions.PolarsError) as error:
             if temporary.exists():
                 temporary.unlink()
-            raise self._explained(error, target) from error
+            raise explain_writing(error, target, self.root) from error
         stat = temporary.stat()
         return Staged(temporary=temporary, target=target, size=stat.st_size, digest=digest, mtime_ns=stat.st_mtime_ns)
 
@@ -186,18 +191,14 @@ class Lake:
                 for item in staged:
                     item.temporary.replace(item.target)
                 for folder in {item.target.parent for item in staged}:
-                    _sync_folder(folder)
+                    sync_folder(folder)
         except OSError as error:
-            raise self._explained(error, staged[0].target) from error
+            raise explain_writing(error, staged[0].target, self.root) from error
 
     def discard(self, *staged: Staged) -> None:
         """Forget staged files."""
         for item in staged:
             item.temporary.unlink(missing_ok=True)
-
-    def write_json(self, target: Path, value: object) -> None:
-        """Replace a small JSON file, whole."""
-        self.commit(self.stage_bytes(target, json.dumps(value, indent=1, sort_keys=True, default=str).encode() + b"\n"))
 
     def remove(self, path: Path) -> None:
         """Remove a file that may not be there."""
@@ -211,14 +212,14 @@ class Lake:
 
         Raises: BusyError when another run still writes it after ten seconds.
         """
-        path = self.root / "meta" / "locks" / f"{stage}.{name}.lock"
+        path = self.root / keys.lock(stage, name)
         try:
             make_folder(self.root, path.parent)
             if not path.exists():
                 create_file(path)
             handle = path.open("a+")
         except OSError as error:
-            raise self._explained(error, path) from error
+            raise explain_writing(error, path, self.root) from error
         with handle:
             deadline = time.monotonic() + _PATIENCE
             while True:
@@ -241,26 +242,6 @@ class Lake:
 
     def sweep(self, stage: str, name: str) -> None:
         """Remove temporary files that a killed run of this table left; never those of another table, whose run may live."""
-        for left in leftovers(self.root, stage, name):
-            left.unlink(missing_ok=True)
-
-    def _explained(self, error: OSError | pl.exceptions.PolarsError, target: Path) -> LakeError:
-        number = error.errno if isinstance(error, OSError) else None
-        if (
-            number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            or "os error 28" in str(error)
-            or "os error 27" in str(error)
-        ):
-            return LakeError(f"No space left to write {target}. Nothing was replaced; free some space and run again.")
-        reason = getattr(error, "strerror", None) or str(error)
-        return LakeError(
-            f"Cannot write {target}: {reason}. Check that MLPIPE_DATA_DIR ({self.root}) is a folder this user may write."
-        )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        for pattern in keys.leftovers(stage, name):
+            for left in self.root.glob(pattern):
+                left.unlink(missing_ok=True)

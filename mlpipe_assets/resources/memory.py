@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 _CURES = {
     "retrainings": "It says which retrainings were asked for. Restore it from a copy; if you delete it, drift that goes on "
@@ -21,8 +22,7 @@ def recall(lake: Lake, name: str) -> dict[str, Any]:
 
     Raises: LakeError, with what to do, when it cannot be read.
     """
-    path = lake.root / "meta" / "automation" / f"{name}.json"
-    return read_json(path, _parse, cure=_CURES.get(name, _CURE)) or {}
+    return _record(lake, name).read() or {}
 
 
 @contextmanager
@@ -36,7 +36,11 @@ def remember(lake: Lake, name: str) -> Iterator[dict[str, Any]]:
         before = copy.deepcopy(found)
         yield found
         if found != before:
-            lake.write_json(lake.root / "meta" / "automation" / f"{name}.json", found)
+            _record(lake, name).write(found)
+
+
+def _record(lake: Lake, name: str) -> Record[dict[str, Any]]:
+    return Record(objects=lake.objects, key=keys.automation(name), parse=_parse, cure=_CURES.get(name, _CURE))
 
 
 def _parse(content: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON

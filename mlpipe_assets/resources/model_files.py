@@ -15,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.errors import MlpipeError
-from mlpipe_assets.resources.documents import read_table
 from mlpipe_assets.resources.lake import FACTS, Lake
+from mlpipe_assets.resources.registry import read_registry
+from mlpipe_assets.store import keys
 
 MODEL_FILE, CARD, CARD_JSON, METRICS, GOLDEN = "model.skops", "card.md", "card.json", "metrics.json", "golden.parquet"
 REGISTRY = "model_registry"
@@ -47,19 +48,17 @@ class Golden:
 
 def version_folder(lake: Lake, model: str, version: str) -> Path:
     """Where a version's files are."""
-    return lake.folder("models", model) / version
+    return lake.root / keys.version(model, version)
 
 
 def golden_path(lake: Lake, model: str) -> Path:
     """The golden rows with the answers of the champion."""
-    return lake.root / "validation" / "golden" / f"{model}.parquet"
+    return lake.root / keys.golden(model)
 
 
 def registered_rows(lake: Lake, model: str) -> list[dict[str, Any]]:
     """The registry's rows of a model as they lie there."""
-    path = lake.root / "meta" / f"{REGISTRY}.parquet"
-    cure = "It knows every version of every model: restore it from a copy. Without one, delete it and materialize the models again."
-    rows = read_table(path, ("model", "version", "as_of", "status"), cure=cure)
+    rows = read_registry(lake, REGISTRY, ("model", "version", "as_of", "status"))
     if rows is None:
         return []
     return rows.filter(pl.col("model") == model).sort("as_of", "version").to_dicts()

@@ -16,7 +16,6 @@ from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.quoting import labels_to_show
 from mlpipe_assets.resources.digests import damage
-from mlpipe_assets.resources.documents import UNREADABLE, read_json, spell_reason
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.statistics.baselines import (
@@ -32,6 +31,8 @@ from mlpipe_assets.statistics.columns import Kind, kinds_of, read_column
 from mlpipe_assets.statistics.merging import merge
 from mlpipe_assets.statistics.profile_json import from_json, to_json
 from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, profile_frame
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import UNREADABLE, Record, spell_reason
 
 _log = logging.getLogger("mlpipe")
 _FROZEN_ANEW = (
@@ -124,15 +125,16 @@ class Reference:
         )[:16]
 
 
-def read_reference(lake: Lake, path: Path, *, cure: str = _FROZEN_ANEW) -> Reference | None:
-    """The reference that was written; None when there is none.
+def read_reference(lake: Lake, name: str, *, cure: str = _FROZEN_ANEW) -> Reference | None:
+    """The reference that was written under a name; None when there is none.
 
     Raises: LakeError, ending in the cure, when it cannot be read.
     """
+    path = lake.root / keys.baseline(name)
     wrong = damage(lake.root, path) if path.exists() else None  # deleting it is the way to have it made anew
     if wrong:
         raise LakeError(f"{path} {wrong}. {cure}")
-    return read_json(path, _parse_reference, cure=cure)
+    return Record(objects=lake.objects, key=keys.baseline(name), parse=_parse_reference, cure=cure).read()
 
 
 def _parse_reference(stored: dict[str, Any]) -> Reference:
@@ -146,7 +148,7 @@ def _parse_reference(stored: dict[str, Any]) -> Reference:
     )
 
 
-def write_reference(lake: Lake, path: Path, reference: Reference) -> None:
+def write_reference(lake: Lake, name: str, reference: Reference) -> None:
     """Freeze it: what is counted into its bins from now on names its version."""
     document = {
         "bins": json.loads(bins_to_json(reference.bins)),
@@ -157,7 +159,8 @@ def write_reference(lake: Lake, path: Path, reference: Reference) -> None:
         "version": reference.version,
         "watch": reference.watch,
     }
-    lake.commit(lake.stage_bytes(path, json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"))
+    content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    lake.commit(lake.stage_bytes(lake.root / keys.baseline(name), content))
 
 
 def freeze(
@@ -235,7 +238,7 @@ class ProfileStore:
 
     def path(self, day: date) -> Path:
         """The file of a day's profile."""
-        return self.lake.path("monitoring/profiles", self.name, day, "profile.json")
+        return self.lake.path(keys.PROFILES, self.name, day, keys.PROFILE)
 
     def prepare(self, days: Iterable[date]) -> list[date]:
         """Have the profile of each day that has rows, reading a partition only where none fits. Returns the days read."""

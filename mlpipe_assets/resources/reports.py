@@ -1,11 +1,12 @@
 """The machine-readable validation report of each run: validation/reports/<run_id>.json."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 _MOST_ERRORS = 200
 
@@ -23,14 +24,31 @@ def add_to_report(
 
     `errors` fail the validation; `notes` (rows refused within tolerance, acceptances on record) do not.
     """
-    path = lake.root / "validation" / "reports" / f"{run_id}.json"
-    report: dict[str, Any] = {"run_id": run_id, "validation_passed": True, "errors": [], "notes": [], "tables": {}}
-    if path.exists():
-        report = json.loads(path.read_text(encoding="utf-8"))
-    lines = [f"{table}: {line}" for line in errors]
-    report["errors"] = [*report["errors"], *lines][:_MOST_ERRORS]
-    report["notes"] = [*report["notes"], *(f"{table}: {line}" for line in notes)][:_MOST_ERRORS]
-    report["validation_passed"] = report["validation_passed"] and not lines
-    report["tables"][table] = dict(counts)
-    lake.write_json(path, report)
-    return path
+    failed = [f"{table}: {line}" for line in errors]
+    noted = [f"{table}: {line}" for line in notes]
+
+    def add(found: dict[str, Any] | None) -> dict[str, Any]:
+        report = found or {"run_id": run_id, "validation_passed": True, "errors": [], "notes": [], "tables": {}}
+        return report | {
+            "errors": [*report["errors"], *failed][:_MOST_ERRORS],
+            "notes": [*report["notes"], *noted][:_MOST_ERRORS],
+            "validation_passed": report["validation_passed"] and not failed,
+            "tables": report["tables"] | {table: dict(counts)},
+        }
+
+    report = _report(lake, run_id)
+    report.change(add)
+    return lake.root / report.key
+
+
+def read_report(lake: Lake, run_id: str) -> dict[str, Any] | None:
+    """The report of a run; None when it has none.
+
+    Raises: LakeError when it cannot be read.
+    """
+    return _report(lake, run_id).read()
+
+
+def _report(lake: Lake, run_id: str) -> Record[dict[str, Any]]:
+    cure = "Delete it: the next run writes one of its own."
+    return Record(objects=lake.objects, key=keys.report(run_id), parse=dict, cure=cure)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.leases import identify_process
 from mlpipe_assets.store.private_files import create_file, make_folder
 
@@ -77,4 +78,4 @@ def forget_run_lock(root: Path, run_id: str) -> None:
 
 
 def _path(root: Path, run_id: str) -> Path:
-    return root / "meta" / "locks" / "runs" / f"{run_id}.lock"
+    return root / keys.run_lock(run_id)

@@ -1,13 +1,15 @@
 """What a source's clean table looks like, for people and programs that do not read Python: validation/schemas/<source>.json."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import columns, contract_digest, unique_keys
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 _SAMPLE_ROWS = 3
 
@@ -17,10 +19,10 @@ def write_schema(lake: Lake, source: Source) -> None:
 
     What stands there is only compared: when it cannot be read it is written anew.
     """
-    path = lake.root / "validation" / "schemas" / f"{source.name}.json"
+    record = Record(objects=lake.objects, key=keys.schema(source.name), parse=lambda written: written)
     schema = json.loads(json.dumps(schema_of(source) | {"sample": _sample(lake, source)}, default=str))
-    if _written(path) != schema:
-        lake.write_json(path, schema)
+    if _written(record) != schema:
+        record.write(schema)
 
 
 def schema_of(source: Source) -> dict[str, Any]:
@@ -48,10 +50,10 @@ def schema_of(source: Source) -> dict[str, Any]:
     }
 
 
-def _written(path: Path) -> object:
+def _written(record: Record[object]) -> object:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there, or not readable
+        return record.read()
+    except LakeError:
         return None
 
 

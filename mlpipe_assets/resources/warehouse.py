@@ -12,10 +12,11 @@ import duckdb
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.duckdb_files import select_files, shut_in
-from mlpipe_assets.errors import SqlError
+from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.documents import UNREADABLE
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 _SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
 _SCHEMAS = (
@@ -190,27 +191,28 @@ def _named(table: _Table, sql: str) -> bool:
     return bool(re.search(rf'(?<!\w)"?({schemas})"?\s*\.\s*"?{re.escape(table.name)}(?!\w)', sql, re.IGNORECASE))
 
 
-def _stem_of_files(record: Path) -> str:
+def _stem_of_files(lake: Lake, key: str) -> str:
     """What the event files of a delivery on record are called."""
     try:
-        placement = json.loads(record.read_text(encoding="utf-8")).get("placement")
-    except UNREADABLE:  # `mlpipe status` says which record it is, and what to do
+        placement = Record(objects=lake.objects, key=key, parse=lambda found: found.get("placement")).read()
+    except LakeError:  # `mlpipe status` says which record it is, and what to do
         placement = None
-    return f"{record.stem}-{placement}" if placement else record.stem
+    return f"{keys.stem(key)}-{placement}" if placement else keys.stem(key)
 
 
 def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     def files(pattern: str) -> list[Path]:
         return sorted(lake.root.glob(pattern))
 
-    def daily(schema: str, folder: str, name: str, file: str = "part.parquet") -> _Table:
-        found = files(f"{folder}/{name}/date=*/{file}")
-        within = [path for path in found if path.parent.name >= f"date={START_DATE}"]  # as Lake.days has it
+    def daily(schema: str, folder: str, name: str, file: str = keys.PART) -> _Table:
+        found = files(keys.partitions(folder, name, file))
+        within = [path for path in found if path.parent.name >= keys.name_day(START_DATE)]  # as Lake.days has it
         return _Table(schema=schema, name=name, files=within)
 
     # Files of a delivery that a killed run did not finish are not on record, and not shown.
-    counted = {_stem_of_files(path) for path in files("meta/deliveries/*/*.json")}
-    events = [path for path in files("raw/_events/*/*/*.parquet") if path.stem in counted]
+    records = [head.key for head in lake.objects.list(keys.DELIVERIES) if head.key.endswith(".json")]
+    counted = {_stem_of_files(lake, key) for key in records}
+    events = [path for path in files(keys.partitions(keys.EVENTS, "*", "*.parquet")) if path.stem in counted]
     yield _Table(schema="raw", name="raw_events", files=events, dated=False)
     for source in catalog.sources:
         own = [path for path in events if path.parent.parent.name == source.name]
@@ -224,9 +226,9 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
             yield daily("models", "models", model.name)
             yield daily("validation", "validation", f"{model.name}_golden")
             yield daily("predictions", "predictions", model.name)
-    drift = files("monitoring/drift/*/date=*/part.parquet")
+    drift = files(keys.partitions(keys.DRIFT, "*"))
     yield _Table(schema="monitoring", name="drift", files=drift, dated=False)
-    for path in files("meta/*.parquet"):
+    for path in files(keys.registry("*")):
         yield _Table(schema="meta", name=path.stem, files=[path], dated=False)
-    refused = files("validation/quarantine/*/date=*/*.parquet")
+    refused = files(keys.partitions(keys.QUARANTINE, "*", "*.parquet"))
     yield _Table(schema="meta", name="quarantine", files=refused, dated=False)

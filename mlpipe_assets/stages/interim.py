@@ -30,6 +30,7 @@ from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_e
 from mlpipe_assets.stages.interim_writing import leave_blocked, settle, withdraw
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store import keys
 from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
 from mlpipe_assets.transforms.staging import column_digests, key_hash, latest_of_each_day, reasons_in_words
@@ -196,7 +197,7 @@ def _judge_chunk(
         entry.standing_refused = away.filter(~pl.col("delivery").is_in(list(entry.replaced))).height
         entry.errors += reasons_in_words(away, entry.events, source)
         if away.height:
-            target = lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet"
+            target = lake.root / keys.refused_by_contract(source.name, entry.day)
             entry.quarantine = lake.stage(target, away, {})
             entry.refused_rows = sha256(away.select("delivery", "record_number").write_csv().encode()).hexdigest()
     return latest_of_each_day(rows, source.key, ledger.order)

@@ -13,6 +13,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.stages.interim_day import Day, digest_seen, facts_of, fingerprint, problem_of, refusal_digest
+from mlpipe_assets.store import keys
 from mlpipe_assets.transforms.events import own_columns
 from mlpipe_assets.transforms.staging import column_digests
 
@@ -23,7 +24,7 @@ def settle(lake: Lake, source: Source, entry: Day, ledger: Ledger, acceptance: A
     if entry.quarantine:
         lake.commit(entry.quarantine)
     else:
-        lake.remove(lake.root / "validation" / "quarantine" / source.name / f"date={entry.day}" / "refused.parquet")
+        lake.remove(lake.root / keys.refused_by_contract(source.name, entry.day))
     problem = problem_of(source, entry)
     nothing_came = not entry.events and not entry.on_arrival and not source.empty_days
     nothing_came |= entry.day in _left_behind(lake, source, ledger)

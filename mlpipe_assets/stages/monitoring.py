@@ -20,14 +20,13 @@ from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import CheckResult
-from mlpipe_assets.resources.documents import read_json
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.records import Record
 
 REPORT = "report"
-SUMMARY_FILE, REPORT_FILE = "drift_summary.csv", "report.html"
-_MADE_OF = "monitoring_report.json"
 _CHECKS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
     "no_column_drifted": (findings.no_column_drifted, "No column drifted from the baseline or the period before."),
     "baseline_is_complete": (
@@ -104,10 +103,10 @@ def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
             tables = write_report(lake, catalog)
         return dg.MaterializeResult(
             metadata={
-                "report": dg.MetadataValue.path(f"monitoring/{REPORT_FILE}"),
+                "report": dg.MetadataValue.path(keys.REPORT_PAGE),
                 "newest_day": max((f"{t.days[-1].day}" for t in tables if t.days), default="none"),
                 "drifting": [t.table for t in tables if t.days and t.days[-1].drifting],
-                "bytes": (lake.root / "monitoring" / REPORT_FILE).stat().st_size,
+                "bytes": (lake.root / keys.REPORT_PAGE).stat().st_size,
             }
         )
 
@@ -118,24 +117,27 @@ def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
     """Write the page and the summary of what is stored now."""
     inputs = inputs_of_report(lake, catalog)  # first: what is measured meanwhile leaves the report behind
     tables = [read_watched(lake, catalog, monitor) for monitor in catalog.monitors]
-    folder = lake.root / "monitoring"
     rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(watched.rows for watched in tables)])
     lake.commit(
-        lake.stage_bytes(folder / SUMMARY_FILE, write_summary(rows)),
-        lake.stage_bytes(folder / REPORT_FILE, render_report(tables, written=datetime.now(tz=UTC))),
+        lake.stage_bytes(lake.root / keys.DRIFT_SUMMARY, write_summary(rows)),
+        lake.stage_bytes(lake.root / keys.REPORT_PAGE, render_report(tables, written=datetime.now(tz=UTC))),
     )
-    lake.write_json(lake.root / "meta" / _MADE_OF, {"inputs": inputs})
+    _made_of(lake).write({"inputs": inputs})
     return tables
 
 
 def recall_report(lake: Lake) -> str | None:
     """The digest of what the report was made of; None where there is no report, or nobody can tell."""
-    if not (lake.root / "monitoring" / REPORT_FILE).exists():
+    if not lake.objects.head(keys.REPORT_PAGE):
         return None
     try:
-        return read_json(lake.root / "meta" / _MADE_OF, lambda found: str(found["inputs"]), cure="")
+        return _made_of(lake).read()
     except LakeError:
         return None
+
+
+def _made_of(lake: Lake) -> Record[str]:
+    return Record(objects=lake.objects, key=keys.REPORT_INPUTS, parse=lambda found: str(found["inputs"]))
 
 
 def _name(catalog: Catalog, monitor: Monitor) -> str:

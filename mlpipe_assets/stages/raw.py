@@ -29,6 +29,7 @@ from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
 from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows, read_delivery
 from mlpipe_assets.stages.raw_report import FILES_CHECK, Ingested, tell_ingested
 from mlpipe_assets.stages.raw_states import settle_states
+from mlpipe_assets.store import keys
 
 _log = logging.getLogger("mlpipe")
 _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy
@@ -71,7 +72,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
 def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
     """Bring every new delivery of the drop zone into the lake; each is whole or absent, whatever happens."""
     ledger.sweep()
-    files, problems = drop_zone.look(lake.root / "raw" / source.name)
+    files, problems = drop_zone.look(lake.root / keys.drop_zone(source.name))
     found = Ingested(problems=[*problems, *heal(lake, source, ledger, damaged_deliveries(lake, ledger))])
     fresh = [file for file in files if ledger.status_of(file) is None]
     for file in files:

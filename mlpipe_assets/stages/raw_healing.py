@@ -19,6 +19,7 @@ from mlpipe_assets.resources.digests import changed, damage
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
+from mlpipe_assets.store import keys
 
 _log = logging.getLogger("mlpipe")
 
@@ -110,7 +111,7 @@ class Healing:
 
     @cached_property
     def _dropped(self) -> list[DroppedFile]:
-        return drop_zone.look(self.lake.root / "raw" / self.source.name)[0]
+        return drop_zone.look(self.lake.root / keys.drop_zone(self.source.name))[0]
 
     @cached_property
     def _misplaced(self) -> set[str]:

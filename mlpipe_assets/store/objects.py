@@ -9,6 +9,7 @@ of its tag, and whose writers must notice a change there and back again, carries
 for each write.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from mlpipe_assets.errors import LakeError
 if TYPE_CHECKING:
     from mlpipe_assets.store.leases import Lease
 
+_PLAIN = re.compile(r"[\w=+-][\w.=+-]*(?:/[\w=+-][\w.=+-]*)*", re.ASCII)
 _LONGEST_KEY, _LONGEST_SEGMENT = 1024, 255  # bytes; the tightest of the stores we know
 
 
@@ -165,6 +167,10 @@ def check_key(key: str) -> str:
     Raises: UnsupportedError when it is empty, absolute, climbs, is too long or holds control characters, and for
         `.….tmp` and `.….lock`, the names of files that are no objects.
     """
+    if len(key) <= _LONGEST_SEGMENT and _PLAIN.fullmatch(
+        key
+    ):  # nearly every key: a lake of years has thousands to read
+        return key
     segments = key.split("/")
     if any(segment in ("", ".", "..") for segment in segments):
         wrong = "its parts between slashes must be names, and not . or .."

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.champions import champion
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion
+from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets_tests.automation.dev_server import DevServer, dev_server
 from mlpipe_assets_tests.planted import drop_customers, drop_orders
 from mlpipe_assets_tests.webhook import Webhook

@@ -7,10 +7,11 @@ import polars as pl
 
 from mlpipe_assets.automation.loop_plan import report_is_behind
 from mlpipe_assets.catalog.contents import CATALOG
-from mlpipe_assets.monitoring.building import DRIFT
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.stages.monitoring import REPORT_FILE, write_report
+from mlpipe_assets.stages.monitoring import write_report
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets_tests.planted import day
 
 
@@ -25,7 +26,7 @@ def test_copied_and_restored_files_of_any_time_leave_the_report_up_to_date(lake:
     write_report(lake, CATALOG)
 
     os.utime(lake.path(DRIFT, "interim.orders", day(5)), (4e9, 4e9))
-    os.utime(lake.root / "monitoring" / REPORT_FILE, (0, 0))
+    os.utime(lake.root / keys.REPORT_PAGE, (0, 0))
 
     assert not report_is_behind(lake, CATALOG)
 
@@ -46,5 +47,5 @@ def test_measurements_of_other_inputs_or_days_leave_it_behind_however_old_their_
     assert report_is_behind(lake, CATALOG)
 
     write_report(lake, CATALOG)
-    (lake.root / "monitoring" / REPORT_FILE).unlink()
+    (lake.root / keys.REPORT_PAGE).unlink()
     assert report_is_behind(lake, CATALOG)

@@ -86,10 +86,10 @@ def test_an_engine_that_finds_the_disk_full_is_told_alike(lake: Lake) -> None:
     "act",
     [
         lambda lake: lake.stage(lake.path("interim", "orders", date(2026, 1, 5)), FRAME, {}),
-        lambda lake: lake.write_json(lake.root / "meta" / "x.json", {}),
+        lambda lake: lake.objects.put("meta/x.json", b""),
         lambda lake: lake.writing("raw", "orders").__enter__(),
     ],
-    ids=["stage", "json", "lock"],
+    ids=["stage", "object", "lock"],
 )
 @pytest.mark.parametrize("place", ["under a file", "read-only"])
 def test_a_data_folder_that_cannot_be_written_is_named_with_what_to_check(

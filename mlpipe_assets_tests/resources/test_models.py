@@ -13,7 +13,7 @@ from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets.learning.golden import choose_golden_rows, golden_version
 from mlpipe_assets.learning.store import dump_model
-from mlpipe_assets.resources.champion_pointer import champion_history, lost_pointer
+from mlpipe_assets.resources.champion_pointer import champion_history, lost_pointer, read_pointer, write_pointer
 from mlpipe_assets.resources.champions import champion, promote, read_golden, roll_back
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import Golden, ModelError, golden_path, version_folder
@@ -153,8 +153,7 @@ def test_a_rollback_without_the_golden_rows_of_before_is_refused(lake: Lake) -> 
 
 def test_the_pointer_decides_when_the_registry_was_not_told(lake: Lake) -> None:
     first, second = promoted(lake, 1, 2)
-    pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
-    lake.write_json(pointer, {**json.loads(pointer.read_text()), "version": first.version})
+    write_pointer(lake, NAME, {**read_pointer(lake, NAME), "version": first.version})
 
     assert {name: status for name, (status, _) in statuses(lake).items()} == {
         "2026-02-01": "champion",
@@ -178,7 +177,7 @@ def test_loading_says_what_is_missing(lake: Lake) -> None:
 
 def test_a_pointer_that_names_nothing_or_cannot_be_read_while_nothing_leads_is_said_so(lake: Lake) -> None:
     pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
-    lake.write_json(pointer, {"version": "gone", "as_of": "2026-01-01", "history": []})
+    write_pointer(lake, NAME, {"version": "gone", "as_of": "2026-01-01", "history": []})
     with pytest.raises(ModelError, match=r"the champion gone is not in meta/model_registry\.parquet"):
         champion(lake, NAME)
 

@@ -62,18 +62,18 @@ def test_a_reference_that_cannot_be_read_is_named_with_what_deleting_it_does(
     lake: Lake, reference: Reference, content: str
 ) -> None:
     path = lake.root / "monitoring" / "reference" / "interim.orders.json"
-    assert read_reference(lake, path) is None
-    write_reference(lake, path, reference)
-    assert read_reference(lake, path) == reference
+    assert read_reference(lake, "interim.orders") is None
+    write_reference(lake, "interim.orders", reference)
+    assert read_reference(lake, "interim.orders") == reference
     path.write_text(content)
 
     with pytest.raises(
         LakeError,
         match=r"interim\.orders\.json has [\d,]+ bytes where [\d,]+ were written\. .*delete it and run again: the baseline is frozen anew",
     ):
-        read_reference(lake, path)
+        read_reference(lake, "interim.orders")
     (lake.root / "meta" / "digests" / "monitoring.reference.log").unlink()  # a lake of before
     with pytest.raises(LakeError, match=r"interim\.orders\.json cannot be read: .+\. .*delete it and run again"):
-        read_reference(lake, path)
+        read_reference(lake, "interim.orders")
     with pytest.raises(LakeError, match=r"cannot be read: .+\. Make it anew\.$"):
-        read_reference(lake, path, cure="Make it anew.")
+        read_reference(lake, "interim.orders", cure="Make it anew.")

@@ -27,7 +27,7 @@ from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.gate import judge
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refused_days
+from mlpipe_assets.resources.refusals import refuse, refused_days
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import DAILY
@@ -340,8 +340,7 @@ def test_a_hole_refuses_in_a_later_run_of_one_day_too(tmp_path: Path) -> None:
 
 def test_a_refused_day_is_a_hole_even_while_its_old_partition_stays(tmp_path: Path) -> None:
     catalog, lake = spend_lake(tmp_path, one_a_day(1, 6))
-    marker = lake.root / "meta" / "refused" / "interim" / "orders" / f"{day(4)}.json"
-    lake.write_json(marker, {"problem": "3 of 4 rows refused, 0 tolerated", "inputs": "x"})
+    refuse(lake, "interim", "orders", day(4), problem="3 of 4 rows refused, 0 tolerated", inputs="x")
 
     outcomes, _ = build_features(lake, DuckDBEngine(), catalog, spend, [day(3), day(5)])
 

@@ -1,0 +1,215 @@
+"""How the places of the lake are spelled: the key of everything below the data folder, and what a key tells.
+
+A key is text with slashes; below a local data folder it is the path. No other module joins these names.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import PurePath
+
+PART = "part.parquet"  # the rows of a day
+PROFILE = "profile.json"
+DROP_ZONE = "raw"
+EVENTS = "raw/_events"
+QUARANTINE = "validation/quarantine"
+PROFILES, DRIFT, REALISED = "monitoring/profiles", "monitoring/drift", "monitoring/realised"
+BASELINES = "monitoring/reference"
+REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
+
+META = "meta"
+ACCEPTANCES = "meta/acceptances.jsonl"
+ALERTS, ALERT_LOG = "meta/alerts.json", "meta/alerts.jsonl"
+DELIVERIES = "meta/deliveries"
+FRESHNESS = "meta/freshness.jsonl"
+REPORT_INPUTS = "meta/monitoring_report.json"
+DIGESTS = "meta/digests"
+REFUSALS = "meta/refused"
+
+_DAY = "date="
+_HASH = "[0-9a-f]" * 64
+
+
+def name_day(day: date) -> str:
+    """The folder of a day."""
+    return f"{_DAY}{day}"
+
+
+def is_day(name: str) -> bool:
+    """Whether a folder is that of a day."""
+    return name.startswith(_DAY)
+
+
+def read_day(name: str) -> date:
+    """The day that a folder is of. Raises: ValueError when it is of none."""
+    return date.fromisoformat(name.removeprefix(_DAY))
+
+
+def partition(stage: str, name: str, day: date, file: str = PART) -> str:
+    """A file of one day of a table."""
+    return f"{stage}/{name}/{_DAY}{day}/{file}"
+
+
+def partitions(stage: str, name: str, file: str = PART) -> str:
+    """Pattern of the files of all days of a table; a name of `*` takes every table."""
+    return f"{stage}/{name}/{_DAY}*/{file}"
+
+
+def drop_zone(source: str) -> str:
+    """The folder that files of a source are dropped into."""
+    return f"{DROP_ZONE}/{source}"
+
+
+def events(source: str, day: date, stem: str) -> str:
+    """The events of one day that one delivery brought."""
+    return f"{EVENTS}/{source}/{_DAY}{day}/{stem}.parquet"
+
+
+def refused_on_arrival(source: str, day: date, stem: str) -> str:
+    """The rows of one delivery that were refused when it arrived."""
+    return f"{QUARANTINE}/{source}/{_DAY}{day}/{stem}.parquet"
+
+
+def refused_by_contract(source: str, day: date) -> str:
+    """The rows of a day that the contract of its source refused."""
+    return f"{QUARANTINE}/{source}/{_DAY}{day}/refused.parquet"
+
+
+def files_of_delivery(source: str, delivery: str) -> tuple[str, str]:
+    """Patterns of all events of a delivery, and of its rows refused on arrival."""
+    return partitions(EVENTS, source, f"{delivery}*.parquet"), partitions(QUARANTINE, source, f"{delivery}*.parquet")
+
+
+def deliveries(source: str) -> str:
+    """The folder of the records of a source's deliveries."""
+    return f"{DELIVERIES}/{source}"
+
+
+def delivery(source: str, name: str) -> str:
+    """The record of one delivery."""
+    return f"{deliveries(source)}/{name}.json"
+
+
+def pending_delivery(source: str, name: str) -> str:
+    """The mark of a delivery that is being written."""
+    return f"{deliveries(source)}/{name}.pending"
+
+
+def seen_files(source: str) -> str:
+    """The record of the files of a source that were seen in the drop zone."""
+    return f"meta/drop_zone/{source}.json"
+
+
+def refusals(stage: str, name: str) -> str:
+    """The folder of the records of the refused days of a table."""
+    return f"{REFUSALS}/{stage}/{name}"
+
+
+def refusal(stage: str, name: str, day: date) -> str:
+    """The record of a refused day."""
+    return f"{refusals(stage, name)}/{day}.json"
+
+
+def automation(name: str) -> str:
+    """One of the records that automation keeps between two looks."""
+    return f"meta/automation/{name}.json"
+
+
+def registry(name: str) -> str:
+    """A small table of facts."""
+    return f"meta/{name}.parquet"
+
+
+def champion(model: str) -> str:
+    """The record of who is champion."""
+    return f"meta/champions/{model}.json"
+
+
+def version(model: str, name: str, file: str = "") -> str:
+    """A file of one version of a model, or their folder."""
+    return f"models/{model}/{name}/{file}".rstrip("/")
+
+
+def golden(model: str) -> str:
+    """The golden rows of a model with the answers of its champion."""
+    return f"validation/golden/{model}.parquet"
+
+
+def report(run_id: str) -> str:
+    """The validation report of a run."""
+    return f"validation/reports/{run_id}.json"
+
+
+def schema(source: str) -> str:
+    """The schema of a source, for those who do not read Python."""
+    return f"validation/schemas/{source}.json"
+
+
+def baseline(name: str) -> str:
+    """A frozen baseline."""
+    return f"{BASELINES}/{name}.json"
+
+
+def lock(stage: str, name: str) -> str:
+    """What the run that writes a table holds."""
+    return f"meta/locks/{stage}.{name}.lock"
+
+
+def run_lock(run_id: str) -> str:
+    """What the process of a run holds while it lives."""
+    return f"meta/locks/runs/{run_id}.lock"
+
+
+def digests(table: str) -> str:
+    """The log of the digests of a table's files."""
+    return f"{DIGESTS}/{table.replace('/', '.')}.log"
+
+
+def stem(key: str) -> str:
+    """The name of a file without its folder and ending: the day, run, delivery or model that a record is of."""
+    return key.rpartition("/")[2].rpartition(".")[0]
+
+
+def is_below(key: PurePath, folder: str) -> bool:
+    """Whether a key is in a folder, or in one below it."""
+    parts = folder.split("/")
+    return list(key.parts[: len(parts)]) == parts
+
+
+def is_refused_by_contract(key: PurePath) -> bool:
+    """Whether a key is that of rows which the contract of a source refused."""
+    return is_below(key, QUARANTINE) and key.name == "refused.parquet"
+
+
+def leftovers(stage: str, name: str) -> Iterator[str]:
+    """Patterns of temporary files of one table, never of another, whose run may live."""
+    if stage != DROP_ZONE:  # what is in there is not ours
+        yield f"{stage}/{name}/*/.*.tmp"
+    yield f"{refusals(stage, name)}/.*.tmp"
+    yield f"{DIGESTS}/.{stage}*.{name}.log.*.tmp"
+    match stage:
+        case "raw":
+            yield f"{EVENTS}/{name}/*/.*.tmp"
+            yield f"{deliveries(name)}/.*.tmp"
+            yield _temporary(seen_files(name))
+            yield f"{QUARANTINE}/{name}/*/.{_HASH}*.parquet.*.tmp"
+        case "interim":
+            yield f"{QUARANTINE}/{name}/*/.refused.parquet.*.tmp"
+        case "meta":
+            yield f"{META}/.{name}.*.tmp"
+            yield _temporary(automation(name.removeprefix("automation.")))
+        case "monitoring":
+            yield f"monitoring/*/*.{name}/*/.*.tmp"
+            yield f"{REALISED}/{name}/*/.*.tmp"
+            yield f"{BASELINES}/.*{name}*.tmp"
+            if name == "report":
+                yield "monitoring/.*.tmp"
+        case "models":
+            yield _temporary(champion(name))
+            yield _temporary(golden(name))
+        case _:
+            pass
+
+
+def _temporary(key: str) -> str:
+    folder, _, file = key.rpartition("/")
+    return f"{folder}/.{file}.*.tmp"
