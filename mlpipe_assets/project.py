@@ -17,6 +17,7 @@ from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT, PART
 from mlpipe_assets.transforms.splits import SPLITS
 
@@ -133,7 +134,7 @@ class Project:
             raise MissingPartitionError(f"There is no table {table!r}; there are {', '.join(self.tables()) or 'none'}.")
         stage = _SECOND_NAMES.get(stage, stage)
         if stage == "processed":
-            return stage, name, tuple(f"{split}.parquet" for split in SPLITS)
+            return stage, name, tuple(map(keys.split, SPLITS))
         if stage == "monitoring":
             return DRIFT, next(m.folder for m in self._catalog.monitors if m.name == name), (PART,)
         return stage, name, (PART,)

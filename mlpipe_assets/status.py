@@ -11,7 +11,9 @@ from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger, count_by_day
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT, PART
+from mlpipe_assets.transforms.splits import SPLITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,7 @@ def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterato
     for view in catalog.feature_views:
         yield from _table(lake, "features", view.name, digests=digests)
     for model in catalog.models:
-        for file in ("train.parquet", "validation.parquet", "test.parquet"):
+        for file in map(keys.split, SPLITS):
             yield from _table(lake, "processed", model.name, file, digests=digests)
     for model in (m for m in catalog.models if m.learner):
         yield from _table(lake, "models", model.name, digests=digests)

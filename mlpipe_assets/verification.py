@@ -11,7 +11,7 @@ from pathlib import Path
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.digest_log import log_path, read_log, table_of
+from mlpipe_assets.resources.digest_log import log_path, read_log
 from mlpipe_assets.resources.digests import accuse, cure_of, damage, is_made_again
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import file_mode
@@ -142,7 +142,7 @@ def _look_at_other(lake: Lake, found: Verified, name: Path, path: Path, *, recor
     allowed = file_mode()
     with suppress(OSError):
         found.open_to_others += bool(stat.S_IMODE(path.stat().st_mode) & ~allowed & 0o077)
-    table = table_of(name)
+    table = keys.table_of(name)
     if table is None:
         if path.suffix == ".json" and keys.is_below(name, keys.META):
             try:

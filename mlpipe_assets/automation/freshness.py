@@ -13,6 +13,7 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import versions
 from mlpipe_assets.resources.refusals import refused_days
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import SourceDays
@@ -67,7 +68,7 @@ def _judge_all(lake: Lake, catalog: Catalog, now: datetime) -> Iterator[TableFre
 def _judge_model(lake: Lake, model: Model, now: datetime) -> Iterator[TableFreshness]:
     """The training set of a model, its newest version and, from the day there is a champion, its predictions."""
     first = _first_training_day(lake, model)
-    trained = lake.days("processed", model.name, "train.parquet")
+    trained = lake.days("processed", model.name, keys.TRAIN)
     yield judge_newest(f"processed/{model.name}", trained, model.fresh_within, now, first)
     if model.learner is None:
         return

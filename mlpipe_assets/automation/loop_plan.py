@@ -17,6 +17,7 @@ from mlpipe_assets.stages.models import inputs_digest as model_inputs
 from mlpipe_assets.stages.monitoring import recall_report
 from mlpipe_assets.stages.predictions import golden_name, inputs_digest, objections
 from mlpipe_assets.stages.validation import golden_inputs
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT
 
 
@@ -24,7 +25,7 @@ from mlpipe_assets.store.keys import DRIFT
 def model_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
     """The newest training set, when nothing was fitted on it as it is and as the learner is declared now."""
     table = f"models/{model.name}"
-    days = [day for day in lake.days("processed", model.name, "train.parquet") if wanted(day)]
+    days = [day for day in lake.days("processed", model.name, keys.TRAIN) if wanted(day)]
     if not days:
         return Work(table=table)
     newest = days[-1]

@@ -275,13 +275,13 @@ def training_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[
     features = [day for day in lake.days("features", model.view.name) if wanted(day)]
     if not features:
         return Work(table=table)
-    built = [day for day in lake.days("processed", model.name, "train.parquet") if day <= features[-1] and wanted(day)]
+    built = [day for day in lake.days("processed", model.name, keys.TRAIN) if day <= features[-1] and wanted(day)]
     newest = built[-1] if built else None
     as_of = features[-1] if newest is None or features[-1] - newest >= model.every else newest
     plan = plan_training_set(model, as_of, lake.days("features", model.view.name)[0])
     hole = processed.holes(lake, catalog, plan)
     if hole:
         return Work(table=table, blocked=((as_of, hole),))
-    facts = lake.facts("processed", model.name, as_of, "train.parquet")
+    facts = lake.facts("processed", model.name, as_of, keys.TRAIN)
     fresh = facts is not None and facts["inputs"] == processed.inputs_digest(lake, catalog, plan)
     return Work(table=table, days=() if fresh else (as_of,))

@@ -17,6 +17,7 @@ from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import mark_of
+from mlpipe_assets.store import keys
 
 _Choice = date | str  # the day to run for, or why there is none
 CRON = {"daily_job": "0 3 * * *", "prediction_job": "0 4 * * *", "training_job": "0 5 * * 1"}
@@ -54,7 +55,7 @@ def day_to_train(lake: Lake, catalog: Catalog, yesterday: date) -> _Choice:
     if not all(days):
         return "no features yet"
     newest = min(some[-1] for some in days)
-    trained = [lake.path("processed", m.name, newest, "train.parquet").exists() for m in catalog.models]
+    trained = [lake.path("processed", m.name, newest, keys.TRAIN).exists() for m in catalog.models]
     return f"there is a training set as of {newest}, the newest feature day" if all(trained) else newest
 
 

@@ -126,7 +126,7 @@ def what_is_about_to_run(lake: Lake, catalog: Catalog, now: datetime, settle_sec
 
 def _first_training(lake: Lake, catalog: Catalog, model: Model) -> list[Wish]:
     """The first training set of a model, with what follows from it, once the history is long enough."""
-    if lake.days("processed", model.name, "train.parquet"):
+    if lake.days("processed", model.name, keys.TRAIN):
         return []
     work = training_work(lake, catalog, model, _any)
     if not all(is_long_enough(lake, model, day) for day in work.days):

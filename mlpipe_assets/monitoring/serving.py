@@ -31,8 +31,7 @@ from mlpipe_assets.resources.profiles import (
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.pairs import DECIDING
 from mlpipe_assets.statistics.verdicts import compare
-
-_TRAIN = "train.parquet"
+from mlpipe_assets.store import keys
 
 
 @dataclass(kw_only=True)
@@ -215,10 +214,10 @@ class Serving:
         cure = f"Delete it and run again: it is made anew from the training set of {version}, if that is still there."
         reference = read_reference(self.lake, name, cure=cure)
         if reference is None or (reference.watch, reference.origin) != (self.watch.digest, origin):
-            facts = self.lake.facts("processed", self.model.name, champion.as_of, _TRAIN)
+            facts = self.lake.facts("processed", self.model.name, champion.as_of, keys.TRAIN)
             if facts is None or facts.get("fingerprint") != origin:
                 return None
-            train: Path = self.lake.path("processed", self.model.name, champion.as_of, _TRAIN)
+            train: Path = self.lake.path("processed", self.model.name, champion.as_of, keys.TRAIN)
             reference = freeze(self.watch, self.lake.check([train]), days=[champion.as_of], origin=origin)
             write_reference(self.lake, name, reference)
         days = self.features

@@ -24,7 +24,6 @@ from mlpipe_assets.store.private_files import create_file, make_folder
 
 _MARK = 16  # hexadecimal digits of a line's own digest
 _SMALL = 1 << 16  # bytes up to which a log is left as it is
-_UNRECORDED = {("validation", "reports"), ("validation", "schemas")}  # texts that nothing is computed from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +81,6 @@ _logs: dict[Path, tuple[tuple[int, int, int, int], Log]] = {}
 _guard = Lock()
 
 
-def table_of(path: Path) -> Path | None:
-    """The table, as a path below the data folder, whose log a file is in; None for small records, which are no tables."""
-    parts = path.parts[:-1]
-    dated = next((number for number, part in enumerate(parts) if part.startswith("date=")), len(parts))
-    if (parts[:1] == ("meta",) and (len(parts) > 1 or path.suffix != ".parquet")) or parts[:2] in _UNRECORDED:
-        return None
-    return Path(*parts[: min(dated, 2 if parts[:1] == ("models",) else 3)])
-
-
 @lru_cache(maxsize=1 << 12)
 def log_path(root: Path, table: Path) -> Path:
     """Where the digests of a table are."""
@@ -109,7 +99,7 @@ def on_record(root: Path, written: Mapping[Path, Written | None], digest_of: Cal
     tables: dict[Path, dict[str, Any]] = {}
     for path, content in written.items():
         name = path.relative_to(root)
-        if (table := table_of(name)) is not None:
+        if (table := keys.table_of(name)) is not None:
             tables.setdefault(table, {})[str(name)] = _row(content)
     number = secrets.token_hex(4)
     for table, files in tables.items():
@@ -214,7 +204,7 @@ def files_below(root: Path, table: Path) -> Iterator[Path]:
     """The files of a table that are there, without hidden and temporary ones."""
     for path in (root / table).rglob("*"):
         name = path.relative_to(root)
-        if path.is_file() and not path.name.startswith(".") and table_of(name) == table:
+        if path.is_file() and not path.name.startswith(".") and keys.table_of(name) == table:
             yield path
 
 

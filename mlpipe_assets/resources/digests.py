@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mlpipe_assets.errors import DamagedError, LakeError
-from mlpipe_assets.resources.digest_log import Log, Written, append, read_log, table_of
+from mlpipe_assets.resources.digest_log import Log, Written, append, read_log
 from mlpipe_assets.store import keys
 
 _log = logging.getLogger("mlpipe")
@@ -47,7 +47,7 @@ def changed_beside(root: Path, path: Path) -> str | None:
 def _place(root: Path, folder: str) -> tuple[Path | None, str]:
     """The table whose partition is in a folder, and the folder below the data folder."""
     name = Path(folder).relative_to(root)
-    return table_of(name / keys.PART), str(name)
+    return keys.table_of(name / keys.PART), str(name)
 
 
 def _has_size_and_time(root: Path, log: Log, name: str) -> bool:
@@ -89,7 +89,7 @@ def accuse(root: Path, path: Path, wrong: str) -> NoReturn:
     Raises: DamagedError always.
     """
     name = path.relative_to(root)
-    table = table_of(name)
+    table = keys.table_of(name)
     if table is not None and _allowed(root, path):
         with suppress(LakeError, OSError):  # a reader may not be allowed to write
             append(root, table, {"suspects": [str(name)]})
@@ -141,7 +141,7 @@ def _damage(root: Path, path: Path, *, trust_times: bool) -> str | None:
         stat = path.stat()
         if not path.is_file():
             return "is not a file. Take it away first"
-        table = table_of(Path(name))
+        table = keys.table_of(Path(name))
         log = read_log(root, table) if table is not None else None
         trusted = trust_times and log is not None and name not in log.suspects
         if trusted and any(w and (w.size, w.mtime_ns) == (stat.st_size, stat.st_mtime_ns) for w in allowed):
@@ -188,7 +188,7 @@ def _allowed(root: Path, path: Path) -> list[Written | None] | None:
     if not path.is_relative_to(root):
         return None
     name = path.relative_to(root)
-    table = table_of(name)
+    table = keys.table_of(name)
     log = read_log(root, table) if table is not None else None
     allowed = log.files.get(str(name)) if log else None
     return None if allowed in (None, [None]) else allowed

@@ -14,6 +14,7 @@ from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE, version_folder
 from mlpipe_assets.resources.models import ModelVersion
 from mlpipe_assets.rules import contract_digest
+from mlpipe_assets.store import keys
 from mlpipe_assets.transforms.splits import feature_days
 
 
@@ -42,7 +43,7 @@ def describe_version(
         file_digest: SHA-256 of the stored model.
         libraries: Versions of the libraries it was fitted with.
     """
-    facts = lake.facts("processed", model.name, as_of, "train.parquet") or {}
+    facts = lake.facts("processed", model.name, as_of, keys.TRAIN) or {}
     train, validation = feature_days(splits["train"]), feature_days(splits["validation"])
     return ModelVersion(
         model=model.name,

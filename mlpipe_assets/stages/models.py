@@ -32,6 +32,7 @@ from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks
 from mlpipe_assets.stages.model_slices import read_slices
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store import keys
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
 
 def inputs_digest(lake: Lake, model: Model, as_of: date) -> str:
     """Digest of all a model is made of: its training set, how it is fitted, and the libraries that fit it."""
-    facts = lake.facts("processed", model.name, as_of, "train.parquet") or {}
+    facts = lake.facts("processed", model.name, as_of, keys.TRAIN) or {}
     return digest([facts.get("fingerprint"), learner_version(model), libraries()])
 
 
@@ -115,7 +116,7 @@ def libraries() -> str:
 
 def holes(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None:
     """Why no model can be fitted as of a day: the training set is missing, of another version, or of several."""
-    facts = {name: lake.facts("processed", model.name, as_of, f"{name}.parquet") for name in SPLITS}
+    facts = {name: lake.facts("processed", model.name, as_of, keys.split(name)) for name in SPLITS}
     absent = [name for name, fact in facts.items() if fact is None]
     if absent:
         return f"processed/{model.name} has no {', '.join(absent)} of {as_of}; materialize it first (training_job does)"
@@ -130,7 +131,7 @@ def holes(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None
 
 def too_little_history(lake: Lake, model: Model, as_of: date) -> str | None:
     """Why there is nothing to fit or judge a model on yet: a training set without rows to learn from, or to test on."""
-    facts = {name: lake.facts("processed", model.name, as_of, f"{name}.parquet") or {} for name in ("train", "test")}
+    facts = {name: lake.facts("processed", model.name, as_of, keys.split(name)) or {} for name in ("train", "test")}
     empty = [name for name, fact in facts.items() if fact.get("rows") == 0]
     if not empty:
         return None
@@ -158,7 +159,7 @@ def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_o
     if early:
         return Built(outcome=Outcome(day=as_of, missing=early), checks=nothing_to_judge())
     _log.info("models/%s: as of %s", model.name, as_of)
-    splits = {name: lake.read("processed", model.name, as_of, file=f"{name}.parquet") for name in SPLITS}
+    splits = {name: lake.read("processed", model.name, as_of, file=keys.split(name)) for name in SPLITS}
     try:
         fitted = fit(learner, splits["train"], splits["validation"], model.label)
     except LearningError as error:

@@ -20,6 +20,7 @@ from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store import keys
 from mlpipe_assets.training_checks import TRAINING_CHECKS, WARNINGS, judge_training_set, nothing_to_judge
 from mlpipe_assets.training_plan import TrainingPlan, plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
@@ -192,7 +193,7 @@ def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str
             "rows": frame.height,
             "days": [f"{day}" for day in plan.splits[name]],
         }
-        staged[name] = lake.stage(lake.path("processed", model.name, plan.as_of, f"{name}.parquet"), frame, facts)
+        staged[name] = lake.stage(lake.path("processed", model.name, plan.as_of, keys.split(name)), frame, facts)
     rows: list[dict[str, object]] = []
     for name, frame in splits.items():
         days = plan.splits[name]

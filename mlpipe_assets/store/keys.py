@@ -5,15 +5,18 @@ A key is text with slashes; below a local data folder it is the path. No other m
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 PART = "part.parquet"  # the rows of a day
+TRAIN = "train.parquet"  # the split by which a training set counts as there
 PROFILE = "profile.json"
 DROP_ZONE = "raw"
 EVENTS = "raw/_events"
 QUARANTINE = "validation/quarantine"
 PROFILES, DRIFT, REALISED = "monitoring/profiles", "monitoring/drift", "monitoring/realised"
 BASELINES = "monitoring/reference"
+REPORTS, SCHEMAS = "validation/reports", "validation/schemas"
+MODELS = "models"
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 
 META = "meta"
@@ -26,6 +29,7 @@ DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"
 
 _DAY = "date="
+_PARQUET = ".parquet"
 _HASH = "[0-9a-f]" * 64
 
 
@@ -52,6 +56,11 @@ def partition(stage: str, name: str, day: date, file: str = PART) -> str:
 def partitions(stage: str, name: str, file: str = PART) -> str:
     """Pattern of the files of all days of a table; a name of `*` takes every table."""
     return f"{stage}/{name}/{_DAY}*/{file}"
+
+
+def split(name: str) -> str:
+    """The file of one split of a training set."""
+    return f"{name}{_PARQUET}"
 
 
 def drop_zone(source: str) -> str:
@@ -126,7 +135,7 @@ def champion(model: str) -> str:
 
 def version(model: str, name: str, file: str = "") -> str:
     """A file of one version of a model, or their folder."""
-    return f"models/{model}/{name}/{file}".rstrip("/")
+    return f"{MODELS}/{model}/{name}/{file}".rstrip("/")
 
 
 def golden(model: str) -> str:
@@ -136,12 +145,12 @@ def golden(model: str) -> str:
 
 def report(run_id: str) -> str:
     """The validation report of a run."""
-    return f"validation/reports/{run_id}.json"
+    return f"{REPORTS}/{run_id}.json"
 
 
 def schema(source: str) -> str:
     """The schema of a source, for those who do not read Python."""
-    return f"validation/schemas/{source}.json"
+    return f"{SCHEMAS}/{source}.json"
 
 
 def baseline(name: str) -> str:
@@ -162,6 +171,17 @@ def run_lock(run_id: str) -> str:
 def digests(table: str) -> str:
     """The log of the digests of a table's files."""
     return f"{DIGESTS}/{table.replace('/', '.')}.log"
+
+
+def table_of(key: Path) -> Path | None:
+    """The table that a file belongs to, as a path below the data folder; None for small documents, which are no tables."""
+    folders = key.parts[:-1]
+    if is_below(key, META) and (len(folders) > 1 or key.suffix != _PARQUET):
+        return None
+    if is_below(key, REPORTS) or is_below(key, SCHEMAS):
+        return None
+    dated = next((number for number, name in enumerate(folders) if is_day(name)), len(folders))
+    return Path(*folders[: min(dated, 2 if is_below(key, MODELS) else 3)])
 
 
 def stem(key: str) -> str:

@@ -28,10 +28,12 @@ from mlpipe_assets.automation.freshness_rules import (
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.definitions import defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.resources.acceptances import accept
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.store import keys
 from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 HOURS_30 = timedelta(hours=30)
@@ -211,6 +213,13 @@ def test_history_keeps_changes_only(lake: Lake, catalog: Catalog) -> None:
         (f"{day(8)}", "late", "raw/orders"),
         (f"{day(10)}", "fresh", None),
     ]
+
+
+def test_a_damaged_line_of_the_history_is_named(lake: Lake, catalog: Catalog) -> None:
+    lake.objects.put(keys.FRESHNESS, b'{"table"\n')
+
+    with pytest.raises(LakeError, match=r"freshness\.jsonl cannot be read: line 1: .+\. Mend that line by hand"):
+        note_transitions(lake, freshness_of(lake, catalog, at(9)), at(9))
 
 
 def test_the_check_says_which_upstream_made_a_table_late_and_shows_its_history(lake: Lake, catalog: Catalog) -> None:

@@ -95,3 +95,39 @@ def test_a_killed_write_of_any_place_of_a_table_is_swept(tmp_path: Path) -> None
         assert found == set(left), (stage, name)
         for path in left:
             path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("key", "table"),
+    [
+        (keys.partition("interim", "orders", JAN_5), "interim/orders"),
+        (keys.partition("processed", "m", JAN_5, keys.split("test")), "processed/m"),
+        (keys.partition(keys.DRIFT, "interim.orders", JAN_5), "monitoring/drift/interim.orders"),
+        (keys.events("orders", JAN_5, "abc"), "raw/_events/orders"),
+        (keys.refused_by_contract("orders", JAN_5), "validation/quarantine/orders"),
+        (keys.version("m", "v1", "card.md"), "models/m"),
+        (keys.golden("m"), "validation/golden"),
+        (keys.baseline("interim.orders"), "monitoring/reference"),
+        (keys.REPORT_PAGE, "monitoring"),
+        (keys.registry("model_registry"), "meta"),
+    ],
+)
+def test_a_file_belongs_to_its_table(key: str, table: str) -> None:
+    assert keys.table_of(Path(key)) == Path(table)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        keys.ALERTS,
+        keys.ACCEPTANCES,
+        keys.champion("m"),
+        keys.delivery("orders", "abc"),
+        keys.report("r"),
+        keys.schema("s"),
+        keys.refusal("interim", "orders", JAN_5),
+        keys.digests("interim/orders"),
+    ],
+)
+def test_a_small_document_belongs_to_no_table(key: str) -> None:
+    assert keys.table_of(Path(key)) is None

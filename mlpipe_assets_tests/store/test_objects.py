@@ -4,34 +4,21 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import pytest
 
 from mlpipe_assets.store.objects import ABSENT, ConflictError, MissingError, Objects, UnsupportedError
+from mlpipe_assets_tests.store.stores import side_by_side
 
-T = TypeVar("T")
 KEY = "interim/orders/date=2026-01-05/part.parquet"
 TEN = b"0123456789"
 
 
 def keys(objects: Objects, prefix: str = "") -> list[str]:
     return [head.key for head in objects.list(prefix)]
-
-
-def side_by_side(work: Callable[[int], T], times: int) -> list[T]:
-    """The results of some work done in as many threads, which begin at the same moment."""
-    barrier = threading.Barrier(times)
-
-    def one(number: int) -> T:
-        barrier.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(times) as threads:
-        return list(threads.map(one, range(times)))
 
 
 def test_what_was_put_is_what_get_head_and_list_tell(objects: Objects) -> None:

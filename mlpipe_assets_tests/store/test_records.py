@@ -10,6 +10,7 @@ from mlpipe_assets.errors import LakeError
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.objects import Objects
 from mlpipe_assets.store.records import Log, Record
+from mlpipe_assets_tests.store.stores import side_by_side
 
 KEY = "meta/refused/interim/orders/2026-01-05.json"
 
@@ -79,6 +80,12 @@ def test_a_log_is_only_added_to(objects: Objects) -> None:
 
     assert log(objects).read() == ["5", "6", "7"]
     assert objects.get("meta/log.jsonl").content.startswith(b'{"day": "5", "b": 1, "a": 2}\n{"day": "6"}\n')
+
+
+def test_lines_that_are_added_at_once_are_all_there(objects: Objects) -> None:
+    side_by_side(lambda number: log(objects).append([{"day": number}]), 8)
+
+    assert sorted(log(objects).read()) == ["0", "1", "2", "3", "4", "5", "6", "7"]
 
 
 def test_a_last_line_that_was_left_open_stays_a_line_of_its_own(objects: Objects) -> None:
