@@ -63,7 +63,12 @@ def name_key(contract: Contract, name: str, value: object) -> str:
     """A key as a message may name it: the value, or the start of its SHA-256 (`sha256(<key>)` in SQL finds the row)."""
     found: dict[str, Column] = {column.name: column for column in columns(contract)}
     shown = quote(value, found[name]) if name in found else None
-    return shown or f"sha256 {hashlib.sha256(str(value).encode()).hexdigest()[:12]}"
+    return shown or hash_name(value)
+
+
+def hash_name(value: object) -> str:
+    """What a value is called where it may not be named; the same value is called the same everywhere."""
+    return f"sha256 {hashlib.sha256(str(value).encode()).hexdigest()[:12]}"
 
 
 def without_values(message: str) -> str:

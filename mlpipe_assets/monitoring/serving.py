@@ -28,6 +28,7 @@ from mlpipe_assets.resources.profiles import (
     watch,
     write_reference,
 )
+from mlpipe_assets.slice_names import Named, name_slices, nameable
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.pairs import DECIDING
 from mlpipe_assets.statistics.verdicts import compare
@@ -70,6 +71,11 @@ class Serving:
         """The columns of the feature view that have a threshold."""
         whole = watch(self.model.view.contract, entity=(self.model.view.entity.join_key,), window=self.monitor.window)
         return replace(whole, kinds={name: kind for name, kind in whole.kinds.items() if name in whole.thresholds})
+
+    @cached_property
+    def named_slices(self) -> Named:
+        """Which values of slices may be named."""
+        return nameable(self.catalog, self.model)
 
     def inputs(self, day: date) -> list[object]:
         """What skew and performance of a day are made of, besides the predictions of its window."""
@@ -152,6 +158,7 @@ class Serving:
             return [self._not_known_yet(day)]
         answered, same, tested = self._of_newest(rows)
         slices, key = self.realised.slices_of(same), self.model.view.entity.join_key
+        same = same.with_columns(name_slices(same.select(slices), self.named_slices))
         found = measure_ranking(same, tested, slices, self.model.promotion.tolerance, key=key)
         known = [d for d in past if self.realised.complete(d)]
         covers = f"predictions of {spell_days(known)} by {answered}"

@@ -62,6 +62,7 @@ class Watching:
             monitor.odd_days,
         ]
         labels = [sorted(w.labels.items()) for w in (self.watch, self.serving and self.serving.watch) if w]
+        labels += [sorted(self.serving.named_slices.items())] if self.serving else []
         return digest([_MEASURES, declared, sorted(self.watch.thresholds.items()), self.watch.digest, labels])[:16]
 
     @cached_property

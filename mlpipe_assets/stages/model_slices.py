@@ -8,6 +8,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.slice_names import name_slices, nameable
 from mlpipe_assets.transforms.splits import feature_days
 from mlpipe_assets.windows import SourceDays
 
@@ -15,7 +16,7 @@ from mlpipe_assets.windows import SourceDays
 def read_slices(
     lake: Lake, engine: Engine, catalog: Catalog, model: Model, splits: Mapping[str, pl.DataFrame]
 ) -> dict[str, pl.DataFrame]:
-    """The slice columns of the rows of each split, in their order; none where nothing is declared."""
+    """The slice columns of the rows of each split, in their order, by names that may be shown; none where none is declared."""
     if model.slices is None:
         return {}
     days = sorted({day for frame in splits.values() for day in feature_days(frame)})
@@ -29,10 +30,11 @@ def read_slices(
         tables[name] = source.paths(day for day in window if day in source.present)
     found = engine.select(catalog.read_sql(model.slices), tables, {})
     key = [model.view.entity.join_key, "as_of"]
+    found = pl.concat([found.select(key), name_slices(found.drop(key), nameable(catalog, model))], how="horizontal")
     return {
         name: frame.select(key)
         .join(found, on=key, how="left", maintain_order="left")
         .drop(key)
-        .select(pl.all().cast(pl.String).fill_null("unknown"))
+        .select(pl.all().fill_null("unknown"))
         for name, frame in splits.items()
     }

@@ -232,6 +232,18 @@ def test_a_late_label_changes_what_the_day_was_made_of_and_is_told_when_it_is_bu
     assert share == [201 / 400]
 
 
+def test_a_slice_that_no_contract_names_stands_in_no_measurement(catalog: Catalog, lake: Lake) -> None:
+    by_name = SLICES_SQL.replace("case when f.age < 40 then 'young' else 'old' end as life", "f.customer_id as who")
+    catalog.sql_dir.joinpath("slices.sql").write_text(by_name)
+    train(lake)
+    serve(lake, range(3, 8))
+
+    found = [column for column, *_ in ranking(monitor(lake, catalog, 7))]
+
+    assert len(found) == 1 + CUSTOMERS
+    assert all(column.startswith("who=sha256 ") for column in found[1:])
+
+
 def test_a_label_day_that_is_missing_leaves_its_predictions_out(catalog: Catalog, lake: Lake) -> None:
     train(lake)
     serve(lake, range(3, 7))
