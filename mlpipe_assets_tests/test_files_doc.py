@@ -362,7 +362,7 @@ def test_hidden_sheets_and_charts_are_not_read_and_hidden_rows_are(tmp_path: Pat
     blocks = list(read_blocks(tmp_path / "a.xlsx"))
 
     assert blocks[0].records["payload"].to_list() == ['{"a":"seen"}', '{"a":"hidden row"}']
-    assert blocks[0].notes == ("sheet 'secret' was not read: it is hidden",)
+    assert blocks[0].notes == ("sheet 1 (hidden ones counted) was not read: it is hidden",)
 
 
 def test_what_is_no_file_is_reported_and_the_rest_is_read(tmp_path: Path) -> None:

@@ -47,8 +47,13 @@ class _Sheet:
     """A sheet that holds something: its first filled row is the header."""
 
     sheet: Any
+    place: int
     visible: bool
     names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """By its place, from 1, hidden sheets counted: its title may be the name of a person."""
+        return f"sheet {self.place} (hidden ones counted)"
 
 
 def read_spreadsheet(path: Path, options: ReadOptions, budget: Budget, *, block_bytes: int) -> Iterator[Block]:
@@ -83,11 +88,12 @@ def _read(file: IO[bytes], path: Path, options: ReadOptions, budget: Budget, blo
         reader = _ValuesReader(file, read_only=True, data_only=True, keep_links=False)
         reader.read()
     with closing(reader.wb) as workbook:
-        filled = [found for sheet in workbook.worksheets if (found := _open(sheet, path, options, budget))]
+        every = enumerate(workbook.worksheets, start=1)
+        filled = [found for place, sheet in every if (found := _open(sheet, place, path, options, budget))]
         chosen = _fitting(filled, path, options)
         names = tuple(dict.fromkeys(name for sheet in chosen for name in sheet.names))
         notes = tuple(
-            f"sheet {found.sheet.title!r} was not read: it {'has another header' if found.visible else 'is hidden'}"
+            f"{found} was not read: it {'has another header' if found.visible else 'is hidden'}"
             for found in filled
             if found not in chosen
         )
@@ -109,7 +115,7 @@ class _ValuesReader(ExcelReader):  # type: ignore[misc]  # it has no types
         """Pass over a chart sheet."""
 
 
-def _open(sheet: Any, path: Path, options: ReadOptions, budget: Budget) -> _Sheet | None:
+def _open(sheet: Any, place: int, path: Path, options: ReadOptions, budget: Budget) -> _Sheet | None:
     """A sheet with its header; None when it is empty."""
     for _, cells in _filled_rows(sheet, options, (), skip_header=False):
         budget.check_columns(len(cells))
@@ -117,7 +123,7 @@ def _open(sheet: Any, path: Path, options: ReadOptions, budget: Budget) -> _Shee
         header = [cell.text or "" for cell in cells]
         # A hidden sheet is not read, so its header may be anything.
         names = column_names(header, path, options) if visible and not _is_cover(header, options) else tuple(header)
-        return _Sheet(sheet=sheet, visible=visible, names=names)
+        return _Sheet(sheet=sheet, place=place, visible=visible, names=names)
     return None
 
 
@@ -133,7 +139,7 @@ def _fitting(filled: Sequence[_Sheet], path: Path, options: ReadOptions) -> list
     visible = [sheet for sheet in filled if sheet.visible]
     if filled and not visible:
         raise UnreadableFileError(
-            f"{path.name}: only hidden sheets hold anything ({', '.join(repr(s.sheet.title) for s in filled[:_SHOWN])}). "
+            f"{path.name}: only hidden sheets hold anything: {', '.join(f'{s}' for s in filled[:_SHOWN])}. "
             "Unhide the one to be read and deliver the file again."
         )
     if not visible:
@@ -149,7 +155,7 @@ def _fitting(filled: Sequence[_Sheet], path: Path, options: ReadOptions) -> list
         lacking = sorted(set().union(*(known[id(other)] for other in chosen)) - known[id(sheet)])
         if lacking:
             raise UnreadableFileError(
-                f"{path.name}: sheet {sheet.sheet.title!r} has no column {', '.join(lacking[:_SHOWN])}, which another sheet has. "
+                f"{path.name}: {sheet} has no column {', '.join(lacking[:_SHOWN])}, which another sheet has. "
                 "Add it, or hide the sheet if it is no part of the table; no row of the file was used."
             )
     return chosen

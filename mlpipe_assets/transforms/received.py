@@ -18,7 +18,31 @@ from mlpipe_assets.transforms.events import decode, own_columns, prepared
 _SHOWN = 5
 _JUDGED_ROWS = 100
 _HOLDS_A_LIST = r"\[\s*\{"
-_PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]{0,40}")
+# Names of what holds records. Any other name may be a value, such as a customer's, and is not quoted.
+_HOLDERS = frozenset(
+    [
+        "body",
+        "content",
+        "contents",
+        "data",
+        "documents",
+        "elements",
+        "entries",
+        "hits",
+        "items",
+        "list",
+        "messages",
+        "objects",
+        "payload",
+        "records",
+        "response",
+        "result",
+        "results",
+        "rows",
+        "value",
+        "values",
+    ]
+)
 _DEPTH = 3
 
 
@@ -110,7 +134,7 @@ def _judge_objects(payload: pl.Series, source: Source, known: frozenset[str], pa
 
 
 def _list_of_objects(value: dict[str, object], depth: int = _DEPTH) -> str | None:
-    """The dotted path of a list of objects; empty where its names look like values; None when there is none."""
+    """The dotted path of a list of objects; empty where its names may be values; None when there is none."""
     for name, item in value.items():
         inner: str | None = None
         if isinstance(item, list) and any(isinstance(entry, dict) for entry in item):
@@ -118,7 +142,7 @@ def _list_of_objects(value: dict[str, object], depth: int = _DEPTH) -> str | Non
         elif isinstance(item, dict) and depth > 1 and (below := _list_of_objects(item, depth - 1)) is not None:
             inner = f".{below}"
         if inner is not None:
-            return f"{name}{inner}" if _PLAIN_NAME.fullmatch(name) and inner != "." else ""
+            return f"{name}{inner}" if name.lower() in _HOLDERS and inner != "." else ""
     return None
 
 

@@ -241,7 +241,7 @@ def test_a_slice_that_no_contract_names_stands_in_no_measurement(catalog: Catalo
     found = [column for column, *_ in ranking(monitor(lake, catalog, 7))]
 
     assert len(found) == 1 + CUSTOMERS
-    assert all(column.startswith("who=sha256 ") for column in found[1:])
+    assert all(str(column).startswith("who=sha256 ") for column in found[1:])
 
 
 def test_a_label_day_that_is_missing_leaves_its_predictions_out(catalog: Catalog, lake: Lake) -> None:

@@ -150,26 +150,30 @@ def test_all_visible_sheets_with_the_tables_header_are_read_and_the_others_named
     )
 
 
-def test_sheets_that_are_not_read_are_named(tmp_path: Path) -> None:
+def test_sheets_that_are_not_read_are_named_by_their_place(tmp_path: Path) -> None:
     path = sheets(tmp_path / "o.xlsx", cover=[["Report"]], hidden=[["id"]], jan=[["id", "amount", "day"], ["a", 1, 2]])
 
     assert notes(path) == [
-        "sheet 'cover' was not read: it has another header",
-        "sheet 'hidden' was not read: it is hidden",
+        "sheet 1 (hidden ones counted) was not read: it has another header",
+        "sheet 2 (hidden ones counted) was not read: it is hidden",
     ]
 
 
 def test_a_sheet_of_the_table_that_lacks_a_column_of_another_makes_the_workbook_unreadable(tmp_path: Path) -> None:
     path = sheets(tmp_path / "o.xlsx", jan=[["id", "amount", "day"], ["a", 1, 2]], feb=[["id", "amount"], ["b", 2]])
 
-    with pytest.raises(UnreadableFileError, match="sheet 'feb' has no column day, which another sheet has"):
+    with pytest.raises(
+        UnreadableFileError, match=r"sheet 2 \(hidden ones counted\) has no column day, which another sheet has"
+    ):
         read_file(path, columns=KNOWN)
 
 
 def test_a_workbook_of_which_only_hidden_sheets_hold_anything_is_unreadable(tmp_path: Path) -> None:
     path = sheets(tmp_path / "o.xlsx", shown=[], hidden=[["id"], ["a"]])
 
-    with pytest.raises(UnreadableFileError, match="only hidden sheets hold anything"):
+    with pytest.raises(
+        UnreadableFileError, match=r"only hidden sheets hold anything: sheet 2 \(hidden ones counted\)\. Unhide"
+    ):
         read_file(path)
 
 

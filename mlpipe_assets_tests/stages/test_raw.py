@@ -395,6 +395,15 @@ def test_the_list_that_wraps_the_records_is_named_with_what_to_declare(lake: Lak
     assert [(d.source_file, d.received) for d in declared.new] == [("pages.json", 4)]
 
 
+def test_a_list_under_a_name_that_may_be_a_value_is_reported_without_the_name(lake: Lake) -> None:
+    drop(lake, "by_name.json", '{"data": {"Ann_Smith": [{"order_id": "o1"}]}}')
+
+    [reason] = reasons(take(lake)).values()
+
+    assert "holds a list of objects. If these are the records, declare where by records=..." in reason
+    assert "Ann" not in reason
+
+
 def json_order(key: str) -> str:
     return json.dumps({"order_id": key, "order_ts": "2026-01-05T10:00:00Z", "items": [{"s": 1}]})
 
