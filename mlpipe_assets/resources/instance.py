@@ -1,105 +1,22 @@
-"""Dagster's instance as `mlpipe run` opens it: the same SQLite files, but a range's events go in as one transaction.
-
-Dagster opens a database engine per event: 15 to 20 ms for each partition of a range, a third of a small run. Its event
-log has an entry point for batches that its SQLite storage does not implement; this does. The files stay Dagster's own,
-so the UI and the `dagster` commands read and write them as ever.
-"""
+"""Dagster's instance as `mlpipe run` opens it: the same SQLite files, but a range's events go in as one transaction."""
 
 import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import yaml
-from dagster._core.events import DagsterEventType
-from dagster._core.events.log import EventLogEntry
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.sql import create_engine
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from mlpipe_assets.errors import SettingsError
 
 _BATCH = "500"  # rows of one insert: SQLite takes 32,766 bound values, an event has eight
 _STORAGES = ("storage", "event_log_storage", "run_storage", "schedule_storage", "instance_class")
-
-
-_TOGETHER = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-
-
-class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
-    """Dagster's SQLite event log, with one engine per file and the events of an asset's partitions stored together."""
-
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        """Open the log in a folder."""
-        self._engines: dict[str, Engine] = {}
-        self._tables: set[str] = set()
-        super().__init__(base_dir, inst_data)
-
-    @classmethod
-    def from_config_value(
-        cls,
-        inst_data: ConfigurableClassData | None,
-        config_value: Mapping[str, Any],
-    ) -> "BatchedSqliteEventLogStorage":
-        """The storage of a config; Dagster's own makes its own class here."""
-        return cls(inst_data=inst_data, **config_value)
-
-    def has_table(self, table_name: str) -> bool:
-        """Whether the index has a table; one that was there stays there."""
-        if table_name not in self._tables and super().has_table(table_name):
-            self._tables.add(table_name)
-        return table_name in self._tables
-
-    @contextmanager
-    def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
-            if shard not in self._engines:
-                self._engines[shard] = create_engine(
-                    self.conn_string_for_shard(shard),
-                    poolclass=NullPool,
-                    connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
-                )
-            engine = self._engines[shard]
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.connect() as connection, connection.begin():
-                yield connection
-
-    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run: those of one kind and asset together, any others one by one."""
-        for (kind, key), group in groupby(events, key=lambda e: (e.dagster_event_type, _asset(e))):
-            together = list(group)
-            if kind in _TOGETHER and key is not None:
-                self._store_together(together)
-            else:
-                super().store_event_batch(together)
-
-    def _store_together(self, events: Sequence[EventLogEntry]) -> None:
-        insert = self.prepare_insert_event_batch(events)
-        with self.run_connection(events[0].run_id) as connection:
-            connection.execute(insert)
-        with self.index_transaction() as connection:
-            ids = [row[0] for row in connection.execute(insert.returning(SqlEventLogStorageTable.c.id))]
-            self._store_asset_event_tags(connection, events, ids)
-            self._store_asset_event(connection, events[-1], ids[-1])
-
-
-def _asset(event: EventLogEntry) -> str | None:
-    key = event.dagster_event.asset_key if event.dagster_event else None
-    return key.to_string() if key else None
+_EVENTS = ("mlpipe_assets.resources.batched_events", "BatchedSqliteEventLogStorage")
 
 
 @contextmanager
@@ -110,7 +27,7 @@ def explaining_the_home(home: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except _failures() as error:
         if isinstance(error, OSError) and not _is_about(error, home):
             raise
         reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
@@ -123,6 +40,13 @@ def explaining_the_home(home: Path) -> Iterator[None]:
             f"Dagster cannot keep its records in {home}: {text}. Free some space there and let this user write it, or set "
             "DAGSTER_HOME to another folder, then run again. No table is half written."
         ) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What a database and its folder raise; asked for once something was raised, since SQLAlchemy takes half a second to import."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 (see above)
+
+    return SQLAlchemyError, sqlite3.Error, OSError
 
 
 def _is_about(error: OSError, home: Path) -> bool:
@@ -151,8 +75,8 @@ def open_instance(home: Path) -> dg.DagsterInstance:
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home)))
     batched = {
         "event_log_storage": {
-            "module": __name__,
-            "class": BatchedSqliteEventLogStorage.__name__,
+            "module": _EVENTS[0],
+            "class": _EVENTS[1],
             "config": {"base_dir": str(home / "history" / "runs")},
         }
     }

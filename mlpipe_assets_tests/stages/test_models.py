@@ -440,10 +440,10 @@ def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_no
     assert any("Too few rows to judge by region" in line for line in card["limits"])
 
 
-def test_nothing_that_learns_is_imported_with_the_definitions() -> None:
+def test_neither_what_learns_nor_a_database_is_imported_before_there_is_work() -> None:
     code = (
-        "import sys, mlpipe_assets.stages.models, mlpipe_assets.resources.champions\n"
-        "print(sorted({'sklearn', 'skops', 'scipy'} & set(sys.modules)))"
+        "import sys, mlpipe_assets.stages.models, mlpipe_assets.resources.champions, mlpipe_assets.commands.run\n"
+        "print(sorted({'sklearn', 'skops', 'scipy', 'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,89 @@
+"""Dagster's SQLite event log, with a range's events as one transaction.
+
+Dagster opens a database engine per event: 15 to 20 ms for each partition of a range, a third of a small run. Its event
+log has an entry point for batches that its SQLite storage does not implement; this does. The files stay Dagster's own,
+so the UI and the `dagster` commands read and write them as ever.
+
+Apart from `instance`, because what it imports takes half a second, and a run with nothing to do opens no instance.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any
+
+from dagster._core.events import DagsterEventType
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.sql import create_engine
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import NullPool
+
+_TOGETHER = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+
+
+class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+    """Dagster's SQLite event log, with one engine per file and the events of an asset's partitions stored together."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Open the log in a folder."""
+        self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Mapping[str, Any],
+    ) -> "BatchedSqliteEventLogStorage":
+        """The storage of a config; Dagster's own makes its own class here."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; one that was there stays there."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            if shard not in self._engines:
+                self._engines[shard] = create_engine(
+                    self.conn_string_for_shard(shard),
+                    poolclass=NullPool,
+                    connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+                )
+            engine = self._engines[shard]
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events of one run: those of one kind and asset together, any others one by one."""
+        for (kind, key), group in groupby(events, key=lambda e: (e.dagster_event_type, _asset(e))):
+            together = list(group)
+            if kind in _TOGETHER and key is not None:
+                self._store_together(together)
+            else:
+                super().store_event_batch(together)
+
+    def _store_together(self, events: Sequence[EventLogEntry]) -> None:
+        insert = self.prepare_insert_event_batch(events)
+        with self.run_connection(events[0].run_id) as connection:
+            connection.execute(insert)
+        with self.index_transaction() as connection:
+            ids = [row[0] for row in connection.execute(insert.returning(SqlEventLogStorageTable.c.id))]
+            self._store_asset_event_tags(connection, events, ids)
+            self._store_asset_event(connection, events[-1], ids[-1])
+
+
+def _asset(event: EventLogEntry) -> str | None:
+    key = event.dagster_event.asset_key if event.dagster_event else None
+    return key.to_string() if key else None
