@@ -98,9 +98,10 @@ def catch_up(
                 days = days_of_arrival(source, new) if new else (newest_day(Ledger.load(lake, source.name)),)
                 runner.run("ingest_job", f"raw/{source.name}", days)
         summary.warnings += [line for source in catalog.sources for line in describe_outside(lake, source)]
-    for name in look_at_drop_zone(lake, catalog).relieved:  # a run that finds nothing wrong any more says it healed
+        zone = look_at_drop_zone(lake, catalog)
+    for name in zone.relieved:  # a run that finds nothing wrong any more says it healed
         runner.run("ingest_job", f"raw/{name}", [newest_day(Ledger.load(lake, name))])
-    summary.errors += look_at_drop_zone(lake, catalog).problems
+    summary.errors += (look_at_drop_zone(lake, catalog) if zone.relieved else zone).problems
     summary.warnings += [line for source in catalog.sources for line in describe_ahead(lake, source)]
     summary.warnings += [line for source in catalog.sources for line in _all_outside(lake, source)]
     for source in catalog.sources:

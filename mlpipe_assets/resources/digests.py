@@ -43,6 +43,19 @@ def changed_beside(root: Path, path: Path) -> str | None:
     return None
 
 
+def doubtful(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
+    """Those of some files that do not have the size and time on record: only their content can tell whether they are right."""
+    logs: dict[Path | None, Log | None] = {None: None}
+    for path in paths:
+        folder, _, file = os.fspath(path).rpartition("/")
+        table, place = _place(root, folder)
+        if table not in logs:
+            logs[table] = read_log(root, table) if table is not None else None
+        log, name = logs[table], f"{place}/{file}"
+        if log is None or name not in log.files or not _has_size_and_time(root, log, name):
+            yield path
+
+
 @lru_cache(maxsize=1 << 16)
 def _place(root: Path, folder: str) -> tuple[Path | None, str]:
     """The table whose partition is in a folder, and the folder below the data folder."""

@@ -1,7 +1,7 @@
 """Damaged event files, made again from the files of the drop zone that they came from; or what a person has to do."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.digests import changed, damage
+from mlpipe_assets.resources.digests import changed, damage, doubtful
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
@@ -57,8 +57,8 @@ class Healing:
 
     def find_damaged(self) -> list[DamagedEvents]:
         """Damaged events by the size and time of their files: to plan must cost no reading."""
-        found = ((d, _damaged_files(self.lake, self.ledger, d, changed)) for d in self.ledger.deliveries.values())
-        return [self.look_at(delivery, paths) for delivery, paths in found if paths]
+        found = _changed_files(self.lake, self.ledger)
+        return [self.look_at(self.ledger.deliveries[name], paths) for name, paths in found.items()]
 
     def look_at(self, delivery: Delivery, paths: Sequence[Path]) -> DamagedEvents:
         """What becomes of damaged files of a delivery."""
@@ -87,7 +87,7 @@ class Healing:
 
     def heal(self, deliveries: Sequence[Delivery]) -> list[DamagedEvents]:
         """Make their damaged files again; what cannot be made again is returned. The caller is the only writer of the source."""
-        damaged = ((d, _damaged_files(self.lake, self.ledger, d, damage)) for d in deliveries)
+        damaged = ((d, [path for path in files_of(self.ledger, d) if _is_damaged(self.lake, path)]) for d in deliveries)
         return [left for delivery, paths in damaged if paths and (left := self._heal_one(delivery, paths))]
 
     def _heal_one(self, delivery: Delivery, damaged: Sequence[Path]) -> DamagedEvents | None:
@@ -120,7 +120,7 @@ class Healing:
 
 def damaged_deliveries(lake: Lake, ledger: Ledger) -> list[Delivery]:
     """Deliveries whose event files do not have the size and time on record, and do not hold what was written to them."""
-    return [d for d in ledger.deliveries.values() if _damaged_files(lake, ledger, d, changed)]
+    return [ledger.deliveries[name] for name in _changed_files(lake, ledger)]
 
 
 def find_lost(lake: Lake, source: Source, ledger: Ledger) -> set[str]:
@@ -187,8 +187,15 @@ def _read_again(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, d
     return staged
 
 
-def _damaged_files(
-    lake: Lake, ledger: Ledger, delivery: Delivery, look: Callable[[Path, Path], str | None]
-) -> list[Path]:
-    paths = files_of(ledger, delivery)
-    return [path for path in paths if look(lake.root, path) is not None or not path.exists()]
+def _changed_files(lake: Lake, ledger: Ledger) -> dict[str, list[Path]]:
+    """Files of each delivery that do not have the size and time on record, and do not hold what was written to them."""
+    files = {path: d.delivery for d in ledger.deliveries.values() for path in files_of(ledger, d)}
+    found: dict[str, list[Path]] = {}
+    for path in doubtful(lake.root, files):
+        if changed(lake.root, path) is not None or not path.exists():
+            found.setdefault(files[path], []).append(path)
+    return found
+
+
+def _is_damaged(lake: Lake, path: Path) -> bool:
+    return damage(lake.root, path) is not None or not path.exists()
