@@ -135,7 +135,7 @@ def _table(
             note = "refused; the partition before stays" if facts else "refused"
         digest = None
         if digests and facts:
-            digest = hashlib.sha256(lake.path(stage, name, day, file).read_bytes()).hexdigest()
+            digest = hashlib.sha256(lake.objects.get(keys.partition(stage, name, day, file)).content).hexdigest()
         yield Partition(
             table=table,
             date=day,

@@ -35,17 +35,17 @@ def day_to_build(lake: Lake, catalog: Catalog, yesterday: date) -> _Choice:
         return f"nothing came for {yesterday} of {', '.join(absent)}; freshness tells when it is late"
     tables = [("interim", source.name) for source in catalog.sources if not is_snapshot(source)]
     tables += [("features", view.name) for view in catalog.feature_views]
-    missing = [f"{stage}/{name}" for stage, name in tables if not lake.path(stage, name, yesterday).exists()]
+    missing = [f"{stage}/{name}" for stage, name in tables if not lake.has(stage, name, yesterday)]
     return yesterday if missing else f"{yesterday} is built"
 
 
 def day_to_predict(lake: Lake, catalog: Catalog, yesterday: date) -> _Choice:
     """Yesterday, if its features are there and the predictions are not."""
     models = [model for model in catalog.models if model.learner]
-    ready = [m for m in models if lake.path("features", m.view.name, yesterday).exists()]
+    ready = [m for m in models if lake.has("features", m.view.name, yesterday)]
     if not ready:
         return f"no features of {yesterday} yet"
-    missing = [m.name for m in ready if not lake.path("predictions", m.name, yesterday).exists()]
+    missing = [m.name for m in ready if not lake.has("predictions", m.name, yesterday)]
     return yesterday if missing else f"{yesterday} is predicted"
 
 
@@ -55,7 +55,7 @@ def day_to_train(lake: Lake, catalog: Catalog, yesterday: date) -> _Choice:
     if not all(days):
         return "no features yet"
     newest = min(some[-1] for some in days)
-    trained = [lake.path("processed", m.name, newest, keys.TRAIN).exists() for m in catalog.models]
+    trained = [lake.has("processed", m.name, newest, keys.TRAIN) for m in catalog.models]
     return f"there is a training set as of {newest}, the newest feature day" if all(trained) else newest
 
 

@@ -57,7 +57,7 @@ def _may_be_accepted(lake: Lake, source: Source, day: date) -> bool:
         if "lost" in refusal:
             raise LakeError(f"interim/{source.name} {day} cannot be accepted: {refusal['problem']}")
         return True
-    came = bool(Ledger.load(lake, source.name).of_day(day)) or lake.path("interim", source.name, day).exists()
+    came = bool(Ledger.load(lake, source.name).of_day(day)) or lake.has("interim", source.name, day)
     return not came and not source.empty_days
 
 

@@ -17,11 +17,10 @@ from mlpipe_assets.resources.model_files import (
     Golden,
     ModelError,
     golden_bytes,
-    golden_path,
     read_golden_file,
-    version_folder,
 )
 from mlpipe_assets.resources.models import ModelVersion, damage, find_version, load, record_status
+from mlpipe_assets.store import keys
 
 
 def champion(lake: Lake, model: str) -> ModelVersion | None:
@@ -67,9 +66,9 @@ def read_golden(lake: Lake, model: str) -> Golden | None:
     leading = read_pointer(lake, model)["version"]
     if leading is None:
         return None
-    found = read_golden_file(golden_path(lake, model))
+    found = read_golden_file(lake, keys.golden(model))
     if found is None or found.champion != leading:  # a run was killed between the pointer and the golden rows
-        found = read_golden_file(version_folder(lake, model, leading) / GOLDEN)
+        found = read_golden_file(lake, keys.version(model, leading, GOLDEN))
     if found is None:
         raise ModelError(
             f"validation/golden/{model}.parquet is missing, and so are the golden rows of {leading}. Restore one of them, "
@@ -81,8 +80,7 @@ def read_golden(lake: Lake, model: str) -> Golden | None:
 def promote(lake: Lake, version: ModelVersion, golden: Golden, reason: str) -> ModelVersion:
     """Make a version champion: its golden answers first, then the pointer, then what the registry says."""
     content = golden_bytes(golden)
-    folder = version_folder(lake, version.model, version.version)
-    lake.commit(lake.stage_bytes(folder / GOLDEN, content))
+    lake.commit(lake.stage_bytes(lake.root / keys.version(version.model, version.version, GOLDEN), content))
     return _lead(lake, version, "promoted", reason, content)
 
 
@@ -105,7 +103,7 @@ def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
             raise ModelError(
                 f"models/{model}: cannot roll back to {previous.version}: {damage(lake, previous)}."
             ) from error
-        kept = read_golden_file(version_folder(lake, model, previous.version) / GOLDEN)
+        kept = read_golden_file(lake, keys.version(model, previous.version, GOLDEN))
         if kept is None:
             raise ModelError(
                 f"models/{model} {previous.version}: {GOLDEN} is gone, so nothing would hold it to its answers."
@@ -121,7 +119,7 @@ def _lead(lake: Lake, version: ModelVersion, action: str, reason: str, golden: b
     pointer = read_pointer(lake, version.model)
     before = pointer["version"]
     entry = {"action": action, "version": version.version, "as_of": f"{version.as_of}", "reason": reason}
-    lake.commit(lake.stage_bytes(golden_path(lake, version.model), golden))
+    lake.commit(lake.stage_bytes(lake.root / keys.golden(version.model), golden))
     history = [*pointer["history"], entry]
     write_pointer(lake, version.model, {"version": version.version, "as_of": f"{version.as_of}", "history": history})
     leading = replace(version, status="champion", reason=reason)

@@ -93,6 +93,10 @@ class Lake:
         there = [e.name for e in os.scandir(folder) if keys.is_day(e.name) and Path(e.path, file).exists()]
         return sorted(day for day in map(keys.read_day, there) if day >= START_DATE)
 
+    def has(self, stage: str, name: str, day: date, file: str = PART) -> bool:
+        """Whether a table has a partition for a day, without a look at what it holds."""
+        return self.objects.head(keys.partition(stage, name, day, file)) is not None
+
     def facts(self, stage: str, name: str, day: date, file: str = PART) -> dict[str, Any] | None:
         """What a partition's footer says of how it was made.
 

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +16,8 @@ import polars as pl
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.resources.lake import FACTS, Lake
 from mlpipe_assets.resources.registry import read_registry
-from mlpipe_assets.store import keys
+from mlpipe_assets.store.objects import MissingError, StoreError
+from mlpipe_assets.store.records import spell_reason
 
 MODEL_FILE, CARD, CARD_JSON, METRICS, GOLDEN = "model.skops", "card.md", "card.json", "metrics.json", "golden.parquet"
 REGISTRY = "model_registry"
@@ -46,16 +46,6 @@ class Golden:
     days: Mapping[str, str | None]
 
 
-def version_folder(lake: Lake, model: str, version: str) -> Path:
-    """Where a version's files are."""
-    return lake.root / keys.version(model, version)
-
-
-def golden_path(lake: Lake, model: str) -> Path:
-    """The golden rows with the answers of the champion."""
-    return lake.root / keys.golden(model)
-
-
 def registered_rows(lake: Lake, model: str) -> list[dict[str, Any]]:
     """The registry's rows of a model as they lie there."""
     rows = read_registry(lake, REGISTRY, ("model", "version", "as_of", "status"))
@@ -78,20 +68,20 @@ def golden_bytes(golden: Golden) -> bytes:
     return buffer.getvalue()
 
 
-def read_golden_file(path: Path) -> Golden | None:
-    """Golden rows of a file; None when there is no such file.
+def read_golden_file(lake: Lake, key: str) -> Golden | None:
+    """Golden rows under a key; None when there are none.
 
     Raises: ModelError when it cannot be read.
     """
-    if not path.exists():
-        return None
     try:
-        content = path.read_bytes()
+        content = lake.objects.get(key).content
         facts = json.loads(pl.read_parquet_metadata(BytesIO(content))[FACTS])
         rows = pl.read_parquet(content, hive_partitioning=False)
-    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+    except MissingError:
+        return None
+    except (StoreError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise ModelError(
-            f"{path} cannot be read: {error}. Restore it, or delete it to fall back on the copy."
+            f"{lake.objects.locate(key)} cannot be read: {spell_reason(error)}. Restore it, or delete it to fall back on the copy."
         ) from error
     return Golden(
         rows=rows,

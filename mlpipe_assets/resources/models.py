@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlpipe_assets.resources.champion_pointer import read_pointer
 from mlpipe_assets.resources.lake import Lake, Staged
-from mlpipe_assets.resources.model_files import MODEL_FILE, REGISTRY, ModelError, registered_rows, version_folder
+from mlpipe_assets.resources.model_files import MODEL_FILE, REGISTRY, ModelError, registered_rows
 from mlpipe_assets.resources.registry import register
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.objects import StoreError
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel
@@ -75,14 +77,23 @@ def find_version(lake: Lake, model: str, version: str) -> ModelVersion | None:
 
 def damage(lake: Lake, version: ModelVersion) -> str | None:
     """What is wrong with the file of a version; None when it is the one that was registered."""
-    path = version_folder(lake, version.model, version.version) / MODEL_FILE
-    name = f"models/{version.model}/{version.version}/{MODEL_FILE}"
+    name = keys.version(version.model, version.version, MODEL_FILE)
     cure = f"Restore it, or materialize models/{version.model} [{version.as_of}] again"
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        return f"{name} cannot be read ({error.strerror}). {cure}"
+        found = digest_of(lake, version)
+    except StoreError as error:
+        return f"{name} cannot be read ({error.reason}). {cure}"
     return None if found == version.file_digest else f"{name} was changed since it was registered. {cure}"
+
+
+def digest_of(lake: Lake, version: ModelVersion) -> str:
+    """SHA-256 of the file of a version as it is now.
+
+    Raises: StoreError when it cannot be read.
+    """
+    return hashlib.sha256(
+        lake.objects.get(keys.version(version.model, version.version, MODEL_FILE)).content
+    ).hexdigest()
 
 
 def load(lake: Lake, model: str, version: str) -> "FittedModel":
@@ -96,20 +107,20 @@ def load(lake: Lake, model: str, version: str) -> "FittedModel":
     if known is None:
         there = [row["version"] for row in versions(lake, model)]
         raise ModelError(f"models/{model} has no version {version}; there are {', '.join(there) or 'none'}.")
-    path = version_folder(lake, model, version) / MODEL_FILE
+    name = keys.version(model, version, MODEL_FILE)
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = lake.objects.get(name).content
+    except StoreError as error:
         raise ModelError(
-            f"models/{model} {version}: {MODEL_FILE} cannot be read ({error.strerror}). Restore it, materialize "
+            f"models/{model} {version}: {MODEL_FILE} cannot be read ({error.reason}). Restore it, materialize "
             f"models/{model} [{known.as_of}] again, or roll back with `mlpipe rollback {model}`."
         ) from error
-    return load_model(content, digest=known.file_digest, name=f"models/{model}/{version}/{MODEL_FILE}")
+    return load_model(content, digest=known.file_digest, name=name)
 
 
 def store_version(lake: Lake, version: ModelVersion, files: Mapping[str, bytes]) -> None:
     """Write a version's folder whole, then its row in the registry."""
-    folder = version_folder(lake, version.model, version.version)
+    folder = lake.root / keys.version(version.model, version.version)
     staged: list[Staged] = []
     for name, content in files.items():
         staged.append(lake.stage_bytes(folder / name, content))

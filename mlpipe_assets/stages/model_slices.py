@@ -20,7 +20,7 @@ def read_slices(
     if model.slices is None:
         return {}
     days = sorted({day for frame in splits.values() for day in feature_days(frame)})
-    there = [day for day in days if lake.path("features", model.view.name, day).exists()]
+    there = [day for day in days if lake.has("features", model.view.name, day)]
     if not there:
         return {}
     window = days_between(there[0] - model.view.lookback + ONE_DAY, there[-1])

@@ -1,6 +1,5 @@
 """A fitted model as a version: what the registry says of it, whether its files are whole, and the partition of its day."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date
 
@@ -11,8 +10,8 @@ from mlpipe_assets.catalog.versions import learner_version, model_version, view_
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.metrics import MAIN_METRICS, flat
 from mlpipe_assets.resources.lake import Lake, Staged
-from mlpipe_assets.resources.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE, version_folder
-from mlpipe_assets.resources.models import ModelVersion
+from mlpipe_assets.resources.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE
+from mlpipe_assets.resources.models import ModelVersion, digest_of
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.transforms.splits import feature_days
@@ -68,10 +67,9 @@ def describe_version(
 
 def is_intact(lake: Lake, known: ModelVersion) -> bool:
     """Whether the files of a version are there and the model is the one registered."""
-    folder = version_folder(lake, known.model, known.version)
-    if not all((folder / name).exists() for name in (MODEL_FILE, CARD, CARD_JSON, METRICS)):
-        return False
-    return hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest() == known.file_digest
+    files = {head.key for head in lake.objects.list(keys.version(known.model, known.version))}
+    wanted = {keys.version(known.model, known.version, name) for name in (MODEL_FILE, CARD, CARD_JSON, METRICS)}
+    return wanted <= files and digest_of(lake, known) == known.file_digest
 
 
 def write_marker(lake: Lake, model: Model, fresh: ModelVersion, inputs: str) -> Staged:

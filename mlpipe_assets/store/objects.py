@@ -212,7 +212,7 @@ def is_reserved(name: str) -> bool:
 
 def missing(where: str) -> MissingError:
     """The error for an object that is not there."""
-    return MissingError(f"{where} is not there.", reason="it is not there")
+    return MissingError(f"{where} is not there.", reason="No such file or directory")
 
 
 def conflict(where: str) -> ConflictError:

@@ -17,9 +17,9 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring, monitoring_inputs_digest
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.model_files import version_folder
 from mlpipe_assets.resources.models import ModelVersion, record_status
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store import keys
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import Spend, day, planted_catalog, returning, spend
 
@@ -122,7 +122,7 @@ def train(lake: Lake, version: str = "v1", as_of_day: int = 1, auc: float = 0.98
     fingerprint = (lake.facts("processed", "returning", day(as_of_day), "train.parquet") or {})["fingerprint"]
     tested = {"roc_auc": auc, "rows": 200, "positives": 100}
     metrics = {"model": {"test": tested}, "slices": {"test": {"life": {"young": tested}}}}
-    folder = version_folder(lake, "returning", version)
+    folder = lake.root / keys.version("returning", version)
     folder.mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps(metrics))
     known = ModelVersion(

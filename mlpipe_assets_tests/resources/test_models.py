@@ -16,8 +16,9 @@ from mlpipe_assets.learning.store import dump_model
 from mlpipe_assets.resources.champion_pointer import champion_history, lost_pointer, read_pointer, write_pointer
 from mlpipe_assets.resources.champions import champion, promote, read_golden, roll_back
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.model_files import Golden, ModelError, golden_path, version_folder
+from mlpipe_assets.resources.model_files import Golden, ModelError
 from mlpipe_assets.resources.models import ModelVersion, damage, find_version, load, store_version, versions
+from mlpipe_assets.store import keys
 from mlpipe_assets_tests.learning.rows import BOOSTED, training_rows
 
 NAME = "returning"
@@ -133,7 +134,7 @@ def test_a_model_promoted_after_a_rollback_is_rolled_back_past_the_one_taken_bac
 
 def test_a_rollback_to_a_model_that_was_changed_is_refused_and_changes_nothing(lake: Lake) -> None:
     first, second = promoted(lake, 1, 2)
-    (version_folder(lake, NAME, first.version) / "model.skops").write_bytes(b"something else")
+    (lake.root / keys.version(NAME, first.version) / "model.skops").write_bytes(b"something else")
 
     with pytest.raises(StoredModelError, match=f"models/{NAME}/{first.version}/model.skops was changed"):
         roll_back(lake, NAME, "second is bad")
@@ -143,7 +144,7 @@ def test_a_rollback_to_a_model_that_was_changed_is_refused_and_changes_nothing(l
 
 def test_a_rollback_without_the_golden_rows_of_before_is_refused(lake: Lake) -> None:
     first, second = promoted(lake, 1, 2)
-    (version_folder(lake, NAME, first.version) / "golden.parquet").unlink()
+    (lake.root / keys.version(NAME, first.version) / "golden.parquet").unlink()
 
     with pytest.raises(ModelError, match=r"golden\.parquet is gone"):
         roll_back(lake, NAME, "second is bad")
@@ -170,7 +171,7 @@ def test_loading_says_what_is_missing(lake: Lake) -> None:
 
     with pytest.raises(ModelError, match=f"has no version v9; there are {version.version}"):
         load(lake, NAME, "v9")
-    (version_folder(lake, NAME, version.version) / "model.skops").unlink()
+    (lake.root / keys.version(NAME, version.version) / "model.skops").unlink()
     with pytest.raises(ModelError, match=r"model.skops cannot be read \(No such file or directory\). Restore it"):
         load(lake, NAME, version.version)
 
@@ -217,7 +218,7 @@ def test_a_registry_that_cannot_be_read_is_named_with_what_to_do(lake: Lake) -> 
 def test_what_is_wrong_with_a_model_file_is_known_without_loading_it(left: bytes | None, said: str, lake: Lake) -> None:
     (version,) = promoted(lake, 1)
     assert damage(lake, version) is None
-    path = version_folder(lake, NAME, version.version) / "model.skops"
+    path = lake.root / keys.version(NAME, version.version) / "model.skops"
     path.unlink()
     if left is not None:
         path.write_bytes(left)
@@ -230,13 +231,13 @@ def test_what_is_wrong_with_a_model_file_is_known_without_loading_it(left: bytes
 
 def test_golden_rows_come_from_the_champions_folder_when_the_published_ones_are_gone(lake: Lake) -> None:
     (version,) = promoted(lake, 1)
-    golden_path(lake, NAME).unlink()
+    (lake.root / keys.golden(NAME)).unlink()
 
     golden = read_golden(lake, NAME)
     assert golden is not None
     assert golden.champion == version.version
 
-    (version_folder(lake, NAME, version.version) / "golden.parquet").unlink()
+    (lake.root / keys.version(NAME, version.version) / "golden.parquet").unlink()
     with pytest.raises(ModelError, match="is missing, and so are the golden rows"):
         read_golden(lake, NAME)
 

@@ -28,7 +28,6 @@ from mlpipe_assets.resources.champion_pointer import champion_history
 from mlpipe_assets.resources.champions import champion, read_golden
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.model_files import version_folder
 from mlpipe_assets.resources.models import find_version, load, record_status, versions
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import contract_digest
@@ -40,6 +39,7 @@ from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.models import Built, build_model, inputs_digest, model_asset
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.store import keys
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
 
@@ -323,7 +323,7 @@ def test_a_history_too_short_for_validation_gives_a_model_that_says_so(lake: Lak
     assert built.outcome.refused is None
     assert built.version is not None
     assert built.version.metrics["test_roc_auc"] is not None
-    card = (version_folder(lake, NAME, built.version.version) / "card.md").read_text()
+    card = (lake.root / keys.version(NAME, built.version.version) / "card.md").read_text()
     assert "too short for a validation split" in card
 
 

@@ -9,18 +9,18 @@ import pytest
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.model_files import golden_path
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.predictions import objections
 from mlpipe_assets.stages.validation import ask_again, golden_asset
+from mlpipe_assets.store import keys
 from mlpipe_assets_tests.champions import crowned_lake, learning_catalog, learning_lake
 from mlpipe_assets_tests.planted import SPEND_SQL, bring_in, day, drop_orders, failed_checks, materialize, spend
 
 
 def _move_kept_answers(lake: Lake, by: float) -> None:
     """As if a library or the code answered differently now: the same rows, other answers on record."""
-    path = golden_path(lake, "returning")
+    path = lake.root / keys.golden("returning")
     facts = pl.read_parquet_metadata(path)
     rows = pl.read_parquet(path).with_columns(pl.col("probability") * (1 - by))
     rows.write_parquet(path, metadata={k: v for k, v in facts.items() if k != "ARROW:schema"})
