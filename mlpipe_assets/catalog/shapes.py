@@ -9,6 +9,7 @@ import pandera.polars as pa
 
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.learners import Learner, Promotion
+from mlpipe_assets.catalog.time_formats import wrong_format
 from mlpipe_assets.readers.options import Limits
 
 _Test = Callable[[object], str]  # what is wrong with a value, or nothing
@@ -51,6 +52,14 @@ def _texts(value: object) -> str:
 
 def _some_texts(value: object) -> str:
     return _texts(value) or ("" if value else "is empty; name at least one")
+
+
+def _formats(value: object) -> str:
+    wrong = _some_texts(value)
+    if wrong or not isinstance(value, tuple):
+        return wrong
+    twice = next((form for form in value if value.count(form) > 1), None)
+    return next(filter(None, map(wrong_format, value)), f"names {twice!r} twice" if twice is not None else "")
 
 
 def _or_none(test: _Test) -> _Test:
@@ -178,7 +187,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "duplicate_tolerance": _kind(Tolerance),
         "empty_days": _flag,
         "known_at": _or_none(_pattern),
-        "time_formats": _or_none(_some_texts),
+        "time_formats": _or_none(_formats),
         "time_zone": _zone,
         "nulls": _texts,
         "delimiter": _or_none(_delimiter),

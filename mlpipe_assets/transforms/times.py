@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from mlpipe_assets.transforms.time_formats import has_time, is_zoned, pattern_of, spell_out, with_sixtieth_second
+from mlpipe_assets.catalog.time_formats import has_time, is_zoned, pattern_of, spell_out, with_sixtieth_second
 
 _FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 _UTC_TIME = pl.Datetime("us", "UTC")

@@ -164,6 +164,15 @@ def test_the_end_of_a_day_is_the_first_moment_of_the_next_also_where_clocks_skip
     ]
 
 
+def test_a_declared_fraction_is_of_any_length_as_in_python() -> None:
+    texts = ["05.01.2026 10:00:00.5", "05.01.2026 10:00:00.000123"]
+
+    assert instants(texts, ("%d.%m.%Y %H:%M:%S.%f",)) == [
+        utc("2026-01-05T10:00:00.5"),
+        utc("2026-01-05T10:00:00.000123"),
+    ]
+
+
 def test_a_time_that_a_zone_moves_out_of_the_calendar_is_of_the_nearest_day() -> None:
     late = read_times(pl.Series(["9999-12-31T23:59:59"]), None, "America/New_York")
     early = read_times(pl.Series(["0001-01-01T00:00:00"]), None, "Europe/Berlin")

@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+
+import polars as pl
 
 _SPELLED_OUT = {
     "%T": "%H:%M:%S",
@@ -16,6 +19,9 @@ _SPELLED_OUT = {
     "%c": "%a %b %e %H:%M:%S %Y",
     "%+": "%Y-%m-%dT%H:%M:%S%.f%:z",
 }
+_PYTHONS_FRACTION = re.compile(r"\.%f")  # polars would take the 5 of `.5` for nanoseconds
+_ANY_DIRECTIVE = re.compile(r"%(?:[-_0]?[.:#]*[0-9]?.?)", re.DOTALL)
+_SAMPLE = datetime(2026, 11, 23, 17, 45, 59, 123456, tzinfo=UTC)  # no two of its numbers can be taken for each other
 _DIRECTIVE = re.compile(r"%[-_0]?(?:[.]?[0-9]?f|[:#]*z|[A-Za-z+%])")
 _DIGITS = {"Y": "[0-9]{4}", "G": "[0-9]{4}", "y": "[0-9]{2}", "S": "[0-5]?[0-9]", "s": "[0-9]{1,11}"} | dict.fromkeys(
     "mdHIM", "[0-9]{1,2}"
@@ -32,8 +38,8 @@ class LeapForm:
 
 
 def spell_out(form: str) -> str:
-    """A format with its abbreviations written out: `%T` as `%H:%M:%S`."""
-    return _DIRECTIVE.sub(lambda found: _SPELLED_OUT.get(found[0], found[0]), form)
+    """A format with its abbreviations written out: `%T` as `%H:%M:%S`; `.%f` is a fraction of any length, as in Python."""
+    return _PYTHONS_FRACTION.sub("%.f", _DIRECTIVE.sub(lambda found: _SPELLED_OUT.get(found[0], found[0]), form))
 
 
 def has_time(form: str) -> bool:
@@ -44,6 +50,42 @@ def has_time(form: str) -> bool:
 def is_zoned(form: str) -> bool:
     """Whether a format says the offset from UTC, so that no zone has to be taken."""
     return bool(re.search(r"%(?:[:#]*z|[-_0]?s)", form.replace("%%", "")))
+
+
+@cache
+def wrong_format(form: str) -> str:
+    """Why a format gives no date, or not the one it was written for; empty where it reads back what it writes."""
+    spelled = spell_out(form)
+    directives = _ANY_DIRECTIVE.findall(spelled)
+    unknown = [part for part in directives if part != "%%" and _written(part) is None]
+    if unknown:
+        return f"{unknown[0]!r} is no directive of strptime"
+    if "%Z" in directives:
+        return "%Z reads the name of a zone and takes no notice of it; read the offset by %z, or let prepare rewrite it"
+    if "%f" in directives:
+        return "%f alone does not say how long the fraction is: write %.f after a point, or %3f, %6f or %9f"
+    text = _written(spelled) or ""
+    column = pl.Series([text])
+    try:
+        read = (
+            column.str.to_datetime(spelled, strict=False)
+            if has_time(spelled)
+            else column.str.to_date(spelled, strict=False)
+        )
+    except pl.exceptions.ComputeError as error:
+        return f"{form!r} cannot be read: {str(error).strip().splitlines()[0].partition(': ')[2]}"
+    day = read.cast(pl.Date)[0]
+    if day == _SAMPLE.date():
+        return ""
+    return f"{form!r} says no whole date, with year, month and day: {_SAMPLE:%Y-%m-%d} is written {text!r} and read as {day or 'nothing'}"
+
+
+def _written(form: str) -> str | None:
+    """The sample as a format writes it; None where it has a directive that nobody knows."""
+    try:
+        return str(pl.Series([_SAMPLE], dtype=pl.Datetime("us", "UTC")).dt.to_string(form)[0])
+    except (pl.exceptions.ComputeError, pl.exceptions.PanicException):
+        return None
 
 
 @cache
