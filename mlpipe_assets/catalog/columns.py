@@ -32,17 +32,6 @@ def sql_problems(folder: Path, path: str) -> list[str]:
         return [f"the SQL file {file} cannot be read: {error}"]
 
 
-def columns_given(folder: Path, path: str) -> list[str] | None:
-    """Names of the columns that a SQL file's select gives; None where it does not name them all, or cannot be read."""
-    if sql_problems(folder, path):
-        return None
-    tree = sqlglot.parse_one((folder / path).read_text(encoding="utf-8"), dialect="duckdb")
-    given = tree.selects if isinstance(tree, sqlglot.exp.Query) else []
-    named = [column.alias_or_name for column in given]
-    starred = any(isinstance(c, sqlglot.exp.Star) or (c.find(sqlglot.exp.Star) and not c.alias) for c in given)
-    return None if starred or not all(named) else named
-
-
 @cache
 def _unparsed(file: Path, sql: str) -> tuple[str, ...]:
     try:

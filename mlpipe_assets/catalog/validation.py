@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.catalog import shapes
-from mlpipe_assets.catalog.columns import columns_given, columns_of, sql_problems
+from mlpipe_assets.catalog.columns import columns_of, sql_problems
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source
 from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
 
 _Item = Source | FeatureView | Model | Monitor
 _PROVENANCE = ("known_at", "delivery", "record_number")
@@ -132,16 +133,8 @@ def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator
         return
     if "contract" not in bad:
         yield from _promised("contract", view.contract, ("as_of", *_keys(view.entity)))
-    if not {"contract", "sql"} & {*bad} and (given := columns_given(catalog.sql_dir, view.sql)) is not None:
-        dtypes = columns_of(view.contract)[0]
-        yield from (
-            f"{view.sql} gives no column {name!r} of {view.contract.__name__}" for name in dtypes if name not in given
-        )
-        yield from (
-            f"{view.sql} gives a column {name!r} that {view.contract.__name__} does not have"
-            for name in given
-            if dtypes and name not in dtypes
-        )
+    if not {"name", "inputs", "sql", "contract"} & {*bad} and _can_be_bound(catalog, view, view.sql, view.contract):
+        yield from broken_by_view(catalog, view)
     read = [s for s in catalog.sources if "inputs" not in bad and s.name in view.inputs and _has_contract(s)]
     for key in _keys(view.entity):
         if read and not any(key in columns_of(source.contract)[0] for source in read):
@@ -168,6 +161,15 @@ def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
         yield from _promised("contract", model.contract, ("as_of", *_keys(model.view.entity), model.label))
     if "learner" not in bad and model.learner is not None:
         yield from _learning(model, model.learner, bad)
+    if not {"inputs", "horizon"} & {*bad} and columns_of(model.view.contract)[0].get(model.view.entity.join_key):
+        yield from _bound(catalog, model, bad)
+
+
+def _bound(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str]:
+    if not {"contract", "sql"} & {*bad} and _can_be_bound(catalog, model, model.sql, model.contract):
+        yield from broken_by_model(catalog, model)
+    if "slices" not in bad and model.slices and _can_be_bound(catalog, model, model.slices, model.view.contract):
+        yield from broken_by_slices(catalog, model, model.slices)
 
 
 def _learning(model: Model, learner: Learner, bad: Collection[str]) -> Iterator[str]:
@@ -221,6 +223,14 @@ def _inputs(catalog: Catalog, reader: FeatureView | Model) -> Iterator[str]:
         for name in reader.inputs
         if name not in known
     )
+
+
+def _can_be_bound(catalog: Catalog, reader: FeatureView | Model, path: str, contract: Any) -> bool:  # noqa: ANN401 (what was given as one)
+    """Whether all that a SQL file reads and promises can be read itself; what cannot is named already."""
+    sources = {source.name: source for source in catalog.sources if "name" not in shapes.problems(source)}
+    read = [sources.get(name) for name in reader.inputs]
+    known = all(source is not None and _has_contract(source) and columns_of(source.contract)[0] for source in read)
+    return known and bool(columns_of(contract)[0]) and not sql_problems(catalog.sql_dir, path)
 
 
 def _has_contract(source: Source) -> bool:

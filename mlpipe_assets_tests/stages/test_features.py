@@ -35,6 +35,7 @@ from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets_tests.frames import drop, orders_csv
 from mlpipe_assets_tests.planted import (
     ANN,
+    RETURNING_SQL,
     SPEND_SQL,
     Order,
     Spend,
@@ -436,7 +437,9 @@ def test_a_division_by_zero_refuses_its_day_where_it_happens_and_no_other(tmp_pa
         "count(*) as bigint) as orders_3d, sum(cast(o.amount as double)) / sum(o.quantity - 1) as per_unit",
     )
     ratio = ratio.replace("o.date > d.day - 3 and", "o.date > d.day - 1 and")
-    catalog = planted_catalog(tmp_path / "sql", spend_sql=ratio, view=replace(spend, contract=Ratio))
+    labels = RETURNING_SQL.replace("(date)", "(date, per_unit)")
+    view = replace(spend, contract=Ratio)
+    catalog = planted_catalog(tmp_path / "sql", spend_sql=ratio, returning_sql=labels, view=view)
     lake = planted_lake(tmp_path / "data", catalog, [])
     lines = [
         f"{n},ann,2026-01-0{n}T12:00:00,10.00,{quantity},P00001,web,north" for n, quantity in enumerate((2, 1, 3), 1)

@@ -1,7 +1,6 @@
 """Training sets: labels by hand, splits on record, and what keeps one from being written."""
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -29,7 +28,6 @@ from mlpipe_assets_tests.planted import (
     one_a_day,
     planted_catalog,
     planted_lake,
-    returning,
 )
 
 SQL = CATALOG.read_sql(repeat_purchase.sql)
@@ -234,13 +232,12 @@ def test_rows_that_break_the_contract_keep_the_training_set_away(tmp_path: Path)
     catalog, lake = training_lake(tmp_path, 9)
     broken = planted_catalog(
         tmp_path / "b",
-        returning_sql=catalog.read_sql("returning.sql").replace("(date)", "(date) replace (0 as orders_3d)"),
+        returning_sql=catalog.read_sql("returning.sql").replace(
+            "(date)", "(date) replace (cast(0 as bigint) as orders_3d)"
+        ),
     )
-    broken_types = replace(returning, horizon=timedelta(days=2))
 
-    outcome, _ = build_training_set(
-        lake, DuckDBEngine(), broken, replace(broken_types, view=broken.feature_views[0]), day(9)
-    )
+    outcome, _ = build_training_set(lake, DuckDBEngine(), broken, broken.models[0], day(9))
 
     assert outcome.refused == "breaks its contract"
     assert any("orders_3d" in line for line in outcome.breaches)
