@@ -93,7 +93,6 @@ def judge(
     *,
     uniqueness: bool = True,
     uncast: pl.DataFrame | None = None,
-    uncast_reasons: dict[str, str] | None = None,
     environment: str | None = None,
 ) -> Verdict:
     """The verdict of a contract over a frame, every bad row named.
@@ -102,8 +101,7 @@ def judge(
         frame: Rows in the contract's columns.
         contract: The promise.
         uniqueness: Whether keys are judged too; sources resolve duplicates afterwards.
-        uncast: Booleans of the frame's shape or part of it: values that could not be cast (null in `frame`).
-        uncast_reasons: Per column of `uncast`, what the value is not.
+        uncast: Some of the frame's columns as texts: what a value that could not be cast (null in `frame`) is not.
         environment: `training` or `serving`: columns declared for others must be absent; None wants every column.
     """
     structural = structural_problems(frame.schema, contract, environment)
@@ -119,13 +117,13 @@ def judge(
     for i, rule in enumerate(due):
         flag = marks[f"{i}"] if f"{i}" in vectorised else _called(rule, frame)
         if rule.column in failed.columns and flag.any():
-            flag = flag & ~failed[rule.column]
+            flag = flag & failed[rule.column].is_null()
         if flag.any():
             flags[f"{i}"], named[f"{i}"] = flag, (rule.column, rule.text)
     for column in failed.columns:
-        if failed[column].any():
-            flags[f"cast {column}"] = failed[column]
-            named[f"cast {column}"] = (column, (uncast_reasons or {}).get(column, "cannot be read"))
+        for reason in failed[column].drop_nulls().unique(maintain_order=True):
+            flags[f"cast {column} {reason}"] = failed[column].eq_missing(reason)
+            named[f"cast {column} {reason}"] = (column, reason)
     for key in (k for k in unique_keys(contract) if uniqueness and not elsewhere.keys() & set(k)):
         flag = repeated(frame, key)
         if flag.any():

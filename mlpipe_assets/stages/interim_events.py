@@ -85,14 +85,13 @@ def padded(keys: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFra
 def judge_events(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows that hold (with event_date), and the rows refused as quarantine keeps them."""
     typed = cast_rows(frame.select(own_columns(source)), frame.select(ORIGIN), source)
-    uncast, reasons = typed.uncast, dict(typed.reasons)
+    uncast = typed.uncast
     for name in frame["lacking"].explode().drop_nulls().unique():
-        flag = frame["lacking"].list.contains(name)
-        merged = uncast[name] | flag if name in uncast.columns else flag
-        uncast = pl.DataFrame([*uncast.drop(name, strict=False).get_columns(), merged.alias(name)])
-        reasons[name] = MISSING
+        missing = pl.when(pl.lit(frame["lacking"].list.contains(name))).then(pl.lit(MISSING))
+        known = uncast[name] if name in uncast.columns else None
+        uncast = uncast.with_columns(missing.otherwise(known).alias(name))
     _hold_in_place(typed.rows.with_columns(frame["event_date"]), frame["source_file"], source)
-    verdict = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast, uncast_reasons=reasons)
+    verdict = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast)
     rows = typed.rows.with_columns(frame["event_date"])
     if verdict.refused is None:
         return rows, pl.DataFrame(schema=QUARANTINE_SCHEMA)

@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.quoting import may_quote, quote_received
 from mlpipe_assets.rules import Column, columns, repeated
-from mlpipe_assets.transforms.casts import cast_column, describe
+from mlpipe_assets.transforms.casts import cast_column, explain_uncast
 from mlpipe_assets.transforms.events import PROVENANCE, clean_dtype, decode, own_columns
 
 ORIGIN = ("known_at", "delivery", "record_number")
@@ -20,27 +21,27 @@ MISSING = "column missing from the file"
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """Rows in the contract's types. `uncast` marks values that could not be cast; they are null in `rows`."""
+    """Rows in the contract's types. `uncast` says of values that could not be cast, and are null in `rows`, what they are not."""
 
     rows: pl.DataFrame
     uncast: pl.DataFrame
-    reasons: dict[str, str]
 
 
 def cast_rows(clean: pl.DataFrame, provenance: pl.DataFrame, source: Source) -> Typed:
     """Clean text with its provenance as the contract's columns, in the contract's order."""
     typed: dict[str, pl.Series] = {}
     uncast: dict[str, pl.Series] = {}
-    reasons: dict[str, str] = {}
+    reading: dict[str, Any] = {"formats": source.time_formats, "time_zone": source.time_zone}
     for name in own_columns(source):
         dtype = clean_dtype(source, name)
-        typed[name] = cast_column(clean[name], dtype, formats=source.time_formats, time_zone=source.time_zone)
-        failed = clean[name].is_not_null() & typed[name].is_null()
-        if failed.any():
-            uncast[name], reasons[name] = failed, describe(dtype)
+        typed[name] = cast_column(clean[name], dtype, **reading)
+        failed = (clean[name].is_not_null() & typed[name].is_null()).arg_true()
+        if failed.len():
+            none = pl.Series(name, [None], dtype=pl.String).new_from_index(0, clean.height)
+            uncast[name] = none.scatter(failed, explain_uncast(clean[name].gather(failed), dtype, **reading))
     columns = source.contract.to_schema().columns
     rows = pl.DataFrame({name: provenance[name] if name in PROVENANCE else typed[name] for name in columns})
-    return Typed(rows=rows, uncast=pl.DataFrame(uncast or None, height=rows.height), reasons=reasons)
+    return Typed(rows=rows, uncast=pl.DataFrame(uncast or None, height=rows.height))
 
 
 def key_hash(frame: pl.DataFrame, key: Sequence[str]) -> pl.Series:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from mlpipe_assets.transforms.casts import cast_column, describe, trim
+from mlpipe_assets.transforms.casts import cast_column, explain_uncast, trim
 
 INSTANT = pl.Datetime("us", "UTC")
 
@@ -191,13 +191,38 @@ def test_text_stays_text() -> None:
 @pytest.mark.parametrize(
     ("dtype", "words"),
     [
-        (pl.Decimal(18, 2), "not a number with at most 2 decimals"),
-        (INSTANT, "not a date and time"),
-        (pl.Date(), "not a date"),
-        (pl.Int64(), "not a whole number"),
-        (pl.Float64(), "not a number"),
-        (pl.Boolean(), "not true or false"),
+        (
+            pl.Decimal(18, 2),
+            {
+                "abc": "not a number with at most 2 decimals",
+                "1.005": "not a number with at most 2 decimals",
+                "12345678901234567.5": "more than 16 digits before the point",
+            },
+        ),
+        (pl.Int8(), {"abc": "not a whole number", "1.0": "not a whole number", "128": "not between -128 and 127"}),
+        (pl.UInt8(), {"-1": "not between 0 and 255"}),
+        (pl.Float64(), {"abc": "not a number", "1e999": "NaN, or too large for a float"}),
+        (pl.Boolean(), {"maybe": "not true or false: none of true, t, yes, y, 1, false, f, no, n, 0"}),
+        (pl.Date(), {"soon": "not a date", "2026-01-05 10:00": "not a date", "2026-02-30": "no day of the calendar"}),
+        (
+            INSTANT,
+            {
+                "soon": "not a date and time",
+                "2026-02-30": "no day of the calendar, or no time of the day",
+                "2026-03-01T25:00": "no day of the calendar, or no time of the day",
+                "2026-03-29T02:30:00": "a time that does not exist in Europe/Berlin, whose clocks skip it",
+                "0001-01-01T00:00:00+05:00": "outside the years 1 to 9999",
+            },
+        ),
     ],
 )
-def test_what_a_value_is_not_is_told_in_words(dtype: pl.DataType, words: str) -> None:
-    assert describe(dtype) == words
+def test_what_a_value_is_not_is_said_for_each_by_itself(dtype: pl.DataType, words: dict[str, str]) -> None:
+    assert cast([*words], dtype, time_zone="Europe/Berlin") == [None] * len(words)
+
+    assert explain_uncast(pl.Series([*words]), dtype, time_zone="Europe/Berlin").to_list() == [*words.values()]
+
+
+def test_what_is_not_of_a_declared_format_is_told_which_there_are() -> None:
+    reasons = explain_uncast(pl.Series(["2026-01-05", "30.02.2026"]), pl.Date(), formats=("%d.%m.%Y", "%d.%m.%y"))
+
+    assert reasons.to_list() == ["not a date as declared: %d.%m.%Y or %d.%m.%y", "no day of the calendar"]

@@ -67,8 +67,8 @@ def test_rows_are_cast_and_what_cannot_be_cast_is_marked() -> None:
         schema={column.name: column.dtype for column in columns(orders.contract)},
     )
     assert_frame_equal(typed.rows, expected)
-    assert_frame_equal(typed.uncast, pl.DataFrame({"amount": [False, True], "quantity": [False, True]}))
-    assert typed.reasons == {"amount": "not a number with at most 2 decimals", "quantity": "not a whole number"}
+    wrong = {"amount": [None, "not a number with at most 2 decimals"], "quantity": [None, "not a whole number"]}
+    assert_frame_equal(typed.uncast, pl.DataFrame(wrong))
 
 
 def test_the_row_known_last_wins_its_day_and_of_one_delivery_the_last() -> None:
