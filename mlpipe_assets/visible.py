@@ -1,7 +1,10 @@
 """Text of others (file names, values, column names) as one visible line: nothing in it acts on a terminal or a page."""
 
 import html
+import json
 import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
 
 _ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi and other invisible marks, odd bytes of names, line ends
 
@@ -19,6 +22,21 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """The same for a message of ours in several lines: each line is made visible, the line ends stay."""
     return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def spell_value(value: object) -> str:
+    """A value of a table as people read it: lists and structs as JSON, their dates and decimals as SQL writes them."""
+    return str(value) if not isinstance(value, bool | list | tuple | Mapping) else _in_json(value)
+
+
+def _in_json(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_in_json(str(name))}: {_in_json(one)}' for name, one in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_in_json, value))}]"
+    return str(value) if isinstance(value, int | float | Decimal) else json.dumps(str(value), ensure_ascii=False)
 
 
 def escape(text: str) -> str:

@@ -123,17 +123,16 @@ def test_one_new_file_is_not_several(lake: Lake, capsys: pytest.CaptureFixture[s
     assert "1 new file in " in capsys.readouterr().out
 
 
-def test_sql_prints_intervals_and_bytes_as_the_engine_spells_them(
-    lake: Lake, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sql_prints_no_value_as_python_spells_it(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     assert lake.is_new
 
-    assert main(["sql", "select interval 1 day as i, '\\xaa'::blob as b"]) == 0
+    assert main(["sql", "select interval 1 day as i, '\\xaa'::blob as b, [date '2026-01-05', null] as d"]) == 0
 
     told = capsys.readouterr().out
     assert "1 day" in told
     assert "\\xAA" in told
     assert "0:00:00" not in told
+    assert '["2026-01-05", null]' in told
 
 
 def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:

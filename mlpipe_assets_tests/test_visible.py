@@ -1,10 +1,13 @@
 """Text of others, as one line that nothing in it can change."""
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpipe_assets.visible import visible, visible_lines
+from mlpipe_assets.visible import spell_value, visible, visible_lines
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,26 @@ from mlpipe_assets.visible import visible, visible_lines
 )
 def test_what_is_not_seen_is_written_out(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("it's", "it's"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (date(2026, 1, 5), "2026-01-05"),
+        ([date(2026, 1, 5), None], '["2026-01-05", null]'),
+        (
+            {"at": datetime(2026, 1, 5, 10, tzinfo=UTC), "n": (1, Decimal("1.10"))},
+            '{"at": "2026-01-05 10:00:00+00:00", "n": [1, 1.10]}',
+        ),
+        ({1: "it's", "é": False}, '{"1": "it\'s", "é": false}'),
+        ([], "[]"),
+    ],
+)
+def test_lists_and_structs_are_spelled_as_json(value: object, shown: str) -> None:
+    assert spell_value(value) == shown
 
 
 def test_the_lines_of_a_message_of_ours_stay() -> None:

@@ -32,6 +32,7 @@ from mlpipe_assets.resources.digests import only_looking
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_surprising
+from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 200
 
@@ -135,7 +136,7 @@ def sql(options: argparse.Namespace) -> int:
         )
         return 0
     console = make_console()
-    print_rows(console, names, [["" if value is None else str(value) for value in row] for row in rows[:_MOST_ROWS]])
+    print_rows(console, names, [["" if v is None else spell_value(v) for v in row] for row in rows[:_MOST_ROWS]])
     if len(rows) > _MOST_ROWS and not options.quiet:
         console.print(f"… the first {_MOST_ROWS} of {len(rows):,} rows; --json prints them all")
     return 0

@@ -10,6 +10,7 @@ from rich.tree import Tree
 
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.explain import Explanation, explain
+from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 8
 
@@ -62,4 +63,10 @@ def _tree(model: str, key: str, day: str, found: Explanation) -> Tree:
 
 
 def _values(row: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> str:
-    return plain(", ".join(f"{name}={value}" for name, value in row.items() if name not in leave_out))
+    return plain(
+        ", ".join(
+            f"{name}={'null' if value is None else spell_value(value)}"
+            for name, value in row.items()
+            if name not in leave_out
+        )
+    )
