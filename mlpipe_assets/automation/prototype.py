@@ -16,7 +16,7 @@ import polars as pl
 from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.errors import LakeError, SettingsError, shorten
+from mlpipe_assets.errors import LakeError, PrepareError, SettingsError, shorten
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.drop_zone import DroppedFile
@@ -148,7 +148,7 @@ def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Pat
                 # JSON holds line ends only as white space: without them each object is one line.
                 lines = rows[1].str.replace_all(r"[\r\n]+", " ")
                 handle.writelines(f"{line}\n" for line in lines)
-    except (UnreadableFileError, OSError, pl.exceptions.ColumnNotFoundError):
+    except (UnreadableFileError, OSError, PrepareError):
         copy.unlink(missing_ok=True)  # the real run names it; a prototype goes on with what it has
         return read, 0
     os.utime(copy, ns=(file.mtime_ns, file.mtime_ns))

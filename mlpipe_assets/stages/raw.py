@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import dagster as dg
-import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
-from mlpipe_assets.errors import DamagedError
+from mlpipe_assets.errors import DamagedError, PrepareError
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.quoting import sought_column
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
@@ -102,9 +100,8 @@ def _place_misplaced(lake: Lake, source: Source, ledger: Ledger, found: Ingested
             placed = place_rows(lake, source, ledger, delivery, before)
         except DamagedError:  # said already, with what to do
             continue
-        except pl.exceptions.ColumnNotFoundError as error:
-            reason = f"lacks a column that {source.name}'s prepare function needs: {sought_column(error)}"
-            found.problems.append(Problem(name=before.source_file, reason=reason))
+        except PrepareError as error:
+            found.problems.append(Problem(name=before.source_file, reason=f"{error}"))
             continue
         found.placed.append((before, placed))
 
@@ -188,8 +185,8 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
         problem, seen = f"cannot be read: {error.strerror}", False
     except UnreadableFileError as error:
         problem = str(error).splitlines()[0][:300].removeprefix(f"{file.path.name}: ")
-    except pl.exceptions.ColumnNotFoundError as error:
-        problem = f"lacks a column that {taking.delivery.source}'s prepare function needs: {sought_column(error)}"
+    except PrepareError as error:
+        problem = f"{error}"
     if problem is not None:
         found.problems.append(Problem(name=file.name, reason=problem))
         if seen:

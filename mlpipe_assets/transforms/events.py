@@ -9,8 +9,8 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.contracts.sourced import Sourced
-from mlpipe_assets.errors import PrepareError
-from mlpipe_assets.quoting import without_values
+from mlpipe_assets.errors import PrepareError, shorten
+from mlpipe_assets.quoting import sought_column, without_values
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.json_check import DECODER
 from mlpipe_assets.readers.options import Limits
@@ -21,6 +21,7 @@ from mlpipe_assets.transforms.times import days_of, read_dates, read_times
 EVENT_SCHEMA = {column.name: column.dtype for column in columns(Events)}
 QUARANTINE_SCHEMA = {**EVENT_SCHEMA, "reasons": pl.String()}
 PROVENANCE = tuple(Sourced.to_schema().columns)
+_SHOWN = 5
 _GAP = re.compile(r"[ \t\r\n,:]*")
 
 
@@ -79,7 +80,7 @@ def decode_flat(payload: pl.Series, names: Sequence[str], wanted: Sequence[str])
 def clean_text(text: pl.DataFrame, source: Source, names: Sequence[str] | None = None) -> pl.DataFrame:
     """Text as received, trimmed and prepared: the contract's text columns, or some of them, null where a row has none.
 
-    Raises: polars' ColumnNotFoundError when `prepare` needs a column that did not come.
+    Raises: PrepareError when `prepare` fails, as where it needs a column that did not come.
     """
     wanted = list(names) if names is not None else own_columns(source)
     needed = text if source.prepare is not None else text.select(name for name in text.columns if name in wanted)
@@ -96,20 +97,44 @@ def prepared(text: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 
 def _prepare(text: pl.DataFrame, source: Source, prepare: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
-    """What a source's own function makes of its text.
+    """What a source's own function makes of its text: as many rows, of text.
 
-    Raises: PrepareError without the value that the function failed on; a column that is not there is told by the caller.
+    Raises: PrepareError without the value that the function failed on, and without names that may be a row of data.
     """
     try:
-        return prepare(text)
-    except pl.exceptions.ColumnNotFoundError:
-        raise
+        made = prepare(text)
+    except pl.exceptions.ColumnNotFoundError as error:
+        raise PrepareError(_lacking(text, source, error)) from None
     except Exception as error:  # noqa: BLE001 (a user's function raises anything, and quotes the value it failed on)
         words = without_values((str(error).strip().splitlines() or ["no message"])[0])[:300]
         raise PrepareError(
-            f"raw/{source.name}: its prepare function failed: {type(error).__name__}: {words}. Let it return what it cannot "
+            f"the prepare function of {source.name} failed: {type(error).__name__}: {words}. Let it return what it cannot "
             "read as it came: such rows are refused one by one."
         ) from None
+    given: object = made
+    if not isinstance(given, pl.DataFrame):
+        raise PrepareError(f"the prepare function of {source.name} returned a {type(given).__name__}, not a DataFrame.")
+    if made.width and made.height != text.height:
+        raise PrepareError(
+            f"the prepare function of {source.name} returned {made.height:,} rows for {text.height:,}: it may neither add rows "
+            "nor leave any out, so that each is accounted for."
+        )
+    others = [
+        f"{name} as {made[name].dtype}" for name in own_columns(source) if made.schema.get(name, pl.String) != pl.String
+    ]
+    if others:
+        raise PrepareError(
+            f"the prepare function of {source.name} returned {shorten(others)}, not as text; leave the cast to us."
+        )
+    return made
+
+
+def _lacking(text: pl.DataFrame, source: Source, error: pl.exceptions.ColumnNotFoundError) -> str:
+    known = [name for name in text.columns if name in own_columns(source)]
+    others = text.width - len(known)
+    has = [*known[:_SHOWN], *([f"{len(known) - _SHOWN:,} more of the contract"] if len(known) > _SHOWN else [])]
+    has += [f"{others:,} {'other' if known else 'columns, none of them of the contract'}"] if others else []
+    return f"lacks a column that the prepare function of {source.name} needs: {sought_column(error)}; it has {', '.join(has) or 'none'}"
 
 
 def event_dates(clean: pl.DataFrame, source: Source) -> pl.Series:

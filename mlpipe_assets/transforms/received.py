@@ -44,6 +44,7 @@ _HOLDERS = frozenset(
     ]
 )
 _DEPTH = 3
+_PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 
 
 def read_options(source: Source) -> ReadOptions:
@@ -67,8 +68,7 @@ def received_blocks(path: Path, source: Source) -> Iterator[Block]:
     """Blocks of a file of a source; at least one, even without rows.
 
     Raises: UnreadableFileError for a file that cannot be read, that has nothing in common with the contract (a log-in page, a notice,
-    another table), or that has no rows and not all columns either; polars' ColumnNotFoundError when `prepare` needs one that is not
-    there.
+    another table), or that has no rows and not all columns either; PrepareError when the source's own function fails on it.
     """
     known = frozenset(own_columns(source))
     fits, rows = False, 0
@@ -77,6 +77,8 @@ def received_blocks(path: Path, source: Source) -> Iterator[Block]:
         if block.text is None:
             fits = _judge_objects(block.records["payload"], source, known, path, fits=fits)
         elif block.text.width and names is None:
+            if _PAGE.match(block.text.columns[0]):
+                raise _foreign(path, source, "a page (HTML or XML), and none of its lines is a row of")
             names = frozenset(prepared(block.text.head(_JUDGED_ROWS), source).columns)
             if not names & known:
                 raise _foreign(path, source, f"none of its {block.text.width:,} columns is one of")

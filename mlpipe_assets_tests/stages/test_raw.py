@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -484,20 +485,55 @@ def test_a_file_too_large_for_memory_becomes_the_same_events(tmp_path: Path, mon
     assert small.height == 300
 
 
+def by_number(text: pl.DataFrame) -> pl.DataFrame:
+    return text.with_columns(order_id=pl.col("number"))
+
+
 def test_a_source_whose_prepare_needs_a_column_names_it(lake: Lake) -> None:
-    picky = replace(orders, prepare=lambda text: text.with_columns(order_id=pl.col("number")))
     drop(lake, "orders.csv", orders_csv(order("o1")))
 
-    found = take(lake, picky)
+    said = reasons(take(lake, replace(orders, prepare=by_number)))["orders.csv"]
 
-    assert "lacks a column that orders's prepare function needs" in reasons(found)["orders.csv"]
-    assert "number" in reasons(found)["orders.csv"]
+    assert said == (
+        'lacks a column that the prepare function of orders needs: unable to find column "number"; '
+        "it has order_id, customer_id, order_ts, amount, quantity, 3 more of the contract"
+    )
 
 
 def test_of_a_header_that_is_a_row_of_data_a_prepare_function_tells_nothing(lake: Lake) -> None:
-    picky = replace(orders, prepare=lambda text: text.with_columns(order_id=pl.col("number")))
     drop(lake, "orders.csv", "Ann Smith,1.50\nBob Jones,2.50\n")
 
-    said = reasons(take(lake, picky))["orders.csv"]
+    said = reasons(take(lake, replace(orders, prepare=by_number)))["orders.csv"]
 
-    assert said == 'lacks a column that orders\'s prepare function needs: unable to find column "number"'
+    assert said == (
+        'lacks a column that the prepare function of orders needs: unable to find column "number"; '
+        "it has 2 columns, none of them of the contract"
+    )
+
+
+@pytest.mark.parametrize("page", ["<!DOCTYPE html>\n<p>Please log in</p>\n", "<html><body>Please log in</body></html>"])
+def test_a_page_is_known_for_one_before_a_prepare_function_sees_it(lake: Lake, page: str) -> None:
+    drop(lake, "orders.csv", page)
+
+    said = reasons(take(lake, replace(orders, prepare=by_number)))["orders.csv"]
+
+    assert said.startswith("a page (HTML or XML), and none of its lines is a row of orders (order_id, customer_id, ")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda text: text.columns.index("number"), "failed: ValueError: '…' is not in list"),
+        (lambda _: None, "returned a NoneType, not a DataFrame"),
+        (lambda text: text.lazy(), "returned a LazyFrame, not a DataFrame"),
+        (lambda text: text.head(1), "returned 1 rows for 2"),
+        (lambda text: text.with_columns(pl.col("quantity").cast(pl.Int64)), "returned quantity as Int64, not as text"),
+    ],
+)
+def test_a_prepare_function_that_fails_is_named_and_the_rest_goes_on(lake: Lake, prepare: Any, said: str) -> None:
+    drop(lake, "orders.csv", orders_csv(order("o1"), order("o2")))
+
+    found = take(lake, replace(orders, prepare=prepare))
+
+    assert found.new == []
+    assert f"the prepare function of orders {said}" in reasons(found)["orders.csv"]
