@@ -38,6 +38,7 @@ class _Table:
 
     Attributes:
         listed: Whether errors name it; not where it is part of another.
+        day: The column that is its `date`, where the day is no folder of the path.
     """
 
     schema: str
@@ -45,6 +46,7 @@ class _Table:
     files: Sequence[Path]
     dated: bool = True
     listed: bool = True
+    day: str | None = None
 
 
 @contextmanager
@@ -114,6 +116,8 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, table: _Table, reserved: set
     """The select of a table; of those we make for people, no column has a name that SQL reserves."""
     more = "parse_filename(filename, true) as split" if table.schema == "training" else ""
     rows = select_files(table.files, dated=table.dated, more=more)
+    if table.day:
+        rows = f"select *, {table.day} as date from ({rows})"
     if table.schema in ("monitoring", "meta"):
         names = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
         renamed = ", ".join(f'"{name}" as {name}_name' for name in names if name in reserved)
@@ -213,10 +217,10 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     records = [head.key for head in lake.objects.list(keys.DELIVERIES) if head.key.endswith(".json")]
     counted = {_stem_of_files(lake, key) for key in records}
     events = [path for path in files(keys.partitions(keys.EVENTS, "*", "*.parquet")) if path.stem in counted]
-    yield _Table(schema="raw", name="raw_events", files=events, dated=False)
+    yield _Table(schema="raw", name="raw_events", files=events, dated=False, day="event_date")
     for source in catalog.sources:
         own = [path for path in events if path.parent.parent.name == source.name]
-        yield _Table(schema="raw", name=source.name, files=own, dated=False, listed=False)
+        yield _Table(schema="raw", name=source.name, files=own, dated=False, listed=False, day="event_date")
         yield daily("stg", "interim", source.name)
     for view in catalog.feature_views:
         yield daily("feats", "features", view.name)
@@ -231,4 +235,4 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     for path in files(keys.registry("*")):
         yield _Table(schema="meta", name=path.stem, files=[path], dated=False)
     refused = files(keys.partitions(keys.QUARANTINE, "*", "*.parquet"))
-    yield _Table(schema="meta", name="quarantine", files=refused, dated=False)
+    yield _Table(schema="meta", name="quarantine", files=refused, dated=False, day="event_date")

@@ -122,6 +122,17 @@ def test_the_events_of_one_source_answer_by_the_name_of_its_asset(built: tuple[L
     assert query(lake, DuckDBEngine(), catalog, "select distinct source from raw.orders")[1] == [("orders",)]
 
 
+@pytest.mark.parametrize("table", ["raw.raw_events", "raw.orders", "stg.orders", "interim.orders"])
+def test_the_day_of_a_row_is_called_date_in_every_table(built: tuple[Lake, Catalog], table: str) -> None:
+    lake, catalog = built
+
+    days = query(
+        lake, DuckDBEngine(), catalog, f"select distinct date from {table} where date >= date '2026-01-01' order by 1"
+    )
+
+    assert days == (["date"], [(day(1),), (day(2),)])
+
+
 def test_no_column_of_our_own_tables_has_a_name_that_sql_reserves(built: tuple[Lake, Catalog]) -> None:
     lake, catalog = built
 
