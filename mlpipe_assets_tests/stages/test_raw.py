@@ -435,6 +435,25 @@ def test_a_back_dated_snapshot_is_shown_in_the_metadata(lake: Lake) -> None:
     assert lake.read("interim", "customers", START_DATE)["customer_id"].to_list() == ["c1"]
 
 
+def test_what_a_person_should_check_is_metadata_of_the_checks(lake: Lake) -> None:
+    drop(lake, "c_2025-12-20.csv", CUSTOMERS + ANNA + ANNA.replace("c1", "c2"), source="customers")
+    drop(lake, "c_2026-01-02.csv", CUSTOMERS + ANNA.replace("c1", "c3"), source="customers")
+
+    run = materialize(lake, START_DATE, date(2026, 1, 2), source=customers)
+
+    assert run.checks["raw/customers:files_are_readable"].metadata["misdated"].value == (
+        "1 file is not taken at the date in the name: c_2025-12-20.csv (known 2025-12-20T23:59:59Z by its date in the name; "
+        "before 2026-01-01 (MLPIPE_START_DATE), so the table holds from that day on). If that is wrong, deliver under a name "
+        "with the right date, declare known_at on customers where the name writes its date in another way, or set "
+        "MLPIPE_START_DATE earlier"
+    )
+    (remark,) = list(run.checks["interim/customers:contract_holds"].metadata["remarks"].value)  # type: ignore[arg-type]
+    assert remark == (
+        "[2026-01-02] 2 of the 2 keys of the snapshot before, c_2025-12-20.csv, are not in c_2026-01-02.csv. They are taken "
+        "as gone. If the file was cut short, deliver the whole one again"
+    )
+
+
 def test_a_dated_first_snapshot_is_of_its_day(lake: Lake) -> None:
     drop(lake, "customers_2026-01-06.csv", CUSTOMERS + ANNA, source="customers")
 
