@@ -10,7 +10,7 @@ from mlpipe_assets.readers.blocks import Block, Malformed, UnreadableFileError, 
 from mlpipe_assets.readers.byte_stream import MAX_LINE_BYTES, ByteStream, too_long
 from mlpipe_assets.readers.json_broken import MAX_MALFORMED_CHARACTERS, received, skip_in_list, skip_on_line
 from mlpipe_assets.readers.json_buffer import CHUNK_BYTES, SEPARATORS, JsonBuffer
-from mlpipe_assets.readers.json_check import DECODER, NotFiniteError, explain, refusal_of_value
+from mlpipe_assets.readers.json_check import DECODER, NotFiniteError, explain, is_tight, refusal_of_value
 from mlpipe_assets.readers.json_wrapper import JsonWrapper
 from mlpipe_assets.readers.options import Budget, ReadOptions
 
@@ -100,28 +100,32 @@ class _JsonReader:
         """Take objects while they are sound and well inside the text at hand; the rest is for `_take`, which judges alike."""
         buffer = self.buffer
         text, at, line, number = buffer.text, buffer.at, buffer.line, self.number
-        last, skip, count = len(text) - _LONGEST_TOKEN, SEPARATORS.match, text.count
+        last, skip, size = len(text) - _LONGEST_TOKEN, SEPARATORS.match, self.size
         scan = DECODER.scan_once  # type: ignore[attr-defined]  # raw_decode without a call in Python
-        size = self.size
+        tight = is_tight(text, " \t\r")
+        take_number, take_payload, follows = self.numbers.append, self.payloads.append, text.startswith
         while size < block_bytes:
-            start = skip(text, at).end()  # type: ignore[union-attr]  # it matches the empty text too
+            next_line = follows("\n{", at)  # nearly always so, and far faster than to look for separators
+            start = at + 1 if next_line else skip(text, at).end()  # type: ignore[union-attr]  # it matches the empty text too
             try:
                 value, end = scan(text, start)
             except (StopIteration, json.JSONDecodeError, NotFiniteError, RecursionError):
                 break
-            if end >= last or not (in_list or text[end] == "\n" or text.startswith("\r\n", end)):
+            if end >= last or not (in_list or text[end] == "\n" or follows("\r\n", end)):
                 break
             payload = text[start:end]
-            if not (payload.isascii() or _is_utf8(payload)) or refusal_of_value(value, payload):
+            one_line = "\n" not in payload
+            sound = payload.isascii() or _is_utf8(payload)
+            if not sound or refusal_of_value(value, payload, tight=(tight and one_line) or None):
                 break
             number += 1
             if not in_list:
-                line += count("\n", at, start)
-                number = max(number, line)
-                if text.find("\n", start, end) >= 0:  # far faster than counting, and seldom so
-                    line += count("\n", start, end)
-            self.numbers.append(number)
-            self.payloads.append(payload)
+                line += 1 if next_line else text.count("\n", at, start)
+                number = max(line, number)
+                if not one_line:
+                    line += payload.count("\n")
+            take_number(number)
+            take_payload(payload)
             size += end - start
             at = end
         buffer.move(at)

@@ -104,6 +104,31 @@ def test_objects_and_lists_one_after_another_are_all_read(
     assert_frame_equal(read.malformed, malformed())
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"a":1,"a":2}', "a"),
+        ('{"a" :1,"a":2}', "a"),
+        ('{"a":1,\n"a"\t:2}', "a"),
+        ('{"a":1,"\\u0061"\r\n:2}', "a"),
+        ('{"b":{"a" :1,"a":2}}', "a"),
+        ('{"b":[7,{"a":1,"a":2}],"c":{}}', "a"),
+        ('{"a":"\\":","a":1}', "a"),
+        ('{"a":"\\":","b" : "x :y"}', None),
+        ('{"a":{"a":{"a":1}},"b" :[]}', None),
+    ],
+)
+def test_an_object_with_a_key_twice_is_refused_wherever_blanks_stand(
+    tmp_path: Path, text: str, name: str | None
+) -> None:
+    sound = '\n{"c":1}' * 9
+
+    found = read_bytes(tmp_path, f"{text}{sound}".encode(), "x.jsonl")
+
+    assert found.malformed["reason"].to_list() == ([f"the key {name!r} stands twice"] if name else [])
+    assert found.records.height == (9 if name else 10)
+
+
 def test_a_thousand_objects_without_line_ends_are_a_thousand_rows(tmp_path: Path) -> None:
     objects = [{"id": number, "items": [{"s": number}]} for number in range(1000)]
     for between in ("", " ", ",", ", ", "\n", "\n\n", "\r"):
