@@ -11,7 +11,7 @@ ENVIRONMENT = """environment:
   MLPIPE_ALERT_URLS   where alerts go (nowhere but data/meta/alerts.jsonl)
   MLPIPE_ENVIRONMENT  its name, such as production: in the title of each alert
   MLPIPE_UI_URL       the address of Dagster's UI: in each alert
-  The others are in README.md.
+  The others are in docs/settings.md.
 
 exit codes: 0 all is well, 1 data needs a person, 2 the call or the set-up is wrong"""
 
@@ -39,6 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _add_init(commands)
     _add_run(commands)
     _add_status(commands)
     _add_sql(commands)
@@ -70,6 +71,24 @@ def _command(
     how_much.add_argument("-v", "--verbose", action="store_true", help="print every step and every message whole")
     added.set_defaults(command=function)
     return added
+
+
+def _add_init(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    init = _command(
+        commands,
+        "init",
+        ("init", "init"),
+        "write a project of your own that runs at once; it never overwrites a file",
+        "  mlpipe init shop\n  mlpipe init bank --example empty\n  mlpipe init .",
+    )
+    init.add_argument("folder", metavar="DIR", help="where; its last part names the package")
+    init.add_argument(
+        "--example",
+        choices=("shop", "empty"),
+        default="shop",
+        help="shop: orders, customers, features, a model and a small sample; empty: nothing is declared yet (default: shop)",
+    )
+    init.add_argument("--name", metavar="NAME", help="the name of the Python package, where DIR gives none")
 
 
 def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

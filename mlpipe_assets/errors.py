@@ -45,6 +45,15 @@ class BusyError(MlpipeError):
     """Another run is writing the same table."""
 
 
+class RunError(MlpipeError):
+    """A run left data that needs a person: every reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        listed = problems[0] if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"What could be built was built; a person has to look at the rest: {listed}")
+
+
 class SqlError(MlpipeError):
     """A SQL file breaks the house rules, or the engine refused it."""
 

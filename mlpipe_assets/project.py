@@ -22,15 +22,17 @@ from mlpipe_assets.store.keys import DRIFT, PART
 from mlpipe_assets.transforms.splits import SPLITS
 
 _SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
+_BUILT = {"table": pl.String, "partitions": pl.Int64, "first": pl.Date, "last": pl.Date, "seconds": pl.Float64}
 
 Day = date | str
 
 
 class Project:
-    """The tables of one data folder, to read.
+    """The tables of one data folder: to read, to ask by SQL, and to bring up to date.
 
-    Arrow: what is returned follows Arrow's C stream interface, so `pyarrow.table(frame)` or `duckdb.sql("from frame")` take it
-    as it is. pandas: `to_pandas(frame)`.
+    A table is called as its asset (`interim/orders`) or as in SQL (`stg.orders`). A frame has one row per row of the table and a
+    column `date`, the partition it lies in; units are those of the table's contract, times are UTC. Frames are polars; they
+    follow Arrow's C stream interface, so that what takes Arrow takes them as they are.
 
     >>> from mlpipe_assets.project import Project
     >>> Project().read("features/customer_features", "2026-01-03").select("customer_id", "orders_7d").rows()
@@ -113,6 +115,20 @@ class Project:
             )
         return pl.concat(parts)
 
+    def pandas(self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None) -> Any:  # noqa: ANN401 (pandas is not one of our dependencies)
+        """The rows of `read` as a pandas frame; needs pandas, and does without pyarrow.
+
+        Raises: as `read`.
+        """
+        return to_pandas(self.read(table, day, first=first, last=last))
+
+    def arrow(self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None) -> Any:  # noqa: ANN401 (pyarrow is not one of our dependencies)
+        """The rows of `read` as a pyarrow table, without a copy of most columns; needs pyarrow.
+
+        Raises: as `read`.
+        """
+        return self.read(table, day, first=first, last=last).to_arrow()
+
     def sql(self, select: str) -> pl.DataFrame:
         """Rows of one select over the tables as `mlpipe sql` names them.
 
@@ -125,6 +141,26 @@ class Project:
         """One row a partition, as `mlpipe status --json` has them: counts of rows, as_of and a note."""
         rows = [asdict(p) for p in partitions(self._lake, self._catalog, digests=False)]
         return pl.DataFrame(rows, infer_schema_length=None)
+
+    def run(self, *, first: Day | None = None, last: Day | None = None) -> pl.DataFrame:
+        """What was built, one row a table in flow order, after bringing every stage up to date as `mlpipe run` does.
+
+        Columns: table, partitions (how many days were built), first and last (of these days), seconds. No row when nothing was
+        behind. Dagster's records of it are kept in the project's home; for a data folder of its own (`Project("lake")`) they
+        are thrown away. No alert is sent.
+
+        Args:
+            first: Build no day before this one.
+            last: Build no day after this one.
+
+        Raises: RunError, when all that can be built was built, with everything that needs a person.
+        """
+        from mlpipe_assets.commands.by_call import run_project  # noqa: PLC0415 (it brings Dagster; reading does without)
+
+        self._lake.expect_used()
+        earliest, latest = _day(first), _day(last)
+        tables = run_project(self._lake, self._catalog, lambda day: (earliest or day) <= day <= (latest or day))
+        return pl.DataFrame(tables, schema=_BUILT)
 
     def _place(self, table: str) -> tuple[str, str, tuple[str, ...]]:
         """Stage, folder and files of a table, by its asset's name or by its name in SQL."""

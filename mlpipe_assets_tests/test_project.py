@@ -3,6 +3,8 @@
 import doctest
 import re
 from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 import mlpipe_assets.project
 from mlpipe_assets.cli import main
-from mlpipe_assets.errors import MissingPartitionError, SettingsError
+from mlpipe_assets.errors import MissingPartitionError, RunError, SettingsError
 from mlpipe_assets.project import Project, to_pandas
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
@@ -57,9 +59,21 @@ def test_a_table_has_two_names_and_its_days(root: str) -> None:
 
 
 def test_a_frame_is_read_by_pandas_without_pyarrow(root: str) -> None:
-    frame = to_pandas(Project(root).read("features/customer_features", "2026-01-03"))
+    project = Project(root)
 
-    assert list(frame["orders_7d"]) == [3, 3]
+    assert list(project.pandas("features/customer_features", "2026-01-03")["orders_7d"]) == [3, 3]
+    assert list(to_pandas(project.sql("select 1 as one"))["one"]) == [1]
+
+
+def test_a_frame_is_arrow_to_what_takes_arrow(root: str) -> None:
+    project = Project(root)
+
+    assert hasattr(project.read("features/customer_features", "2026-01-03"), "__arrow_c_stream__")
+    if find_spec("pyarrow"):
+        assert project.arrow("stg.orders", first="2026-01-02").num_rows == 4
+    else:
+        with pytest.raises(ModuleNotFoundError, match="pyarrow"):
+            project.arrow("stg.orders", first="2026-01-02")
 
 
 @pytest.mark.parametrize(
@@ -82,3 +96,40 @@ def test_what_is_not_there_is_said_with_what_is(root: str, table: str, wanted: s
 def test_a_day_that_is_none_is_refused(root: str) -> None:
     with pytest.raises(SettingsError, match="write it as 2026-01-31"):
         Project(root).read("interim/orders", "5 January")
+
+
+def test_a_run_says_what_it_built_and_a_second_one_builds_nothing(tmp_path: Path) -> None:
+    lake = Lake(data_dir=str(tmp_path))
+    drop_orders(lake, f"orders_{day(2)}.csv", one_a_day(1, 2))
+    drop_customers(lake, f"customers_{START}.csv", ANN)
+    project = Project(tmp_path)
+
+    built = project.run(last=f"{day(1)}")
+
+    assert built.filter(pl.col("table").is_in(["interim/orders", "features/customer_features"])).drop(
+        "seconds"
+    ).rows() == [
+        ("interim/orders", 1, day(1), day(1)),
+        ("features/customer_features", 1, day(1), day(1)),
+    ]
+    assert "features/customer_features" in project.run()["table"].to_list()
+    assert project.run().is_empty()
+
+
+def test_a_run_names_everything_that_needs_a_person_after_building_the_rest(tmp_path: Path) -> None:
+    lake = Lake(data_dir=str(tmp_path))
+    drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
+    drop_customers(lake, f"customers_{START}.csv", ANN)
+    (tmp_path / "raw" / "orders" / f"orders_{day(2)}.csv").write_bytes(b"\x00\x01")
+    project = Project(tmp_path)
+
+    with pytest.raises(RunError, match="What could be built was built; a person has to look at the rest") as raised:
+        project.run()
+
+    assert any(f"orders_{day(2)}.csv" in problem for problem in raised.value.problems)
+    assert project.days("features/customer_features") == [day(1)]
+
+
+def test_a_run_of_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="does not exist"):
+        Project(tmp_path / "mistyped").run()

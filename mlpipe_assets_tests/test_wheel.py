@@ -1,11 +1,16 @@
 """An installed wheel, away from the checkout: it brings its SQL and its sample, and keeps data out of the environment."""
 
+import os
+import time
+import urllib.request
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets_tests.automation.dev_server import free_port
 from mlpipe_assets_tests.wheels import Installed, build_wheel
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
@@ -47,3 +52,62 @@ def test_an_installed_wheel_runs_in_an_empty_folder(installed: Installed, tmp_pa
     assert job.returncode == 0, job.stderr[-3000:]
     assert (tmp_path / "data" / "interim" / "orders" / "date=2026-01-02" / "part.parquet").exists()
     assert {path for path in installed.packages.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def typed(printed: str) -> str:
+    """The indented lines of what `mlpipe init` prints, as somebody pastes them."""
+    return "\n".join(line.strip() for line in printed.splitlines() if line.startswith("  "))
+
+
+def test_a_new_project_does_all_that_it_says(installed: Installed, tmp_path: Path) -> None:
+    path = os.environ["PATH"]
+    made = installed.run(tmp_path, str(installed.bin / "mlpipe"), "init", "my shop", PATH=path)
+    assert made.returncode == 0, made.stderr
+    pasted = installed.run(tmp_path, "bash", "-euo", "pipefail", "-c", typed(made.stdout), PATH=path)
+    assert pasted.returncode == 0, pasted.stdout + pasted.stderr
+    assert "predictions/repeat_purchase" in pasted.stdout
+    root = tmp_path / "my shop"
+
+    for command in (
+        ["make", "test"],
+        ["mlpipe", "status"],
+        ["mlpipe", "verify"],
+        ["mlpipe", "sql", "select count(*) from feats.customer_features"],
+        ["dagster", "job", "execute", "-m", "my_shop.definitions", "-j", "daily_job", "--tags", DAY],
+        ["dagster", "definitions", "validate", "--workspace", "workspace.yaml"],
+    ):
+        done = installed.run(root, *command)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    assert "1 passed" in installed.run(root / "tests", "pytest", "-q").stdout
+    again = installed.run(root, "make", "run")
+    assert "Everything is up to date" in again.stdout
+
+
+def test_an_empty_project_does_all_that_it_says(installed: Installed, tmp_path: Path) -> None:
+    made = installed.run(tmp_path, "mlpipe", "init", "bank", "--example", "empty")
+    assert made.returncode == 0, made.stderr
+    assert typed(made.stdout) == "cd bank\nmake run"
+
+    for command in ("make run", "make test", "make", "dagster definitions validate"):
+        done = installed.run(tmp_path / "bank", *command.split())
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+
+
+def test_the_workspace_of_a_new_project_opens_in_dagsters_ui(installed: Installed, tmp_path: Path) -> None:
+    installed.run(tmp_path, "mlpipe", "init", "bank", "--example", "empty")
+    port = str(free_port())
+
+    with installed.start(tmp_path / "bank", "make", "dev", f"PORT={port}") as log:
+        deadline = time.monotonic() + 240
+        while True:
+            with suppress(OSError):
+                asked = '{"query": "{workspaceOrError{...on Workspace{locationEntries{name loadStatus}}}}"}'
+                request = urllib.request.Request(
+                    f"http://127.0.0.1:{port}/graphql", asked.encode(), {"Content-Type": "application/json"}
+                )
+                answer = urllib.request.urlopen(request, timeout=10).read().decode()  # noqa: S310 (the address is ours)
+                if "LOADED" in answer:
+                    break
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.5)
+    assert '"name":"bank"' in answer.replace(" ", "")

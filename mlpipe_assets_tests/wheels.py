@@ -1,9 +1,12 @@
 """The wheel of this checkout in an environment of its own, made without a network: the dependencies are those of the tests."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlpipe_assets.settings import PROJECT_ROOT
@@ -51,12 +54,25 @@ class Installed:
 
     def run(self, folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """One command as somebody types it in a folder, with no variable of ours but those given."""
+        env = self._environment(variables)
+        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+    @contextmanager
+    def start(self, folder: Path, *command: str) -> Iterator[Path]:
+        """The same for as long as it is needed; gives the file of what it prints."""
+        log = folder / "printed.txt"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, cwd=folder, env=self._environment({}), stdout=out, stderr=out, start_new_session=True
+            )
+            try:
+                yield log
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _environment(self, variables: dict[str, str]) -> dict[str, str]:
         ours = ("MLPIPE_", "DAGSTER", "PYTHON", "VIRTUAL_ENV", "MAKE", "MFLAGS")
         env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        env |= {
-            "PATH": f"{self.bin}:{env['PATH']}",
-            "DAGSTER_HOME": str(self.home),
-            "MLPIPE_SETTLE_SECONDS": "0",
-            **variables,
-        }
-        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        env |= {"PATH": f"{self.bin}:{env['PATH']}", "DAGSTER_HOME": str(self.home), "MLPIPE_SETTLE_SECONDS": "0"}
+        return env | variables

@@ -1,4 +1,4 @@
-"""The entities features describe."""
+"""The entities that features describe, each with the column that identifies it."""
 
 from mlpipe_assets.catalog.declarations import Entity
 

@@ -1,4 +1,4 @@
-"""The feature views of the built-in example."""
+"""The feature views: what is known of an entity at the end of each day, by one SQL file each."""
 
 from datetime import timedelta
 

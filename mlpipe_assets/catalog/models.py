@@ -1,4 +1,4 @@
-"""The models of the built-in example."""
+"""The models: a training set with the label that followed, and what learns from it."""
 
 from datetime import timedelta
 

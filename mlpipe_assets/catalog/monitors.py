@@ -1,4 +1,4 @@
-"""What is watched in the built-in example, and when it asks for a new model."""
+"""What is watched for drift, and when it asks for a new model."""
 
 from mlpipe_assets.catalog.declarations import Monitor
 

@@ -35,7 +35,11 @@ def _declared_at() -> tuple[str, int]:
 
 def sql_folder() -> Path:
     """The folder `sql` in the package that is declaring, or the one beside that package."""
-    file = Path(_declared_at()[0]).absolute()
+    return sql_beside(Path(_declared_at()[0]).absolute())
+
+
+def sql_beside(file: Path) -> Path:
+    """The folder `sql` in the package that a file belongs to, or the one beside that package."""
     above = next(folder for folder in file.parents if not (folder / "__init__.py").exists())
     inside = above / file.relative_to(above).parts[0] / "sql"
     return inside if inside.is_dir() else above / "sql"

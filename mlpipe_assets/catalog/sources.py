@@ -1,4 +1,4 @@
-"""The sources of the built-in example."""
+"""The sources: tables that arrive as files in data/raw/<name>/."""
 
 from datetime import timedelta
 

@@ -66,9 +66,21 @@ def command() -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def nothing_yet(lake: Lake) -> str:
+def nothing_yet(lake: Lake, catalog: Catalog) -> str:
     """What to do with an empty lake."""
-    return f"There are no files yet. Put some into {plain(lake.root / 'raw')}/<source>/, or try: {command()} sample"
+    if not catalog.sources:
+        return f"The catalog declares no source yet, so there is nothing to read. It is made in {plain(catalog.place)}."
+    zone = plain(lake.root / "raw")
+    sampled = f", or try: {command()} sample" if takes_sample(catalog) else "."
+    return f"There are no files yet. Put some into {zone}/<source>/{sampled}"
+
+
+def takes_sample(catalog: Catalog) -> bool:
+    """Whether the sources of the sample are declared, as the built-in example and projects made of it do."""
+    from mlpipe_assets.sample import ORDER_COLUMNS  # noqa: PLC0415 (it brings spreadsheets, and few calls come here)
+
+    contracts = {source.name: {*source.contract.to_schema().columns} for source in catalog.sources}
+    return {*ORDER_COLUMNS} <= contracts.get("orders", set()) and "customers" in contracts
 
 
 class Progress:

@@ -2,10 +2,8 @@
 
 import argparse
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from mlpipe_assets.automation.alerts import tell_alerts
 from mlpipe_assets.automation.catch_up import catch_up
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
+from mlpipe_assets.automation.home import dagster_home, open_home
 from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.problems import late_tables, skewed_features
 from mlpipe_assets.automation.run_alerts import tell_of_runs
@@ -31,10 +30,9 @@ from mlpipe_assets.commands.console import (
 from mlpipe_assets.commands.dry_run import tell_what_would_run
 from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError
-from mlpipe_assets.new_project.templates import TEMPLATES
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
-from mlpipe_assets.resources.instance import alone_in, explaining_the_home, open_instance
+from mlpipe_assets.resources.instance import explaining_the_home
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 
@@ -65,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
     if lake.is_new and not options.json:
         console.print(f"{plain(lake.root)} was never used before: this is its first run.", soft_wrap=True)
-    with explaining_the_home(_home()), Progress(console, options):
+    with explaining_the_home(dagster_home()), Progress(console, options):
         summary = catch_up(lake, catalog, load, lambda day: first <= day <= last)
         _alert(lake, catalog, loaded)
     urls = read_settings().alert_urls
@@ -122,38 +120,6 @@ def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:
     """The project's definitions, and the instance in its folder unless DAGSTER_HOME names another."""
     from mlpipe_assets.pipeline import build_graph  # noqa: PLC0415 (takes a second; a run without work needs none)
 
-    named = os.environ.get("DAGSTER_HOME")
-    if named and not Path(named).is_dir():
-        raise SettingsError(f"DAGSTER_HOME={named!r} is not a folder. Make it, or unset it.")
-    home = _home()
-    config = home / "dagster.yaml"
-    if not named:
-        with suppress(OSError):  # said below
-            home.mkdir(exist_ok=True)
-    if not os.access(home, os.W_OK):
-        raise SettingsError(
-            f"{home} cannot be written, and Dagster keeps its runs there. Let this user write it, or set DAGSTER_HOME to a "
-            "folder that may be written."
-        )
-    if not named:
-        os.environ["DAGSTER_HOME"] = str(home)
+    instance = open_home()
     settings = read_settings()
-    ours = settings.project.root / "dagster.yaml"
-    definitions = build_graph(catalog_of(settings), settings)
-    with alone_in(home):
-        if not config.exists():
-            # without one Dagster collects statistics, and says so in the middle of the run
-            config.unlink(missing_ok=True)
-            if ours.exists() and not named:
-                config.symlink_to(Path("..") / "dagster.yaml")
-            else:
-                config.write_bytes(
-                    ours.read_bytes() if ours.exists() else (TEMPLATES / "every" / "dagster.yaml").read_bytes()
-                )
-        return definitions, open_instance(home)
-
-
-def _home() -> Path:
-    """Where Dagster keeps its records."""
-    named = os.environ.get("DAGSTER_HOME")
-    return Path(named).absolute() if named else read_settings().project.root / ".dagster"
+    return build_graph(catalog_of(settings), settings), instance

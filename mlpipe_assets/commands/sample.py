@@ -2,7 +2,7 @@
 
 import argparse
 
-from mlpipe_assets.commands.console import command, make_console, open_lake, plain
+from mlpipe_assets.commands.console import command, make_console, open_lake, plain, takes_sample
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
 
@@ -12,7 +12,12 @@ def sample(options: argparse.Namespace) -> int:
     for name in ("days", "orders_per_day", "customers"):
         if getattr(options, name) < 1:
             raise SettingsError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes at least 1.")
-    lake, _ = open_lake(begin=True)
+    lake, catalog = open_lake(begin=True)
+    if not takes_sample(catalog):
+        raise SettingsError(
+            "The sample is of a shop's orders and customers, and this project's catalog declares no such sources. Nothing was "
+            "written. For a project with them: mlpipe init shop"
+        )
     try:
         counts = write_sample(
             lake.root,

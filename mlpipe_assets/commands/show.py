@@ -66,7 +66,7 @@ def status(options: argparse.Namespace) -> int:
     if lake.is_new:
         console.print(f"{plain(lake.root)} was never used before.", soft_wrap=True)
     if not found and not zone.new_files and not needs_a_person:
-        console.print(nothing_yet(lake))
+        console.print(nothing_yet(lake, catalog), soft_wrap=True)
         return 0
     if found:
         _print_tables(console, found)

@@ -57,7 +57,7 @@ def tell_summary(
     if report.exists() and not summary.did_nothing:
         console.print(f"What changed in the data, in pictures: {plain(report)}", soft_wrap=True)
     if not tables and not summary.errors and not summary.warnings:
-        console.print(nothing_yet(lake), soft_wrap=True)
+        console.print(nothing_yet(lake, catalog), soft_wrap=True)
     elif summary.errors:
         where = plain(lake.root / "validation")
         console.print(

@@ -90,7 +90,7 @@ def dev_server(root: Path, first: date, catalog: str, alerts: str, *, built: boo
         ran = subprocess.run(run, cwd=root, env=env, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     command = [str(_BIN / "dagster"), "dev", "-m", "mlpipe_assets.definitions"]
-    command += ["--host", "127.0.0.1", "--port", str(_free_port())]
+    command += ["--host", "127.0.0.1", "--port", str(free_port())]
     log = root / "dagster.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=root, env=env, stdout=output, stderr=output, start_new_session=True)
@@ -101,7 +101,8 @@ def dev_server(root: Path, first: date, catalog: str, alerts: str, *, built: boo
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
