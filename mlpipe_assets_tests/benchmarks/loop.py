@@ -40,7 +40,7 @@ def measure_loop(folder: Path, written: Path, workload: Workload, repeats: int) 
         kept = folder / "before"
         for number in range(repeats):
             print(f"loop: daily_job, repetition {number + 1} of {repeats}", flush=True)
-            shutil.copytree(folder / "data", kept, copy_function=os.link)
+            shutil.copytree(folder / "data", kept, copy_function=_keep)
             found["start_up"].append(
                 _job("mlpipe_assets_tests.benchmarks.loop_jobs", "empty_job", None, variables).seconds
             )
@@ -53,6 +53,14 @@ def measure_loop(folder: Path, written: Path, workload: Workload, repeats: int) 
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Measured(lines=tuple(_lines(workload, found)), numbers={f"loop {workload.orders}": found})
+
+
+def _keep(source: str, target: str) -> None:
+    """Link a file, which a run replaces but never changes; a log is added to, so it is copied."""
+    if source.endswith(".log"):
+        shutil.copy2(source, target)
+    else:
+        os.link(source, target)
 
 
 def _job(module: str, name: str, day: date | None, variables: dict[str, str]) -> Finished:
