@@ -252,6 +252,11 @@ class Lake:
                 self.sweep(stage, name)
                 raise
 
+    def sweep_documents(self) -> None:
+        """Remove what killed processes left of small documents that are no table's, such as reports and acceptances."""
+        for folder in (keys.META, keys.REPORTS, keys.SCHEMAS):
+            self.objects.sweep(folder)
+
     def sweep(self, stage: str, name: str) -> None:
         """Remove temporary files that a killed run of this table left; never those of another table, whose run may live."""
         for pattern in keys.leftovers(stage, name):

@@ -24,5 +24,6 @@ class LakeResource(dg.ConfigurableResource[Lake]):
             yield lake
             return
         claim_run(run, instance, lake.root)
+        lake.sweep_documents()
         with hold_run_lock(lake.root, run.run_id):
             yield lake

@@ -42,7 +42,7 @@ from mlpipe_assets.store.private_files import create_file, make_folder, open_new
 
 _LOCKS = Path("meta", "locks")
 _LOCK_COUNT = 16  # shared by all keys, so that locks do not become as many as objects
-_LEFTOVER = re.compile(r"\.\d+\.[0-9a-f]{8}\.tmp$")
+_LEFTOVER = re.compile(r"\..+\.\d+\.[0-9a-f]{8}\.tmp")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -140,8 +140,8 @@ class LocalObjects:
 
     def sweep(self, prefix: str = "") -> None:
         """Take away what dead writers left below a prefix; what a living one is writing stays."""
-        for path in (self.root / check_prefix(prefix)).rglob(".*.tmp"):
-            if _LEFTOVER.search(path.name):
+        for folder, _, files in os.walk(self.root / check_prefix(prefix)):
+            for path in (Path(folder, name) for name in files if _LEFTOVER.fullmatch(name)):
                 with suppress(OSError), path.open("r+b") as handle:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     path.unlink()
