@@ -10,12 +10,14 @@ Apart from `instance`, because what it imports takes half a second, and a run wi
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from dagster._core.events import DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -32,6 +34,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         """Open the log in a folder."""
         self._engines: dict[str, Engine] = {}
         self._tables: set[str] = set()
+        self._empty: bytes | None = None
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -60,10 +63,27 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 )
             engine = self._engines[shard]
             if shard not in self._initialized_dbs:
-                self._initdb(engine)
+                self._make(shard, engine)
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection, connection.begin():
                 yield connection
+
+    def _make(self, shard: str, engine: Engine) -> None:
+        """Make the file of a run, or of the index, if it is not there: all but the first run get a copy of an empty one.
+
+        Dagster makes the tables of each run's file one by one: 0.1 second, a tenth of a small run.
+        """
+        path = Path(self.path_for_shard(shard))
+        if shard == INDEX_SHARD_NAME or path.exists():
+            self._initdb(engine)
+        elif self._empty is None:
+            self._initdb(engine)
+            if not path.with_name(f"{path.name}-wal").exists():  # otherwise part of it is there
+                self._empty = path.read_bytes()
+        else:
+            copy = path.with_name(f".{path.name}.tmp")
+            copy.write_bytes(self._empty)
+            copy.replace(path)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run: those of one kind and asset together, any others one by one."""

@@ -3,15 +3,19 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from dagster._core.instance.ref import InstanceRef
 
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.resources.instance import explaining_the_home
+from mlpipe_assets.resources.instance import alone_in, explaining_the_home, open_instance
 
 _OPEN = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from mlpipe_assets.resources.instance import alone_in, open_instance
 
@@ -46,3 +50,31 @@ def test_a_table_that_another_process_made_first_is_no_lack_of_space(tmp_path: P
         raise sqlite3.OperationalError("table alembic_version already exists")
 
     assert "Free some space" not in str(caught.value)
+
+
+@dg.asset
+def number() -> int:
+    return 1
+
+
+def test_a_second_run_is_recorded_as_the_first_is_and_dagster_reads_both(tmp_path: Path) -> None:
+    with alone_in(tmp_path):
+        instance = open_instance(tmp_path)
+    runs = [dg.materialize([number], instance=instance).run_id for _ in range(2)]
+
+    plain = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path)))
+
+    first, second = (
+        [entry.dagster_event_type for entry in plain.all_logs(run_id) if entry.is_dagster_event] for run_id in runs
+    )
+    assert first == second
+    assert first[-1] is dg.DagsterEventType.RUN_SUCCESS
+    tables = [_describe(tmp_path / "history" / "runs" / f"{run_id}.db") for run_id in runs]
+    assert tables[0] == tables[1]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def _describe(file: Path) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(file)) as database:
+        names = database.execute("select type, name, sql from sqlite_master order by 1, 2").fetchall()
+        return [*names, *database.execute("select * from alembic_version").fetchall()]
