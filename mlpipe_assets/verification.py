@@ -5,11 +5,12 @@ import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
+from mlpipe_assets.rebuilds import Rebuilds
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.digest_log import log_path, read_log
 from mlpipe_assets.resources.digests import accuse, cure_of, damage, is_made_again
@@ -100,9 +101,21 @@ def verify(lake: Lake, catalog: Catalog, table: str | None, progress: Callable[[
                 with suppress(DamagedError):  # on record, so that the next run decides by content
                     accuse(lake.root, lake.root / name, wrong)
             progress(found)
+    found.wrong = _without_promises_that_fail(lake, catalog, found.wrong)
     for name, path in sorted(there.items()):
         _look_at_other(lake, found, Path(name), path, recorded=name in recorded)
     return found
+
+
+def _without_promises_that_fail(lake: Lake, catalog: Catalog, wrong: list[Wrong]) -> list[Wrong]:
+    """The same, where what is built again of something that a person must bring back first says so."""
+    lost = Rebuilds(lake=lake, catalog=catalog).find_hindered({w.path: w.again for w in wrong})
+    return [
+        replace(w, again=False, to_do=f"It is built from {lost[w.path]}, so bring that back first, then: mlpipe run.")
+        if w.path in lost
+        else w
+        for w in wrong
+    ]
 
 
 def _recorded(lake: Lake, found: Verified, table: str | None) -> set[str]:
@@ -145,10 +158,12 @@ def _look_at_other(lake: Lake, found: Verified, name: Path, path: Path, *, recor
     table = keys.table_of(name)
     if table is None:
         if path.suffix == ".json" and keys.is_below(name, keys.META):
+            again = f"{name}" == keys.REPORT_INPUTS  # no run reads it but to see whether the report is up to date
+            cure = "Next: mlpipe run; it is written again." if again else "Restore it from a copy."
             try:
-                Record(objects=lake.objects, key=f"{name}", parse=bool, cure="Restore it from a copy.").read()
+                Record(objects=lake.objects, key=f"{name}", parse=bool, cure=cure).read()
             except LakeError as error:
-                found.wrong.append(Wrong(path=f"{name}", what="cannot be read", again=False, to_do=f"{error}"))
+                found.wrong.append(Wrong(path=f"{name}", what="cannot be read", again=again, to_do=f"{error}"))
     elif recorded:
         return
     elif log_path(lake.root, table).exists():

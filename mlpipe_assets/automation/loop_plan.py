@@ -7,8 +7,9 @@ from mlpipe_assets.automation.plan import Work, or_unreadable
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.read_back import inputs_of_report
-from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.monitoring.watching import Watching, days_of_windows
 from mlpipe_assets.resources.champions import champion, champion_of, champions, read_golden
+from mlpipe_assets.resources.digests import changed, changed_beside
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, damage
 from mlpipe_assets.resources.refusals import refusal_of, refused_days
@@ -63,7 +64,8 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable
     """Feature days since the first champion without predictions, and the newest day if its inputs changed.
 
     Predictions of older days stay as they were made: they are what was decided on. A day that was due when a new champion
-    was crowned is still asked of the one that had led until then, if it can answer.
+    was crowned is still asked of the one that had led until then; one that it cannot answer any more is named. Damaged
+    predictions are as good as none.
     """
     table = f"predictions/{model.name}"
     used = champion(lake, model.name)
@@ -73,9 +75,12 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable
     days = [day for day in described if day >= used.as_of]
     if days and (wrong := damage(lake, used)):  # known before a day is due, while there is time to mend it
         return Work(table=table, blocked=((days[-1], wrong),))
-    made = set(lake.days("predictions", model.name))
+    there = lake.days("predictions", model.name)
+    made = {day for day in there if not changed_beside(lake.root, lake.path("predictions", model.name, day))}
     due = [day for day in days if day not in made]
-    due += _missed(lake, catalog, model, used, [day for day in described if day < used.as_of and day not in made])
+    before = [day for day in described if day < used.as_of and day not in made]
+    missed, unanswered = _missed(lake, catalog, model, used, before)
+    due += missed
     if days and days[-1] in made:
         facts = lake.facts("predictions", model.name, days[-1]) or {}
         due += [days[-1]] if facts.get("inputs") != inputs_digest(lake, model, used.version, days[-1]) else []
@@ -83,21 +88,37 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable
     return Work(
         table=table,
         days=tuple(day for day in sorted(due) if not barred[day]),
-        blocked=tuple((day, shorten(reasons)) for day, reasons in barred.items() if reasons),
+        blocked=(*unanswered, *((day, shorten(reasons)) for day, reasons in barred.items() if reasons)),
     )
 
 
-def _missed(lake: Lake, catalog: Catalog, model: Model, used: ModelVersion, days: Sequence[date]) -> list[date]:
-    """Days a champion before the present one was still to answer for, those it cannot answer any more left out."""
+def _missed(
+    lake: Lake, catalog: Catalog, model: Model, used: ModelVersion, days: Sequence[date]
+) -> tuple[list[date], list[tuple[date, str]]]:
+    """Days a champion before the present one was still to answer for, and those it cannot answer any more, with the reason."""
     before = [one for one in champions(lake, model.name) if one.version != used.version] if days else []
     first = min((one.as_of for one in before), default=used.as_of)
     asked = objections(lake, catalog, model, [day for day in days if day >= first])
-    able = {one.version for one in before if damage(lake, one) is None} if asked else set()
-    return [
-        day
-        for day, reasons in asked.items()
-        if not reasons and (one := champion_of(lake, model.name, day)) is not None and one.version in able
-    ]
+    wrong = {one.version: damage(lake, one) for one in before} if asked else {}
+    found: list[date] = []
+    unanswered: list[tuple[date, str]] = []
+    for day, reasons in asked.items():
+        led = champion_of(lake, model.name, day)
+        reason = shorten(reasons) or (wrong.get(led.version) if led else None)
+        if led is None or led.version not in wrong:  # rolled back since: nobody who led then is left to ask
+            continue
+        if reason:
+            unanswered.append((day, _spell_unanswered(led, used, reason)))
+        else:
+            found.append(day)
+    return found, unanswered
+
+
+def _spell_unanswered(led: ModelVersion, used: ModelVersion, reason: str) -> str:
+    return (
+        f"due when {led.version} led, which cannot answer any more: {reason}. Mend that and run again; {used.version} must not answer, "
+        f"for it learnt from labels up to {used.as_of}. `mlpipe run --from {used.as_of}` leaves these days without predictions"
+    )
 
 
 @or_unreadable(lambda monitor: f"monitoring/{monitor.name}")
@@ -105,12 +126,27 @@ def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Callabl
     """Days of a watched table whose windows, or the code, have left their measurements behind."""
     watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
     name = monitor.folder
+    lacking = _windows_without_profile(watching)
     days = [
         day
         for day in watching.table.present
-        if wanted(day) and (lake.facts(DRIFT, name, day) or {}).get("inputs") != watching.inputs(day)
+        if wanted(day)
+        and (day in lacking or (lake.facts(DRIFT, name, day) or {}).get("inputs") != watching.inputs(day))
     ]
     return Work(table=f"monitoring/{monitor.name}", days=tuple(days))
+
+
+def _windows_without_profile(watching: Watching) -> set[date]:
+    """The newest day of those whose windows hold a damaged profile, for each: it is made again when that day is measured."""
+    store, monitor = watching.store(), watching.monitor
+    if store is None:
+        return set()
+    present = watching.table.present
+    found: set[date] = set()
+    for damaged in (day for day in present if changed(watching.lake.root, store.path(day))):
+        over = [d for d in present if damaged in days_of_windows(monitor, [d]) and not watching.state(d)]
+        found |= set(over[-1:])
+    return found
 
 
 def report_is_behind(lake: Lake, catalog: Catalog) -> bool:

@@ -127,6 +127,12 @@ def cure_of(name: Path) -> str:
             f"Next: mlpipe run; it is made again from the file in raw/{name.parts[2]} that it came from, if that is still there. "
             "Otherwise put that file back, or restore this one from a copy."
         )
+    if name.parts[:2] == ("validation", "golden"):
+        return "Restore it from a copy, or delete it: the copy beside the champion counts then."
+    if name.parts[:2] == ("monitoring", "reference"):
+        return "Restore it from a copy, or delete it and run again: the baseline is frozen from scratch then."
+    if name.parts[0] == "models":
+        return "Restore it from a copy. Without one, train a new version, or go back with `mlpipe rollback`."
     return "Restore it from a copy."
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.errors import LakeError
+from mlpipe_assets.errors import DamagedError, LakeError
 from mlpipe_assets.quoting import labels_to_show
 from mlpipe_assets.resources.digests import damage
 from mlpipe_assets.resources.lake import Lake, Staged
@@ -287,7 +287,7 @@ class ProfileStore:
             head, _, rest = self.lake.read_bytes(path).decode().partition(_PROFILE)
             made_of: dict[str, Any] = json.loads(head + "}")
             return from_json(rest.rstrip()[:-1], self.reference.bins) if made_of == expected else None
-        except UNREADABLE as error:
+        except (*UNREADABLE, DamagedError) as error:
             _log.warning(
                 "%s cannot be read: %s. It is left out, and made again when next needed.", path, spell_reason(error)
             )

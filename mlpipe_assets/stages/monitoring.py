@@ -20,6 +20,7 @@ from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import CheckResult
+from mlpipe_assets.resources.digests import changed
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
@@ -127,8 +128,9 @@ def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
 
 
 def recall_report(lake: Lake) -> str | None:
-    """The digest of what the report was made of; None where there is no report, or nobody can tell."""
-    if not lake.objects.head(keys.REPORT_PAGE):
+    """The digest of what the report was made of; None where it is not there as it was written, or nobody can tell."""
+    pages = (lake.root / keys.REPORT_PAGE, lake.root / keys.DRIFT_SUMMARY)
+    if any(not path.exists() or changed(lake.root, path) for path in pages):
         return None
     try:
         return _made_of(lake).read()

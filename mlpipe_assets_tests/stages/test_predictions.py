@@ -179,13 +179,15 @@ def test_days_that_were_due_when_a_new_champion_was_crowned_are_answered_by_the_
     assert prediction_work(lake, catalog, catalog.models[0], lambda _: True).days == ()
 
 
-def test_what_an_old_champion_can_no_longer_answer_is_not_due(tmp_path: Path) -> None:
+def test_what_an_old_champion_can_no_longer_answer_is_named_and_not_asked_of_the_new(tmp_path: Path) -> None:
     catalog, lake, (old, _) = crowned_twice(tmp_path)
     (lake.root / "models" / "returning" / old.version / "model.skops").unlink()
 
     work = prediction_work(lake, catalog, catalog.models[0], lambda _: True)
 
-    assert (work.days, work.blocked) == ((day(8), day(9)), ())
+    assert work.days == (day(8), day(9))
+    assert [on for on, _ in work.blocked] == [day(n) for n in range(3, 8)]
+    assert all(f"due when {old.version} led" in reason for _, reason in work.blocked)
 
 
 def test_a_champion_that_was_rolled_back_answers_for_no_day(tmp_path: Path) -> None:
