@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -68,12 +69,12 @@ class LocalObjects:
         wanted = None if part is None else check_part(part)
         try:
             with open(name, "rb") as handle:  # noqa: PTH123 (a ledger is thousands of small records; paths of pathlib double the time)
-                stat = os.fstat(handle.fileno())
+                found = os.fstat(handle.fileno())
                 if wanted is None:
-                    return Found(content=handle.read(), tag=_tag(stat))
-                start, stop, _ = wanted.indices(stat.st_size)
+                    return Found(content=handle.read(), tag=_tag(found))
+                start, stop, _ = wanted.indices(found.st_size)
                 handle.seek(start)
-                return Found(content=handle.read(max(0, stop - start)), tag=_tag(stat))
+                return Found(content=handle.read(max(0, stop - start)), tag=_tag(found))
         except _ABSENT as error:
             raise missing(name) from error
         except OSError as error:
@@ -107,14 +108,14 @@ class LocalObjects:
 
     def head(self, key: str) -> Head | None:
         """What is known of an object without reading it; None when there is none."""
-        path = self._path(key)
+        name = f"{self.root}/{check_key(key)}"
         try:
-            stat = path.stat()
+            found = os.stat(name)  # noqa: PTH116 (as in `get`)
         except _ABSENT:
             return None
         except OSError as error:
-            raise _explain_reading(error, path) from error
-        return None if path.is_dir() else _head(key, stat)
+            raise _explain_reading(error, name) from error
+        return None if stat.S_ISDIR(found.st_mode) else _head(key, found)
 
     def list(self, prefix: str = "") -> Sequence[Head]:
         """All objects below a prefix, by key."""
@@ -161,7 +162,7 @@ class LocalObjects:
             Path(handle.name).unlink(missing_ok=True)
             raise
         finally:
-            with suppress(OSError):  # what could not be written was said before
+            with suppress(OSError):  # the error of the write was raised already
                 handle.close()
 
     def _publish(self, handle: BinaryIO, key: str, if_match: str | Condition) -> str:
@@ -264,9 +265,9 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[Head]:
                 yield _head(f"{prefix}{entry.name}", entry.stat())
 
 
-def _head(key: str, stat: os.stat_result) -> Head:
-    return Head(key=key, tag=_tag(stat), size=stat.st_size, modified=datetime.fromtimestamp(stat.st_mtime, tz=UTC))
+def _head(key: str, found: os.stat_result) -> Head:
+    return Head(key=key, tag=_tag(found), size=found.st_size, modified=datetime.fromtimestamp(found.st_mtime, tz=UTC))
 
 
-def _tag(stat: os.stat_result) -> str:
-    return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+def _tag(found: os.stat_result) -> str:
+    return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"

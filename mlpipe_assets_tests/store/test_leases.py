@@ -135,7 +135,7 @@ def test_only_a_process_of_this_machine_that_is_gone_is_known_to_be_dead() -> No
     assert not is_dead_process({})
 
 
-def test_what_is_no_lease_is_said_and_not_taken(objects: Objects) -> None:
+def test_what_is_no_lease_is_reported_and_not_taken(objects: Objects) -> None:
     objects.put(KEY, b"{}")
 
     with pytest.raises(StoreError, match=r"is no lease\. When no run is under way, delete it\."):

@@ -172,7 +172,7 @@ def test_only_the_owner_opens_an_object_and_its_folders_whatever_the_umask(objec
     assert {mode for path, mode in below.items() if path.is_file()} == {0o600}
 
 
-def test_a_folder_in_the_place_of_a_file_is_said(objects: LocalObjects) -> None:
+def test_a_folder_in_the_place_of_a_file_is_reported(objects: LocalObjects) -> None:
     (objects.root / KEY).mkdir(parents=True)
 
     with pytest.raises(UnsupportedError, match="is a folder where a file belongs"):
@@ -191,14 +191,14 @@ def test_a_folder_in_the_place_of_a_file_is_said(objects: LocalObjects) -> None:
         (28, FullError, "No space left to write /lake/a. Nothing was replaced; free some space and run again."),
     ],
 )
-def test_what_keeps_a_file_from_being_written_is_said_in_words(number: int, kind: type, words: str) -> None:
+def test_what_keeps_a_file_from_being_written_is_reported_in_words(number: int, kind: type, words: str) -> None:
     found = explain_writing(OSError(number, os.strerror(number)), Path("/lake/a"), Path("/lake"))
 
     assert type(found) is kind
     assert f"{found}".endswith(words)
 
 
-def test_a_store_whose_root_is_a_file_is_said(tmp_path: Path) -> None:
+def test_a_store_whose_root_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     objects = LocalObjects(tmp_path / "file")
 

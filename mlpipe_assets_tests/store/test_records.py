@@ -111,7 +111,7 @@ def test_a_damaged_line_is_named_by_its_number(objects: Objects, line: bytes, re
         log(objects).read()
 
 
-def test_what_the_store_cannot_read_is_said_as_of_any_damaged_record(tmp_path: Path) -> None:
+def test_what_the_store_cannot_read_is_reported_like_any_damaged_record(tmp_path: Path) -> None:
     (tmp_path / KEY).mkdir(parents=True)
     (tmp_path / "meta/log.jsonl").mkdir()
 
