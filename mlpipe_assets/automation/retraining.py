@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Monitor
-from mlpipe_assets.errors import shorten
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.partitions import ONE_DAY
 
 
@@ -75,12 +75,14 @@ def decide_retraining(
     wanted = monitor.in_a_row
     newest = ordered[-wanted:]
     if len(newest) < wanted:
-        return Skip(reason=f"{monitor.table}: {len(newest)} windows so far, it takes {wanted}")
+        return Skip(reason=f"{monitor.table}: {spell_count(len(newest), 'window')} so far, it takes {wanted}")
     last = newest[-1]
     good = [w for w in newest if not w.bad]
     if good:
         scores = ", ".join(f"{w.day} {w.drift_score:.2f}" for w in newest)
-        return Skip(reason=f"{monitor.table}: {len(newest) - len(good)} of {len(newest)} windows bad ({scores})")
+        return Skip(
+            reason=f"{monitor.table}: {len(newest) - len(good)} of {spell_count(len(newest), 'window')} bad ({scores})"
+        )
     if last.day - newest[0].day != ONE_DAY * (wanted - 1):
         return Skip(reason=f"{monitor.table}: bad windows from {newest[0].day} to {last.day} with days missing between")
     if any(w.reference != last.reference for w in newest):

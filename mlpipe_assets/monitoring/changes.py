@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.champions import OVERALL
 from mlpipe_assets.monitoring.report_parts import spell_method, spell_number
 from mlpipe_assets.monitoring.watched import Watched
@@ -185,7 +186,7 @@ def _refused(watched: Watched) -> Change:
 
 
 def _columns(rows: Sequence[object]) -> str:
-    return "1 column" if len(rows) == 1 else f"{len(rows)} columns"
+    return spell_count(len(rows), "column")
 
 
 def _times(row: dict[str, Any]) -> float:

@@ -7,6 +7,7 @@ from datetime import date
 
 import polars as pl
 
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.bases import against_frozen, against_window
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.odd_days import in_drift_without
@@ -75,7 +76,7 @@ def rests_on(watching: Watching, window: Sequence[date], held: Collection[date])
     missing = watching.table.holes(window)
     if not closed:
         return missing
-    rests = f"rests on {len(held)} of {len(window)} days, no rows on {spell_days(closed)}"
+    rests = f"rests on {len(held)} of {spell_count(len(window), 'day')}, no rows on {spell_days(closed)}"
     return f"{rests}; {missing}" if missing else rests
 
 

@@ -1,9 +1,11 @@
 """What the newest day of a watched table says, as statements that hold or do not."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import polars as pl
 
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.report_parts import spell_number
 from mlpipe_assets.monitoring.watched import Watched
 
@@ -81,14 +83,18 @@ def _spell(row: dict[str, object]) -> str:
     note = f" ({row['note']})" if row["note"] else ""
     return (
         f"{row['column']} against {AGAINST[str(row['comparison'])]}: {row['method']} {_number(row['value'])}, threshold "
-        f"{_number(row['threshold'])}, {row['n_current']:,} rows against {row['n_reference']:,}{note}"
+        f"{_number(row['threshold'])}, {_rows(row)} against {row['n_reference']:,}{note}"
     )
 
 
 def _spell_ranking(row: dict[str, object]) -> str:
     bound = f", holds down to {_number(row['threshold'])}" if row["threshold"] is not None else ""
     note = f" ({row['note']})" if row["note"] else ""
-    return f"{row['column']}: {row['method']} {_number(row['value'])} of {row['n_current']:,} rows{bound}{note}"
+    return f"{row['column']}: {row['method']} {_number(row['value'])} of {_rows(row)}{bound}{note}"
+
+
+def _rows(row: dict[str, object]) -> str:
+    return spell_count(cast("int", row["n_current"]), "row")
 
 
 def _number(value: object) -> str:

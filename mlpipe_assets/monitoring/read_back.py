@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
 from mlpipe_assets.monitoring.table_days import windows_of
@@ -87,11 +88,14 @@ def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:
 
 def _spell_reference(watching: Watching, day: date) -> str:
     length = watching.monitor.window.days
-    window = f"Windows are of {length} days, the newest from {day - timedelta(days=length - 1)} to {day}."
+    window = (
+        f"Windows are of {spell_count(length, 'day')}, the newest from {day - timedelta(days=length - 1)} to {day}."
+    )
     frozen = watching.reference
     if frozen is None or watching.state(day):
         return window
     return (
-        f"The baseline is frozen: {len(frozen.days)} days, {spell_days(frozen.days)}, {frozen.profile.rows:,} rows "
+        f"The baseline is frozen: {spell_count(len(frozen.days), 'day')}, {spell_days(frozen.days)}, "
+        f"{spell_count(frozen.profile.rows, 'row')} "
         f"(version {frozen.version}). {window}"
     )

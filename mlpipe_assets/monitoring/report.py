@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.changes import Change, in_drift, list_changes, newest_day, spell_older
 from mlpipe_assets.monitoring.report_parts import SKEW_WORDS, cards_css, spell_number, table_of, verdict_mark, worst
 from mlpipe_assets.monitoring.report_section import MEASURES, PERFORMANCE, anchor, section_of
@@ -79,7 +80,7 @@ def _lead(tables: Sequence[Watched], written: datetime | None) -> str:
     if written is None:
         return f"Newest day {newest}."
     age = (written.date() - newest) // ONE_DAY
-    old = "today" if age <= 0 else "1 day old" if age == 1 else f"{age:,} days old"
+    old = "today" if age <= 0 else f"{spell_count(age, 'day')} old"
     return f"Newest day {newest}, {old} when this page was written: {written:%Y-%m-%d %H:%M} UTC."
 
 

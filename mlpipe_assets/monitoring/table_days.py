@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
@@ -70,7 +71,7 @@ class TableDays:
         """Which of the days are not there, in words; empty when all are."""
         wanted = list(days)
         missing = [day for day in wanted if day not in self.present_days]
-        return f"{len(missing)} of {len(wanted)} days missing: {spell_days(missing)}" if missing else ""
+        return f"{len(missing)} of {spell_count(len(wanted), 'day')} missing: {spell_days(missing)}" if missing else ""
 
 
 def settled_from(lake: Lake, catalog: Catalog, monitor: Monitor) -> date | None:

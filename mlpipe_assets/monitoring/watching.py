@@ -8,6 +8,7 @@ from functools import cached_property
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.catalog.versions import source_version, view_version
 from mlpipe_assets.contracts.sourced import Sourced
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.serving import Serving
 from mlpipe_assets.monitoring.table_days import TableDays, settled_from, windows_of
 from mlpipe_assets.partitions import ONE_DAY
@@ -119,7 +120,7 @@ class Watching:
         wanted = self.monitor.baseline.days
         if self.reference is None and len(held) >= wanted:
             return "the baseline is to be frozen"
-        return f"baseline not complete: {min(len(held), wanted)} of {wanted} days{self._left_out(day)}"
+        return f"baseline not complete: {min(len(held), wanted)} of {spell_count(wanted, 'day')}{self._left_out(day)}"
 
     def _left_out(self, day: date) -> str:
         """Which days do not count towards the baseline, and why."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlpipe_assets.errors import shorten
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.statistics import distances
 from mlpipe_assets.statistics.baselines import Basis, mass_of
 from mlpipe_assets.statistics.bins import Bins
@@ -180,7 +180,7 @@ class Pair:
         gone = sorted((text for text in before if text not in after), key=lambda text: (-before[text], text))
         told = [("new", new, after), ("gone", gone, before)]
         return "; ".join(
-            f"{word}: {shorten([f'{self._label(text)} ({rows[text]:,} rows)' for text in texts], 3)}"
+            f"{word}: {shorten([f'{self._label(text)} ({_rows(rows[text])})' for text in texts], 3)}"
             for word, texts, rows in told
             if texts
         )
@@ -215,3 +215,7 @@ class Pair:
             verdict=verdict,
             note=note,
         )
+
+
+def _rows(count: int) -> str:
+    return spell_count(count, "row")
