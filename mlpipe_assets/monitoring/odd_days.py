@@ -8,8 +8,11 @@ from mlpipe_assets.monitoring.bases import against_frozen
 from mlpipe_assets.resources.profiles import Reference
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.merging import merge
+from mlpipe_assets.statistics.noise import CHANCE
 from mlpipe_assets.statistics.pairs import Pair
 from mlpipe_assets.statistics.profiles import Profile
+
+_CONFIRMED = 1e-3
 
 
 def in_drift_without(
@@ -21,7 +24,9 @@ def in_drift_without(
 ) -> set[str]:
     """Of the columns in drift, those that are so without the `odd` days of the window that are farthest from the baseline.
 
-    Each column leaves out days of its own. A window of no more days with rows than that is never in drift.
+    Each column leaves out days of its own. A window of no more days with rows than that is never in drift. The whole window
+    has passed what chance passes once in 100,000; that its other days agree is asked for at once in a thousand, or a small
+    table could never show it: the days left out take rows away, and are those that were farthest.
     """
     return {name for name in drifted if _still(reference, window, name, thresholds[name], odd)}
 
@@ -37,10 +42,12 @@ def _still(reference: Reference, window: Mapping[date, Profile], name: str, thre
         return False
     far = {day: _farthest(decide(reference, {day: profile}, name, threshold)) for day, profile in window.items()}
     kept = {day: window[day] for day in without_oddest(far, odd)}
-    return any(found.verdict == "drift" for found in decide(reference, kept, name, threshold))
+    return any(found.verdict == "drift" for found in decide(reference, kept, name, threshold, _CONFIRMED))
 
 
-def decide(reference: Reference, window: Mapping[date, Profile], name: str, threshold: float) -> list[Measurement]:
+def decide(
+    reference: Reference, window: Mapping[date, Profile], name: str, threshold: float, chance: float = CHANCE
+) -> list[Measurement]:
     """The measures that give the verdict on one column of a window, without the evidence."""
     bins = reference.bins[name]
     parts = [
@@ -53,6 +60,7 @@ def decide(reference: Reference, window: Mapping[date, Profile], name: str, thre
         reference=reference.profile.columns[name],
         current=merge(parts).columns[name],
         basis=against_frozen(reference, window, [name])[name],
+        chance=chance,
     )
     return pair.decide(threshold)
 

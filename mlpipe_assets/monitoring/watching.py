@@ -24,7 +24,7 @@ from mlpipe_assets.resources.profiles import (
 )
 from mlpipe_assets.rules import columns, digest
 
-_MEASURES = 5  # counted up when the same windows would be measured or told differently
+_MEASURES = 6  # counted up when the same windows would be measured or told differently
 
 
 @dataclass(kw_only=True)

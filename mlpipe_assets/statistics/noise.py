@@ -28,7 +28,7 @@ class Above:
 
     Attributes:
         value: The distance, without what chance adds on average.
-        floor: What chance passes once in 100,000.
+        floor: What chance seldom passes.
         error: Standard error of a distance that is none of chance's.
     """
 
@@ -98,7 +98,9 @@ def add_up(side: Vector, groups: NDArray[np.int64]) -> Vector:
     return np.bincount(groups, weights=side[: len(groups)]).astype(np.float64) if len(groups) else side[:0]
 
 
-def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0, seen: float = math.inf) -> Above:
+def distance_above_noise(
+    p: Vector, q: Vector, *, uneven: float = 0.0, seen: float = math.inf, chance: float = CHANCE
+) -> Above:
     """Jensen-Shannon distance of two samples beyond chance; NaN where a side is empty.
 
     Without the correction the distance of two samples of one distribution grows with the number of bins and shrinks with that
@@ -111,6 +113,7 @@ def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0, seen: float 
             Source: Rao and Scott (1984), second order, after Satterthwaite (1946).
         seen: How many days tell how strongly; of few days the estimate may be far too small, which makes the tail heavier
             still: that of an F variable, as Rao and Scott (1987) have it.
+        chance: How often two samples of one distribution may pass the floor.
     """
     n, m = float(p.sum()), float(q.sum())
     held = (p + q) > 0
@@ -121,7 +124,7 @@ def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0, seen: float 
         return Above(value=0.0, floor=0.0)
     unit = (1 / n + 1 / m) / (8 * math.log(2))
     divergence = jensen_shannon_divergence(p[held], q[held])
-    seldom = freedom * _f_quantile(CHANCE, freedom / (1 + uneven), seen)
+    seldom = freedom * _f_quantile(chance, freedom / (1 + uneven), seen)
     return Above(
         value=math.sqrt(max(0.0, divergence - freedom * unit)),
         floor=math.sqrt(max(0.0, seldom - freedom) * unit),
@@ -130,7 +133,14 @@ def distance_above_noise(p: Vector, q: Vector, uneven: float = 0.0, seen: float 
 
 
 def share_above_noise(
-    difference: float, pooled: float, n: float, m: float, *, more: float = 0.0, seen: float = math.inf
+    difference: float,
+    pooled: float,
+    n: float,
+    m: float,
+    *,
+    more: float = 0.0,
+    seen: float = math.inf,
+    chance: float = CHANCE,
 ) -> Above:
     """Difference of two shares with its floor.
 
@@ -141,13 +151,14 @@ def share_above_noise(
         m: The same of the current window.
         more: That variance.
         seen: See `distance_above_noise`.
+        chance: The same.
     """
     if not n or not m:
         return Above(value=math.nan, floor=math.nan)
     sizes = m if math.isinf(n) else n + m
     share = (pooled * sizes + 1) / (sizes + 2)
     error = math.sqrt(more + share * (1 - share) * (1 / n + 1 / m))
-    return Above(value=difference, floor=_t_quantile(CHANCE / 2, seen) * error, error=error)
+    return Above(value=difference, floor=_t_quantile(chance / 2, seen) * error, error=error)
 
 
 @cache

@@ -11,7 +11,14 @@ from mlpipe_assets.statistics.baselines import Basis, mass_of
 from mlpipe_assets.statistics.bins import Bins
 from mlpipe_assets.statistics.distances import Vector
 from mlpipe_assets.statistics.measurements import Measurement, Verdict
-from mlpipe_assets.statistics.noise import Above, distance_above_noise, pool_ordered, pool_rare, share_above_noise
+from mlpipe_assets.statistics.noise import (
+    CHANCE,
+    Above,
+    distance_above_noise,
+    pool_ordered,
+    pool_rare,
+    share_above_noise,
+)
 from mlpipe_assets.statistics.profiles import ColumnProfile
 from mlpipe_assets.statistics.summaries import bounds, finite_counts, quantiles
 from mlpipe_assets.statistics.two_sample import Test, chi_squared, ks_p_value
@@ -57,6 +64,7 @@ class Pair:
     current: ColumnProfile
     basis: Basis
     labels: tuple[str, ...] | None = None  # categories that notes may name; None for all
+    chance: float = CHANCE  # how often a verdict may be drift where there is none, were it not for the threshold
 
     def measure(self, threshold: float | None, exact: Exact | None) -> list[Measurement]:
         """Every measure of the column: what decides first, then the evidence."""
@@ -98,12 +106,10 @@ class Pair:
         if self.basis.nulls_current < self.basis.current:  # they come together, so their own share judges them
             p, q = (np.append(side[:-2], [0.0, side[-1]]) for side in (p, q))
         if self.bins.kind != "category":
-            return distance_above_noise(*pool_ordered(p, q, missing=2), self.basis.uneven, self.basis.seen)
+            return self._above(*pool_ordered(p, q, missing=2))
         kept = self.reference.rows and self.basis.mass.sum() / self.reference.rows * self.basis.reference
         p, q = self._with_unseen(p, q, kept)
-        return distance_above_noise(
-            *pool_rare(p, q, rest=len(self.bins.categories)), self.basis.uneven, self.basis.seen
-        )
+        return self._above(*pool_rare(p, q, rest=len(self.bins.categories)))
 
     def _with_unseen(self, p: Vector, q: Vector, kept: float) -> tuple[Vector, Vector]:
         """Texts outside the categories in bins of their own, so that a new one may stand alone; the rest stays together."""
@@ -123,9 +129,13 @@ class Pair:
             return Above(value=math.nan, floor=math.nan)
         before, after = float(mass[-2]) / n, current.nulls / current.rows
         n, m = n * self.basis.nulls_reference, current.rows * self.basis.nulls_current
-        return share_above_noise(
-            abs(before - after), (before * n + after * m) / (n + m), n, m, seen=self.basis.nulls_seen
-        )
+        seen = self.basis.nulls_seen
+        # Blocks of nulls vary the more the more nulls there are, so the larger share tells by how much.
+        pooled = (before * n + after * m) / (n + m) if math.isinf(seen) else max(before, after, key=_spread)
+        return share_above_noise(abs(before - after), pooled, n, m, seen=seen, chance=self.chance)
+
+    def _above(self, p: Vector, q: Vector) -> Above:
+        return distance_above_noise(p, q, uneven=self.basis.uneven, seen=self.basis.seen, chance=self.chance)
 
     def _unseen_share(self) -> Above:
         unseen, rows = self.basis.unseen, self.current.rows
@@ -134,7 +144,9 @@ class Pair:
         share = float(self.current.histogram(self.bins)[-1]) / rows
         n, m = float(self.basis.mass.sum()) * self.basis.reference, rows * self.basis.current
         pooled = (unseen.expected * n + share * m) / (n + m)
-        return share_above_noise(max(0.0, share - unseen.expected), pooled, math.inf, m, more=unseen.variance)
+        return share_above_noise(
+            max(0.0, share - unseen.expected), pooled, math.inf, m, more=unseen.variance, chance=self.chance
+        )
 
     def _one_side_is_empty(self) -> str:
         return "" if self.reference.rows and self.current.rows else "a side has no rows"
@@ -219,3 +231,7 @@ class Pair:
 
 def _rows(count: int) -> str:
     return spell_count(count, "row")
+
+
+def _spread(share: float) -> float:
+    return share * (1 - share)

@@ -102,6 +102,18 @@ def test_a_window_is_bad_from_the_third_of_its_days_that_moved_on(tmp_path: Path
     assert (facts_of(lake, LAST)["columns_in_drift"], facts_of(lake, LAST)["bad"]) == (1, bad)
 
 
+@pytest.mark.parametrize(("moved", "by", "bad"), [(7, 0.4, True), (2, 3.0, False)])
+def test_a_small_table_that_moved_for_a_week_is_bad_and_one_of_two_odd_days_is_not(
+    tmp_path: Path, moved: int, by: float, *, bad: bool
+) -> None:
+    frames = {n: readings(n, shift=by if n > LAST - moved else 0.0, rows=50) for n in range(1, LAST + 1)}
+    lake = lake_of(tmp_path, frames)
+
+    measure(lake, WEEKLY, [LAST])
+
+    assert (facts_of(lake, LAST)["columns_in_drift"], facts_of(lake, LAST)["bad"]) == (1, bad)
+
+
 def test_a_window_that_moved_for_good_is_bad_though_it_has_two_days_to_rest_on(tmp_path: Path) -> None:
     frames = {n: readings(n, shift=3.0 if n > LAST - 7 else 0.0) for n in range(1, LAST + 1)}
     frames |= {n: readings(n, rows=0) for n in range(LAST - 6, LAST - 1)}

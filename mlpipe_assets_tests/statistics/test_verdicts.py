@@ -161,8 +161,8 @@ def test_a_column_without_nulls_has_no_test_of_nulls() -> None:
 
 def test_new_and_gone_categories_are_named_with_their_rows() -> None:
     sides = profiles(pl.DataFrame({"c": ["a", "b", "b"]}), pl.DataFrame({"c": ["a", "x", "x", "y"]}))
-    assert compare(*sides, {})[0].note == "new: 'x' (2 rows), 'y' (1 rows); gone: 'b' (2 rows)"
-    note = "new: a category (2 rows), 'y' (1 rows); gone: a category (2 rows)"
+    assert compare(*sides, {})[0].note == "new: 'x' (2 rows), 'y' (1 row); gone: 'b' (2 rows)"
+    note = "new: a category (2 rows), 'y' (1 row); gone: a category (2 rows)"
     assert compare(*sides, {}, labels={"c": ("y",)})[0].note == note
 
 
