@@ -12,16 +12,13 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import catalog_of, load_catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
-from mlpipe_assets.store import keys
-from mlpipe_assets.store.keys import DRIFT, PART
-from mlpipe_assets.transforms.splits import SPLITS
 
-_SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
 _BUILT = {"table": pl.String, "partitions": pl.Int64, "first": pl.Date, "last": pl.Date, "seconds": pl.Float64}
 
 Day = date | str
@@ -70,12 +67,7 @@ class Project:
 
     def tables(self) -> list[str]:
         """Every table that can be read, in the order data flows, with partitions or not."""
-        catalog = self._catalog
-        names = [f"interim/{source.name}" for source in catalog.sources]
-        names += [f"features/{view.name}" for view in catalog.feature_views]
-        names += [f"processed/{model.name}" for model in catalog.models]
-        names += [f"predictions/{model.name}" for model in catalog.models if model.learner]
-        return names + [f"monitoring/{monitor.name}" for monitor in catalog.monitors]
+        return [table.key for table in tables_of(self._catalog) if table.files]
 
     def days(self, table: str) -> list[date]:
         """The days a table has partitions of, in order."""
@@ -164,16 +156,11 @@ class Project:
 
     def _place(self, table: str) -> tuple[str, str, tuple[str, ...]]:
         """Stage, folder and files of a table, by its asset's name or by its name in SQL."""
-        stage, _, name = table.replace(".", "/", 1).partition("/")
-        known = f"{_SECOND_NAMES.get(stage, stage)}/{name}"
-        if known not in self.tables():
-            raise MissingPartitionError(f"There is no table {table!r}; there are {', '.join(self.tables()) or 'none'}.")
-        stage = _SECOND_NAMES.get(stage, stage)
-        if stage == "processed":
-            return stage, name, tuple(map(keys.split, SPLITS))
-        if stage == "monitoring":
-            return DRIFT, next(m.folder for m in self._catalog.monitors if m.name == name), (PART,)
-        return stage, name, (PART,)
+        asked = table.replace(".", "/", 1)
+        for known in tables_of(self._catalog):
+            if known.files and asked in (known.key, f"{known.schema}/{known.name}"):
+                return *known.place, known.files
+        raise MissingPartitionError(f"There is no table {table!r}; there are {', '.join(self.tables()) or 'none'}.")
 
 
 def to_pandas(frame: pl.DataFrame) -> Any:  # noqa: ANN401 (pandas is not one of our dependencies)

@@ -7,13 +7,12 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.flow import Table, tables_of
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger, count_by_day
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.keys import DRIFT, PART
-from mlpipe_assets.transforms.splits import SPLITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,21 +82,11 @@ def spell_surprising(found: Iterable[Arrival]) -> list[str]:
 
 def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterator[Partition]:
     """Every partition, table by table in flow order, day by day."""
-    for source in catalog.sources:
-        yield from _raw(lake, source.name)
-    for source in catalog.sources:
-        yield from _table(lake, "interim", source.name, digests=digests)
-    for view in catalog.feature_views:
-        yield from _table(lake, "features", view.name, digests=digests)
-    for model in catalog.models:
-        for file in map(keys.split, SPLITS):
-            yield from _table(lake, "processed", model.name, file, digests=digests)
-    for model in (m for m in catalog.models if m.learner):
-        yield from _table(lake, "models", model.name, digests=digests)
-        yield from _table(lake, "validation", f"{model.name}_golden", digests=digests)
-        yield from _table(lake, "predictions", model.name, digests=digests)
-    for monitor in catalog.monitors:
-        yield from _table(lake, DRIFT, monitor.folder, digests=digests, shown=f"monitoring/{monitor.name}")
+    for table in tables_of(catalog):
+        if table.stage == "raw":
+            yield from _raw(lake, table.name)
+        for file in table.files:
+            yield from _partitions_of(lake, table, file, digests=digests)
 
 
 def _raw(lake: Lake, name: str) -> Iterator[Partition]:
@@ -119,12 +108,12 @@ def _raw(lake: Lake, name: str) -> Iterator[Partition]:
         )
 
 
-def _table(
-    lake: Lake, stage: str, name: str, file: str = PART, *, digests: bool, shown: str | None = None
-) -> Iterator[Partition]:
+def _partitions_of(lake: Lake, table: Table, file: str, *, digests: bool) -> Iterator[Partition]:
+    """The days of a table that are there or were refused; of a partition in several files, those of one."""
+    stage, name = table.place
     refused = refused_days(lake, stage, name)
     present = lake.days(stage, name, file)
-    table = shown or (f"{stage}/{name}" if file == PART else f"{stage}/{name}/{file.removesuffix('.parquet')}")
+    shown = table.key if len(table.files) == 1 else f"{table.key}/{file.removesuffix('.parquet')}"
     for day in sorted({*present, *refused}):
         try:
             facts, wrong = lake.facts(stage, name, day, file) or {}, None
@@ -137,7 +126,7 @@ def _table(
         if digests and facts:
             digest = hashlib.sha256(lake.objects.get(keys.partition(stage, name, day, file)).content).hexdigest()
         yield Partition(
-            table=table,
+            table=shown,
             date=day,
             received=facts.get("received"),
             accepted=facts.get("accepted"),

@@ -9,33 +9,23 @@ from datetime import date
 
 import dagster as dg
 
-from mlpipe_assets.automation.loop_plan import (
-    golden_work,
-    model_work,
-    monitor_work,
-    prediction_work,
-    report_is_behind,
-)
 from mlpipe_assets.automation.outside import describe_ahead, describe_outside
 from mlpipe_assets.automation.plan import (
     Work,
     days_of_arrival,
-    feature_work,
-    interim_work,
     look_at_drop_zone,
     new_files,
     newest_day,
     spell_blocked,
-    training_work,
 )
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.stages.monitoring import REPORT
 from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 
@@ -104,48 +94,18 @@ def catch_up(
     summary.errors += (look_at_drop_zone(lake, catalog) if zone.relieved else zone).problems
     summary.warnings += [line for source in catalog.sources for line in describe_ahead(lake, source)]
     summary.warnings += [line for source in catalog.sources for line in _all_outside(lake, source)]
-    for source in catalog.sources:
-        before = interim_work(lake, source, wanted)
-        runner.build("daily_job", before)
-        _tell_blocked(summary, interim_work(lake, source, wanted) if before.days else before)
-    for view in catalog.feature_views:
-        work = feature_work(lake, catalog, view, wanted)
-        runner.build("daily_job", work)
-        _tell_blocked(summary, work)
-    for model in catalog.models:
-        work = training_work(lake, catalog, model, wanted)
-        runner.build("training_job", work)
-        _tell_blocked(summary, work, error=False)
-    _close_the_loop(lake, catalog, runner, wanted)
+    summary.warnings += [lost for model in catalog.models if model.learner and (lost := _lost(lake, model))]
+    for table in tables_of(catalog):
+        if table.behind is None:
+            continue
+        work = table.behind(lake, wanted)
+        runner.build(table.jobs[0], work)
+        # A run of interim may refuse days, which the table is asked for again; what refuses days elsewhere tells so itself.
+        told = table.behind(lake, wanted) if table.stage == "interim" and work.days else work
+        _tell_blocked(summary, told, error=table.blocked == "error")
     summary.errors = list(dict.fromkeys(summary.errors))
     summary.warnings = [w for w in dict.fromkeys(summary.warnings) if w not in summary.errors]
     return summary
-
-
-def _close_the_loop(lake: Lake, catalog: Catalog, runner: "_Runner", wanted: Callable[[date], bool]) -> None:
-    """What follows from the training set: model, golden answers, predictions, and what changed in all of it."""
-    for monitor in (m for m in catalog.monitors if m.stage != "predictions"):
-        work = monitor_work(lake, catalog, monitor, wanted)
-        runner.build("daily_job", work)
-        _tell_blocked(runner.summary, work)
-    for model in (m for m in catalog.models if m.learner):
-        if lost := _lost(lake, model):
-            runner.summary.warnings.append(lost)
-        for job, look in (
-            ("training_job", model_work),
-            ("prediction_job", golden_work),
-            ("prediction_job", prediction_work),
-        ):
-            work = look(lake, catalog, model, wanted)
-            runner.build(job, work)
-            _tell_blocked(runner.summary, work, error=look is not model_work)
-    for monitor in (m for m in catalog.monitors if m.stage == "predictions"):
-        work = monitor_work(lake, catalog, monitor, wanted)
-        runner.build("prediction_job", work)
-        _tell_blocked(runner.summary, work)
-    if catalog.monitors and report_is_behind(lake, catalog):
-        of_data = any(m.stage != "predictions" for m in catalog.monitors)
-        runner.run("daily_job" if of_data else "prediction_job", f"monitoring/{REPORT}", [last_partition()])
 
 
 def _lost(lake: Lake, model: Model) -> str | None:

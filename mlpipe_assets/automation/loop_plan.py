@@ -6,8 +6,10 @@ from datetime import date
 from mlpipe_assets.automation.plan import Work, or_unreadable
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.errors import shorten
+from mlpipe_assets.monitoring.building import REPORT
 from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.monitoring.watching import Watching, days_of_windows
+from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.resources.champions import champion, champion_of, champions, read_golden
 from mlpipe_assets.resources.digests import changed, changed_beside
 from mlpipe_assets.resources.lake import Lake
@@ -16,7 +18,7 @@ from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.stages.models import holes, too_little_history
 from mlpipe_assets.stages.models import inputs_digest as model_inputs
 from mlpipe_assets.stages.monitoring import recall_report
-from mlpipe_assets.stages.predictions import golden_name, inputs_digest, objections
+from mlpipe_assets.stages.predictions import inputs_digest, objections
 from mlpipe_assets.stages.validation import golden_inputs
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT
@@ -38,10 +40,10 @@ def model_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[dat
     return Work(table=table, days=() if made and made["inputs"] == inputs else (newest,))
 
 
-@or_unreadable(lambda model: f"validation/{golden_name(model)}")
+@or_unreadable(lambda model: f"validation/{model.golden}")
 def golden_work(lake: Lake, catalog: Catalog, model: Model, wanted: Callable[[date], bool]) -> Work:
     """The newest feature day, when the champion was not asked its golden rows since anything they rest on changed."""
-    name = golden_name(model)
+    name = model.golden
     table = f"validation/{name}"
     used, golden = champion(lake, model.name), read_golden(lake, model.name)
     if used is None or golden is None:
@@ -147,6 +149,12 @@ def _windows_without_profile(watching: Watching) -> set[date]:
         over = [d for d in present if damaged in days_of_windows(monitor, [d]) and not watching.state(d)]
         found |= set(over[-1:])
     return found
+
+
+def report_work(lake: Lake, catalog: Catalog, _: Callable[[date], bool]) -> Work:
+    """The report, as of the newest day, when there are measurements that it was not made of."""
+    days = (last_partition(),) if report_is_behind(lake, catalog) else ()
+    return Work(table=f"monitoring/{REPORT}", days=days)
 
 
 def report_is_behind(lake: Lake, catalog: Catalog) -> bool:

@@ -12,6 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from mlpipe_assets.catalog.declarations import Catalog, Source, is_snapshot
 from mlpipe_assets.errors import MlpipeError
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
 from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
@@ -33,9 +34,8 @@ def day_to_build(lake: Lake, catalog: Catalog, yesterday: date) -> _Choice:
     """Yesterday, if all that must come has come and something of it is not built yet."""
     if absent := [s.name for s in catalog.sources if _must_come(s) and not _came(lake, s, yesterday)]:
         return f"nothing came for {yesterday} of {', '.join(absent)}; freshness tells when it is late"
-    tables = [("interim", source.name) for source in catalog.sources if not is_snapshot(source)]
-    tables += [("features", view.name) for view in catalog.feature_views]
-    missing = [f"{stage}/{name}" for stage, name in tables if not lake.has(stage, name, yesterday)]
+    tables = [table for table in tables_of(catalog) if table.each_day and "daily_job" in table.jobs]
+    missing = [table.key for table in tables if not lake.has(*table.place, yesterday, table.files[0])]
     return yesterday if missing else f"{yesterday} is built"
 
 

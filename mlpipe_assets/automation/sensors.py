@@ -34,7 +34,6 @@ from mlpipe_assets.resources.memory import recall, remember
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import Settings
-from mlpipe_assets.stages.predictions import golden_name
 
 _Jobs = Sequence[UnresolvedAssetJobDefinition]
 _Tick = Callable[[dg.SensorEvaluationContext, Lake], dg.SensorResult | dg.SkipReason]
@@ -182,7 +181,7 @@ def _keys_of(model: Model) -> list[dg.AssetKey]:
     """What a retraining makes."""
     return [
         dg.AssetKey([*path])
-        for path in (("processed", model.name), ("models", model.name), ("validation", golden_name(model)))
+        for path in (("processed", model.name), ("models", model.name), ("validation", model.golden))
     ]
 
 

@@ -141,6 +141,11 @@ class Model(Declared):
     fresh_within: timedelta = timedelta(days=8)
     owners: tuple[str, ...] = ("team:ml",)
 
+    @property
+    def golden(self) -> str:
+        """Name of the table of its golden answers."""
+        return f"{self.name}_golden"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Monitor(Declared):

@@ -17,6 +17,7 @@ from mlpipe_assets.resources.profiles import ProfileStore
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.store.keys import DRIFT
 
+REPORT = "report"  # the name of its table: one page of all monitored tables
 _log = logging.getLogger("mlpipe")
 _AT_ONCE = 30  # days whose windows are in memory together
 

@@ -11,7 +11,7 @@ from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.monitoring import findings
-from mlpipe_assets.monitoring.building import build_monitoring
+from mlpipe_assets.monitoring.building import REPORT, build_monitoring
 from mlpipe_assets.monitoring.deciding import SCHEMA, write_summary
 from mlpipe_assets.monitoring.evidence import pictures_as_markdown, verdicts_as_markdown
 from mlpipe_assets.monitoring.findings import Finding
@@ -27,7 +27,6 @@ from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.records import Record
 
-REPORT = "report"
 _CHECKS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
     "no_column_drifted": (findings.no_column_drifted, "No column drifted from the baseline or the period before."),
     "baseline_is_complete": (

@@ -57,7 +57,7 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             deps=[
                 dg.AssetDep(dg.AssetKey(["features", model.view.name])),
                 dg.AssetDep(dg.AssetKey(["models", model.name])),
-                dg.AssetDep(dg.AssetKey(["validation", golden_name(model)])),
+                dg.AssetDep(dg.AssetKey(["validation", model.golden])),
             ],
         )
     )
@@ -83,11 +83,6 @@ def declared(model: Model) -> tuple[Learner, Contract]:
     if model.learner is None or model.predictions is None:
         raise SettingsError(f"{model.name} declares no learner, so it has no model and no predictions.")
     return model.learner, model.predictions
-
-
-def golden_name(model: Model) -> str:
-    """The asset below validation/ that holds a model to its golden answers."""
-    return f"{model.name}_golden"
 
 
 def prediction_version(catalog: Catalog, model: Model) -> str:
@@ -131,7 +126,7 @@ def _objections(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | N
             f"{table} [{day}] is of version {facts.get('code_version')}, the champion {used.version} was trained on "
             f"{used.feature_version}; train a model on the new features, or build the day with the old ones"
         )
-    name = golden_name(model)
+    name = model.golden
     for failed in sorted(refused_days(lake, "validation", name)):
         known = refusal_of(lake, "validation", name, failed) or {}
         if failed <= day and known.get("champion") == used.version:

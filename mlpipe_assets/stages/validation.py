@@ -23,7 +23,7 @@ from mlpipe_assets.resources.model_files import Golden
 from mlpipe_assets.resources.models import load
 from mlpipe_assets.resources.refusals import clear, refuse, refused_days
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.stages.predictions import declared, golden_name
+from mlpipe_assets.stages.predictions import declared
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.transforms.splits import feature_days
 
@@ -36,7 +36,7 @@ _LIBRARIES = ("scikit-learn", "numpy", "polars")
 
 def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     """The asset that asks the champion its golden rows again, as of each day."""
-    key = dg.AssetKey(["validation", golden_name(model)])
+    key = dg.AssetKey(["validation", model.golden])
     checks = (
         check(key, "contract_holds", f"Every row of {GoldenAnswers.__name__} holds.", blocking=True),
         check(
@@ -88,7 +88,7 @@ def ask_again(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) 
     due = [day for day in days if day >= used.as_of]
     if not due:
         return early
-    _log.info("validation/%s: %s golden rows", golden_name(model), golden.rows.height)
+    _log.info("validation/%s: %s golden rows", model.golden, golden.rows.height)
     rows, corrected, silence = _asked(lake, catalog, model, golden)
     moved = rows.filter("moved")
     problem = _named(moved, model, silence) if moved.height else None
@@ -162,7 +162,7 @@ def _settle(
     day: date,
 ) -> Outcome:
     """Write the day, or put on record that the champion is not to be asked."""
-    name = golden_name(model)
+    name = model.golden
     counts = {"rows": rows.height, "moved": int(rows["moved"].sum())}
     inputs = golden_inputs(lake, catalog, model, golden)
     if problem:

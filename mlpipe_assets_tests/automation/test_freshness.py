@@ -17,7 +17,11 @@ from mlpipe_assets.automation.freshness_checks import (
     problems_of,
     spell,
 )
-from mlpipe_assets.automation.freshness_rules import (
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.definitions import defs
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.errors import LakeError
+from mlpipe_assets.freshness.rules import (
     TableFreshness,
     due,
     expected_day,
@@ -25,10 +29,6 @@ from mlpipe_assets.automation.freshness_rules import (
     judge_deliveries,
     judge_newest,
 )
-from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.definitions import defs
-from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.resources.acceptances import accept
 from mlpipe_assets.resources.lake import Lake

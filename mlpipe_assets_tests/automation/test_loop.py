@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from mlpipe_assets.automation.freshness_rules import expected_day
+from mlpipe_assets.freshness.rules import expected_day
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store.keys import DRIFT

@@ -1,0 +1,237 @@
+"""The tables of a catalog in the order data flows, with what everyone needs to know of each. Written once, here.
+
+Planner, `mlpipe run`, sensors, jobs, schedules, freshness, `mlpipe status` and `mlpipe sql` go over this list. A stage is a
+function that gives the tables of a catalog, and a line in `STAGES`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
+from mlpipe_assets.freshness.rules import TableFreshness
+from mlpipe_assets.monitoring.building import REPORT
+from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.keys import DRIFT, PART
+from mlpipe_assets.transforms.splits import SPLITS
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from mlpipe_assets.automation.plan import Work
+
+Wanted = Callable[[date], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of the flow.
+
+    Attributes:
+        stage: The first part of its asset's key.
+        name: The second one.
+        make: Gives its Dagster asset.
+        jobs: Jobs that its asset takes part in; the first is the one that builds days that are behind.
+        upstream: Tables it is made of, as `stage/name`.
+        behind: Gives its days to build, and those that cannot be; None where files decide, or nothing.
+        asked: When sensors ask for it: whenever days are behind; for the first training only, since schedules and drift ask
+            for the others; when nothing else is behind; or never.
+        also: Tables that a sensor asks for in the same run, because they follow from it.
+        blocked: Whether days that cannot be built are an error of a run, or a warning.
+        fresh: Says whether it is as new as declared; None where nothing is promised.
+        each_day: Whether the day's job has something left to do while a day that is over has no partition.
+        folder: Stage and name of the folder of its partitions, where these are not those of the table.
+        files: Files of a partition, each shown by its own name where there are several; none where it has no partitions.
+        schema: Its schema in SQL; None where SQL does not show it as a table of its own.
+    """
+
+    stage: str
+    name: str
+    make: "Callable[[], dg.AssetsDefinition]"
+    jobs: tuple[str, ...]
+    upstream: tuple[str, ...] = ()
+    behind: "Callable[[Lake, Wanted], Work] | None" = None
+    asked: Literal["always", "first", "last", "never"] = "always"
+    also: tuple[str, ...] = ()
+    blocked: Literal["error", "warning"] = "error"
+    fresh: Callable[[Lake, datetime], TableFreshness] | None = None
+    each_day: bool = False
+    folder: tuple[str, str] | None = None
+    files: tuple[str, ...] = (PART,)
+    schema: str | None = None
+
+    @property
+    def key(self) -> str:
+        """`stage/name`."""
+        return f"{self.stage}/{self.name}"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Stage and name of the folder of its partitions."""
+        return self.folder or (self.stage, self.name)
+
+
+def tables_of(catalog: Catalog) -> list[Table]:
+    """Every table of a catalog, each after those it is made of."""
+    return [table for stage in STAGES for table in stage(catalog)]
+
+
+def _later(function: str, *args: object) -> Callable[..., Any]:
+    """A function of a module that is imported when it is called: who reads tables need not load what builds them."""
+    module, _, name = function.rpartition(".")
+    return lambda *more: getattr(import_module(f"mlpipe_assets.{module}"), name)(*args, *more)
+
+
+def _behind(function: str, *args: object) -> "Callable[[Lake, Wanted], Work]":
+    find = _later(function)
+    return lambda lake, wanted: find(lake, *args, wanted)
+
+
+def _raw(catalog: Catalog) -> Iterator[Table]:
+    for source in catalog.sources:
+        yield Table(
+            stage="raw",
+            name=source.name,
+            make=_later("stages.raw.raw_asset", source),
+            jobs=("ingest_job", "daily_job"),
+            fresh=_later("freshness.tables.judge_events", source),
+            files=(),
+        )
+
+
+def _interim(catalog: Catalog) -> Iterator[Table]:
+    for source in catalog.sources:
+        yield Table(
+            stage="interim",
+            name=source.name,
+            make=_later("stages.interim.interim_asset", source),
+            jobs=("daily_job",),
+            upstream=(f"raw/{source.name}",),
+            behind=_behind("automation.plan.interim_work", source),
+            fresh=_later("freshness.tables.judge_clean", source),
+            each_day=not is_snapshot(source),
+            schema="stg",
+        )
+
+
+def _features(catalog: Catalog) -> Iterator[Table]:
+    for view in catalog.feature_views:
+        yield Table(
+            stage="features",
+            name=view.name,
+            make=_later("stages.features.feature_asset", catalog, view),
+            jobs=("daily_job",),
+            upstream=tuple(f"interim/{name}" for name in view.inputs),
+            behind=_behind("automation.plan.feature_work", catalog, view),
+            fresh=_later("freshness.tables.judge_features", view),
+            each_day=True,
+            schema="feats",
+        )
+
+
+def _processed(catalog: Catalog) -> Iterator[Table]:
+    retrained = any(model.learner for model in catalog.models)
+    for model in catalog.models:
+        yield Table(
+            stage="processed",
+            name=model.name,
+            make=_later("stages.processed.training_asset", catalog, model),
+            jobs=("training_job", *(["retraining_job"] if retrained else [])),
+            upstream=(f"features/{model.view.name}", *(f"interim/{name}" for name in model.inputs)),
+            behind=_behind("automation.plan.training_work", catalog, model),
+            asked="first",
+            also=(f"models/{model.name}", f"validation/{model.golden}") if model.learner else (),
+            blocked="warning",
+            fresh=_later("freshness.tables.judge_training_set", model),
+            files=tuple(map(keys.split, SPLITS)),
+            schema="training",
+        )
+
+
+def _models(catalog: Catalog) -> Iterator[Table]:
+    for model in _learners(catalog):
+        yield Table(
+            stage="models",
+            name=model.name,
+            make=_later("stages.models.model_asset", catalog, model),
+            jobs=("training_job", "retraining_job"),
+            upstream=(f"processed/{model.name}",),
+            behind=_behind("automation.loop_plan.model_work", catalog, model),
+            asked="never",
+            blocked="warning",
+            fresh=_later("freshness.tables.judge_model", model),
+            schema="models",
+        )
+
+
+def _validation(catalog: Catalog) -> Iterator[Table]:
+    for model in _learners(catalog):
+        yield Table(
+            stage="validation",
+            name=model.golden,
+            make=_later("stages.validation.golden_asset", catalog, model),
+            jobs=("prediction_job", "training_job", "retraining_job"),
+            upstream=(f"models/{model.name}",),
+            behind=_behind("automation.loop_plan.golden_work", catalog, model),
+            schema="validation",
+        )
+
+
+def _predictions(catalog: Catalog) -> Iterator[Table]:
+    for model in _learners(catalog):
+        yield Table(
+            stage="predictions",
+            name=model.name,
+            make=_later("stages.predictions.prediction_asset", catalog, model),
+            jobs=("prediction_job",),
+            upstream=(f"features/{model.view.name}", f"models/{model.name}"),
+            behind=_behind("automation.loop_plan.prediction_work", catalog, model),
+            fresh=_later("freshness.tables.judge_predictions", model),
+            schema="predictions",
+        )
+
+
+def _monitoring(catalog: Catalog) -> Iterator[Table]:
+    for monitor in sorted(catalog.monitors, key=lambda monitor: monitor.stage == "predictions"):
+        yield Table(
+            stage="monitoring",
+            name=monitor.name,
+            make=_later("stages.monitoring.monitor_asset", catalog, monitor),
+            jobs=("prediction_job" if monitor.stage == "predictions" else "daily_job",),
+            upstream=(monitor.table,),
+            behind=_behind("automation.loop_plan.monitor_work", catalog, monitor),
+            also=(f"monitoring/{REPORT}",),
+            fresh=_later("freshness.tables.judge_measurements", monitor),
+            folder=(DRIFT, monitor.folder),
+        )
+    if catalog.monitors:
+        jobs = {"prediction_job" if monitor.stage == "predictions" else "daily_job" for monitor in catalog.monitors}
+        yield Table(
+            stage="monitoring",
+            name=REPORT,
+            make=_later("stages.monitoring.report_asset", catalog),
+            jobs=tuple(sorted(jobs)),
+            upstream=tuple(f"monitoring/{monitor.name}" for monitor in catalog.monitors),
+            behind=_behind("automation.loop_plan.report_work", catalog),
+            asked="last",
+            files=(),
+        )
+
+
+def _learners(catalog: Catalog) -> Iterable[Model]:
+    return (model for model in catalog.models if model.learner)
+
+
+STAGES: tuple[Callable[[Catalog], Iterable[Table]], ...] = (
+    _raw,
+    _interim,
+    _features,
+    _processed,
+    _models,
+    _validation,
+    _predictions,
+    _monitoring,
+)

@@ -1,0 +1,1 @@
+"""Whether tables are as new as their declarations promise."""
