@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import sqlglot
+from sqlglot.tokenizer_core import TokenType
 
 from mlpipe_assets.catalog.places import place_of, spell_place
 
@@ -27,21 +28,46 @@ def sql_problems(folder: Path, path: str) -> list[str]:
     if not file.is_file():
         return [f"there is no SQL file {file}"]
     try:
-        return list(_unparsed(file, file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        return [f"the SQL file {file} cannot be read: {error}"]
+        return list(_unparsed(file, read_sql_file(file)))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return [f"the SQL file is not UTF-8, {spell_place(str(file), line)}: save it as UTF-8"]
+    except OSError as error:
+        return [f"the SQL file {file} cannot be read: {error.strerror}"]
+
+
+def read_sql_file(path: Path) -> str:
+    """The text of a SQL file, without the byte order mark that some editors put in front, and without semicolons at the end.
+
+    What runs a select sets it into a statement of its own, where a semicolon would end it too early.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    if ";" not in text:
+        return text
+    try:
+        tokens = sqlglot.tokenize(text, dialect="duckdb")
+    except sqlglot.errors.SqlglotError:  # said by the parser, with its line
+        return text
+    end = len(tokens)
+    while end and tokens[end - 1].token_type == TokenType.SEMICOLON:
+        end -= 1
+    return text[: tokens[end].start] if end < len(tokens) else text
 
 
 @cache
 def _unparsed(file: Path, sql: str) -> tuple[str, ...]:
     try:
-        statements = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
+        statements = [
+            tree for tree in sqlglot.parse(sql, dialect="duckdb") if not isinstance(tree, sqlglot.exp.Semicolon | None)
+        ]
     except sqlglot.errors.ParseError as error:
         first = (error.errors or [{}])[0]
         words = first.get("description") or str(error).splitlines()[0][:200]
         return (f"the SQL does not parse, {spell_place(str(file), int(first.get('line') or 1))}: {words}",)
     except sqlglot.errors.SqlglotError as error:
         return (f"the SQL does not parse, {spell_place(str(file), 1)}: {str(error).splitlines()[0][:200]}",)
+    except RecursionError:
+        return (f"the SQL nests too deeply to be read, {spell_place(str(file), 1)}",)
     if len(statements) == 1 and isinstance(statements[0], sqlglot.exp.Query):
         return ()
     return (

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
+from mlpipe_assets.catalog.columns import read_sql_file
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.places import Declared, sql_folder
 from mlpipe_assets.errors import CatalogError, SettingsError
@@ -264,7 +265,7 @@ class Catalog(Declared):
 
 @cache
 def _read_once(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    return read_sql_file(path)
 
 
 def is_snapshot(source: Source) -> bool:

@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from mlpipe_assets.catalog.binding import Bound, Tables, bind, sql_type
-from mlpipe_assets.catalog.columns import columns_of
+from mlpipe_assets.catalog.columns import columns_of, read_sql_file
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, is_snapshot
 from mlpipe_assets.rules import Contract, columns
 
@@ -56,7 +56,7 @@ def _inputs(catalog: Catalog, names: Sequence[str]) -> Tables:
 
 
 def _bound(catalog: Catalog, path: str, tables: Tables, params: Mapping[str, date | int]) -> Bound:
-    return bind(catalog.sql_dir / path, (catalog.sql_dir / path).read_text(encoding="utf-8"), tables, params)
+    return bind(catalog.sql_dir / path, read_sql_file(catalog.sql_dir / path), tables, params)
 
 
 def _broken(path: str, bound: Bound, contract: Contract, promised: Mapping[str, pl.DataType]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.columns import columns_of, sql_problems
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source
 from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.catalog.promised_columns import unkept, unkept_by_source
 from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
 
 _Item = Source | FeatureView | Model | Monitor
@@ -24,12 +26,16 @@ _WORDS_OF_SQL = (  # DuckDB's reserved ones
     "foreign lateral unique leading null distinct limit not from or order some pivot end pivot_wider qualify else references "
     "deferrable select show"
 )
+_OWN_TABLES = ("days", "features", "raw_events")
 _RESERVED = frozenset(_WORDS_OF_SQL.split())
 
 
 def problems_of(catalog: Catalog) -> list[str]:
     """Every reason why a catalog cannot be run, each with the place of its declaration; empty when there is none."""
     shape = [line for name, kind in _KINDS.items() for line in _not_a_tuple_of(catalog, name, kind)]
+    folder = getattr(catalog, "sql_dir", None)
+    if not isinstance(folder, Path):
+        shape.append(f"{catalog.place}: Catalog.sql_dir={folder!r} is no Path: write Path(__file__).parent / ...")
     if shape:
         return shape
     found: list[str] = []
@@ -75,6 +81,8 @@ def _names(item: _Item) -> Iterator[str]:
         yield "the name must be of a-z, 0-9 and _, begin with a letter and have at most 63: it is a folder and a table in SQL"
     elif isinstance(item, Source) and item.name in _RESERVED:  # a feature view's SQL says `from <source>`
         yield "the name is a reserved word of SQL; choose another, such as its plural"
+    elif isinstance(item, Source) and item.name in _OWN_TABLES:
+        yield "a table of ours has that name in SQL; choose another"
 
 
 def _twice(catalog: Catalog) -> Iterator[str]:
@@ -120,8 +128,10 @@ def _source(source: Source, bad: Collection[str]) -> Iterator[str]:
     if "event_time" not in bad and source.event_time is not None:
         yield from _absent("event_time", (source.event_time,), dtypes, f" of {source.contract.__name__}")
         dtype = dtypes.get(source.event_time)
-        if dtype is not None and not dtype.is_temporal():
+        if dtype is not None and dtype not in (pl.Date, pl.Datetime):
             yield f"event_time {source.event_time!r} is {dtype} in {source.contract.__name__}, not a time or a date"
+    if not {"key", "event_time"} & {*bad}:
+        yield from unkept_by_source(source.contract, source.key, source.event_time)
 
 
 def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator[str]:
@@ -133,6 +143,7 @@ def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator
         return
     if "contract" not in bad:
         yield from _promised("contract", view.contract, ("as_of", *_keys(view.entity)))
+        yield from _unkept(view.contract)
     if not {"name", "inputs", "sql", "contract"} & {*bad} and _can_be_bound(catalog, view, view.sql, view.contract):
         yield from broken_by_view(catalog, view)
     read = [s for s in catalog.sources if "inputs" not in bad and s.name in view.inputs and _has_contract(s)]
@@ -159,6 +170,8 @@ def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
         yield f"view {model.view.name!r} ({model.view.place}) is not in the catalog"
     if not {"contract", "label"} & {*bad}:
         yield from _promised("contract", model.contract, ("as_of", *_keys(model.view.entity), model.label))
+        yield from _unkept(model.contract)
+        yield from _label(model)
     if "learner" not in bad and model.learner is not None:
         yield from _learning(model, model.learner, bad)
     if not {"inputs", "horizon"} & {*bad} and columns_of(model.view.contract)[0].get(model.view.entity.join_key):
@@ -172,6 +185,19 @@ def _bound(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
         yield from broken_by_slices(catalog, model, model.slices)
 
 
+def _label(model: Model) -> Iterator[str]:
+    dtype = columns_of(model.contract)[0].get(model.label)
+    if dtype is not None and not (dtype == pl.Boolean or dtype.is_integer()):
+        yield f"label {model.label!r} is {dtype} in {model.contract.__name__}, and must be bool: did it happen or not"
+    if model.label in columns_of(model.view.contract)[0]:
+        yield f"label {model.label!r} is a column of {model.view.name} already; give it a name of its own"
+
+
+def _unkept(contract: Any) -> Iterator[str]:  # noqa: ANN401 (a contract, or what was given as one)
+    if columns_of(contract)[0]:
+        yield from unkept(contract)
+
+
 def _learning(model: Model, learner: Learner, bad: Collection[str]) -> Iterator[str]:
     if features := columns_of(model.view.contract)[0]:
         yield from _learner(learner, model.view, features)
@@ -179,6 +205,7 @@ def _learning(model: Model, learner: Learner, bad: Collection[str]) -> Iterator[
         yield "it has a learner, and no contract of its predictions (predictions=…)"
     elif "predictions" not in bad:
         yield from _promised("predictions", model.predictions, (*_keys(model.view.entity), *_ANSWER))
+        yield from _unkept(model.predictions)
 
 
 def _learner(learner: Learner, view: FeatureView, features: dict[str, pl.DataType]) -> Iterator[str]:
@@ -218,6 +245,7 @@ def _inputs(catalog: Catalog, reader: FeatureView | Model) -> Iterator[str]:
     known = {source.name for source in catalog.sources if isinstance(source.name, str)}
     if not reader.inputs:
         yield "inputs is empty; name the sources its SQL reads"
+    yield from (f"inputs names {name!r} twice" for name in known if reader.inputs.count(name) > 1)
     yield from (
         f"input {name!r} is no source; there are {', '.join(sorted(known)) or 'none'}"
         for name in reader.inputs

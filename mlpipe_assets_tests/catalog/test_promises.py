@@ -8,9 +8,12 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.binding import bind
+from mlpipe_assets.catalog.columns import read_sql_file
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError
-from mlpipe_assets_tests.planted import RETURNING_SQL, SPEND_SQL, planted_catalog, returning
+from mlpipe_assets_tests.planted import RETURNING_SQL, SPEND_SQL, planted_catalog, returning, spend
 
 
 def reasons(folder: Path, **sql: str) -> list[str]:
@@ -133,3 +136,38 @@ def test_types_are_those_that_a_run_gives(zone: str | None) -> None:
 
     assert not bound.problem
     assert bound.columns == tuple(DuckDBEngine().select(sql, {"t": pl.DataFrame(schema=table)}, {}).schema.items())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + SPEND_SQL.encode(),
+        SPEND_SQL.encode() + b";",
+        SPEND_SQL.encode() + b";;\n-- the end; really\n",
+    ],
+    ids=["byte order mark", "semicolon", "semicolons and a comment"],
+)
+def test_marks_around_a_select_are_no_part_of_it(content: bytes, tmp_path: Path) -> None:
+    planted_catalog(tmp_path / "a")
+    (tmp_path / "a" / "spend.sql").write_bytes(content)
+
+    catalog = Catalog(sources=(orders, customers), feature_views=(spend,), sql_dir=tmp_path / "a")
+
+    assert read_sql_file(tmp_path / "a" / "spend.sql") == SPEND_SQL
+    assert catalog.feature_views
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("-- für\n".encode() + "-- für\n".encode("cp1252"), "spend.sql:2: save it as UTF-8"),
+        (SPEND_SQL.encode("utf-16"), "spend.sql:1: save it as UTF-8"),
+        (b"select " + b"(" * 5000 + b"1" + b")" * 5000, "spend.sql:1"),
+    ],
+)
+def test_a_file_that_is_no_text_or_far_too_deep_is_named_with_its_line(
+    content: bytes, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "spend.sql").write_bytes(content)
+    with pytest.raises(CatalogError, match=said):
+        Catalog(sources=(orders, customers), feature_views=(spend,), sql_dir=tmp_path)
