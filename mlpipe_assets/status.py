@@ -48,6 +48,7 @@ class Arrival:
         known_by: `date in the name` or `modification time`; None in records of an earlier version.
         note: What may surprise about that, in words.
         copy_of: The file whose state it repeats, so that it brings no rows.
+        left_out: What of the file was not read, such as sheets of a workbook.
     """
 
     table: str
@@ -56,6 +57,7 @@ class Arrival:
     known_by: str | None
     note: str | None
     copy_of: str | None
+    left_out: tuple[str, ...] = ()
 
 
 def arrivals(lake: Lake, catalog: Catalog) -> Iterator[Arrival]:
@@ -71,12 +73,19 @@ def arrivals(lake: Lake, catalog: Catalog) -> Iterator[Arrival]:
                 known_by=delivery.known_by or None,
                 note=delivery.known_note or None,
                 copy_of=twin.source_file if twin else delivery.copy_of,
+                left_out=delivery.left_out,
             )
 
 
 def spell_surprising(found: Iterable[Arrival]) -> list[str]:
     """A line for each file whose name does not plainly say when it was known, the one known last first."""
     lines = [f"{a.table}/{a.file}: known {a.known_at[:19]}Z by its {a.known_by}: {a.note}" for a in found if a.note]
+    return lines[::-1]
+
+
+def spell_left_out(found: Iterable[Arrival]) -> list[str]:
+    """A line for each part of a file that was not read, the file known last first."""
+    lines = [f"{a.table}/{a.file}: {part}" for a in found for part in a.left_out]
     return lines[::-1]
 
 

@@ -31,7 +31,7 @@ from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.digests import only_looking
 from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.status import Partition, arrivals, partitions, spell_surprising
+from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
 from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 200
@@ -79,12 +79,13 @@ def status(options: argparse.Namespace) -> int:
             console.print(plain(f"{damaged}"), soft_wrap=True)
     for name, days in behind.items():
         console.print(f"{name} is behind: {spell_days(days)}. Next: {command()} run", soft_wrap=True)
-    surprising = spell_surprising(arrivals(lake, catalog))
-    print_lines(console, "[bold]date of a file:[/]", surprising, whole=options.verbose)
+    files = list(arrivals(lake, catalog))
+    print_lines(console, "[bold]date of a file:[/]", spell_surprising(files), whole=options.verbose)
+    print_lines(console, "[bold]left out of a file:[/]", spell_left_out(files), whole=options.verbose)
     _print_attention(make_console(), attention, whole=options.verbose)
     # What is left says what cannot be built, and why.
-    files = {p.key for p in attention.get("files", [])}
-    blocked = [line for line in problems if line.partition(": ")[0] not in files]
+    told = {p.key for p in attention.get("files", [])}
+    blocked = [line for line in problems if line.partition(": ")[0] not in told]
     print_lines(make_console(), "[bold red]problem:[/]", blocked, whole=options.verbose)
     return int(needs_a_person and options.check)
 

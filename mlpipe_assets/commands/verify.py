@@ -52,20 +52,23 @@ def _print(console: Console, found: Verified, seconds: float) -> None:
             console.print(f"  … and {len(files) - _MOST_LINES:,} more; --json lists them all")
     if found.unknown:
         console.print(
-            f"{found.unknown:,} files are of tables that no digest was ever kept of: they were written by an earlier version. Their "
-            "digests are taken, as the files are, when their table is next written.",
+            f"{_files(found.unknown)} of tables that no digest was ever kept of, written by an earlier version. The digests are taken "
+            "of what is there when the table is next written.",
             soft_wrap=True,
         )
     if found.open_to_others:
         console.print(
-            f"{found.open_to_others:,} files may be read or written by users whom MLPIPE_FILE_MODE does not name; they were written "
-            "before it was set, or changed by hand.",
+            f"{_files(found.open_to_others)} open to users whom MLPIPE_FILE_MODE does not name: written before it was set, or changed "
+            "by hand.",
             soft_wrap=True,
         )
     right = found.files - sum(wrong.what != "" for wrong in found.wrong if "not on record" not in wrong.what)
-    console.print(
-        f"{max(right, 0):,} of {found.files:,} files hold what was written to them ({found.size / 1e6:,.0f} MB, {seconds:.1f} s)."
-    )
+    hold = "file holds what was written to it" if found.files == 1 else "files hold what was written to them"
+    console.print(f"{max(right, 0):,} of {found.files:,} {hold} ({found.size / 1e6:,.0f} MB, {seconds:.1f} s).")
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count:,} files are"
 
 
 def _spell(wrong: Wrong) -> str:

@@ -110,11 +110,12 @@ def _hold_in_place(rows: pl.DataFrame, files: pl.Series, source: Source) -> None
     if not astray.height:
         return
     row = astray.row(0, named=True)
+    they_are, them = ("1 row is", "it") if astray.height == 1 else (f"{astray.height:,} rows are", "them")
     raise LakeError(
-        f"interim/{source.name} [{row['event_date']}]: {astray.height:,} rows are not of the day they lie under, e.g. line "
+        f"interim/{source.name} [{row['event_date']}]: {they_are} not of the day that holds {them}, e.g. line "
         f"{row['record_number']:,} of {row['source_file']}, whose {source.event_time} is of "
-        f"{row[source.event_time]:%Y-%m-%d}. They were placed by another declaration of {source.name}. Nothing was written. "
-        f"`mlpipe run` places them again; if it does not, delete meta/deliveries/{source.name}/{row['delivery']}.json "
+        f"{row[source.event_time]:%Y-%m-%d}. Another declaration of {source.name} placed {them}. Nothing was written. "
+        f"`mlpipe run` places {them} again; if it does not, delete meta/deliveries/{source.name}/{row['delivery']}.json "
         "and run again: the file is read again."
     )
 

@@ -200,6 +200,7 @@ def _gate_check(outcomes: Sequence[Outcome]) -> CheckResult:
     return CheckResult(
         check_name="inputs_are_sound",
         passed=not barred,
-        description=shorten(barred) or f"{len(outcomes):,} days were let through.",
+        description=shorten(barred)
+        or f"{'1 day was' if len(outcomes) == 1 else f'{len(outcomes):,} days were'} let through.",
         metadata={"objections": barred[:50]},
     )
