@@ -26,7 +26,7 @@ from mlpipe_assets.stages.interim_day import Day, facts_of, without_time
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
-from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, table_of_each_day
+from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, spell_ties_across, table_of_each_day
 from mlpipe_assets.stages.interim_writing import leave_blocked, settle, withdraw
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.stages.telling import tell
@@ -131,7 +131,7 @@ def _build_together(lake: Lake, engine: Engine, source: Source, days: Sequence[d
                 rows.drop("event_date"),
                 facts_of(source, entry, None),
             )
-    lost = find_lost_rows(
+    lost, candidates = find_lost_rows(
         engine,
         source,
         ledger,
@@ -140,7 +140,9 @@ def _build_together(lake: Lake, engine: Engine, source: Source, days: Sequence[d
         np.concatenate(where or [np.empty(0)]),
         replaced,
     )
+    ties = spell_ties_across(lost, candidates, source, ledger, built)
     for entry in built.values():
+        entry.remarks += ties.get(entry.day, [])
         entry.superseded = sorted(
             (row["delivery"], row["record_number"]) for row in lost.filter(pl.col("event_date") == entry.day).to_dicts()
         )

@@ -26,8 +26,8 @@ def find_lost_rows(
     hashes: np.ndarray,
     where: np.ndarray,
     replaced: pl.DataFrame,
-) -> pl.DataFrame:
-    """Rows that lose to a row of another day: their key, event_date and rank.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that lose to a row of another day, and all that were held against each other: their key, event_date and rank.
 
     Args:
         engine: Decodes what cannot be cut.
@@ -47,7 +47,7 @@ def find_lost_rows(
         }
     )
     if not source.dedupe_within or not hashes.size:
-        return empty
+        return empty, empty
     near = neighbours(ledger, source, built)
     halo = _same_keys(engine, source, ledger, near, hashes, replaced) if near else None
     ordered = np.sort(hashes)
@@ -55,7 +55,7 @@ def find_lost_rows(
     if halo is not None and halo.height:
         suspects = np.union1d(suspects, key_hash(halo, source.key).to_numpy())
     if not suspects.size:
-        return empty
+        return empty, empty
     wanted = pl.Series(suspects)
     parts = [halo.select(columns)] if halo is not None else []
     involved = {int(o) for o in np.unique(where[np.isin(hashes, suspects)])}
@@ -64,7 +64,8 @@ def find_lost_rows(
             rows = pl.read_parquet(path, columns=[*source.key, *ORIGIN], hive_partitioning=False, glob=False)
             rows = rows.filter(key_hash(rows, source.key).is_in(wanted.implode()))
             parts.append(rows.with_columns(event_date=pl.lit(day)).select(columns))
-    return superseded(pl.concat(parts), source.key, source.dedupe_within, ledger.order)
+    candidates = pl.concat(parts)
+    return superseded(candidates, source.key, source.dedupe_within, ledger.order), candidates
 
 
 def neighbours(ledger: Ledger, source: Source, built: Collection[date]) -> list[date]:

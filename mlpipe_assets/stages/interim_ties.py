@@ -1,7 +1,7 @@
 """What a day's deliveries decide among each other, and what of it a person should hear."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -47,11 +47,7 @@ def spell_ties(rows: pl.DataFrame, source: Source, ledger: Ledger) -> dict[date,
         source: Whose.
         ledger: Its deliveries.
     """
-    alike: dict[tuple[object, int], list[str]] = {}
-    for d in ledger.deliveries.values():
-        if d.events and d.known_by:  # a record of an earlier version knows no modification time
-            alike.setdefault((d.known_at, d.modified_ns), []).append(d.delivery)
-    tied = {name: number for number, names in enumerate(alike.values()) if len(names) > 1 for name in names}
+    tied = _tied(ledger)
     if not tied or not rows["delivery"].is_in(list(tied)).any():
         return {}
     one = (*source.key, "event_date")
@@ -74,3 +70,49 @@ def spell_ties(rows: pl.DataFrame, source: Source, ledger: Ledger) -> dict[date,
             "file again"
         )
     return found
+
+
+def spell_ties_across(
+    lost: pl.DataFrame, candidates: pl.DataFrame, source: Source, ledger: Ledger, built: Collection[date]
+) -> dict[date, list[str]]:
+    """Files known and modified at the same moment that have rows of one key on different days: by day, in words.
+
+    Args:
+        lost: Rows that lost to a row of another day.
+        candidates: All rows that were held against each other.
+        source: Whose.
+        ledger: Its deliveries.
+        built: Days being built; of the two days of a pair, the one that lost is told, if it is among them.
+    """
+    tied = _tied(ledger)
+    if not tied or not lost.height:
+        return {}
+    columns = [*source.key, "event_date", "delivery"]
+    moment = pl.col("delivery").replace_strict(tied, default=None, return_dtype=pl.Int64).alias("moment")
+    pairs = lost.select(*columns, moment).join(
+        candidates.select(*columns, moment), on=[*source.key, "moment"], suffix="_won"
+    )
+    place, place_won = (
+        pl.col(name).replace_strict(ledger.order, return_dtype=pl.Int64) for name in ("delivery", "delivery_won")
+    )
+    apart = (pl.col("event_date") - pl.col("event_date_won")).abs()
+    pairs = pairs.filter(place < place_won, apart > timedelta(0), apart <= source.dedupe_within)
+    found: dict[date, list[str]] = {}
+    groups = pairs.group_by("event_date", "event_date_won", "delivery", "delivery_won").len()
+    for day, day_won, name, winner, count in groups.sort(pl.all()).rows():
+        loser, taken = ledger.deliveries[name].source_file, ledger.deliveries[winner].source_file
+        rows = "the row of 1 key" if count == 1 else f"the rows of {count:,} keys"
+        found.setdefault(day if day in built else day_won, []).append(
+            f"{loser} has {rows} on {day} and {taken} on {day_won}. Both files were known and modified at the same moment, so the names "
+            f"alone decided, for {taken}. If that is wrong, deliver the right file again"
+        )
+    return found
+
+
+def _tied(ledger: Ledger) -> dict[str, int]:
+    """Deliveries known and modified at the same moment as another, each with a number of that moment."""
+    alike: dict[tuple[object, int], list[str]] = {}
+    for d in ledger.deliveries.values():
+        if d.events and d.known_by:  # a record of an earlier version knows no modification time
+            alike.setdefault((d.known_at, d.modified_ns), []).append(d.delivery)
+    return {name: number for number, names in enumerate(alike.values()) if len(names) > 1 for name in names}

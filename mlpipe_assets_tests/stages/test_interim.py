@@ -484,6 +484,30 @@ def test_where_only_names_decide_a_value_both_files_are_named(lake: Lake) -> Non
     assert outcome.refused is None
 
 
+@pytest.mark.parametrize("built", [[JAN_5, JAN_6], [JAN_5], [JAN_6]], ids=["both", "the loser", "the winner"])
+def test_where_only_names_decide_on_which_day_a_row_stands_both_files_are_named(lake: Lake, built: list[date]) -> None:
+    drop(lake, "t_2026-01-20_v9.csv", orders_csv(order("o1")))
+    drop(lake, "t_2026-01-20_v10.csv", orders_csv(order("o1", "2026-01-06T10:00:00Z"), order("o2")))
+    take(lake)
+
+    remarks = [(o.day, line) for o in build(lake, built) for line in o.remarks]
+
+    expected = (
+        "t_2026-01-20_v9.csv has the row of 1 key on 2026-01-05 and t_2026-01-20_v10.csv on 2026-01-06. Both files were known and "
+        "modified at the same moment, so the names alone decided, for t_2026-01-20_v10.csv. If that is wrong, deliver the "
+        "right file again"
+    )
+    assert remarks == [(built[0], expected)]
+
+
+def test_rows_of_two_days_that_a_time_tells_apart_are_no_tie(lake: Lake) -> None:
+    drop(lake, "t_2026-01-20_v9.csv", orders_csv(order("o1")), modified=at(1))
+    drop(lake, "t_2026-01-20_v10.csv", orders_csv(order("o1", "2026-01-06T10:00:00Z")), modified=at(2))
+    take(lake)
+
+    assert [o.remarks for o in build(lake, [JAN_5, JAN_6])] == [[], []]
+
+
 @pytest.mark.parametrize(
     "names", [("c_2026-01-05.csv", "c_2026-01-05.csv"), ("c_2026-01-05.csv", "d_2026-01-05.csv"), ("c.csv", "c.csv")]
 )
