@@ -70,11 +70,9 @@ def decode_flat(payload: pl.Series, names: Sequence[str], wanted: Sequence[str])
     if pieces["escaped"].any() or (pieces["cuts"] != count - 1).any() or not all(fits.row(0)):
         return None
     places = {name: i for i, name in enumerate(names)}
-    return fields.select(
-        pl.col(f"field_{i}").str.strip_prefix(starts[i]).str.strip_suffix('"}' if i == count - 1 else "").alias(name)
-        for name in wanted
-        for i in (places[name],)
-    )
+    values = [pl.col(f"field_{i}").str.strip_prefix(start) for i, start in enumerate(starts)]
+    values[-1] = values[-1].str.strip_suffix('"}')
+    return fields.select(values[places[name]].alias(name) for name in wanted)
 
 
 def clean_text(text: pl.DataFrame, source: Source, names: Sequence[str] | None = None) -> pl.DataFrame:
