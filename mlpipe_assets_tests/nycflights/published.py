@@ -2,7 +2,9 @@
 
 import importlib.util
 import io
+import json
 import os
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -48,8 +50,24 @@ def drop(data: Path, flights: pd.DataFrame) -> None:
     (data / "raw" / "planes" / "planes.csv").write_bytes(published("planes.csv"))
 
 
-def mlpipe(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line over a data folder, with a Dagster instance of its own beside it."""
+_CALLS = """
+import contextlib, io, json, sys
+from mlpipe_assets.cli import main
+
+results = []
+for call in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = main(call)
+    results.append((code, said.getvalue()))
+print(json.dumps(results))
+"""
+
+
+def mlpipe(data: Path, *calls: str) -> list[str]:
+    """What each of some calls, such as `run` or `status --json`, printed; one process with a Dagster instance beside the data.
+
+    Raises: AssertionError when one of them ends with another exit code than 0.
+    """
     environment = {
         **os.environ,
         "MLPIPE_CATALOG": CATALOG,
@@ -58,12 +76,16 @@ def mlpipe(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "MLPIPE_SETTLE_SECONDS": "0",
         "DAGSTER_HOME": str(project_home(data.parent)),
     }
-    command = [sys.executable, "-m", "mlpipe_assets.cli", *arguments]
-    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", _CALLS, json.dumps([shlex.split(call) for call in calls])]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert [code for code, _ in results] == [0] * len(calls), (results, done.stderr)
+    return [said for _, said in results]
 
 
-def run_all(folder: Path) -> subprocess.CompletedProcess[str]:
+def run_all(folder: Path) -> None:
     """All 336,776 flights of the year, one file a day, from files to a training set; `folder` should be empty."""
     data = folder / "data"
     drop(data, published_flights())
-    return mlpipe(data, "run")
+    mlpipe(data, "run")
