@@ -80,6 +80,6 @@ def shorten(items: list[str], limit: int = 5) -> str:
     return head if len(items) <= limit else f"{head} and {len(items) - limit:,} more"
 
 
-def spell_count(count: int, noun: str) -> str:
-    """A number with what it counts: `1 row`, `1,204 rows`. For nouns that only take an s."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def spell_count(count: int, noun: str, plural: str = "") -> str:
+    """A number with what it counts: `1 row`, `1,204 rows`; `plural` where the noun takes more than an s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

@@ -14,7 +14,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
-from mlpipe_assets.errors import SqlError, naming, shorten
+from mlpipe_assets.errors import SqlError, naming, shorten, spell_count
 from mlpipe_assets.leakage_sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
@@ -42,8 +42,8 @@ class Proof:
         """The proof as a check."""
         lines = [f"{day} {line}" for day, found in self.differences.items() for line in found]
         fine = (
-            f"{self.rows:,} rows of {len(self.days):,} days are the same with later events removed, others planted, and "
-            "every row in the opposite order."
+            f"{spell_count(self.rows, 'row')} of {spell_count(len(self.days), 'day')} are the same with later events removed, "
+            "others planted, and every row in the opposite order."
         )
         return CheckResult(
             check_name=check_name,

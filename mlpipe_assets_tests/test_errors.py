@@ -13,3 +13,7 @@ def test_one_is_counted_in_the_singular_and_thousands_are_apart(count: int, said
 def test_what_is_left_out_of_a_list_is_counted() -> None:
     assert shorten(["a", "b"], 2) == "a, b"
     assert shorten(["a", "b", "c"], 2) == "a, b and 1 more"
+
+
+def test_a_noun_may_have_a_plural_of_its_own() -> None:
+    assert [spell_count(n, "day was", "days were") for n in (1, 3)] == ["1 day was", "3 days were"]

@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.errors import shorten
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
@@ -23,10 +23,7 @@ def describe_outside(lake: Lake, source: Source) -> list[str]:
         ("after today", [day for day in days if day > last]),
     )
     found = [(where, side, sum(days[day] for day in side)) for where, side in sides if side]
-    lines = [
-        f"{count:,} {'event' if count == 1 else 'events'} {where} (e.g. {_example(ledger, side)})"
-        for where, side, count in found
-    ]
+    lines = [f"{spell_count(count, 'event')} {where} (e.g. {_example(ledger, side)})" for where, side, count in found]
     kept = "is kept" if [count for *_, count in found] == [1] else "are kept"
     return [f"raw/{source.name}: {' and '.join(lines)} {kept}, not processed"] if lines else []
 

@@ -13,7 +13,7 @@ from mlpipe_assets.automation.run_alerts import standing_of
 from mlpipe_assets.automation.run_problems import advice_of
 from mlpipe_assets.automation.run_problems import problems_of as run_problems
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.errors import shorten
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.alert_book import AlertBook, read_book
@@ -85,7 +85,7 @@ def refused_without_a_run(lake: Lake, known: set[str]) -> list[Problem]:
                     key=f"{table}: contract_holds",
                     what="refused",
                     where=table,
-                    how_many=f"{len(days):,} {'day' if len(days) == 1 else 'days'}: {spell_days(days)}"[:200],
+                    how_many=f"{spell_count(len(days), 'day')}: {spell_days(days)}"[:200],
                     example=f"[{days[-1]}] {reason['problem']}"[:500],
                     to_do=advice_of(table),
                 )
@@ -109,7 +109,7 @@ def skewed_features(lake: Lake, catalog: Catalog) -> list[Problem]:
                     key=monitor.table,
                     what="made on features unlike those the model learnt from",
                     where=monitor.table,
-                    how_many=f"{len(columns)} {'feature' if len(columns) == 1 else 'features'}: {shorten(columns, 8)}",
+                    how_many=f"{spell_count(len(columns), 'feature')}: {shorten(columns, 8)}",
                     example=f"[{days[-1]}] {columns[0]}: {skewed[0]['method']} {skewed[0]['value']:.3g}",
                     to_do="open monitoring/report.html: if the source is right, train a new model; if not, correct the source",
                 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 
 CONTRACT = "contract_holds"  # fails for every refused day, whichever other check says why
@@ -106,7 +107,7 @@ def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[st
     """A standing failure in words; `others` are checks that failed with it."""
     table, _, check = subject.partition(": ")
     failed = f"checks {', '.join([check, *others])} failed" if others else f"check {check} failed"
-    count = "1 day" if len(standing.days) == 1 else f"{len(standing.days):,} days"
+    count = spell_count(len(standing.days), "day")
     days = f"{count}: {spell_days(standing.days)}"[:200] if standing.days else "1 run"
     return Problem(
         key=subject,

@@ -9,6 +9,7 @@ from typing import Any
 from rich.tree import Tree
 
 from mlpipe_assets.commands.console import make_console, open_lake, plain
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.explain import Explanation, explain
 from mlpipe_assets.visible import spell_value
 
@@ -34,7 +35,7 @@ def _tree(model: str, key: str, day: str, found: Explanation) -> Tree:
     trained = tree.add(f"models/{model} {version.get('version', prediction['model_version'])}")
     if version:
         trained.add(
-            f"trained as of {version['as_of']} on {version['rows']:,} rows, {version['first_day']} to {version['last_day']}"
+            f"trained as of {version['as_of']} on {spell_count(version['rows'], 'row')}, {version['first_day']} to {version['last_day']}"
         )
         scores = {
             n: version.get(n) for n in ("test_roc_auc", "test_log_loss", "test_brier") if version.get(n) is not None
@@ -43,7 +44,9 @@ def _tree(model: str, key: str, day: str, found: Explanation) -> Tree:
     training = trained.add(f"processed/{model} [{version.get('as_of')}]")
     for split in found.training:
         span = f"{split['first_day']} to {split['last_day']}" if split["first_day"] else "no day"
-        training.add(f"{split['split']}: {split['rows']:,} rows, {span}, digest {str(split['digest'])[:12]}")
+        training.add(
+            f"{split['split']}: {spell_count(split['rows'], 'row')}, {span}, digest {str(split['digest'])[:12]}"
+        )
     changed = " (built again since: these are not the values it was predicted from)" if found.features_changed else ""
     gone = f" (the partition of {day} is not there any more)" if found.features_gone else ""
     features = tree.add(f"features, version {prediction['feature_version']}{gone or changed}")
@@ -53,7 +56,7 @@ def _tree(model: str, key: str, day: str, found: Explanation) -> Tree:
         features.add(f"no row of {plain(key)} any more")
     for table, rows in found.rows.items():
         holes = f" ({found.rows_gone[table]})" if table in found.rows_gone else ""
-        branch = features.add(f"{table}: {len(rows):,} {'row' if len(rows) == 1 else 'rows'} in the window{holes}")
+        branch = features.add(f"{table}: {spell_count(len(rows), 'row')} in the window{holes}")
         for row in rows[:_MOST_ROWS]:
             values = _values(row, leave_out=("date", "file", "record", "known_at"))
             branch.add(f"{plain(row['file'])}, record {row['record']:,}: {values}")

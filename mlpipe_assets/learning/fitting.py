@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.learning.errors import LearningError
 
 _CLASSES = 2
@@ -142,7 +143,7 @@ def _check_training_set(learner: Learner, train: pl.DataFrame, validation: pl.Da
         raise LearningError(f"{label} is the label and a feature column at once.")
     if train[label].n_unique() < _CLASSES:
         raise LearningError(
-            f"train has {train.height:,} rows and {label} is the same on all of them: there is nothing to tell apart. "
+            f"train has {spell_count(train.height, 'row')} and {label} is the same on all of them: there is nothing to tell apart. "
             "It takes a longer history, or another label."
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlpipe_assets.catalog.learners import Promotion
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.learning.comparison import Difference
 from mlpipe_assets.learning.metrics import Metrics
 
@@ -27,7 +28,9 @@ def missed_thresholds(promotion: Promotion, test: Metrics, prevalence: Metrics) 
     """Which absolute thresholds a model misses on test, in words; what cannot be told is missed."""
     problems: list[str] = []
     if test.roc_auc is None:
-        problems.append(f"ROC AUC on test cannot be told: {test.positives:,} of {test.rows:,} rows are positive")
+        problems.append(
+            f"ROC AUC on test cannot be told: {test.positives:,} of {spell_count(test.rows, 'row is', 'rows are')} positive"
+        )
     elif test.roc_auc < promotion.min_roc_auc:
         problems.append(f"ROC AUC {test.roc_auc:.4f} on test is below {promotion.min_roc_auc:g}")
     if test.log_loss is not None and prevalence.log_loss is not None:
@@ -46,13 +49,13 @@ def lost_to(promotion: Promotion, difference: Difference) -> str | None:
     It loses when even the upper bound of the interval lies further below zero than the tolerance.
     """
     if difference.value is None or difference.high is None:
-        return (
-            f"it cannot be compared with the champion: {difference.rows:,} test rows lie after all the champion has seen"
-            + (", of one class only" if difference.rows else "")
+        later = spell_count(difference.rows, "test row lies", "test rows lie")
+        return f"it cannot be compared with the champion: {later} after all the champion has seen" + (
+            ", of one class only" if difference.rows else ""
         )
     if difference.high < -promotion.tolerance:
         return (
-            f"ROC AUC is {-difference.value:.4f} below the champion's on the same {difference.rows:,} rows (95 % interval "
+            f"ROC AUC is {-difference.value:.4f} below the champion's on the same {spell_count(difference.rows, 'row')} (95 % interval "
             f"{difference.low:+.4f} to {difference.high:+.4f}, tolerance {promotion.tolerance:g})"
         )
     return None
@@ -97,6 +100,6 @@ def decide(
         return Decision(promoted=True, reason=f"holds every threshold in place of {champion}")
     return Decision(
         promoted=True,
-        reason=f"does not lose to {champion}: ROC AUC {difference.value:+.4f} on the same {difference.rows:,} rows (95 % "
+        reason=f"does not lose to {champion}: ROC AUC {difference.value:+.4f} on the same {spell_count(difference.rows, 'row')} (95 % "
         f"interval {difference.low:+.4f} to {difference.high:+.4f})",
     )

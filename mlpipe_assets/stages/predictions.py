@@ -11,7 +11,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, view_version
-from mlpipe_assets.errors import SettingsError, shorten
+from mlpipe_assets.errors import SettingsError, shorten, spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.champions import champion, champion_of
@@ -200,7 +200,6 @@ def _gate_check(outcomes: Sequence[Outcome]) -> CheckResult:
     return CheckResult(
         check_name="inputs_are_sound",
         passed=not barred,
-        description=shorten(barred)
-        or f"{'1 day was' if len(outcomes) == 1 else f'{len(outcomes):,} days were'} let through.",
+        description=shorten(barred) or f"{spell_count(len(outcomes), 'day was', 'days were')} let through.",
         metadata={"objections": barred[:50]},
     )
