@@ -2,13 +2,15 @@
 
 import argparse
 import importlib
-import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 from mlpipe_assets.arguments import make_parser
+from mlpipe_assets.commands.calling import command
 from mlpipe_assets.errors import MissingPartitionError, MlpipeError, SettingsError, SqlError
+from mlpipe_assets.streams import OutputError, robust_streams
 from mlpipe_assets.visible import visible_lines
 
 _DATA, _USAGE, _STOPPED = 1, 2, 130
@@ -16,7 +18,15 @@ _DATA, _USAGE, _STOPPED = 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when all is well, 1 when data needs a person, 2 when the call or the set-up is wrong."""
-    _print_whatever_comes()
+    try:
+        with robust_streams():
+            return _answer(arguments)
+    except OutputError as error:
+        _say(f"error: {error}")
+        return _DATA
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         return _run(options)
@@ -26,19 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MlpipeError as error:
         _say(f"error: {error}")
         return _DATA
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         _say("stopped; nothing is half written, the next `mlpipe run` goes on from here")
         return _STOPPED
-
-
-def _print_whatever_comes() -> None:
-    """Let a character that the terminal's code page lacks be printed as its escape, instead of ending the command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -52,6 +52,8 @@ def _say(message: str) -> None:
     text = visible_lines(message)
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and text.startswith("error:"):
         text = text.replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
+    if re.search(r"\bmlpipe [a-z]", text) and (here := command()) != "mlpipe":
+        text = f"{text}\n(Here mlpipe is {here})"
     print(text, file=sys.stderr, flush=True)  # noqa: T201 (rich takes as long to import as the rest of a short command)
 
 

@@ -18,6 +18,8 @@ from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
@@ -39,6 +41,8 @@ def test_run_status_and_sql_tell_the_story_of_a_lake(lake: Lake, capsys: pytest.
 
     assert main(["run"]) == 0
     told = capsys.readouterr().out
+    assert "raw/orders: 6 rows read from 3 new files\n" in told
+    assert "raw/customers: 1 row read from 1 new file\n" in told
     assert "interim/orders" in told
     assert "features/customer_features: 2026-01-01 to 2026-01-03" in told
     assert "Next:" in told
@@ -262,6 +266,27 @@ def test_only_the_days_asked_for_are_built(lake: Lake) -> None:
     assert lake.days("features", "customer_features") == [day(1), day(2)]
 
 
+@pytest.mark.parametrize("command", [["status"], ["sql", "select 1"], ["run"], ["run", "--sample", "0.1"], ["sample"]])
+def test_a_file_where_a_folder_belongs_is_exit_1_with_one_sentence(
+    command: list[str], lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lake.root / "interim").write_text("")
+
+    assert main(command) == 1
+    said = f"error: {lake.root / 'interim'} is a file where a folder belongs. Move it away, then run again."
+    assert capsys.readouterr().err.splitlines()[0] == said
+
+
+def test_a_file_that_the_data_folder_would_lie_in_is_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "disk").write_text("")
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "disk" / "data"))
+
+    assert main(["status"]) == 2
+    assert f"error: {tmp_path / 'disk'} is not a folder, and MLPIPE_DATA_DIR leads to it." in capsys.readouterr().err
+
+
 def test_an_undeclared_folder_is_exit_1_and_named(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     drop_days(lake, 1, 1)
     (lake.root / "raw" / "payments").mkdir()
@@ -436,6 +461,7 @@ def test_after_a_sample_the_hint_asks_the_samples_data(lake: Lake, capsys: pytes
 
     told = capsys.readouterr().out
     assert f"MLPIPE_DATA_DIR={lake.root / 'prototype'} " in told.partition("Next: ")[2]
+    assert "which is 2 entities: 5 of 5 rows received" in told
 
 
 def test_every_option_and_argument_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:

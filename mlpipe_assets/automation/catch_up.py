@@ -19,14 +19,14 @@ from mlpipe_assets.automation.plan import (
     spell_blocked,
 )
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
-from mlpipe_assets.errors import LakeError
+from mlpipe_assets.errors import LakeError, spell_count
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED
+from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, ROWS_CHECK
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 
 _log = logging.getLogger("mlpipe")
@@ -149,7 +149,8 @@ class _Runner:
         definitions, instance = self._loaded
         first, last = f"{days[0]}", f"{days[-1]}"
         tags = {"dagster/partition": first} if first == last else dict(zip(_RANGE, (first, last), strict=True))
-        _log.info("%s: %s", table, spell_days(days))
+        if not table.startswith("raw/"):
+            _log.info("%s: %s", table, spell_days(days))
         started = time.monotonic()
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
@@ -163,6 +164,7 @@ class _Runner:
         self.summary.run_ids.append(result.run_id)
         if table.startswith("raw/"):
             entry.days += _touched(result)
+            _log.info("%s: %s", table, _spell_reading(result))
         elif result.success:
             entry.days += days
         for check in result.get_asset_check_evaluations():
@@ -194,6 +196,18 @@ def _touched(result: dg.ExecuteInProcessResult) -> list[date]:
     """Days the run materialized."""
     events = [e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization]
     return sorted({date.fromisoformat(e.partition) for e in events if e.partition})
+
+
+def _spell_reading(result: dg.ExecuteInProcessResult) -> str:
+    """What a look at the drop zone brought: its days are in the files, and not known before."""
+    read = {check.check_name: check for check in result.get_asset_check_evaluations()}.get(ROWS_CHECK)
+    counts = read.metadata["run"].value if read else None
+    if not isinstance(counts, dict):
+        return "the new files were not read"
+    rows, files, again = counts["received"], counts["deliveries"], counts["deliveries_placed_again"]
+    parts = [f"{spell_count(rows, 'row')} read from {spell_count(files, 'new file')}"] if files or not again else []
+    parts += [f"the rows of {spell_count(again, 'file')} placed again"] if again else []
+    return ", ".join(parts)
 
 
 def _failures(result: dg.ExecuteInProcessResult, table: str) -> list[str]:

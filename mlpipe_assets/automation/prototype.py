@@ -33,12 +33,13 @@ _PARTS = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Prototype:
-    """What a prototype run did: where, over how many of the rows received, and how it went."""
+    """What a prototype run did: where, over how many entities and of the rows received, and how it went."""
 
     root: Path
     share: float
     rows_read: int
     rows_kept: int
+    entities: int
     summary: Summary
 
 
@@ -82,7 +83,9 @@ def run_prototype(
     )
     with dg.DagsterInstance.ephemeral() as instance:
         summary = catch_up(Lake(data_dir=str(root)), sampled, lambda: (define(sampled, root), instance), wanted)
-    return Prototype(root=root, share=share, rows_read=read, rows_kept=kept, summary=summary)
+    return Prototype(
+        root=root, share=share, rows_read=read, rows_kept=kept, entities=sum(chosen.values()), summary=summary
+    )
 
 
 def prototype_job(catalog: Catalog, define: Callable[[Catalog, Path], dg.Definitions]) -> dg.JobDefinition:

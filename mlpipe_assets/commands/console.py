@@ -2,11 +2,8 @@
 
 import argparse
 import logging
-import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -14,6 +11,8 @@ from rich.markup import escape
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import catalog_of
+from mlpipe_assets.commands.calling import command
+from mlpipe_assets.resources.data_folder import expect_access
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.visible import visible
@@ -22,12 +21,18 @@ MOST_LINES = 12
 _LONGEST = 400
 
 
-def open_lake(*, begin: bool = False) -> tuple[Lake, Catalog]:
-    """The lake and the catalog the environment names; `begin` takes a data folder that is not there yet."""
+def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Catalog]:
+    """The lake and the catalog the environment names.
+
+    Args:
+        begin: Take a data folder that is not there yet.
+        writing: The command will write: say now where that cannot be.
+    """
     settings = read_settings()
     catalog = catalog_of(settings)
     lake = Lake(data_dir=str(settings.data_dir))
-    if not begin or lake.root.is_file():
+    expect_access(lake.root, writing=writing)
+    if not begin:
         lake.expect_used()
     return lake, catalog
 
@@ -45,7 +50,7 @@ def print_lines(console: Console, label: str, lines: Sequence[str], *, whole: bo
         shown = line if whole or len(line) <= _LONGEST else f"{line[:_LONGEST].rpartition(' ')[0]} …"
         console.print(f"{label} {plain(shown)}", soft_wrap=True)
     if not whole and len(lines) > MOST_LINES:
-        console.print(f"{label} … and {len(lines) - MOST_LINES:,} more; see {command()} status, or --verbose")
+        console.print(f"{label} … and {len(lines) - MOST_LINES:,} more; see {plain(command())} status, or --verbose")
 
 
 def plain(text: object) -> str:
@@ -55,23 +60,12 @@ def plain(text: object) -> str:
     return escaped[:-1] if shown.endswith("\\") else escaped
 
 
-def command() -> str:
-    """How this user calls mlpipe: by its name where the shell finds it, else by its path."""
-    called = Path(sys.argv[0])
-    here = called if called.name == "mlpipe" else Path(sys.executable).with_name("mlpipe")
-    found = shutil.which("mlpipe")
-    if found and os.path.realpath(found) == os.path.realpath(here):
-        return "mlpipe"
-    path = Path(os.path.abspath(here))  # noqa: PTH100 (resolve would follow links, and the user did not)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
 def nothing_yet(lake: Lake, catalog: Catalog) -> str:
     """What to do with an empty lake."""
     if not catalog.sources:
         return f"The catalog declares no source yet, so there is nothing to read. It is made in {plain(catalog.place)}."
     zone = plain(lake.root / "raw")
-    sampled = f", or try: {command()} sample" if takes_sample(catalog) else "."
+    sampled = f", or try: {plain(command())} sample" if takes_sample(catalog) else "."
     return f"There are no files yet. Put some into {zone}/<source>/{sampled}"
 
 

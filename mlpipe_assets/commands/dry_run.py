@@ -10,8 +10,10 @@ from rich.console import Console
 from mlpipe_assets.automation.pending import pending
 from mlpipe_assets.automation.plan import look_at_drop_zone, new_files, spell_blocked
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.commands.console import command, plain, print_lines
+from mlpipe_assets.commands.calling import command
+from mlpipe_assets.commands.console import plain, print_lines
 from mlpipe_assets.commands.tables import print_table
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.lake import Lake
 
@@ -36,8 +38,10 @@ def tell_what_would_run(
         }
         print(json.dumps(document))
         return 0
-    rows = [[f"raw/{name}", f"{len(files):,} new files, such as {files[0]}"] for name, files in fresh.items()]
-    rows += [[table, f"{len(found):,} days: {spell_days(found)}"] for table, found in days.items()]
+    rows = [
+        [f"raw/{name}", f"{spell_count(len(files), 'new file')}, such as {files[0]}"] for name, files in fresh.items()
+    ]
+    rows += [[table, f"{spell_count(len(found), 'day')}: {spell_days(found)}"] for table, found in days.items()]
     if rows:
         print_table(console, ("table", "what would be done"), rows)
     else:
@@ -46,5 +50,5 @@ def tell_what_would_run(
         console.print("The days that new files bring, and what follows from them, are known when the files are read.")
     print_lines(console, "[yellow]now:[/]", problems, whole=options.verbose)
     if rows:
-        console.print(f"Nothing was changed. Next: {command()} run")
+        console.print(f"Nothing was changed. Next: {plain(command())} run")
     return 0

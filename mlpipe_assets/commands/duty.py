@@ -4,7 +4,8 @@ import argparse
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.commands.console import command, make_console, open_lake, plain
+from mlpipe_assets.commands.calling import command
+from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.resources.acceptances import accept as put_on_record
@@ -16,7 +17,7 @@ from mlpipe_assets.resources.refusals import refusal_of
 
 def accept(options: argparse.Namespace) -> int:
     """Take days of a source as they are."""
-    lake, catalog = open_lake()
+    lake, catalog = open_lake(writing=True)
     source = catalog.source(options.source)
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why the day is right as it is; it stays on record.")
@@ -37,7 +38,7 @@ def accept(options: argparse.Namespace) -> int:
         put_on_record(lake, source.name, taken, options.reason.strip())
         console.print(
             f"Accepted {source.name} {spell_days(taken)}: {plain(options.reason.strip())}. It holds for what has come so far. "
-            f"Next: {command()} run",
+            f"Next: {plain(command())} run",
             soft_wrap=True,
         )
     if standing:
@@ -63,7 +64,7 @@ def _may_be_accepted(lake: Lake, source: Source, day: date) -> bool:
 
 def rollback(options: argparse.Namespace) -> int:
     """Make the previous champion champion again."""
-    lake, catalog = open_lake()
+    lake, catalog = open_lake(writing=True)
     model = catalog.model(options.model)
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why the champion has to go; it stays on record.")

@@ -29,7 +29,7 @@ from mlpipe_assets.commands.console import (
 )
 from mlpipe_assets.commands.dry_run import tell_what_would_run
 from mlpipe_assets.commands.summary import tell_summary
-from mlpipe_assets.errors import MlpipeError, SettingsError
+from mlpipe_assets.errors import MlpipeError, SettingsError, spell_count
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
 from mlpipe_assets.resources.instance import explaining_the_home
@@ -38,6 +38,7 @@ from mlpipe_assets.settings import read_settings
 
 _log = logging.getLogger("mlpipe")
 _DATA = 1
+_OF_MODELS = ("processed/", "models/", "validation/", "predictions/")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"No day lies between {first} and {last}; partitions run from {START_DATE} to {last_partition()}."
         )
-    lake, catalog = open_lake()
+    lake, catalog = open_lake(writing=not options.dry_run)
     console = make_console(options)
     if options.dry_run:
         return tell_what_would_run(console, lake, catalog, lambda day: first <= day <= last, options)
@@ -108,10 +109,17 @@ def _prototype(
         made = run_prototype(lake, catalog, options.sample, define, wanted)
     seconds = time.monotonic() - started
     if not options.json:
-        rows = f"{made.rows_kept:,} of {made.rows_read:,} rows received"
-        console.print(f"Prototype on {options.sample:.2%} of the entities: {rows}.")
+        whom = f"{options.sample:.2%} of the entities, which is {spell_count(made.entities, 'entity', 'entities')}"
+        console.print(f"Prototype on {whom}: {made.rows_kept:,} of {spell_count(made.rows_read, 'row')} received.")
     tell_summary(console, Lake(data_dir=str(made.root)), catalog, made.summary, seconds, options)
     if not options.json:
+        said = [*made.summary.errors, *made.summary.warnings]
+        if options.sample < 1 and any(line.startswith(_OF_MODELS) for line in said):
+            console.print(
+                f"A model of {spell_count(made.entities, 'entity', 'entities')} cannot be judged: what is said above of training "
+                "sets, models and predictions may be no fault of the data. To judge one, take a larger share.",
+                soft_wrap=True,
+            )
         console.print(f"It is all in {plain(made.root)}; nothing else was touched.", soft_wrap=True)
     return _DATA if made.summary.errors else 0
 

@@ -2,7 +2,8 @@
 
 import argparse
 
-from mlpipe_assets.commands.console import command, make_console, open_lake, plain, takes_sample
+from mlpipe_assets.commands.calling import command
+from mlpipe_assets.commands.console import make_console, open_lake, plain, takes_sample
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
 
@@ -12,7 +13,7 @@ def sample(options: argparse.Namespace) -> int:
     for name in ("days", "orders_per_day", "customers"):
         if getattr(options, name) < 1:
             raise SettingsError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes at least 1.")
-    lake, catalog = open_lake(begin=True)
+    lake, catalog = open_lake(begin=True, writing=True)
     if not takes_sample(catalog):
         raise SettingsError(
             "The sample is of a shop's orders and customers, and this project's catalog declares no such sources. Nothing was "
@@ -33,5 +34,5 @@ def sample(options: argparse.Namespace) -> int:
         f"Wrote the sample into {plain(lake.root / 'raw')}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
         soft_wrap=True,
     )
-    console.print(f"Next: {command()} run")
+    console.print(f"Next: {plain(command())} run")
     return 0

@@ -15,9 +15,9 @@ from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.automation.pending import pending
 from mlpipe_assets.automation.plan import look_at_drop_zone, spell_blocked
 from mlpipe_assets.automation.problems import problems_now
+from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import (
     MOST_LINES,
-    command,
     make_console,
     nothing_yet,
     open_lake,
@@ -26,6 +26,7 @@ from mlpipe_assets.commands.console import (
 )
 from mlpipe_assets.commands.tables import print_rows, print_table
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.digests import only_looking
@@ -72,13 +73,14 @@ def status(options: argparse.Namespace) -> int:
         _print_tables(console, found)
     if zone.new_files:
         where = plain(lake.root / "raw")
-        noun = "file" if zone.new_files == 1 else "files"
-        console.print(f"{zone.new_files:,} new {noun} in {where}. Next: {command()} run", soft_wrap=True)
+        console.print(
+            f"{spell_count(zone.new_files, 'new file')} in {where}. Next: {plain(command())} run", soft_wrap=True
+        )
     for damaged in zone.damaged:
         if damaged.source_file:
             console.print(plain(f"{damaged}"), soft_wrap=True)
     for name, days in behind.items():
-        console.print(f"{name} is behind: {spell_days(days)}. Next: {command()} run", soft_wrap=True)
+        console.print(f"{name} is behind: {spell_days(days)}. Next: {plain(command())} run", soft_wrap=True)
     files = list(arrivals(lake, catalog))
     print_lines(console, "[bold]date of a file:[/]", spell_surprising(files), whole=options.verbose)
     print_lines(console, "[bold]left out of a file:[/]", spell_left_out(files), whole=options.verbose)
@@ -94,7 +96,7 @@ def _print_attention(console: Console, attention: Mapping[str, Sequence[Problem]
     """What alerts report: where, what, since when, how many, an example, and what to do."""
     found = [problem for some in attention.values() for problem in some]
     if found:
-        how_many = "1 thing needs" if len(found) == 1 else f"{len(found):,} things need"
+        how_many = spell_count(len(found), "thing needs", "things need")
         console.print(f"\n[bold]{how_many} a person:[/]")
     for problem in found if whole else found[:MOST_LINES]:
         since = f", since {problem.since:%Y-%m-%d %H:%M} UTC" if problem.since else ""
@@ -102,7 +104,7 @@ def _print_attention(console: Console, attention: Mapping[str, Sequence[Problem]
         console.print(f"  {plain(problem.how_many)}; e.g. {plain(problem.example)}", soft_wrap=True)
         console.print(f"  to do: {plain(problem.to_do)}", soft_wrap=True)
     if not whole and len(found) > MOST_LINES:
-        console.print(f"… and {len(found) - MOST_LINES:,} more; see {command()} status --verbose")
+        console.print(f"… and {len(found) - MOST_LINES:,} more; see {plain(command())} status --verbose")
 
 
 def _print_tables(console: Console, found: Sequence[Partition]) -> None:

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from mlpipe_assets.automation.catch_up import Summary
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.commands.console import command, nothing_yet, plain, print_lines
+from mlpipe_assets.commands.calling import command, make_dev
+from mlpipe_assets.commands.console import nothing_yet, plain, print_lines
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
@@ -61,7 +62,8 @@ def tell_summary(
     elif summary.errors:
         where = plain(lake.root / "validation")
         console.print(
-            f"Done in {seconds:.1f} s, with errors. Next: {_on(lake)}{command()} status, or see {where}", soft_wrap=True
+            f"Done in {seconds:.1f} s, with errors. Next: {_on(lake)}{plain(command())} status, or see {where}",
+            soft_wrap=True,
         )
     else:
         console.print(f"Done in {seconds:.1f} s. Next: {_next(lake, catalog)}", soft_wrap=True)
@@ -113,8 +115,12 @@ def _row(table: dict[str, Any], counts: Sequence[str]) -> list[str]:
 
 def _next(lake: Lake, catalog: Catalog) -> str:
     names = [f"feats.{view.name}" for view in catalog.feature_views] or [f"stg.{s.name}" for s in catalog.sources]
-    ask = f'{_on(lake)}{command()} sql "from {names[0]} limit 5"' if names else f"{_on(lake)}{command()} status"
-    return ask if _on(lake) else f"make dev   (the UI), or   {ask}"
+    ask = (
+        f'{_on(lake)}{plain(command())} sql "from {names[0]} limit 5"'
+        if names
+        else f"{_on(lake)}{plain(command())} status"
+    )
+    return ask if _on(lake) else f"{plain(make_dev())}   (the UI), or   {ask}"
 
 
 def _on(lake: Lake) -> str:

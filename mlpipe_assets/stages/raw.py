@@ -25,7 +25,7 @@ from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
 from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows, read_delivery
-from mlpipe_assets.stages.raw_report import FILES_CHECK, Ingested, tell_ingested
+from mlpipe_assets.stages.raw_report import FILES_CHECK, ROWS_CHECK, Ingested, tell_ingested
 from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.store import keys
 
@@ -40,7 +40,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         check(key, FILES_CHECK, "Every file of the drop zone could be read, and none is still being written."),
         check(
             key,
-            "rows_are_accounted_for",
+            ROWS_CHECK,
             "Rows received = accepted as events + quarantined on arrival + kept and not processed.",
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.errors import shorten
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import ON_ARRIVAL, Ledger, count_by_day
 from mlpipe_assets.resources.delivery import Delivery
@@ -20,6 +20,7 @@ from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.visible import visible
 
 FILES_CHECK = "files_are_readable"
+ROWS_CHECK = "rows_are_accounted_for"
 MISDATED = "misdated"  # metadata of the files check: what a catch-up repeats as a warning
 _log = logging.getLogger("mlpipe")
 
@@ -76,9 +77,13 @@ def tell_ingested(
     changed = (f"{visible(name)}: content changed, taken as a new delivery" for name in found.changed)
     lines = [*unreadable, *waiting, *left_out, *changed]
     if found.copies:
-        lines.append(f"{len(found.copies):,} files repeat what stands and bring no rows: {shorten(found.copies, 3)}")
+        lines.append(
+            f"{spell_count(len(found.copies), 'file repeats', 'files repeat')} what stands, without new rows: {shorten(found.copies, 3)}"
+        )
     if surprising := _surprising(found):
-        lines.append(f"{len(surprising):,} files with a date in the name to check: {shorten(surprising, 3)}")
+        lines.append(
+            f"{spell_count(len(surprising), 'file')} with a date in the name to check: {shorten(surprising, 3)}"
+        )
     for line in map(visible, lines):
         _log.warning("%s: %s", table, line)
     on_disk = sum(_rows(ledger, d) for d in found.new)
@@ -90,7 +95,7 @@ def tell_ingested(
         metadata={"unreadable": unreadable, "waiting": waiting, MISDATED: visible(_misdated(key, found))},
     )
     yield dg.AssetCheckResult(
-        check_name="rows_are_accounted_for",
+        check_name=ROWS_CHECK,
         passed=on_disk == rows["accepted"] + rows["not_processed"],
         description=f"{_spell(rows, ['received'])} = {_spell(rows, ON_ARRIVAL[1:])}; {on_disk:,} events on disk",
         metadata={"run": {**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk}},
@@ -121,7 +126,7 @@ def _misdated(key: dg.AssetKey, found: Ingested) -> str:
     if not lines:
         return ""
     return (
-        f"{len(lines):,} {'file is' if len(lines) == 1 else 'files are'} not taken at the date in the name: {shorten(lines, 3)}. "
+        f"{spell_count(len(lines), 'file is', 'files are')} not taken at the date in the name: {shorten(lines, 3)}. "
         f"If that is wrong, deliver under a name with the right date, declare known_at on {key.path[-1]} where the name writes "
         "its date in another way, or set MLPIPE_START_DATE earlier"
     )

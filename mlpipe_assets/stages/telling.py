@@ -9,7 +9,7 @@ from dagster._core.definitions.source_asset import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENTS_OF_THEIR_OWN,  # not exported; a test holds its effect
 )
 
-from mlpipe_assets.errors import shorten
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.resources.lake import Lake
@@ -108,7 +108,8 @@ def _contract_check(outcomes: Sequence[Outcome], errors: list[str], notes: list[
         (f"{o.day}", visible(line)) for o in outcomes for line in (*([o.refused] if o.refused else []), *o.breaches)
     ]
     days = {day for day, _ in cases}
-    within = f"{len(cases):,} failures on {len(days):,} days, no day refused: " if len(days) > 1 and not errors else ""
+    many = f"{spell_count(len(cases), 'failure')} on {len(days):,} days, no day refused: "
+    within = many if len(days) > 1 and not errors else ""
     return dg.AssetCheckResult(
         check_name="contract_holds",
         passed=not judged,

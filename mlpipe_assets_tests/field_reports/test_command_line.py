@@ -1,11 +1,14 @@
 """Reports about commands that die on pipes and code pages, re-created with ours."""
 
+import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from mlpipe_assets.cli import main
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders
@@ -43,17 +46,50 @@ def test_output_that_nobody_reads_to_the_end_is_no_failure(environment: dict[str
     assert "Traceback" not in told
 
 
+CALLS = (["run"], ["status"], ["sql", "select customer_id, '✓ Ελληνικά' as greek from stg.orders"])
+
+
+def test_a_message_that_nobody_reads_keeps_its_exit_code(environment: dict[str, str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+
+    ran = subprocess.run([*MLPIPE, "sql", "selec 1"], env=environment, stdout=write, stderr=write, check=False)
+
+    os.close(write)
+    assert ran.returncode == 2  # and not 120, Python's own for output that it could not get rid of
+
+
+def test_output_that_does_not_fit_on_its_disk_is_exit_1_and_said(environment: dict[str, str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [*MLPIPE, "sql", "select 1"], env=environment, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(b"error: The output could not be written: No space left on device.")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_output_is_printed_whatever_the_code_page_of_the_place_it_goes_to(
-    environment: dict[str, str], encoding: str
+    environment: dict[str, str], encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = environment | {"PYTHONIOENCODING": encoding, "LC_ALL": "C"}
-    for arguments in (["run"], ["status"], ["sql", "select customer_id, '✓ Ελληνικά' as greek from stg.orders"]):
-        ran = subprocess.run([*MLPIPE, *arguments], env=environment, capture_output=True, check=False)
+    for name in ("DAGSTER_HOME", "MLPIPE_DATA_DIR", "MLPIPE_SETTLE_SECONDS"):
+        monkeypatch.setenv(name, environment[name])
+    for arguments in CALLS:
+        with monkeypatch.context() as within:
+            page = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+            within.setattr(sys, "stdout", page)
+            assert main(arguments) == 0, arguments
+        page.seek(0)
+        assert page.read(), arguments
 
-        assert b"Traceback" not in ran.stderr, (arguments, ran.stderr.decode(errors="replace"))
-        assert ran.returncode == 0, (arguments, ran.stdout, ran.stderr)
-        assert ran.stdout
+
+def test_a_process_in_a_place_without_a_language_prints_names_of_all_languages(environment: dict[str, str]) -> None:
+    plain = {**environment, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+
+    ran = subprocess.run([*MLPIPE, "sql", "select 'zoë' as who"], env=plain, capture_output=True, check=True)
+
+    assert rb"zo\xeb" in ran.stdout
 
 
 def test_names_are_whole_where_output_goes_into_a_pipe(environment: dict[str, str]) -> None:
