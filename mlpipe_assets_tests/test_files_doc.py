@@ -260,7 +260,7 @@ TRIED: dict[str, str] = {
     "a corrected file under another name": (
         f"{_INTERIM}::test_of_two_files_of_one_day_the_one_modified_later_wins_whatever_its_name"
     ),
-    "two files that only their names can tell apart, with other values for a key": (
+    "two files that only their names can tell apart, with other values for a key, or with a key on two days": (
         f"{_INTERIM}::test_a_full_tie_goes_to_the_later_name_as_people_order_names_and_then_to_the_later_record"
     ),
     "no date in the file's name, or none that is plausible": (
