@@ -14,8 +14,8 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
 

@@ -13,16 +13,12 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.duckdb_files import select_files, shut_in
 from mlpipe_assets.errors import LakeError, SqlError
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.records import Record
 
-_SECOND_NAMES = {"stg": "interim", "feats": "features", "training": "processed"}
-_SCHEMAS = (
-    *("raw", *_SECOND_NAMES, *_SECOND_NAMES.values()),
-    *("models", "validation", "predictions", "monitoring", "meta"),
-)
 _ONLY_READS = (
     "mlpipe sql only reads: one select, from, with, values, table, pivot, describe, summarize, show, or explain of a select. "
     "For all rows in a file: mlpipe sql --json … > rows.json"
@@ -37,16 +33,19 @@ class _Table:
     """One table of the lake and the files it is made of; none before its first partition.
 
     Attributes:
+        schemas: Where it is found; the first is the one that messages name.
         listed: Whether errors name it; not where it is part of another.
+        parts: Whether a partition is several files, told apart by the column `split`.
         day: The column that is its `date`, where the day is no folder of the path.
     """
 
-    schema: str
+    schemas: tuple[str, ...]
     name: str
     files: Sequence[Path]
     dated: bool = True
     listed: bool = True
     day: str | None = None
+    parts: bool = False
 
 
 @contextmanager
@@ -100,25 +99,25 @@ def _as_text(kind: str) -> str:
 
 
 def _connect(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:
-    for schema in _SCHEMAS:
+    for schema in dict.fromkeys(schema for table in tables for schema in table.schemas):
         connection.execute(f"create schema {schema}")
     keywords = connection.execute("select keyword_name from duckdb_keywords() where keyword_category = 'reserved'")
     reserved = {row[0] for row in keywords.fetchall()}
     for table in tables:
         if table.files:
             rows = _rows_of(connection, table, reserved)
-            for schema in filter(None, (table.schema, _SECOND_NAMES.get(table.schema))):
+            for schema in table.schemas:
                 connection.execute(f'create view {schema}."{table.name}" as {rows}')
     shut_in(connection, [file for table in tables for file in table.files])
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, table: _Table, reserved: set[str]) -> str:
     """The select of a table; of those we make for people, no column has a name that SQL reserves."""
-    more = "parse_filename(filename, true) as split" if table.schema == "training" else ""
+    more = "parse_filename(filename, true) as split" if table.parts else ""
     rows = select_files(table.files, dated=table.dated, more=more)
     if table.day:
         rows = f"select *, {table.day} as date from ({rows})"
-    if table.schema in ("monitoring", "meta"):
+    if table.schemas[0] in ("monitoring", "meta"):
         names = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
         renamed = ", ".join(f'"{name}" as {name}_name' for name in names if name in reserved)
         return f"select * rename ({renamed}) from ({rows})" if renamed else rows
@@ -172,8 +171,8 @@ def _explained(sql: str) -> str:
 
 def _explain(sql: str, tables: Sequence[_Table], said: str) -> str:
     """An error of the engine in its own words, with what we know of the tables it is about."""
-    there = ", ".join(sorted(f"{t.schema}.{t.name}" for t in tables if t.files and t.listed))
-    names = ", ".join(f"{t.schema}.{t.name}" for t in tables if not t.files and _named(t, sql))
+    there = ", ".join(sorted(f"{t.schemas[0]}.{t.name}" for t in tables if t.files and t.listed))
+    names = ", ".join(f"{t.schemas[0]}.{t.name}" for t in tables if not t.files and _named(t, sql))
     if names:
         said = f"{names}: declared, and no partition yet. mlpipe status says what it waits for."
     elif "disabled by configuration" in said or "configuration has been locked" in said:
@@ -191,7 +190,7 @@ def _of_ours(suggestion: str, tables: Sequence[_Table]) -> str:
 
 
 def _named(table: _Table, sql: str) -> bool:
-    schemas = "|".join(filter(None, (table.schema, _SECOND_NAMES.get(table.schema))))
+    schemas = "|".join(table.schemas)
     return bool(re.search(rf'(?<!\w)"?({schemas})"?\s*\.\s*"?{re.escape(table.name)}(?!\w)', sql, re.IGNORECASE))
 
 
@@ -208,31 +207,23 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     def files(pattern: str) -> list[Path]:
         return sorted(lake.root.glob(pattern))
 
-    def daily(schema: str, folder: str, name: str, file: str = keys.PART) -> _Table:
-        found = files(keys.partitions(folder, name, file))
-        within = [path for path in found if path.parent.name >= keys.name_day(START_DATE)]  # as Lake.days has it
-        return _Table(schema=schema, name=name, files=within)
-
     # Files of a delivery that a killed run did not finish are not on record, and not shown.
     records = [head.key for head in lake.objects.list(keys.DELIVERIES) if head.key.endswith(".json")]
     counted = {_stem_of_files(lake, key) for key in records}
     events = [path for path in files(keys.partitions(keys.EVENTS, "*", "*.parquet")) if path.stem in counted]
-    yield _Table(schema="raw", name="raw_events", files=events, dated=False, day="event_date")
+    yield _Table(schemas=("raw",), name="raw_events", files=events, dated=False, day="event_date")
     for source in catalog.sources:
         own = [path for path in events if path.parent.parent.name == source.name]
-        yield _Table(schema="raw", name=source.name, files=own, dated=False, listed=False, day="event_date")
-        yield daily("stg", "interim", source.name)
-    for view in catalog.feature_views:
-        yield daily("feats", "features", view.name)
-    for model in catalog.models:
-        yield daily("training", "processed", model.name, "*.parquet")
-        if model.learner:
-            yield daily("models", "models", model.name)
-            yield daily("validation", "validation", f"{model.name}_golden")
-            yield daily("predictions", "predictions", model.name)
+        yield _Table(schemas=("raw",), name=source.name, files=own, dated=False, listed=False, day="event_date")
+    for table in tables_of(catalog):
+        if table.schema:
+            found = [path for file in table.files for path in files(keys.partitions(*table.place, file))]
+            within = [path for path in found if path.parent.name >= keys.name_day(START_DATE)]  # as Lake.days has it
+            schemas = tuple(dict.fromkeys((table.schema, table.stage)))
+            yield _Table(schemas=schemas, name=table.name, files=within, parts=len(table.files) > 1)
     drift = files(keys.partitions(keys.DRIFT, "*"))
-    yield _Table(schema="monitoring", name="drift", files=drift, dated=False)
+    yield _Table(schemas=("monitoring",), name="drift", files=drift, dated=False)
     for path in files(keys.registry("*")):
-        yield _Table(schema="meta", name=path.stem, files=[path], dated=False)
+        yield _Table(schemas=("meta",), name=path.stem, files=[path], dated=False)
     refused = files(keys.partitions(keys.QUARANTINE, "*", "*.parquet"))
-    yield _Table(schema="meta", name="quarantine", files=refused, dated=False, day="event_date")
+    yield _Table(schemas=("meta",), name="quarantine", files=refused, dated=False, day="event_date")

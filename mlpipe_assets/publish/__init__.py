@@ -1,0 +1,1 @@
+"""The lake as others read it: SQL views over its files."""
