@@ -1,0 +1,74 @@
+"""The one list of tables: in flow order, and enough to add a stage by."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlpipe_assets import flow
+from mlpipe_assets.automation.catch_up import catch_up
+from mlpipe_assets.automation.freshness import freshness_of
+from mlpipe_assets.automation.pending import pending
+from mlpipe_assets.automation.schedules import day_to_build
+from mlpipe_assets.automation.stale import look_for_stale_days
+from mlpipe_assets.catalog.contents import CATALOG
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.flow import STAGES, tables_of
+from mlpipe_assets.pipeline import build_definitions, build_graph
+from mlpipe_assets.project import Project
+from mlpipe_assets.publish.warehouse import query
+from mlpipe_assets.settings import read_settings
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.status import partitions
+from mlpipe_assets_tests.own_stage import sizes
+from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake
+
+
+def test_every_table_comes_after_those_it_is_made_of() -> None:
+    seen: set[str] = set()
+
+    for table in tables_of(CATALOG):
+        assert seen.issuperset(table.upstream), table.key
+        seen.add(table.key)
+
+    assert len(seen) == len(tables_of(CATALOG))
+
+
+def test_the_assets_of_the_tables_are_the_asset_graph_and_depend_as_the_tables_say() -> None:
+    made = {table.key: table.make() for table in tables_of(CATALOG)}
+
+    assert {key: asset.key.to_user_string() for key, asset in made.items()} == {key: key for key in made}
+    for table in tables_of(CATALOG):
+        deps = {dep.asset_key.to_user_string() for spec in made[table.key].specs for dep in spec.deps}
+        assert deps >= set(table.upstream), table.key
+
+
+def test_a_stage_of_ones_own_is_one_module_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "STAGES", (*STAGES, sizes))
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
+    catalog = planted_catalog(tmp_path / "sql")
+    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 3, ("ann", "bob")))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], [day(1), day(2), day(3)])
+
+    def behind() -> dict[str, list[str]]:
+        works = pending(lake, catalog, lambda _: True)
+        return {work.table: [f"{d}" for d in work.days] for work in works if work.days}
+
+    assert behind() == {"sizes/spend": [f"{day(n)}" for n in (1, 2, 3)]}
+    assert [wish.table for stage in look_for_stale_days(lake, catalog).stages for wish in stage] == ["sizes/spend"]
+    assert day_to_build(lake, catalog, day(3)) == day(3)
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+        summary = catch_up(lake, catalog, lambda: (build_graph(catalog, read_settings()), instance), lambda _: True)
+    assert summary.tables["sizes/spend"].days == [day(1), day(2), day(3)]
+    assert summary.errors == []
+    assert behind() == {}
+    assert day_to_build(lake, catalog, day(3)) == f"{day(3)} is built"
+    now = datetime.combine(day(4), datetime.min.time(), tzinfo=UTC) + timedelta(hours=31)
+    assert {t.table: t.state for t in freshness_of(lake, catalog, now)}["sizes/spend"] == "fresh"
+    assert [p.date for p in partitions(lake, catalog) if p.table == "sizes/spend"] == [day(1), day(2), day(3)]
+    assert query(lake, DuckDBEngine(), catalog, "select sum(entities) from sizes.spend")[1] == [(6,)]
+    assert Project(lake.root, catalog=catalog).read("sizes.spend", day(2))["entities"].to_list() == [2]
+    definitions = build_definitions(catalog)
+    job = definitions.resolve_job_def("daily_job")
+    assert dg.AssetKey(["sizes", "spend"]) in job.asset_layer.executable_asset_keys
