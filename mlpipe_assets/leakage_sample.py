@@ -10,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
+from mlpipe_assets.store.keys import DAY_OF_A_FILE
+
 CUT, PLANT = "_cut", "_plant"
 _PAIRS = 2000  # entities over all days of one proof
 _MOST, _LEAST, _MUST = 200, 4, 2  # of one day: at most, at least where they are free, and in any case
@@ -76,7 +78,7 @@ def plan_passes(keys_of_days: Mapping[date, Sequence[object]], *, one_day_each: 
 def read_entities(paths: Sequence[Path], key: str, keys: pl.Series, names: Iterable[str] | None) -> pl.DataFrame:
     """All rows of some entities, with the day of their partition as `date`."""
     if any("=" in part for path in paths[:1] for part in path.parts[:-2]):  # polars takes those folders for columns too
-        day = pl.col("date").str.extract("date=([^/]*)/[^/]*$").str.to_date()
+        day = pl.col("date").str.extract(DAY_OF_A_FILE).str.to_date()
         plain = pl.scan_parquet(
             list(paths), hive_partitioning=False, include_file_paths="date", glob=False, missing_columns="insert"
         )

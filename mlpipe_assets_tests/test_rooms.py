@@ -1,7 +1,11 @@
 """What each room of the package may import: `docs/architecture.md` draws it, these tests hold it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import mlpipe_assets
 
 WITHOUT_DAGSTER = (
     *(
@@ -36,3 +40,18 @@ def test_a_service_or_a_notebook_uses_these_rooms_without_dagster() -> None:
     )
 
     assert loaded.returncode == 0, loaded.stderr
+
+
+# A name joined to the data folder, the folder of a day, and names of places that are no tables.
+_SPELLED = re.compile(
+    r"""lake\.root / f?"|\bdate=\{|"(part|train)\.parquet"|(?<!")"[^"]+/(_events|quarantine|refused|champions)\b"""
+)
+
+
+def test_one_module_alone_spells_the_places_of_the_lake() -> None:
+    package = Path(mlpipe_assets.__file__).parent
+    modules = {f"{path.relative_to(package)}": path.read_text().splitlines() for path in package.rglob("*.py")}
+
+    spelling = {name for name, lines in modules.items() for line in lines if _SPELLED.search(line)}
+
+    assert spelling == {"store/keys.py"}

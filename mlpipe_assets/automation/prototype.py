@@ -65,13 +65,13 @@ def run_prototype(
         raise SettingsError(
             f"--sample is {share}; it takes a share of the entities, above 0 and up to 1, such as 0.01."
         )
-    root = _emptied(lake.root / "prototype")
+    root = _emptied(lake.root / keys.PROTOTYPE)
     read = kept = 0
     chosen = _Chosen(share)
     for source in catalog.sources:
         key = _entity_column(catalog, source)
         files, _ = drop_zone.look(lake.root / keys.drop_zone(source.name))
-        target = root / "raw" / source.name
+        target = root / keys.drop_zone(source.name)
         target.mkdir(parents=True, exist_ok=True)
         _log.info("prototype: %s files of raw/%s", f"{len(files):,}", source.name)
         sample = partial(_sample_file, source=source, key=key, target=target, chosen=chosen)

@@ -15,6 +15,7 @@ from mlpipe_assets.commands.calling import command
 from mlpipe_assets.resources.data_folder import expect_access
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store import keys
 from mlpipe_assets.visible import visible
 
 MOST_LINES = 12
@@ -64,7 +65,7 @@ def nothing_yet(lake: Lake, catalog: Catalog) -> str:
     """What to do with an empty lake."""
     if not catalog.sources:
         return f"The catalog declares no source yet, so there is nothing to read. It is made in {plain(catalog.place)}."
-    zone = plain(lake.root / "raw")
+    zone = plain(lake.root / keys.DROP_ZONE)
     sampled = f", or try: {plain(command())} sample" if takes_sample(catalog) else "."
     return f"There are no files yet. Put some into {zone}/<source>/{sampled}"
 

@@ -33,6 +33,7 @@ from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.resources.digests import only_looking
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
+from mlpipe_assets.store import keys
 from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 200
@@ -72,7 +73,7 @@ def status(options: argparse.Namespace) -> int:
     if found:
         _print_tables(console, found)
     if zone.new_files:
-        where = plain(lake.root / "raw")
+        where = plain(lake.root / keys.DROP_ZONE)
         console.print(
             f"{spell_count(zone.new_files, 'new file')} in {where}. Next: {plain(command())} run", soft_wrap=True
         )

@@ -60,7 +60,7 @@ def tell_summary(
     if not tables and not summary.errors and not summary.warnings:
         console.print(nothing_yet(lake, catalog), soft_wrap=True)
     elif summary.errors:
-        where = plain(lake.root / "validation")
+        where = plain(lake.root / keys.VALIDATION)
         console.print(
             f"Done in {seconds:.1f} s, with errors. Next: {_on(lake)}{plain(command())} status, or see {where}",
             soft_wrap=True,

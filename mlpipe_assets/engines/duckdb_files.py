@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 
+from mlpipe_assets.store import keys
+
 
 def shut_in(connection: duckdb.DuckDBPyConnection, files: Iterable[Path], writable: Path | None = None) -> None:
     """Let a connection open the given files and nothing else from now on; no statement can undo it.
@@ -35,7 +37,7 @@ def select_files(paths: Sequence[Path], *, dated: bool, more: str = "") -> str:
     files = f"{files_literal(paths)}, hive_partitioning = {hive}{', hive_types = {date: date}' if hive else ''}"
     named = [more] if more else []
     if dated and not hive:
-        named.append("cast(regexp_extract(filename, 'date=([^/]*)/[^/]*$', 1) as date) as date")
+        named.append(f"cast(regexp_extract(filename, '{keys.DAY_OF_A_FILE}', 1) as date) as date")
     if not named:
         return f"select * from read_parquet({files})"
     return f"select * exclude (filename), {', '.join(named)} from read_parquet({files}, filename = true)"

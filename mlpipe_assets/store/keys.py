@@ -16,7 +16,8 @@ QUARANTINE = "validation/quarantine"
 PROFILES, DRIFT, REALISED = "monitoring/profiles", "monitoring/drift", "monitoring/realised"
 BASELINES = "monitoring/reference"
 REPORTS, SCHEMAS = "validation/reports", "validation/schemas"
-MODELS = "models"
+MODELS, VALIDATION = "models", "validation"
+PROTOTYPE = "prototype"  # the lake of a run on a sample
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 
 META = "meta"
@@ -29,6 +30,7 @@ DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"
 
 _DAY = "date="
+DAY_OF_A_FILE = f"{_DAY}([^/]*)/[^/]*$"  # as a regular expression of polars and of the engine
 _PARQUET = ".parquet"
 _HASH = "[0-9a-f]" * 64
 
