@@ -20,18 +20,6 @@ from mlpipe_assets.stages.raw_healing import Healing
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.records import Record
 
-_STAGES = (
-    keys.EVENTS,
-    "interim",
-    "features",
-    "processed",
-    "models",
-    "validation",
-    "predictions",
-    "monitoring",
-    keys.META,
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Wrong:
@@ -135,7 +123,7 @@ def _recorded(lake: Lake, found: Verified, table: str | None) -> set[str]:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for stage in _STAGES:
+    for stage in keys.WRITTEN:
         for path in (root / stage).rglob("*"):
             if path.is_file() and not path.name.startswith("."):
                 yield path

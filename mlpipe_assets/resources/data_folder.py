@@ -5,11 +5,7 @@ import shlex
 from pathlib import Path
 
 from mlpipe_assets.errors import LakeError, SettingsError
-
-_WRITTEN = (
-    *("raw/_events", "interim", "features", "processed", "models"),
-    *("validation", "predictions", "monitoring", "meta"),
-)
+from mlpipe_assets.store import keys
 
 
 def expect_access(root: Path, *, writing: bool) -> None:
@@ -22,7 +18,7 @@ def expect_access(root: Path, *, writing: bool) -> None:
     for above in reversed(root.parents):
         _expect_folder(above, os.X_OK, setting=True)
     _expect_folder(root, os.R_OK | os.X_OK, setting=True)
-    folders = [root / name for name in ("raw", *_WRITTEN)]
+    folders = [root / name for name in (keys.DROP_ZONE, *keys.WRITTEN)]
     for folder in folders:
         _expect_folder(folder, os.R_OK | os.X_OK)
     if writing:

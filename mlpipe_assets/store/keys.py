@@ -29,6 +29,9 @@ REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"
 
+# Every folder that we write. The drop zone is its senders'.
+WRITTEN = (EVENTS, "interim", "features", "processed", MODELS, VALIDATION, "predictions", "monitoring", META)
+
 _DAY = "date="
 DAY_OF_A_FILE = f"{_DAY}([^/]*)/[^/]*$"  # as a regular expression of polars and of the engine
 _PARQUET = ".parquet"
