@@ -105,7 +105,7 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     either = run.add_mutually_exclusive_group()
     either.add_argument("--dry-run", action="store_true", help="print what would be read and built; change nothing")
     either.add_argument(
-        "--sample", type=float, metavar="SHARE", help="try it on this share of the entities, in data/prototype"
+        "--sample", type=_share, metavar="SHARE", help="try it on this share of the entities, in data/prototype"
     )
 
 
@@ -222,3 +222,10 @@ def _day(text: str) -> date:
     if f"{day}" != text:  # 20260131 and 2026-W05 are ISO too, and typing errors more often
         raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it as {day}")
     return day
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share of the entities; write it as 0.01") from None

@@ -312,6 +312,9 @@ def test_an_undeclared_folder_is_exit_1_and_named(lake: Lake, capsys: pytest.Cap
         (["run", "--from", "2026-01-09", "--to", "2026-01-05"], "No day lies between"),
         (["run", "--from", "2999-01-01"], "No day lies between"),
         (["sample", "--days", "0"], "--days is 0; it takes at least 1"),
+        (["sample", "--days", "99999999"], "--days is 99,999,999; it takes at most 3,660"),
+        (["sample", "--seed", "-3"], "--seed is -3; it takes at least 0"),
+        (["accept", "orders", "2026-01-05..", "--reason", "x"], "'2026-01-05..' is not a day"),
     ],
 )
 def test_a_wrong_call_is_exit_2_with_one_message(
@@ -326,7 +329,8 @@ def test_a_wrong_call_is_exit_2_with_one_message(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run", "--from", "yesterday"], ["nonsense"], [], ["accept", "orders", "2026-01-01"]]
+    "arguments",
+    [["run", "--from", "yesterday"], ["run", "--sample", "some"], ["nonsense"], [], ["accept", "orders", "2026-01-01"]],
 )
 def test_a_call_that_does_not_parse_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

@@ -21,9 +21,9 @@ def accept(options: argparse.Namespace) -> int:
     source = catalog.source(options.source)
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why the day is right as it is; it stays on record.")
-    first, _, last = options.day.partition("..")
+    first, dots, last = options.day.partition("..")
     try:
-        wanted = days_between(date.fromisoformat(first), date.fromisoformat(last or first))
+        wanted = days_between(date.fromisoformat(first), date.fromisoformat(last if dots else first))
     except ValueError:
         raise SettingsError(
             f"{options.day!r} is not a day. Write it as 2026-01-31, or 2026-01-05..2026-01-09."

@@ -7,12 +7,21 @@ from mlpipe_assets.commands.console import make_console, open_lake, plain, takes
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
 
+_LIMITS = {  # of what a machine holds in memory, and a calendar has
+    "days": (1, 3_660),
+    "orders_per_day": (1, 100_000),
+    "customers": (1, 10_000_000),
+    "seed": (0, 2**63),
+}
+
 
 def sample(options: argparse.Namespace) -> int:
     """Write the sample into the drop zone."""
-    for name in ("days", "orders_per_day", "customers"):
-        if getattr(options, name) < 1:
-            raise SettingsError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes at least 1.")
+    for name, (least, most) in _LIMITS.items():
+        value = getattr(options, name)
+        if not least <= value <= most:
+            limit = f"at least {least:,}" if value < least else f"at most {most:,}"
+            raise SettingsError(f"--{name.replace('_', '-')} is {value:,}; it takes {limit}.")
     lake, catalog = open_lake(begin=True, writing=True)
     if not takes_sample(catalog):
         raise SettingsError(
