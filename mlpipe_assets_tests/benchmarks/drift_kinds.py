@@ -34,7 +34,7 @@ _ODD = 2
 _DAYS, _STEP = 60, 5
 _MOST_A_DAY = 0.1
 _SELDOM = 0.05
-SEED = 2027  # the rules were tuned on columns of 7, 101, 301 and 302
+SEED = 4099  # none that the rules were looked at with: 7, 77, 101, 202, 301, 302, 2027 and 2028
 
 
 def measure_drift_kinds(columns: int = 100, shifted: int = 40, seed: int = SEED) -> Measured:
