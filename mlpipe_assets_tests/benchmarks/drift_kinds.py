@@ -53,8 +53,11 @@ def measure_drift_kinds(columns: int = 100, shifted: int = 40, seed: int = SEED)
             met=every <= _MOST_A_DAY,
         ),
         *(
-            Line(name=f"- of them {words}", ours=_spell_rate(sum(kind[name] for kind in quiet), windows))
-            for name, words in (("bad", "what would ask for a retraining"), ("possible", "possible drift, beside it"))
+            Line(name=f"- {words}", ours=_spell_rate(sum(kind[name] for kind in quiet), windows))
+            for name, words in (
+                ("bad", "of them bad, which asks for a retraining"),
+                ("possible", "possible drift beside it"),
+            )
         ),
     ]
     lines += [
