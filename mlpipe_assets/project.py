@@ -4,20 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.loading import catalog_of, load_catalog
-from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
-from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.status import partitions
+
+if TYPE_CHECKING:
+    from mlpipe_assets.catalog.declarations import Catalog
 
 _BUILT = {"table": pl.String, "partitions": pl.Int64, "first": pl.Date, "last": pl.Date, "seconds": pl.Float64}
 
@@ -47,11 +44,14 @@ class Project:
     6
     """
 
-    def __init__(self, data_dir: str | Path | None = None, *, catalog: Catalog | str | None = None) -> None:
+    def __init__(self, data_dir: str | Path | None = None, *, catalog: "Catalog | str | None" = None) -> None:
         """Open the folder and the catalog that the environment names, or others.
 
         Raises: SettingsError when the catalog does not hold together or the folder is none.
         """
+        from mlpipe_assets.catalog.loading import catalog_of, load_catalog  # contracts take half a second
+        from mlpipe_assets.flow import tables_of
+
         settings = read_settings()
         root = settings.data_dir if data_dir is None else Path(data_dir).absolute()
         if root.exists() and not root.is_dir():
@@ -63,11 +63,12 @@ class Project:
             else catalog
         )
         self._catalog = given or catalog_of(settings)
+        self._tables = [table for table in tables_of(self._catalog) if table.files]
         self._memory_limit = settings.memory_limit
 
     def tables(self) -> list[str]:
         """Every table that can be read, in the order data flows, with partitions or not."""
-        return [table.key for table in tables_of(self._catalog) if table.files]
+        return [table.key for table in self._tables]
 
     def days(self, table: str) -> list[date]:
         """The days a table has partitions of, in order."""
@@ -126,11 +127,16 @@ class Project:
 
         Raises: SqlError when the text is no select or the engine refuses it.
         """
+        from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+        from mlpipe_assets.publish.warehouse import query
+
         names, rows = query(self._lake, DuckDBEngine(memory_limit=self._memory_limit), self._catalog, select)
         return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
     def status(self) -> pl.DataFrame:
         """One row a partition, as `mlpipe status --json` has them: counts of rows, as_of and a note."""
+        from mlpipe_assets.status import partitions
+
         rows = [asdict(p) for p in partitions(self._lake, self._catalog, digests=False)]
         return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -147,7 +153,7 @@ class Project:
 
         Raises: RunError, when all that can be built was built, with everything that needs a person.
         """
-        from mlpipe_assets.commands.by_call import run_project  # noqa: PLC0415 (it brings Dagster; reading does without)
+        from mlpipe_assets.commands.by_call import run_project  # it brings Dagster
 
         self._lake.expect_used()
         earliest, latest = _day(first), _day(last)
@@ -157,8 +163,8 @@ class Project:
     def _place(self, table: str) -> tuple[str, str, tuple[str, ...]]:
         """Stage, folder and files of a table, by its asset's name or by its name in SQL."""
         asked = table.replace(".", "/", 1)
-        for known in tables_of(self._catalog):
-            if known.files and asked in (known.key, f"{known.schema}/{known.name}"):
+        for known in self._tables:
+            if asked in (known.key, f"{known.schema}/{known.name}"):
                 return *known.place, known.files
         raise MissingPartitionError(f"There is no table {table!r}; there are {', '.join(self.tables()) or 'none'}.")
 
@@ -170,7 +176,7 @@ def to_pandas(frame: pl.DataFrame) -> Any:  # noqa: ANN401 (pandas is not one of
     except ModuleNotFoundError as error:
         if error.name != "pyarrow":
             raise
-    import pandas as pd  # noqa: PLC0415 (installed by who wants it)
+    import pandas as pd
 
     return pd.DataFrame({column.name: column.to_list() for column in frame})
 

@@ -2,6 +2,8 @@
 
 import doctest
 import re
+import subprocess
+import sys
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,6 +76,21 @@ def test_a_frame_is_arrow_to_what_takes_arrow(root: str) -> None:
     else:
         with pytest.raises(ModuleNotFoundError, match="pyarrow"):
             project.arrow("stg.orders", first="2026-01-02")
+
+
+def test_a_notebook_reads_without_dagster_and_imports_little(root: str) -> None:
+    program = """
+import sys
+from mlpipe_assets.project import Project
+print("pandera" in sys.modules)
+project = Project(sys.argv[1])
+project.read("stg.orders"), project.sql("select 1"), project.status()
+print("dagster" in sys.modules)
+"""
+
+    done = subprocess.run([sys.executable, "-c", program, root], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False", "False"]
 
 
 @pytest.mark.parametrize(
