@@ -1,9 +1,10 @@
-"""README.md as a newcomer follows it: its files, steps and commands as written, in a copy of the checkout."""
+"""README.md and the pages of docs/ as a newcomer follows them: files, steps and commands as they are written."""
 
 import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,23 @@ from mlpipe_assets.arguments import make_parser
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets_tests.dagster_homes import quiet_home
 
-README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+BIN = Path(sys.executable).parent
+PAGES = {
+    name: (PROJECT_ROOT / name).read_text(encoding="utf-8")
+    for name in (
+        *("README.md", "docs/own-data.md", "docs/reading-tables.md", "docs/running-by-itself.md", "docs/models.md"),
+        *("docs/monitoring.md", "docs/when-it-fails.md", "docs/settings.md"),
+    )
+}
+IN_A_SHOP = ["docs/reading-tables.md", "docs/running-by-itself.md", "docs/models.md", "docs/when-it-fails.md"]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"(A new file|At the end of) `([\w/.]+)`:\s*$")
-_STEPS = README.index("## Bring your own data in four steps"), README.index("## From Dagster")
+_FILE = re.compile(r"(A new file|All of) `([\w/.]+)`:\s*$")
 
 
-def blocks(kind: str, start: int = 0, end: int = len(README)) -> list[tuple[str, str]]:
+def blocks(kind: str, page: str) -> list[tuple[str, str]]:
     """Fenced blocks of a kind, each with the line before it."""
-    found = [m for m in _BLOCK.finditer(README) if m[1] == kind and start <= m.start() < end]
-    return [(README[: m.start()].rstrip().rpartition("\n")[2], m[2]) for m in found]
+    text = PAGES[page]
+    return [(text[: m.start()].rstrip().rpartition("\n")[2], m[2]) for m in _BLOCK.finditer(text) if m[1] == kind]
 
 
 def copy_of_the_checkout(folder: Path) -> Path:
@@ -46,7 +54,7 @@ def copy_of_the_checkout(folder: Path) -> Path:
     return folder
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, programs: Path | None = None) -> dict[str, str]:
     """As `make shell` sets it, and nothing of ours, nor of a make that runs these tests."""
     ours = ("MLPIPE_", "DAGSTER", "PYTHON", "MAKE", "MFLAGS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -55,18 +63,18 @@ def environment(folder: Path) -> dict[str, str]:
         quiet_home(folder).rename(home)
     return {
         **kept,
-        "PATH": f"{folder / '.venv' / 'bin'}:{kept['PATH']}",
+        "PATH": f"{programs or folder / '.venv' / 'bin'}:{kept['PATH']}",
         "DAGSTER_HOME": str(home),
         "MLPIPE_SETTLE_SECONDS": "0",
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
     }
 
 
-def sh(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+def sh(folder: Path, script: str, programs: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder, programs),
         capture_output=True,
         text=True,
         check=False,
@@ -74,18 +82,15 @@ def sh(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 def written(folder: Path) -> list[str]:
-    """Write the files of the four steps as the README says, and give their names."""
+    """Write the files of the four steps as the page says, and give their names."""
     names: list[str] = []
     for kind in ("python", "sql"):
-        for before, text in blocks(kind, *_STEPS):
+        for before, text in blocks(kind, "docs/own-data.md"):
             said = _FILE.search(before)
             assert said, f"no file is named before {text[:60]!r}"
             path = folder / said[2]
-            if said[1] == "A new file":
-                assert not path.exists()
-                path.write_text(text)
-            else:
-                path.write_text(f"{path.read_text()}\n{text}")
+            assert path.exists() == (said[1] == "All of")
+            path.write_text(text)
             names.append(said[2])
     return names
 
@@ -94,41 +99,84 @@ def follow(folder: Path, session: str) -> None:
     """Run the `$ ` lines of a block, each of which must print the lines under it."""
     for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
-        done = sh(folder, command)
+        done = sh(folder, command, BIN)
         assert done.returncode == 0, done.stdout + done.stderr
         lines = [line.split() for line in done.stdout.splitlines()]
         assert all(line.split() in lines for line in expected.splitlines()), (command, done.stdout)
 
 
 def test_the_four_steps_work_as_they_are_written(tmp_path: Path) -> None:
-    folder = copy_of_the_checkout(tmp_path / "checkout")
-    for example in (folder / "data" / "raw").iterdir():  # the built-in example takes its half minute elsewhere
-        for file in example.iterdir():
-            file.unlink()
-    ((_, files),) = blocks("sh", *_STEPS)
-    assert sh(folder, files).returncode == 0
+    (_, begin), (_, files) = blocks("sh", "docs/own-data.md")
+    assert sh(tmp_path, begin, BIN).returncode == 0
+    folder = tmp_path / "bank"
+    assert sh(folder, files, BIN).returncode == 0
 
     names = written(folder)
 
     assert names == [
-        "mlpipe_assets/contracts/payments.py",
-        "mlpipe_assets/contracts/card_features.py",
-        "mlpipe_assets/transforms/payments.py",
-        "mlpipe_assets/catalog/sources.py",
-        "mlpipe_assets/catalog/feature_views.py",
-        "sql/features/card_features.sql",
+        "bank/contracts/payments.py",
+        "bank/contracts/card_features.py",
+        "bank/transforms/payments.py",
+        "bank/catalog/sources.py",
+        "bank/catalog/feature_views.py",
+        "bank/sql/features/card_features.sql",
     ]
-    ((_, session),) = blocks("text", *_STEPS)
+    ((_, session),) = blocks("text", "docs/own-data.md")
     follow(folder, session)
 
 
-def test_every_mlpipe_command_of_the_readme_is_one() -> None:
-    text = "\n".join(block for kind in ("sh", "text") for _, block in blocks(kind))
+@pytest.mark.parametrize("page", PAGES)
+def test_every_mlpipe_command_is_one(page: str) -> None:
+    text = "\n".join(block for kind in ("sh", "text") for _, block in blocks(kind, page))
     commands = re.findall(r'^(?:\$ )?(mlpipe (?:[^"\n#]|"[^"]*")+)', text, re.MULTILINE)
 
-    assert len(commands) > 10
     for command in commands:
         make_parser().parse_args(shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", PAGES[page]):
+        path, _, heading = link.partition("#")
+        target = (PROJECT_ROOT / page).parent / path if path else PROJECT_ROOT / page
+        assert target.exists(), link
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, link
+
+
+def test_a_stranger_reads_the_readme_in_three_minutes() -> None:
+    assert PAGES["README.md"].count("\n") <= 200
+
+
+def runs(folder: Path, script: str, programs: Path | None = None) -> None:
+    """Run a block of a page as it is written."""
+    done = sh(folder, script, programs)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said, said
+    if "rollback" in script:  # there is one champion yet
+        assert done.returncode in {1, 2}, said
+    else:
+        assert done.returncode == 0, f"{script}\n{said}"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of one's own that was run once."""
+    folder = tmp_path_factory.mktemp("pages")
+    runs(folder, "mlpipe init shop && cd shop && make run", BIN)
+    return folder / "shop"
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("page", IN_A_SHOP)
+def test_every_command_of_a_page_runs_as_it_is_written(shop: Path, page: str) -> None:
+    for _, script in blocks("sh", page):
+        runs(shop, script, BIN)
+    for _, program in blocks("python", page):
+        (shop / "program.py").write_text(program)
+        runs(shop, "python program.py", BIN)
 
 
 @pytest.mark.slow
@@ -139,17 +187,11 @@ def test_every_command_of_the_readme_runs_as_it_is_written(tmp_path: Path) -> No
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Done in" in first.stdout
 
-    for _, script in blocks("sh"):
-        done = sh(folder, script)
-        said = done.stdout + done.stderr
-        assert "Traceback" not in said, said
-        if "rollback" in script:  # there is one champion yet
-            assert done.returncode in {1, 2}, said
-        else:
-            assert done.returncode == 0, f"{script}\n{said}"
-    ((_, program),) = [(before, text) for before, text in blocks("python") if "Project()" in text]
+    for _, script in blocks("sh", "README.md"):
+        runs(folder, script)
+    ((_, program),) = blocks("python", "README.md")
     (folder / "program.py").write_text(program)
-    assert sh(folder, "python program.py").returncode == 0
+    runs(folder, "python program.py")
 
 
 def test_make_shell_finds_the_commands(tmp_path: Path) -> None:
