@@ -1,5 +1,6 @@
 """The pipeline as a Dagster project of somebody else takes it: one import, one call."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,13 @@ from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.pipeline import build_definitions
 from mlpipe_assets_tests.dagster_homes import quiet_home
 
-THEIRS = """
+CATALOG_OF_THEIRS = """
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.sources import SOURCES
+
+CATALOG = Catalog(sources=SOURCES)
+"""
+BY_IMPORT = """
 import dagster as dg
 from mlpipe_assets.pipeline import build_definitions
 from shop.catalog import CATALOG
@@ -21,6 +28,20 @@ from shop.catalog import CATALOG
 def order_letter() -> None: ...
 
 defs = dg.Definitions.merge(dg.Definitions(assets=[order_letter]), build_definitions(CATALOG))
+"""
+BY_COMPONENT = """
+from pathlib import Path
+import dagster as dg
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+"""
+COMPONENT = """
+type: mlpipe_assets.components.pipeline.Pipeline
+
+attributes:
+  catalog: shop.catalog:CATALOG
 """
 
 
@@ -48,22 +69,27 @@ def test_the_pipeline_merges_with_definitions_of_ones_own() -> None:
 
 
 @pytest.mark.slow
-def test_dagsters_own_check_accepts_a_project_that_takes_the_pipeline(tmp_path: Path) -> None:
-    (tmp_path / "shop" / "sql").mkdir(parents=True)
-    (tmp_path / "shop" / "__init__.py").touch()
-    (tmp_path / "shop" / "catalog.py").write_text(
-        "from mlpipe_assets.catalog.declarations import Catalog\n"
-        "from mlpipe_assets.catalog.sources import SOURCES\nCATALOG = Catalog(sources=SOURCES)\n"
-    )
-    (tmp_path / "shop" / "definitions.py").write_text(THEIRS)
-    (tmp_path / "pyproject.toml").write_text(
-        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "shop"\n'
-    )
+@pytest.mark.parametrize("definitions", [BY_IMPORT, BY_COMPONENT], ids=["import", "component"])
+def test_dagsters_own_check_accepts_a_project_that_takes_the_pipeline(tmp_path: Path, definitions: str) -> None:
+    files = {
+        "pyproject.toml": '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "shop"\n',
+        "shop/__init__.py": "",
+        "shop/catalog.py": CATALOG_OF_THEIRS,
+        "shop/definitions.py": definitions,
+        "shop/defs/__init__.py": "",
+        "shop/defs/pipeline/defs.yaml": COMPONENT,
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    env = {**os.environ, "DAGSTER_HOME": str(quiet_home(tmp_path))}
+    dg_command = str(Path(sys.executable).with_name("dg"))
 
-    done = subprocess.run(
-        [Path(sys.executable).with_name("dg"), "check", "defs"],
-        cwd=tmp_path, env={**os.environ, "DAGSTER_HOME": str(quiet_home(tmp_path))}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([dg_command, *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, done.stderr
-    assert "All definitions loaded successfully" in done.stdout + done.stderr
+    checked = run("check", "defs")
+    assert checked.returncode == 0, checked.stderr
+    if definitions is BY_COMPONENT:
+        assets = {asset["asset_key"] for asset in json.loads(run("list", "defs", "--json").stdout)["assets"]}
+        assert {"raw/orders", "interim/customers"} <= assets

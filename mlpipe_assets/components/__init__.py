@@ -1,0 +1,1 @@
+"""Components for `dg`: the pipeline as a few lines of YAML."""
