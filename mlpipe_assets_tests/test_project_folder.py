@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpipe_assets.cli import main
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.project_folder import EXAMPLE, find_project
 from mlpipe_assets.settings import PROJECT_ROOT, read_settings
@@ -125,3 +126,18 @@ def test_the_built_in_catalog_is_loaded_only_when_it_is_asked_for(tmp_path: Path
     )  # fmt: skip
 
     assert done.stdout.strip() == "() []"
+
+
+def test_a_project_without_a_data_folder_is_told_how_to_begin(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MLPIPE_CATALOG", raising=False)
+    monkeypatch.delenv("MLPIPE_DATA_DIR", raising=False)
+    (here / "pyproject.toml").write_text('[tool.mlpipe]\ncatalog = "mlpipe_assets.catalog.contents"\n')
+
+    assert main(["status"]) == 2
+
+    assert capsys.readouterr().err.startswith(
+        f"error: The data folder {here / 'data'} does not exist. To begin there: mkdir -p {here / 'data' / 'raw'}. "
+        "For a project of your own, with a sample: mlpipe init shop\n"
+    )

@@ -44,7 +44,10 @@ def test_an_installed_wheel_runs_in_an_empty_folder(installed: Installed, tmp_pa
     )
 
     assert version.stdout == "mlpipe 0.1.0\n"
-    assert (first.returncode, "there is no" in first.stderr) == (2, False)
+    assert first.returncode == 2
+    assert first.stderr.startswith(
+        f"error: There is no project in {tmp_path}. The data folder {tmp_path / 'data'} does not"
+    )
     assert f"mkdir -p {tmp_path / 'data' / 'raw'}" in first.stderr
     assert (sample.returncode, done.returncode) == (0, 0), sample.stderr + done.stdout + done.stderr
     assert "features/customer_features" in done.stdout

@@ -2,8 +2,10 @@
 
 import argparse
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -12,6 +14,7 @@ from rich.markup import escape
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import catalog_of
 from mlpipe_assets.commands.calling import command
+from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.resources.data_folder import expect_access
 from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
@@ -33,6 +36,12 @@ def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Cata
     catalog = catalog_of(settings)
     lake = Lake(data_dir=str(settings.data_dir))
     expect_access(lake.root, writing=writing)
+    if not begin and lake.root == settings.project.root / "data" and not lake.root.exists():
+        lacking = "" if settings.project.said_in else f"There is no project in {Path.cwd()}. "
+        raise SettingsError(
+            f"{lacking}The data folder {lake.root} does not exist. To begin there: mkdir -p {shlex.quote(str(lake.root / 'raw'))}. "
+            "For a project of your own, with a sample: mlpipe init shop"
+        )
     if not begin:
         lake.expect_used()
     return lake, catalog

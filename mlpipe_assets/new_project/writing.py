@@ -24,7 +24,7 @@ def write_project(folder: Path, files: Mapping[str, bytes], add: Callable[[Path]
     Raises: SettingsError when something is in the way, or the folder cannot be written.
     """
     refuse_what_is_in_the_way(folder, {path.partition("/")[0] for path in files})
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    made = [place for place in (folder, *folder.parents) if not os.path.exists(place)]  # noqa: PTH110 (a folder we may not look into counts as not there)
     moved: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
