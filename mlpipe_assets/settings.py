@@ -24,9 +24,7 @@ _OWNER_WRITES = 0o600
 _NOBODY_RUNS = 0o111
 _LEAST_MEMORY = 100e6
 _LONGEST_LABEL = 40
-PROJECT_ROOT = (
-    Path(__file__).resolve().parent.parent
-)  # of a checkout; where the package is installed, the folder it is in
+PROJECT_ROOT = Path(__file__).resolve().parent.parent  # the checkout; nothing of the package looks there
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.places import spell_place
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.project_folder import make_importable
-from mlpipe_assets.settings import PROJECT_ROOT, Settings
+from mlpipe_assets.settings import Settings
 
+_PACKAGE = Path(__file__).parents[1]
 _NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
 
 
@@ -75,7 +76,7 @@ def _is_users(filename: str) -> bool:
     own = Path(filename)
     if filename.startswith("<") or any(part in filename for part in _NO_CODE_OF_A_USER):
         return False
-    if not own.is_relative_to(PROJECT_ROOT / "mlpipe_assets"):
+    if not own.is_relative_to(_PACKAGE):
         return not own.is_relative_to(Path(sys.base_prefix) / "lib")
-    room = own.relative_to(PROJECT_ROOT / "mlpipe_assets").parts[0]
+    room = own.relative_to(_PACKAGE).parts[0]
     return room in ("catalog", "contracts", "transforms") and own.name not in ("loading.py", "declarations.py")

@@ -1,12 +1,13 @@
 """How this user calls mlpipe and make, so that what a message suggests can be pasted into the shell it is read in."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
 from pathlib import Path
 
-from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets.settings import read_settings
 
 
 def command() -> str:
@@ -24,5 +25,11 @@ def command() -> str:
 
 
 def make_dev() -> str:
-    """How to start Dagster's UI from here."""
-    return "make dev" if Path.cwd() == PROJECT_ROOT else f"make -C {shlex.quote(str(PROJECT_ROOT))} dev"
+    """How to start Dagster's UI from here: by the project's Makefile where it has a target for it."""
+    root = read_settings().project.root
+    makefile = root / "Makefile"
+    if makefile.is_file() and re.search(r"^dev:", makefile.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        return "make dev" if Path.cwd() == root else f"make -C {shlex.quote(str(root))} dev"
+    dagster = "dagster" if shutil.which("dagster") else shlex.quote(str(Path(sys.executable).with_name("dagster")))
+    home = os.environ.get("DAGSTER_HOME") or root / ".dagster"
+    return f"DAGSTER_HOME={shlex.quote(str(home))} {dagster} dev -m mlpipe_assets.definitions"
