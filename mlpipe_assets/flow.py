@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT, PART
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:

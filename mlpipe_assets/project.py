@@ -10,8 +10,8 @@ import polars as pl
 
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store.lake import Lake
 
 if TYPE_CHECKING:
     from mlpipe_assets.catalog.declarations import Catalog

@@ -12,12 +12,12 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
 from mlpipe_assets.rebuilds import Rebuilds
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.digest_log import log_path, read_log
-from mlpipe_assets.resources.digests import accuse, cure_of, damage, is_made_again
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import file_mode
 from mlpipe_assets.stages.raw_healing import Healing
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digest_log import log_path, read_log
+from mlpipe_assets.store.digests import accuse, cure_of, damage, is_made_again
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 
 

@@ -13,9 +13,9 @@ from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of, refused_days
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,7 @@ from hypothesis import settings
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 
 # The same examples on every machine, however fast it is. HYPOTHESIS_SEARCH=1 looks for new ones.
 settings.register_profile("steady", deadline=None, derandomize="HYPOTHESIS_SEARCH" not in os.environ)

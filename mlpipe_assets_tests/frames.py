@@ -17,12 +17,12 @@ from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.interim import build_interim, interim_asset
 from mlpipe_assets.stages.raw import ingest, raw_asset
 from mlpipe_assets.stages.raw_report import Ingested
+from mlpipe_assets.store.lake import Lake
 
 JAN_5, JAN_6, JAN_7, JAN_8 = (date(2026, 1, day) for day in (5, 6, 7, 8))
 HEADER = "order_id,customer_id,order_ts,amount,quantity,product_id,channel,region"

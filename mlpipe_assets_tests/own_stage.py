@@ -13,10 +13,10 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.flow import Table
 from mlpipe_assets.freshness.rules import TableFreshness, judge_daily
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store.lake import Lake
 
 
 class Sizes(pa.DataFrameModel):

@@ -18,10 +18,10 @@ from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.store.lake import Lake
 
 Order = tuple[str, str, date, str, str]
 Customer = tuple[str, int | None, str, date]

@@ -12,8 +12,8 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import columns
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training_plan import plan_training_set
 
 APRIL_16, APRIL_23, APRIL_30 = (date(2026, 4, n) for n in (16, 23, 30))

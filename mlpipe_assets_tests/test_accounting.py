@@ -18,8 +18,8 @@ from mlpipe_assets.automation.catch_up import Summary
 from mlpipe_assets.catalog.declarations import Catalog, Tolerance
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.commands.summary import tell_summary
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.status import partitions
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_8, drop, materialize, order, orders_csv, take
 
 # What a line may come to. Each file is known on the 6th, so that the 8th lies ahead of it.

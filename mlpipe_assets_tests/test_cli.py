@@ -13,8 +13,8 @@ import pytest
 
 from mlpipe_assets.arguments import make_parser
 from mlpipe_assets.cli import main
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 

@@ -16,8 +16,8 @@ from mlpipe_assets.errors import MissingPartitionError
 from mlpipe_assets.partitions import days_between, last_partition
 from mlpipe_assets.pipeline import build_definitions
 from mlpipe_assets.resources.instance import open_instance
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT, read_settings
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 

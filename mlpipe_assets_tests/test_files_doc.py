@@ -24,7 +24,7 @@ from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.casts import cast_column
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, drop, events, order, orders_csv, take
 from mlpipe_assets_tests.readers.reading import read_bytes

@@ -42,6 +42,14 @@ def test_a_service_or_a_notebook_uses_these_rooms_without_dagster() -> None:
     assert loaded.returncode == 0, loaded.stderr
 
 
+def test_the_store_knows_no_room_above_it() -> None:
+    code = "".join(path.read_text() for path in (Path(mlpipe_assets.__file__).parent / "store").rglob("*.py"))
+
+    rooms = set(re.findall(r"^ *(?:from|import) mlpipe_assets\.(\w+)", code, re.MULTILINE))
+
+    assert rooms == {"store", "errors", "partitions", "settings", "concurrency"}
+
+
 # A name joined to the data folder, the folder of a day, and names of places that are no tables.
 _SPELLED = re.compile(
     r"""lake\.root / f?"|\bdate=\{|"(part|train)\.parquet"|(?<!")"[^"]+/(_events|quarantine|refused|champions)\b"""

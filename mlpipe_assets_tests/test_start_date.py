@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 

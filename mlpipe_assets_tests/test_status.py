@@ -6,8 +6,8 @@ import openpyxl
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.status import arrivals, spell_left_out
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import HEADER, drop, order, take
 
 

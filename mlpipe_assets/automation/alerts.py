@@ -9,10 +9,10 @@ from typing import Any, Literal
 from mlpipe_assets.automation.messages import Message, OpenAlert, Problem, decide
 from mlpipe_assets.automation.origin import signed
 from mlpipe_assets.errors import MlpipeError
-from mlpipe_assets.resources.alert_book import AlertBook, open_book
 from mlpipe_assets.resources.channels import Note, channel_names, deliver
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings
+from mlpipe_assets.store.alert_book import AlertBook, open_book
+from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")
 _CLAIM = timedelta(minutes=2)  # how long a process may be busy delivering before another tries

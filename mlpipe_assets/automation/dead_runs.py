@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 
 from mlpipe_assets.automation.clock import has_passed
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.memory import recall, remember
-from mlpipe_assets.resources.run_locks import forget_run_lock, pulse_of
+from mlpipe_assets.automation.memory import recall, remember
 from mlpipe_assets.resources.run_owner import own_runs
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.run_locks import forget_run_lock, pulse_of
 
 _STATUS = dg.DagsterRunStatus
 _UNDER_WAY = [_STATUS.QUEUED, _STATUS.NOT_STARTED, _STATUS.STARTING, _STATUS.STARTED, _STATUS.CANCELING]

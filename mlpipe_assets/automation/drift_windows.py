@@ -19,8 +19,8 @@ from mlpipe_assets.automation.retraining_memory import requests_so_far
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.watching import Watching
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
 
 JOB = "retraining_job"
 _AGAINST = {"baseline": "the baseline", "performance": "the test set"}

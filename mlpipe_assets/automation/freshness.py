@@ -6,7 +6,7 @@ from datetime import datetime
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.freshness.rules import TableFreshness
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 
 
 def freshness_of(lake: Lake, catalog: Catalog, now: datetime) -> list[TableFreshness]:

@@ -10,13 +10,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from mlpipe_assets.automation.clock import has_passed
 from mlpipe_assets.automation.freshness import freshness_of, upstream_of
+from mlpipe_assets.automation.memory import remember
 from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.freshness.rules import TableFreshness
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.memory import remember
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Log
 
 CHECK = "newest_partition_is_there"

@@ -11,17 +11,17 @@ from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.monitoring.watching import Watching, days_of_windows
 from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.resources.champions import champion, champion_of, champions, read_golden
-from mlpipe_assets.resources.digests import changed, changed_beside
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, damage
-from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.stages.models import holes, too_little_history
 from mlpipe_assets.stages.models import inputs_digest as model_inputs
 from mlpipe_assets.stages.monitoring import recall_report
 from mlpipe_assets.stages.predictions import inputs_digest, objections
 from mlpipe_assets.stages.validation import golden_inputs
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digests import changed, changed_beside
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of, refused_days
 
 
 @or_unreadable(lambda model: f"models/{model.name}")

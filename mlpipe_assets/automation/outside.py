@@ -10,7 +10,7 @@ from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 
 
 def describe_outside(lake: Lake, source: Source) -> list[str]:

@@ -13,16 +13,16 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition, spell_days
 from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.acceptances import NOTHING_CAME, acceptances
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.known_at import arrival_day, read_known_at
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.stages import interim_day, processed
 from mlpipe_assets.stages.raw_healing import DamagedEvents, Healing, find_lost
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.acceptances import NOTHING_CAME, acceptances
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of
 from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import Inputs, SourceDays
 

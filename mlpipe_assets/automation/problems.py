@@ -16,10 +16,10 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.alert_book import AlertBook, read_book
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refusal_of, refused_days, refused_tables
+from mlpipe_assets.store.alert_book import AlertBook, read_book
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of, refused_days, refused_tables
 
 _TABLES = ("interim", "features", "processed", "models", "validation", "predictions", "monitoring")
 

@@ -20,8 +20,8 @@ from mlpipe_assets.errors import LakeError, PrepareError, SettingsError, shorten
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.drop_zone import DroppedFile
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.private_files import make_folder
 from mlpipe_assets.transforms.events import clean_text, decode
 from mlpipe_assets.transforms.received import received_blocks

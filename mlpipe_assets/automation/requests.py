@@ -10,8 +10,8 @@ import dagster as dg
 from mlpipe_assets.automation.clock import has_passed
 from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.partitions import contiguous
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store.lake import Lake
 
 OwnChecks = Mapping[dg.AssetKey, Sequence[dg.AssetCheckKey]]
 _TRIES = 3  # at once, as long as the state changes between them

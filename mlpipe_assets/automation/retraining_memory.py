@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import RUN_KEY_TAG
 
+from mlpipe_assets.automation.memory import recall
 from mlpipe_assets.automation.retraining import Request, Retraining
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.memory import recall
 from mlpipe_assets.resources.run_owner import mark_of, own_runs, place_of
+from mlpipe_assets.store.lake import Lake
 
 DOCUMENT = "retrainings"
 

@@ -14,13 +14,13 @@ from mlpipe_assets.automation.messages import Message
 from mlpipe_assets.automation.run_problems import Standing, Verdict, cause_of, fold, problems_of
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.alert_book import AlertBook, open_book
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.reports import read_report
 from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.model_checks import TOLD
 from mlpipe_assets.stages.raw_report import FILES_CHECK
+from mlpipe_assets.store.alert_book import AlertBook, open_book
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.reports import read_report
 
 _FIRST_LOOK = timedelta(days=1)
 _AT_ONCE = 200

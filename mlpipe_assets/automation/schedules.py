@@ -14,11 +14,11 @@ from mlpipe_assets.catalog.declarations import Catalog, Source, is_snapshot
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
-from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.acceptances import acceptances
+from mlpipe_assets.store.lake import Lake
 
 _Choice = date | str  # the day to run for, or why there is none
 CRON = {"daily_job": "0 3 * * *", "prediction_job": "0 4 * * *", "training_job": "0 5 * * 1"}

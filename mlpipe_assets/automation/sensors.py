@@ -11,6 +11,7 @@ from mlpipe_assets.automation.dead_runs import ASKED
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.freshness_checks import FreshnessLook, keep_look, note_transitions
+from mlpipe_assets.automation.memory import recall, remember
 from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.problems import late_tables, skewed_features
 from mlpipe_assets.automation.requests import (
@@ -29,11 +30,10 @@ from mlpipe_assets.automation.stale import look_for_arrivals, look_for_stale_day
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.errors import MlpipeError, shorten
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.memory import recall, remember
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import Settings
+from mlpipe_assets.store.lake import Lake
 
 _Jobs = Sequence[UnresolvedAssetJobDefinition]
 _Tick = Callable[[dg.SensorEvaluationContext, Lake], dg.SensorResult | dg.SkipReason]

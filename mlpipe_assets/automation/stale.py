@@ -17,12 +17,12 @@ from mlpipe_assets.flow import Table, tables_of
 from mlpipe_assets.freshness.tables import is_long_enough
 from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.acceptances import NOTHING_CAME
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.acceptances import NOTHING_CAME
+from mlpipe_assets.store.lake import Lake
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from mlpipe_assets.automation.home import open_home
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import RunError
 from mlpipe_assets.pipeline import build_graph
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store.lake import Lake
 
 
 def run_project(lake: Lake, catalog: Catalog, wanted: Callable[[date], bool]) -> list[dict[str, Any]]:

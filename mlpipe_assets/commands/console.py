@@ -15,10 +15,10 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import catalog_of
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.resources.data_folder import expect_access
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.data_folder import expect_access
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.visible import visible
 
 MOST_LINES = 12

@@ -15,7 +15,7 @@ from mlpipe_assets.commands.console import plain, print_lines
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 
 
 def tell_what_would_run(

@@ -33,8 +33,8 @@ from mlpipe_assets.errors import MlpipeError, SettingsError, spell_count
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
 from mlpipe_assets.resources.instance import explaining_the_home
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")
 _DATA = 1

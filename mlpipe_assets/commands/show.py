@@ -30,10 +30,10 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.resources.champion_pointer import lost_pointer
-from mlpipe_assets.resources.digests import only_looking
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digests import only_looking
 from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 200

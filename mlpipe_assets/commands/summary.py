@@ -14,10 +14,10 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.calling import command, make_dev
 from mlpipe_assets.commands.console import nothing_yet, plain, print_lines
 from mlpipe_assets.commands.tables import print_table
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 
 _COUNTS = ("rows", "quarantined", "duplicates", "not processed")  # of raw and interim, together the rows received
 _OTHER_SPLITS = ("/validation", "/test")  # one training set is one partition, whatever its splits

@@ -6,14 +6,14 @@ from datetime import date, datetime
 from mlpipe_assets.catalog.declarations import FeatureView, Model, Monitor, Source, is_snapshot
 from mlpipe_assets.freshness.rules import TableFreshness, judge_daily, judge_deliveries, judge_newest
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.champions import champion
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import versions
-from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.acceptances import acceptances
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refused_days
 from mlpipe_assets.training_plan import plan_training_set
 from mlpipe_assets.windows import SourceDays
 

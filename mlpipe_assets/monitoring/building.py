@@ -12,10 +12,10 @@ from mlpipe_assets.gate import judge
 from mlpipe_assets.monitoring.drift import DriftOfDay, frame_of, measure_day
 from mlpipe_assets.monitoring.watching import Watching, days_of_windows
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import ProfileStore
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
 
 REPORT = "report"  # the name of its table: one page of all monitored tables
 _log = logging.getLogger("mlpipe")

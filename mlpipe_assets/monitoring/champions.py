@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import METRICS
 from mlpipe_assets.resources.models import find_version
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 
 OVERALL = "overall"

@@ -12,10 +12,10 @@ from mlpipe_assets.monitoring.table_days import windows_of
 from mlpipe_assets.monitoring.watched import DayState, Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refused_days
 
 DAYS = 90
 

@@ -18,7 +18,6 @@ from mlpipe_assets.monitoring.ranking import METHOD, is_worse_without, measure_r
 from mlpipe_assets.monitoring.realised import Realised
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import (
     ProfileStore,
     Watch,
@@ -33,6 +32,7 @@ from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.pairs import DECIDING
 from mlpipe_assets.statistics.verdicts import compare
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,6 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.serving import Serving
 from mlpipe_assets.monitoring.table_days import TableDays, settled_from, windows_of
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import (
     ProfileStore,
     Reference,
@@ -23,6 +22,7 @@ from mlpipe_assets.resources.profiles import (
     write_reference,
 )
 from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.store.lake import Lake
 
 _MEASURES = 6  # counted up when the same windows would be measured or told differently
 

@@ -15,8 +15,8 @@ from mlpipe_assets.engines.duckdb_files import select_files, shut_in
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 
 _ONLY_READS = (

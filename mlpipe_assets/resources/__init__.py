@@ -1,1 +1,1 @@
-"""The outside world: the lake, the SQL engine, the drop zone."""
+"""The outside world: Dagster's own storage, the drop zone, the channels of alerts."""

@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import registered_rows
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.objects import MissingError
 from mlpipe_assets.store.records import UNREADABLE, spell_document, spell_reason
 

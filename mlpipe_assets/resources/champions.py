@@ -10,7 +10,6 @@ from mlpipe_assets.resources.champion_pointer import (
     read_pointer,
     write_pointer,
 )
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import (
     GOLDEN,
     REGISTRY,
@@ -21,6 +20,7 @@ from mlpipe_assets.resources.model_files import (
 )
 from mlpipe_assets.resources.models import ModelVersion, damage, find_version, load, record_status
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 
 
 def champion(lake: Lake, model: str) -> ModelVersion | None:

@@ -9,8 +9,8 @@ from typing import Any
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.delivery import Delivery, dump, identity, parse
 from mlpipe_assets.resources.drop_zone import DroppedFile
-from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.store.records import Record
 
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")

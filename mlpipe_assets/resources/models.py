@@ -7,11 +7,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from mlpipe_assets.resources.champion_pointer import read_pointer
-from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.model_files import MODEL_FILE, REGISTRY, ModelError, registered_rows
-from mlpipe_assets.resources.registry import register
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.store.objects import StoreError
+from mlpipe_assets.store.registry import register
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel

@@ -15,8 +15,6 @@ import polars as pl
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import DamagedError, LakeError
 from mlpipe_assets.quoting import labels_to_show
-from mlpipe_assets.resources.digests import damage
-from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.statistics.baselines import (
     VERSION,
@@ -32,6 +30,8 @@ from mlpipe_assets.statistics.merging import merge
 from mlpipe_assets.statistics.profile_json import from_json, to_json
 from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, profile_frame
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digests import damage
+from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.store.records import UNREADABLE, Record, spell_reason
 
 _log = logging.getLogger("mlpipe")

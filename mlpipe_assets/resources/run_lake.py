@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.run_locks import hold_run_lock
 from mlpipe_assets.resources.run_owner import claim_run
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.run_locks import hold_run_lock
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):

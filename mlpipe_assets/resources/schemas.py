@@ -6,9 +6,9 @@ from typing import Any
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import columns, contract_digest, unique_keys
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 
 _SAMPLE_ROWS = 3

@@ -10,10 +10,10 @@ import dagster as dg
 
 from mlpipe_assets.errors import LakeError, MissingPartitionError, MlpipeError
 from mlpipe_assets.partitions import START_DATE, days_between, existing_days, last_partition
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.reports import add_to_report
 from mlpipe_assets.rules import Contract
 from mlpipe_assets.stages.table_types import column_schema, table_type
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.reports import add_to_report
 
 DAILY = dg.DailyPartitionsDefinition(start_date=START_DATE.isoformat(), end_offset=1)
 

@@ -17,9 +17,7 @@ from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.acceptances import acceptances
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.interim_day import Day, facts_of, without_time
@@ -31,6 +29,8 @@ from mlpipe_assets.stages.interim_writing import leave_blocked, settle, withdraw
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.acceptances import acceptances
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
 from mlpipe_assets.transforms.staging import column_digests, key_hash, latest_of_each_day, reasons_in_words

@@ -10,8 +10,8 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.lake import Staged
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store.lake import Staged
 
 
 @dataclass(kw_only=True)

@@ -24,7 +24,6 @@ from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.resources.champions import promote
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import CARD, MODEL_FILE
 from mlpipe_assets.resources.models import ModelVersion, find_version, record_status, store_version
 from mlpipe_assets.rules import digest
@@ -33,6 +32,7 @@ from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, te
 from mlpipe_assets.stages.model_slices import read_slices
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:

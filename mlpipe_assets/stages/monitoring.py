@@ -20,11 +20,11 @@ from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import CheckResult
-from mlpipe_assets.resources.digests import changed
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digests import changed
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 
 _CHECKS: dict[str, tuple[Callable[[Watched], Finding], str]] = {

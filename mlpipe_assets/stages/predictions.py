@@ -15,13 +15,13 @@ from mlpipe_assets.errors import SettingsError, shorten, spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.champions import champion, champion_of
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import ModelVersion, load
-from mlpipe_assets.resources.refusals import refusal_of, refused_days
 from mlpipe_assets.resources.spreadsheets import write_csv
 from mlpipe_assets.rules import Contract, columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of, refused_days
 from mlpipe_assets.windows import Inputs
 
 if TYPE_CHECKING:

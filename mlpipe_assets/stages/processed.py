@@ -15,12 +15,12 @@ from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.lake import Lake, Staged
-from mlpipe_assets.resources.registry import register
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.registry import register
 from mlpipe_assets.training_checks import TRAINING_CHECKS, WARNINGS, judge_training_set, nothing_to_judge
 from mlpipe_assets.training_plan import TrainingPlan, plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS

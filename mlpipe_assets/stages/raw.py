@@ -20,7 +20,6 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery, identity, natural
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.resources.known_at import BY_MODIFICATION, BY_NAME, arrival_day, read_known_at
-from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
@@ -28,6 +27,7 @@ from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_ro
 from mlpipe_assets.stages.raw_report import FILES_CHECK, ROWS_CHECK, Ingested, tell_ingested
 from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake, Staged
 
 _log = logging.getLogger("mlpipe")
 _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy

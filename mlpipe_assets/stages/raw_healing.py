@@ -15,11 +15,11 @@ from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.digests import changed, damage, doubtful
 from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
-from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digests import changed, damage, doubtful
+from mlpipe_assets.store.lake import Lake, Staged
 
 _log = logging.getLogger("mlpipe")
 

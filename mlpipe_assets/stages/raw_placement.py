@@ -21,9 +21,9 @@ from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.resources.known_at import arrival_day
-from mlpipe_assets.resources.lake import Lake, Staged
 from mlpipe_assets.resources.states import snapshot_days
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.transforms.arrival import NO_COLUMN, NO_TIME, arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, decode, decode_flat
 from mlpipe_assets.transforms.received import received_blocks

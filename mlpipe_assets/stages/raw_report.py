@@ -15,8 +15,8 @@ from mlpipe_assets.resources.deliveries import ON_ARRIVAL, Ledger, count_by_day
 from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.drop_zone import Problem
 from mlpipe_assets.resources.known_at import BY_MODIFICATION, arrival_day
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.reports import add_to_report
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.reports import add_to_report
 from mlpipe_assets.visible import visible
 
 FILES_CHECK = "files_are_readable"

@@ -6,9 +6,9 @@ from datetime import date
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.states import find_copies, find_unchanged, snapshot_days
 from mlpipe_assets.stages.raw_placement import located, place_rows
+from mlpipe_assets.store.lake import Lake
 
 
 def settle_states(lake: Lake, source: Source, ledger: Ledger) -> list[Delivery]:

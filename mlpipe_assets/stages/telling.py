@@ -12,8 +12,8 @@ from dagster._core.definitions.source_asset import (
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.partitions import ONE_DAY, spell_days
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.reports import add_to_report
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.reports import add_to_report
 from mlpipe_assets.visible import visible
 
 _log = logging.getLogger("mlpipe")

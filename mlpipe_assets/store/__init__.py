@@ -1,1 +1,1 @@
-"""Where the bytes of the lake are, and how their places are spelled. Nothing here imports Dagster or polars."""
+"""Where the bytes of the lake are, how their places are spelled, and what the lake keeps. Nothing here imports Dagster."""

@@ -15,8 +15,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.scheduler.instigation import SensorInstigatorData  # not exported
 
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets.store.lake import Lake
 
 _BIN = Path(sys.executable).parent
 _DAGSTER_YAML = """

@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 
 from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
-from mlpipe_assets.resources.alert_book import read_book
 from mlpipe_assets.resources.channels import Note, deliver, unusable
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import Settings, read_settings
+from mlpipe_assets.store.alert_book import read_book
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.automation.test_messages import LATE, NOW, OTHER
 from mlpipe_assets_tests.webhook import Webhook
 

@@ -15,10 +15,10 @@ from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_graph
-from mlpipe_assets.resources.acceptances import NOTHING_CAME, accept
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
+from mlpipe_assets.store.acceptances import NOTHING_CAME, accept
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import (
     ANN,
     SPEND_SQL,

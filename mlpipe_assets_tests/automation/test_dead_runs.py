@@ -18,10 +18,10 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobO
 from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.requests import runs_under_way
 from mlpipe_assets.automation.run_alerts import tell_of_runs
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.run_locks import pulse_of
 from mlpipe_assets.resources.run_owner import DATA_DIR, owner_tags
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.run_locks import pulse_of
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
 
@@ -29,7 +29,7 @@ NOW = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
 _STATUS = dg.DagsterRunStatus
 HOLD = """
 import sys, pathlib
-from mlpipe_assets.resources.run_locks import hold_run_lock
+from mlpipe_assets.store.run_locks import hold_run_lock
 with hold_run_lock(pathlib.Path(sys.argv[1]), sys.argv[2]):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,14 +7,14 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.automation.drift_windows import look_at_drift, windows_of_monitor
+from mlpipe_assets.automation.memory import remember
 from mlpipe_assets.automation.retraining import tags_of
 from mlpipe_assets.automation.retraining_memory import DOCUMENT, note_requests
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
 from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.monitoring.deciding import SCHEMA
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.memory import remember
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import day
 
 CATALOG = replace(BUILT_IN, monitors=tuple(replace(monitor, persist=2) for monitor in BUILT_IN.monitors))

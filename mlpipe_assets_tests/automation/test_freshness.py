@@ -30,10 +30,10 @@ from mlpipe_assets.freshness.rules import (
     judge_newest,
 )
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.resources.acceptances import accept
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.acceptances import accept
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 HOURS_30 = timedelta(hours=30)

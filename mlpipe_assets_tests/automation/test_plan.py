@@ -11,11 +11,11 @@ from mlpipe_assets.automation.plan import Work, feature_work, interim_work, look
 from mlpipe_assets.catalog.declarations import Catalog, Tolerance
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.acceptances import accept
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.processed import build_training_set
+from mlpipe_assets.store.acceptances import accept
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     START,

@@ -9,9 +9,9 @@ from mlpipe_assets.automation.problems import late_tables, problems_now, skewed_
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.monitoring.deciding import SCHEMA
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import clear, refuse
 from mlpipe_assets.store.keys import DRIFT
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import clear, refuse
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day
 
 SKEWED = {

@@ -12,8 +12,8 @@ from mlpipe_assets.automation.prototype import is_sampled, run_prototype
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.pipeline import build_graph
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import day, drop_customers, drop_orders, planted_catalog
 from mlpipe_assets_tests.readers.test_spreadsheet import sheets

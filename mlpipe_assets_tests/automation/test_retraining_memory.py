@@ -7,12 +7,12 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import RUN_KEY_TAG
 
+from mlpipe_assets.automation.memory import remember
 from mlpipe_assets.automation.retraining import Request, Retraining
 from mlpipe_assets.automation.retraining_memory import DOCUMENT, never_started, note_requests, requests_so_far, run_key
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.memory import remember
 from mlpipe_assets.resources.run_owner import owner_tags
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import day
 
 NOW = datetime(2026, 1, 6, tzinfo=UTC)

@@ -13,11 +13,11 @@ from mlpipe_assets.definitions import CATALOG, defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_graph
-from mlpipe_assets.resources.acceptances import accept
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.processed import build_training_set
+from mlpipe_assets.store.acceptances import accept
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 

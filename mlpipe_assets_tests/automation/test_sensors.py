@@ -17,10 +17,10 @@ from mlpipe_assets.definitions import defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_graph
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_owner import DATA_DIR, mark_of
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 LAST = 6

@@ -108,7 +108,7 @@ def time_monitoring(data: Path, day: date, repeats: int) -> dict[str, list[float
     from mlpipe_assets.monitoring.building import build_monitoring
     from mlpipe_assets.monitoring.table_days import windows_of
     from mlpipe_assets.monitoring.watching import Watching
-    from mlpipe_assets.resources.lake import Lake
+    from mlpipe_assets.store.lake import Lake
 
     lake, engine = Lake(data_dir=f"{data}"), DuckDBEngine()
     monitors = [monitor for monitor in CATALOG.monitors if monitor.table in _WATCHED]

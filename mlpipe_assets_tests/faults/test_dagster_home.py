@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.cli import main
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import BusyError, LakeError
-from mlpipe_assets.resources import lake as lake_module
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import lake as lake_module
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.faults import work
 from mlpipe_assets_tests.frames import JAN_5, build, drop, events, file_digests, order, order_ids, orders_csv, take
 

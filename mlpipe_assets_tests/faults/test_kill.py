@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.faults import work
 from mlpipe_assets_tests.frames import drop, file_digests, order, orders_csv
 

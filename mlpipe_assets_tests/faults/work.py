@@ -9,11 +9,11 @@ from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.store.lake import Lake
 
 ENGINE = DuckDBEngine(memory_limit="400MB")
 _DAY = timedelta(days=1)

@@ -10,7 +10,7 @@ from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.publish.warehouse import query
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, build, drop, order, orders_csv, take
 
 

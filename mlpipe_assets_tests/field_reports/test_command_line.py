@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.cli import main
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders
 

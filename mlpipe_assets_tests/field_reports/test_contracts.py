@@ -3,8 +3,8 @@
 import polars as pl
 
 from mlpipe_assets.catalog.sources import customers
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import repeated
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     HEADER,
     JAN_5,

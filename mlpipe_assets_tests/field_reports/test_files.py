@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.readers.open import read_blocks
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, build, drop, order_ids, quarantined, take
 
 

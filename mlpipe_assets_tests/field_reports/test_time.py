@@ -9,8 +9,8 @@ import pytest
 
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.partitions import last_partition
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.daily import DAILY
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.events import event_dates
 from mlpipe_assets_tests.frames import JAN_5, build, drop, order, orders_csv, take
 

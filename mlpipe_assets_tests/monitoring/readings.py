@@ -14,8 +14,8 @@ from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import day
 
 SECRET = "someone@example.org"  # noqa: S105 (a personal value, to look for)

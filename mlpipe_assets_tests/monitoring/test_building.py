@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.monitoring.building import monitoring_inputs_digest
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.monitoring.readings import (
     SECRET,
@@ -208,7 +208,7 @@ def test_an_empty_window_is_said_and_has_no_score(tmp_path: Path) -> None:
 
 
 def test_a_refused_day_is_no_part_of_a_window(tmp_path: Path) -> None:
-    from mlpipe_assets.resources.refusals import refuse
+    from mlpipe_assets.store.refusals import refuse
 
     lake = readings_lake(tmp_path, CATALOG, range(1, 9))
     refuse(lake, "interim", "readings", day(7), problem="too many rows", inputs="x")

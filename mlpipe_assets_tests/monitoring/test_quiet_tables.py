@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.monitoring.readings import drift_of, measure, put, readings, readings_catalog
 from mlpipe_assets_tests.planted import day
 

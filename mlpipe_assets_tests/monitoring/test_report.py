@@ -20,7 +20,7 @@ from mlpipe_assets.monitoring.histograms import Histogram
 from mlpipe_assets.monitoring.read_back import read_watched
 from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import DayState, Watched
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.monitoring.readings import Readings, measure, put, readings, readings_catalog, readings_lake
 from mlpipe_assets_tests.planted import day
 

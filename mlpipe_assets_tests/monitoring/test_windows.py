@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.monitoring.table_days import TableDays, settled_from, windows_of
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake
 
 

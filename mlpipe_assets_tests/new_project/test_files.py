@@ -18,8 +18,8 @@ from mlpipe_assets.catalog.versions import learner_version, model_version, sourc
 from mlpipe_assets.cli import main
 from mlpipe_assets.new_project.files import EXAMPLES, project_files
 from mlpipe_assets.project import Project
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.new_project.projects import importable, write
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day

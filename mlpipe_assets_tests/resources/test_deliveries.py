@@ -13,7 +13,7 @@ from mlpipe_assets.errors import LakeError
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.resources.drop_zone import DroppedFile
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, drop, order, orders_csv, take
 
 FIRST = Delivery(

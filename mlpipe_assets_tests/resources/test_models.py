@@ -15,10 +15,10 @@ from mlpipe_assets.learning.golden import choose_golden_rows, golden_version
 from mlpipe_assets.learning.store import dump_model
 from mlpipe_assets.resources.champion_pointer import champion_history, lost_pointer, read_pointer, write_pointer
 from mlpipe_assets.resources.champions import champion, promote, read_golden, roll_back
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.model_files import Golden, ModelError
 from mlpipe_assets.resources.models import ModelVersion, damage, find_version, load, store_version, versions
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.learning.rows import BOOSTED, training_rows
 
 NAME = "returning"

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.profiles import ProfileStore, Reference, Watch, freeze, read_reference, write_reference
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5
 
 WATCH = Watch(kinds={"amount": "number"}, unseen=frozenset(), thresholds={"amount": 0.1})

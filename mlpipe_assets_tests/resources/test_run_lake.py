@@ -4,9 +4,9 @@ from tempfile import TemporaryDirectory
 
 import dagster as dg
 
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 
 
 def test_a_run_sweeps_what_killed_processes_left_of_documents_that_are_no_tables(lake: Lake) -> None:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mlpipe_assets.catalog.sources import customers
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.schemas import write_schema
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, build, drop, take
 
 _CUSTOMERS = "customer_id,email,age,region,signup_date\nc1,secret@example.com,30,north,2025-01-01\n"

@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.raw import raw_asset
+from mlpipe_assets.store.lake import Lake
 
 
 def test_a_run_that_names_no_day_is_told_how_to(lake: Lake) -> None:

@@ -26,12 +26,12 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.gate import judge
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refuse, refused_days
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.features import build_features, feature_asset
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refuse, refused_days
 from mlpipe_assets_tests.frames import drop, orders_csv
 from mlpipe_assets_tests.planted import (
     ANN,

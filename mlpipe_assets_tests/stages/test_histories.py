@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlpipe_assets.automation.plan import interim_work
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import customers, orders
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build, drop, file_digests, order, orders_csv, take
 
 ANYTHING = Tolerance(share=1.0)

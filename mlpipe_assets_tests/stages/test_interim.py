@@ -18,7 +18,7 @@ from mlpipe_assets.automation.plan import interim_work
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     JAN_5,
     JAN_6,

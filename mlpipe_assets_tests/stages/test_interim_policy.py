@@ -11,8 +11,8 @@ from mlpipe_assets import cli
 from mlpipe_assets.automation.plan import interim_work
 from mlpipe_assets.catalog.declarations import Tolerance
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.resources.acceptances import accept
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.acceptances import accept
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     JAN_5,
     JAN_6,

@@ -27,7 +27,6 @@ from mlpipe_assets.partitions import START_DATE, days_between
 from mlpipe_assets.resources.champion_pointer import champion_history
 from mlpipe_assets.resources.champions import champion, read_golden
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.resources.models import find_version, load, record_status, versions
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import contract_digest
@@ -40,6 +39,7 @@ from mlpipe_assets.stages.models import Built, build_model, inputs_digest, model
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
 

@@ -15,10 +15,10 @@ from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.stages.raw_report import Ingested
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day, planted_catalog, planted_lake
 
 APART = replace(orders, dedupe_within=timedelta(0))  # so that a day needs no other
@@ -148,7 +148,7 @@ def test_a_folder_in_the_place_of_events_is_named(lake: Lake, catalog: Catalog) 
 def test_a_run_with_nothing_new_reads_no_event_file(
     lake: Lake, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlpipe_assets.resources.digests.content_digest", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr("mlpipe_assets.store.digests.content_digest", lambda path: pytest.fail(f"{path} was read"))
 
     assert ingest_again(lake, catalog).new == []
 

@@ -20,7 +20,7 @@ from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     HEADER,
     JAN_5,

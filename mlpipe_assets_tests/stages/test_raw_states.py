@@ -15,8 +15,8 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.stages.raw_states import settle_states
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     JAN_5,
     JAN_6,

@@ -8,12 +8,12 @@ import pytest
 
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refused_days
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.predictions import objections
 from mlpipe_assets.stages.validation import ask_again, golden_asset
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refused_days
 from mlpipe_assets_tests.champions import crowned_lake, learning_catalog, learning_lake
 from mlpipe_assets_tests.planted import SPEND_SQL, bring_in, day, drop_orders, failed_checks, materialize, spend
 

@@ -207,8 +207,8 @@ def test_a_store_whose_root_is_a_file_is_reported(tmp_path: Path) -> None:
     assert objects.list() == []
 
 
-def test_neither_dagster_nor_polars_is_imported_with_the_store() -> None:
-    program = "import sys, mlpipe_assets.store.local, mlpipe_assets.store.memory\n"
+def test_a_service_has_a_store_without_polars_and_the_engine() -> None:
+    program = "import sys, mlpipe_assets.store.local, mlpipe_assets.store.memory, mlpipe_assets.store.records\n"
     program += "print(sorted({'dagster', 'polars', 'duckdb', 'pandera'} & set(sys.modules)))"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

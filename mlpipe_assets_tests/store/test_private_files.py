@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refusal_of, refuse
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of, refuse
 from mlpipe_assets_tests.frames import JAN_5
 
 

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.registry import register
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.registry import register
 
 ROW: dict[str, object] = {"view": "spend", "version": "1", "lookback_days": 3}
 

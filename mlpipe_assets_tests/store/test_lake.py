@@ -11,8 +11,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.errors import BusyError, LakeError, SettingsError
-from mlpipe_assets.resources import lake as lake_module
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import lake as lake_module
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
 
 FRAME = pl.DataFrame({"id": ["a", "b"], "n": [1, 2]})

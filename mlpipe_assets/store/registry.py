@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.objects import MissingError, StoreError
 from mlpipe_assets.store.records import spell_reason
 

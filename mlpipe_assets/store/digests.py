@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from mlpipe_assets.errors import DamagedError, LakeError
-from mlpipe_assets.resources.digest_log import Log, Written, append, read_log
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digest_log import Log, Written, append, read_log
 
 _log = logging.getLogger("mlpipe")
 _THREADS = 4

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mlpipe_assets.resources.alert_book import AlertBook, read_book
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.alert_book import AlertBook, read_book
+from mlpipe_assets.store.lake import Lake
 
 
 @pytest.mark.parametrize(

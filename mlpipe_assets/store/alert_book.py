@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Log, Record
 
 _log = logging.getLogger("mlpipe")

@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.resources.lake import Lake
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 
 

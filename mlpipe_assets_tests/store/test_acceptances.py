@@ -3,8 +3,8 @@
 import pytest
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.acceptances import NOTHING_CAME, accept, acceptances
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store.acceptances import NOTHING_CAME, accept, acceptances
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
 
 

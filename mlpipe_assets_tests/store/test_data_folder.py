@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.resources.data_folder import expect_access
+from mlpipe_assets.store.data_folder import expect_access
 
 NOBODY = 65534
 

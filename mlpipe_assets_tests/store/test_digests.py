@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.errors import DamagedError, LakeError
-from mlpipe_assets.resources import digests
-from mlpipe_assets.resources.digest_log import log_path, read_log
-from mlpipe_assets.resources.lake import Lake
+from mlpipe_assets.store import digests
+from mlpipe_assets.store.digest_log import log_path, read_log
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
 
 ONE, OTHER = pl.DataFrame({"n": [1, 2, 3]}), pl.DataFrame({"n": [9, 9, 9]})

@@ -20,9 +20,9 @@ import polars as pl
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import BusyError, LakeError, SettingsError
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.digest_log import Written, on_record
-from mlpipe_assets.resources.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.digest_log import Written, on_record
+from mlpipe_assets.store.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects, explain_writing, sync_folder
 from mlpipe_assets.store.private_files import create_file, make_folder

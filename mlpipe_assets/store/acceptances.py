@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from mlpipe_assets.resources.lake import Lake
-from mlpipe_assets.resources.refusals import refusal_of
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Log
+from mlpipe_assets.store.refusals import refusal_of
 
 NOTHING_CAME = "nothing came"
 
