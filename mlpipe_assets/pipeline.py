@@ -14,11 +14,12 @@ from mlpipe_assets.automation.requests import own_checks
 from mlpipe_assets.automation.schedules import schedules_of
 from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.loading import settings_of
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.resources.engine import SqlEngine
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.resources.run_owner import owner_tags
-from mlpipe_assets.settings import Settings, read_settings
+from mlpipe_assets.settings import Settings
 
 
 def build_definitions(catalog: Catalog, settings: Settings | None = None) -> dg.Definitions:
@@ -26,11 +27,12 @@ def build_definitions(catalog: Catalog, settings: Settings | None = None) -> dg.
 
     Args:
         catalog: What exists.
-        settings: Where the data is, and the other values of the environment; unless given, those of this process.
+        settings: Where the data is, and the other values of the environment; unless given, those of this process for the
+            project that the catalog is declared in.
 
     Raises: SettingsError when the environment holds a value we cannot use.
     """
-    settings = settings or read_settings()
+    settings = settings or settings_of(catalog)
     graph = build_graph(catalog, settings)
     jobs = with_freshness_job(graph.jobs or [], catalog, owner_tags(settings.data_dir))
     prototype = prototype_job(catalog, lambda some, root: build_graph(some, replace(settings, data_dir=root)))

@@ -16,6 +16,14 @@ from mlpipe_assets.store.lake import Lake
 if TYPE_CHECKING:
     from mlpipe_assets.catalog.declarations import Catalog
 
+_COUNTS = ("received", "accepted", "duplicates", "quarantined", "not_processed", "rows")
+_STATUS = {
+    "table": pl.String,
+    "date": pl.Date,
+    **dict.fromkeys(_COUNTS, pl.Int64),
+    "as_of": pl.String,
+    "note": pl.String,
+}
 _BUILT = {"table": pl.String, "partitions": pl.Int64, "first": pl.Date, "last": pl.Date, "seconds": pl.Float64}
 
 Day = date | str
@@ -78,7 +86,16 @@ class Project:
     def read(
         self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None
     ) -> pl.DataFrame:
-        """Rows of a table: of one day, of a stretch of days, or all; `date` is the partition each row lies in.
+        """Rows of a table as a polars frame: of one day, of a stretch of days, or all.
+
+        Columns are those of the table's contract, with its types and units, and `date`, the partition each row lies in; a
+        training set has `split` too (`train`, `validation`, `test`).
+
+        Args:
+            table: Such as `interim/orders`; `stg.orders` is the same.
+            day: One day, as `2026-01-31` or a date.
+            first: The first day of a stretch; unless given, the first there is.
+            last: The last day of it, included; unless given, the newest there is.
 
         Raises: MissingPartitionError when there is no such table or no partition of those days.
         """
@@ -123,7 +140,7 @@ class Project:
         return self.read(table, day, first=first, last=last).to_arrow()
 
     def sql(self, select: str) -> pl.DataFrame:
-        """Rows of one select over the tables as `mlpipe sql` names them.
+        """Rows of one select over the tables as `mlpipe sql` names them; columns as the select names them, all rows in memory.
 
         Raises: SqlError when the text is no select or the engine refuses it.
         """
@@ -134,11 +151,15 @@ class Project:
         return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
     def status(self) -> pl.DataFrame:
-        """One row a partition, as `mlpipe status --json` has them: counts of rows, as_of and a note."""
+        """One row a partition, as `mlpipe status --json` has them, tables in flow order.
+
+        Columns: table, date; counts of rows: received, accepted, duplicates, quarantined, not_processed and rows (those that
+        the next stage reads), null where a stage has none; as_of (UTC, exclusive) and a note, as text.
+        """
         from mlpipe_assets.status import partitions
 
         rows = [asdict(p) for p in partitions(self._lake, self._catalog, digests=False)]
-        return pl.DataFrame(rows, infer_schema_length=None)
+        return pl.DataFrame(rows, schema=_STATUS)
 
     def run(self, *, first: Day | None = None, last: Day | None = None) -> pl.DataFrame:
         """What was built, one row a table in flow order, after bringing every stage up to date as `mlpipe run` does.

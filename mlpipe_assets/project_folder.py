@@ -59,6 +59,18 @@ def find_project(environ: Mapping[str, str], here: Path) -> ProjectFolder:
     )
 
 
+def project_above(file: Path) -> ProjectFolder | None:
+    """The project that a file of Python belongs to; None for one that is installed, or lies below no pyproject.toml.
+
+    Raises: as `find_project`.
+    """
+    root = None if _is_installed(file) else next(_with_file(file.parent), None)
+    if root is None:
+        return None
+    table = _table(root) or {}
+    return ProjectFolder(root=root, catalog=table.get("catalog") or EXAMPLE, start_date=table.get("start_date", ""))
+
+
 def _with_file(folder: Path) -> Iterator[Path]:
     """A folder and those above it that hold a pyproject.toml, the nearest first."""
     return (place for place in (folder, *folder.parents) if (place / _FILE).is_file())

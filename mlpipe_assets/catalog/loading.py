@@ -1,15 +1,18 @@
 """Import the catalog of a project; whatever is wrong with it is said with file and line."""
 
 import importlib
+import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.places import spell_place
 from mlpipe_assets.errors import CatalogError, SettingsError
-from mlpipe_assets.project_folder import make_importable
-from mlpipe_assets.settings import Settings
+from mlpipe_assets.partitions import START_DATE
+from mlpipe_assets.project_folder import make_importable, project_above
+from mlpipe_assets.settings import Settings, read_settings
 
 _PACKAGE = Path(__file__).parents[1]
 _NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
@@ -22,6 +25,24 @@ def catalog_of(settings: Settings) -> Catalog:
     """
     project = settings.project
     return load_catalog(project.catalog, root=project.root, said_in=project.said_in or "the built-in example")
+
+
+def settings_of(catalog: Catalog) -> Settings:
+    """The settings of this process for the project that a catalog is declared in: Dagster may be started in any folder.
+
+    Raises: SettingsError when the process counts days from another start than that project.
+    """
+    settings = read_settings()
+    own = project_above(catalog.file)
+    if own is None or own.root == settings.project.root:
+        return settings
+    if own.start_date and own.start_date != f"{START_DATE}" and "MLPIPE_START_DATE" not in os.environ:
+        raise SettingsError(
+            f"The catalog belongs to {own.root}, whose days begin on {own.start_date}; this process was started in {Path.cwd()} and "
+            f"counts from {START_DATE}. Start it in {own.root}, or set MLPIPE_START_DATE={own.start_date}."
+        )
+    data_dir = settings.data_dir if os.environ.get("MLPIPE_DATA_DIR") else own.root / "data"
+    return replace(settings, project=own, data_dir=data_dir)
 
 
 def load_catalog(reference: str, *, root: Path | None = None, said_in: str = "MLPIPE_CATALOG") -> Catalog:

@@ -12,15 +12,23 @@ class Declared:
     """A declaration that remembers the file and the line it was written on; they are no part of its value."""
 
     _place: str = ""
+    _file: str = ""
 
     def __post_init__(self) -> None:
         """Note who is declaring."""
-        object.__setattr__(self, "_place", spell_place(*_declared_at()))
+        file, line = _declared_at()
+        object.__setattr__(self, "_file", file)
+        object.__setattr__(self, "_place", spell_place(file, line))
 
     @property
     def place(self) -> str:
         """File and line of the declaration: `mlpipe_assets/catalog/sources.py:9`."""
         return self._place
+
+    @property
+    def file(self) -> Path:
+        """The file of the declaration."""
+        return Path(self._file).absolute()
 
 
 def _declared_at() -> tuple[str, int]:

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from mlpipe_assets.catalog.loading import load_catalog
+from mlpipe_assets.catalog.loading import load_catalog, settings_of
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.pipeline import build_definitions
 
 
 @pytest.fixture
@@ -69,3 +71,27 @@ def test_a_name_that_is_no_catalog_is_refused(here: Path) -> None:
 
     assert refused("shop:CATALOG") == "MLPIPE_CATALOG='shop:CATALOG' is a int, not a Catalog."
     assert "shop has no OTHER" in refused("shop:OTHER")
+
+
+def test_a_catalog_says_where_its_data_is_whatever_folder_a_process_was_started_in(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLPIPE_DATA_DIR", "MLPIPE_CATALOG", "MLPIPE_START_DATE"):
+        monkeypatch.delenv(name, raising=False)
+    (here / "bank" / "notes").mkdir(parents=True)
+    (here / "bank" / "pyproject.toml").write_text("[tool.mlpipe]\n")
+    (here / "bank" / "all_of_it.py").write_text(
+        "from mlpipe_assets.catalog.declarations import Catalog\nCATALOG = Catalog()\n"
+    )
+    catalog = load_catalog("all_of_it", root=here / "bank")
+
+    assert settings_of(catalog).data_dir == here / "bank" / "data"
+    assert (build_definitions(catalog).resources or {})["lake"].data_dir == str(here / "bank" / "data")
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(here / "lake"))
+    assert settings_of(catalog).data_dir == here / "lake"
+
+    (here / "bank" / "pyproject.toml").write_text('[tool.mlpipe]\nstart_date = "2013-01-01"\n')
+    with pytest.raises(SettingsError, match=r"Start it in .*bank, or set MLPIPE_START_DATE=2013-01-01"):
+        settings_of(catalog)
+    monkeypatch.setenv("MLPIPE_START_DATE", "2014-01-01")
+    assert settings_of(catalog).start_date == date(2014, 1, 1)

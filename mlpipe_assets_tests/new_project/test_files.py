@@ -132,6 +132,7 @@ def test_a_project_of_nothing_runs_and_says_how_to_begin(
 
     assert "sample" not in capsys.readouterr().out
     assert Project().run().is_empty()
+    assert Project().status().columns[:3] == ["table", "date", "received"]
 
 
 @pytest.mark.usefixtures("alone")
