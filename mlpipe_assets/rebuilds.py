@@ -97,8 +97,8 @@ def place_of(name: str) -> Place | None:
         return None
     table, _, rest = name.removeprefix(f"{stage}/").partition("/")
     folder, _, file = rest.partition("/")
-    if keys.is_day(folder):
-        return stage, table, keys.read_day(folder)
+    if keys.is_day(folder) and (day := keys.read_day(folder)):
+        return stage, table, day
     return (stage, f"{table}/{folder}", None) if stage == keys.MODELS and file == MODEL_FILE else None
 
 

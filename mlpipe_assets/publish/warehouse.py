@@ -17,7 +17,7 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.records import Record
+from mlpipe_assets.store.records import Record, list_documents
 
 _ONLY_READS = (
     "mlpipe sql only reads: one select, from, with, values, table, pivot, describe, summarize, show, or explain of a select. "
@@ -194,13 +194,15 @@ def _named(table: _Table, sql: str) -> bool:
     return bool(re.search(rf'(?<!\w)"?({schemas})"?\s*\.\s*"?{re.escape(table.name)}(?!\w)', sql, re.IGNORECASE))
 
 
-def _stem_of_files(lake: Lake, key: str) -> str:
+def _stem_of_files(lake: Lake, source: str, delivery: str) -> str:
     """What the event files of a delivery on record are called."""
     try:
-        placement = Record(objects=lake.objects, key=key, parse=lambda found: found.get("placement")).read()
+        placement = Record(
+            objects=lake.objects, key=keys.delivery(source, delivery), parse=lambda found: found.get("placement")
+        ).read()
     except LakeError:  # `mlpipe status` says which record it is, and what to do
         placement = None
-    return f"{keys.stem(key)}-{placement}" if placement else keys.stem(key)
+    return f"{delivery}-{placement}" if placement else delivery
 
 
 def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
@@ -208,9 +210,13 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
         return sorted(lake.root.glob(pattern))
 
     # Files of a delivery that a killed run did not finish are not on record, and not shown.
-    records = [head.key for head in lake.objects.list(keys.DELIVERIES) if head.key.endswith(".json")]
-    counted = {_stem_of_files(lake, key) for key in records}
-    events = [path for path in files(keys.partitions(keys.EVENTS, "*", "*.parquet")) if path.stem in counted]
+    received = files(keys.partitions(keys.EVENTS, "*", "*.parquet"))
+    counted = {
+        _stem_of_files(lake, source, delivery)
+        for source in {path.parent.parent.name for path in received}
+        for delivery in list_documents(lake.objects, keys.deliveries(source))
+    }
+    events = [path for path in received if path.stem in counted]
     yield _Table(schemas=("raw",), name="raw_events", files=events, dated=False, day="event_date")
     for source in catalog.sources:
         own = [path for path in events if path.parent.parent.name == source.name]

@@ -11,7 +11,7 @@ from mlpipe_assets.resources.delivery import Delivery, dump, identity, parse
 from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
-from mlpipe_assets.store.records import Record
+from mlpipe_assets.store.records import Record, list_documents
 
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
 _NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
@@ -36,12 +36,10 @@ class Ledger:
         ledger = cls(lake=lake, source=source, code=code)
         ledger.seen = ledger._seen_files.read() or {}
         names = {known["delivery"]: name for name, known in ledger.seen.items()}
-        for head in lake.objects.list(keys.deliveries(source)):
-            if head.key.endswith(".json"):
-                delivery = keys.stem(head.key)
-                found = ledger._record(delivery, names.get(delivery)).read()
-                if found:
-                    ledger._remember(found)
+        for delivery in list_documents(lake.objects, keys.deliveries(source)):
+            found = ledger._record(delivery, names.get(delivery)).read()
+            if found:
+                ledger._remember(found)
         return ledger
 
     def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
@@ -139,9 +137,8 @@ class Ledger:
 
     def sweep(self) -> None:
         """Remove what killed runs left of deliveries that were never counted, or were being placed from scratch."""
-        for head in self.lake.objects.list(keys.deliveries(self.source)):
-            if head.key.endswith(".pending"):
-                self.tidy(keys.stem(head.key))
+        for delivery in list_documents(self.lake.objects, keys.deliveries(self.source), ".pending"):
+            self.tidy(delivery)
 
     def tidy(self, delivery: str) -> None:
         """Remove files of a delivery that its record does not speak of, all of them where there is no record."""

@@ -48,9 +48,14 @@ def is_day(name: str) -> bool:
     return name.startswith(_DAY)
 
 
-def read_day(name: str) -> date:
-    """The day that a folder is of. Raises: ValueError when it is of none."""
-    return date.fromisoformat(name.removeprefix(_DAY))
+def read_day(name: str) -> date | None:
+    """The day that the name of a folder or a record tells; None when it is no day as we spell one."""
+    text = name.removeprefix(_DAY)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if f"{day}" == text else None  # Python also reads 20260105 and 2026-W02-1
 
 
 def partition(stage: str, name: str, day: date, file: str = PART) -> str:
@@ -187,11 +192,6 @@ def table_of(key: Path) -> Path | None:
         return None
     dated = next((number for number, name in enumerate(folders) if is_day(name)), len(folders))
     return Path(*folders[: min(dated, 2 if is_below(key, MODELS) else 3)])
-
-
-def stem(key: str) -> str:
-    """The name of a file without its folder and ending: the day, run, delivery or model that a record is of."""
-    return key.rpartition("/")[2].rpartition(".")[0]
 
 
 def is_below(key: PurePath, folder: str) -> bool:

@@ -95,7 +95,13 @@ class Lake:
         if not folder.is_dir():
             return []
         there = [e.name for e in os.scandir(folder) if keys.is_day(e.name) and Path(e.path, file).exists()]
-        return sorted(day for day in map(keys.read_day, there) if day >= START_DATE)
+        found = {name: keys.read_day(name) for name in there}
+        if strange := sorted(name for name, day in found.items() if day is None):
+            raise LakeError(
+                f"{folder / strange[0]} is not the folder of a day, which is called {keys.name_day(START_DATE)}. Move it away, "
+                "then run again."
+            )
+        return sorted(day for day in found.values() if day and day >= START_DATE)
 
     def has(self, stage: str, name: str, day: date, file: str = PART) -> bool:
         """Whether a table has a partition for a day, without a look at what it holds."""

@@ -112,6 +112,12 @@ class Log(Generic[T]):
             ) from error
 
 
+def list_documents(objects: Objects, folder: str, ending: str = ".json") -> list[str]:
+    """The names, without their ending, of what is kept in a folder itself, in order."""
+    found = (head.key for head in objects.list(folder) if head.key.endswith(ending))
+    return [key.removesuffix(ending).removeprefix(f"{folder}/") for key in found if key.rpartition("/")[0] == folder]
+
+
 def spell_document(document: object) -> bytes:
     """A document as it is kept: by lines, so that a person can read it and `diff` compares it."""
     return json.dumps(document, indent=1, sort_keys=True, default=str).encode() + b"\n"

@@ -3,9 +3,10 @@
 from datetime import date
 from typing import Any
 
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.records import Record
+from mlpipe_assets.store.records import Record, list_documents
 
 
 def refuse(lake: Lake, stage: str, name: str, day: date, *, problem: str, inputs: str, **more: object) -> None:
@@ -28,7 +29,14 @@ def clear(lake: Lake, stage: str, name: str, day: date) -> None:
 
 def refused_days(lake: Lake, stage: str, name: str) -> set[date]:
     """Days of a table whose newest attempt was refused."""
-    return {date.fromisoformat(keys.stem(head.key)) for head in lake.objects.list(keys.refusals(stage, name))}
+    folder = keys.refusals(stage, name)
+    found = {record: keys.read_day(record) for record in list_documents(lake.objects, folder)}
+    if strange := sorted(record for record, day in found.items() if day is None):
+        raise LakeError(
+            f"{lake.objects.locate(folder)}/{strange[0]}.json is not the record of a refused day, which is called 2026-01-31.json. "
+            "Move it away, then run again."
+        )
+    return {day for day in found.values() if day}
 
 
 def refused_tables(lake: Lake, stage: str) -> list[str]:

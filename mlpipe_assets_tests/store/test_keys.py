@@ -13,6 +13,7 @@ JAN_5 = date(2026, 1, 5)
 def test_a_day_is_read_from_the_name_of_its_folder() -> None:
     assert keys.partition("interim", "orders", JAN_5) == "interim/orders/date=2026-01-05/part.parquet"
     assert keys.read_day(keys.name_day(JAN_5)) == JAN_5
+    assert [keys.read_day(f"date={text}") for text in ("old", "20260105", "2026-W02-1", "2026-1-5", "")] == [None] * 5
     assert keys.is_day("date=2026-01-05")
     assert not keys.is_day("part.parquet")
 
@@ -29,14 +30,6 @@ def test_a_pattern_takes_the_files_it_is_of(tmp_path: Path) -> None:
     found = [path for pattern in keys.files_of_delivery("orders", "abc") for path in tmp_path.glob(pattern)]
 
     assert sorted(str(path.relative_to(tmp_path)) for path in found) == sorted(of_one)
-
-
-@pytest.mark.parametrize(
-    ("key", "stem"),
-    [(keys.report("run-1"), "run-1"), (keys.delivery("orders", "abc"), "abc"), (keys.champion("m.1"), "m.1")],
-)
-def test_the_stem_of_a_record_is_what_it_is_of(key: str, stem: str) -> None:
-    assert keys.stem(key) == stem
 
 
 def test_a_key_is_below_a_folder_by_whole_names() -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -29,6 +31,21 @@ def test_a_partition_comes_back_with_its_facts(lake: Lake) -> None:
     assert lake.facts("interim", "orders", JAN_6) is None
     assert lake.days("interim", "orders") == [JAN_5]
     assert staged.size == staged.target.stat().st_size
+
+
+@pytest.mark.parametrize("name", ["date=old", "date=20260105", "date=2026-01-05 (copy)"])
+def test_a_folder_that_is_of_no_day_is_named_with_what_to_do(lake: Lake, name: str) -> None:
+    lake.commit(lake.stage(lake.path("interim", "orders", JAN_5), FRAME, {}))
+    copy = lake.folder("interim", "orders") / name
+    shutil.copytree(lake.path("interim", "orders", JAN_5).parent, copy)
+
+    with pytest.raises(
+        LakeError, match=rf"{re.escape(name)} is not the folder of a day, .* Move it away, then run again"
+    ):
+        lake.days("interim", "orders")
+
+    copy.rename(copy.with_name("old copy"))
+    assert lake.days("interim", "orders") == [JAN_5]
 
 
 def test_the_same_frame_and_facts_are_the_same_bytes(lake: Lake) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.objects import Objects
-from mlpipe_assets.store.records import Log, Record
+from mlpipe_assets.store.records import Log, Record, list_documents
 from mlpipe_assets_tests.store.stores import side_by_side
 
 KEY = "meta/refused/interim/orders/2026-01-05.json"
@@ -70,6 +70,15 @@ def test_a_record_is_changed_from_what_another_process_made_of_it_meanwhile(obje
     record(objects).change(add_one)
 
     assert record(objects).read() == 11
+
+
+def test_documents_are_listed_by_name_without_those_of_other_kinds_and_folders(objects: Objects) -> None:
+    for key in ("a/c.json", "a/b.json", "a/b.pending", "a/d.json~", "a/old/e.json", "a.json", "ab/f.json"):
+        objects.put(key, b"")
+
+    assert list_documents(objects, "a") == ["b", "c"]
+    assert list_documents(objects, "a", ".pending") == ["b"]
+    assert list_documents(objects, "none") == []
 
 
 def test_a_log_is_only_added_to(objects: Objects) -> None:
