@@ -30,7 +30,6 @@ from mlpipe_assets.store.objects import (
     Head,
     StoreError,
     Streamed,
-    UnsupportedError,
     check_key,
     check_part,
     check_prefix,
@@ -38,6 +37,7 @@ from mlpipe_assets.store.objects import (
     in_the_way,
     is_reserved,
     missing,
+    no_file,
 )
 from mlpipe_assets.store.private_files import create_file, make_folder, open_new
 
@@ -77,6 +77,8 @@ class LocalObjects:
                 return Found(content=handle.read(max(0, stop - start)), tag=_tag(found))
         except _ABSENT as error:
             raise missing(name) from error
+        except IsADirectoryError as error:
+            raise no_file(name) if self.list(key) else missing(name) from error
         except OSError as error:
             raise _explain_reading(error, name) from error
 
@@ -229,8 +231,6 @@ def sync_folder(folder: Path) -> None:
 
 def _explain_reading(error: OSError, path: Path | str) -> StoreError:
     reason = error.strerror or str(error)
-    if isinstance(error, IsADirectoryError):
-        return UnsupportedError(f"{path} is a folder where a file belongs. Take it away and run again.", reason=reason)
     kind = DeniedError if error.errno in _DENIED else StoreError
     return kind(f"{path} cannot be read: {reason}. Let this user read it.", reason=reason)
 

@@ -20,6 +20,7 @@ from mlpipe_assets.store.objects import (
     conflict,
     in_the_way,
     missing,
+    no_file,
 )
 
 
@@ -97,5 +98,5 @@ class MemoryObjects:
     def _find(self, key: str) -> _Kept:
         kept = self._kept.get(check_key(key))
         if kept is None:
-            raise missing(self.locate(key))
+            raise no_file(self.locate(key)) if self.list(key) else missing(self.locate(key))
         return kept

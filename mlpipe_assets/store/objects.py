@@ -111,7 +111,7 @@ class Objects(Protocol):
 
         As with every slice there may be fewer bytes than asked for.
 
-        Raises: MissingError.
+        Raises: MissingError; UnsupportedError for a folder with objects in it, from a store that can tell.
         """
         ...
 
@@ -220,6 +220,13 @@ def conflict(where: str) -> ConflictError:
     return ConflictError(
         f"{where} was written by another process in the meantime. Nothing was changed here; run again.",
         reason="another process wrote it in the meantime",
+    )
+
+
+def no_file(where: str) -> UnsupportedError:
+    """The error for a folder that is read."""
+    return UnsupportedError(
+        f"{where} is a folder where a file belongs. Take it away and run again.", reason="Is a directory"
     )
 
 

@@ -1,4 +1,4 @@
-"""Every implementation of `Objects` that the suite runs on, and work done on one by several at once."""
+"""Every implementation of `Objects`: a new one is one line here, and the suite runs on it. And work of several at once."""
 
 import threading
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.store.local import LocalObjects, explain_writing
-from mlpipe_assets.store.objects import DeniedError, FullError, StoreError, UnsupportedError
+from mlpipe_assets.store.objects import DeniedError, FullError, StoreError
 
 KEY = "meta/alerts.json"
 START = "import os, signal, sys\nfrom pathlib import Path\nfrom mlpipe_assets.store.local import LocalObjects\n"
@@ -170,16 +170,6 @@ def test_only_the_owner_opens_an_object_and_its_folders_whatever_the_umask(objec
     below = {path: stat.S_IMODE(path.stat().st_mode) for path in objects.root.rglob("*")}
     assert {mode for path, mode in below.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in below.items() if path.is_file()} == {0o600}
-
-
-def test_a_folder_in_the_place_of_a_file_is_reported(objects: LocalObjects) -> None:
-    (objects.root / KEY).mkdir(parents=True)
-
-    with pytest.raises(UnsupportedError, match="is a folder where a file belongs"):
-        objects.get(KEY)
-    assert objects.head(KEY) is None
-    objects.delete(KEY)
-    assert (objects.root / KEY).is_dir()
 
 
 @pytest.mark.parametrize(

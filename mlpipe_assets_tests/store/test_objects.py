@@ -144,6 +144,17 @@ def test_a_name_is_a_file_or_a_folder_never_both(objects: Objects, first: str, s
     assert keys(objects) == [second]
 
 
+def test_a_folder_where_a_file_belongs_is_reported_and_stays(objects: Objects) -> None:
+    objects.put("a/x/y", TEN)
+
+    with pytest.raises(UnsupportedError, match=r"is a folder where a file belongs\. Take it away and run again\."):
+        objects.get("a/x")
+    assert objects.head("a/x") is None
+    objects.delete("a/x")
+
+    assert keys(objects) == ["a/x/y"]
+
+
 @pytest.mark.parametrize(
     "name", ["a b", "größe", "100%", "#1", "what?", "a+b=c&d", "[x]*", "'\"", "\\", "~", ".hidden", "日"]
 )

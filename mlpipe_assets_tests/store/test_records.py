@@ -121,8 +121,8 @@ def test_a_damaged_line_is_named_by_its_number(objects: Objects, line: bytes, re
 
 
 def test_what_the_store_cannot_read_is_reported_like_any_damaged_record(tmp_path: Path) -> None:
-    (tmp_path / KEY).mkdir(parents=True)
-    (tmp_path / "meta/log.jsonl").mkdir()
+    for key in (KEY, "meta/log.jsonl"):
+        LocalObjects(tmp_path).put(f"{key}/file", b"")
 
     with pytest.raises(
         LakeError, match=r"2026-01-05\.json cannot be read: Is a directory\. Delete it and run again\.$"
