@@ -140,15 +140,14 @@ class Project:
         return self.read(table, day, first=first, last=last).to_arrow()
 
     def sql(self, select: str) -> pl.DataFrame:
-        """Rows of one select over the tables as `mlpipe sql` names them; columns as the select names them, all rows in memory.
+        """Rows of one select over the tables as `mlpipe sql` names them, all in memory; columns have the types of the select.
 
         Raises: SqlError when the text is no select or the engine refuses it.
         """
         from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-        from mlpipe_assets.publish.warehouse import query
+        from mlpipe_assets.publish.warehouse import query_frame
 
-        names, rows = query(self._lake, DuckDBEngine(memory_limit=self._memory_limit), self._catalog, select)
-        return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+        return query_frame(self._lake, DuckDBEngine(memory_limit=self._memory_limit), self._catalog, select)
 
     def status(self) -> pl.DataFrame:
         """One row a partition, as `mlpipe status --json` has them, tables in flow order.

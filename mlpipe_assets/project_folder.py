@@ -64,7 +64,7 @@ def project_above(file: Path) -> ProjectFolder | None:
 
     Raises: as `find_project`.
     """
-    root = None if _is_installed(file) else next(_with_file(file.parent), None)
+    root = None if is_installed(file) else next(_with_file(file.parent), None)
     if root is None:
         return None
     table = _table(root) or {}
@@ -120,7 +120,7 @@ def _folder_of(reference: str, here: Path) -> Path | None:
     spec = _spec(name, here) if name else None
     places = [*(spec.submodule_search_locations or []), spec.origin or ""] if spec else []
     place = Path(places[0]).absolute() if places and places[0] else None
-    if place is None or not place.exists() or _is_installed(place):
+    if place is None or not place.exists() or is_installed(place):
         return None
     return next(_with_file(place.parent), place.parent)
 
@@ -132,7 +132,7 @@ def _spec(name: str, here: Path) -> ModuleSpec | None:
         return None
 
 
-def _is_installed(place: Path) -> bool:
+def is_installed(place: Path) -> bool:
     """Whether a file belongs to an environment or to Python itself."""
     return any(part in _INSTALLED for part in place.parts) or place.is_relative_to(Path(os.__file__).parent)
 

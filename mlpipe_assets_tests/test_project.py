@@ -91,6 +91,7 @@ print("dagster" in sys.modules)
     done = subprocess.run([sys.executable, "-c", program, root], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["False", "False"]
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.places import spell_place
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.project_folder import make_importable, project_above
+from mlpipe_assets.project_folder import is_installed, make_importable, project_above
 from mlpipe_assets.settings import Settings, read_settings
 
 _PACKAGE = Path(__file__).parents[1]
@@ -21,10 +21,19 @@ _NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
 def catalog_of(settings: Settings) -> Catalog:
     """The catalog of the project that a process works for.
 
-    Raises: as `load_catalog`.
+    Raises: as `load_catalog`; SettingsError when an installed copy hides the project's own.
     """
     project = settings.project
-    return load_catalog(project.catalog, root=project.root, said_in=project.said_in or "the built-in example")
+    catalog = load_catalog(project.catalog, root=project.root, said_in=project.said_in or "the built-in example")
+    module = project.catalog.partition(":")[0]
+    top = project.root / module.partition(".")[0]
+    found = Path(getattr(sys.modules[module], "__file__", None) or top).absolute()
+    if (top.is_dir() or top.with_suffix(".py").is_file()) and is_installed(found):
+        raise SettingsError(
+            f"{project.said_in} is {module!r}, which lies in {project.root}, but Python finds {found}: edits here would change nothing. "
+            f"Uninstall that copy, or in {project.root}: pip install --editable ."
+        )
+    return catalog
 
 
 def settings_of(catalog: Catalog) -> Settings:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 from rich.console import Console
@@ -28,6 +27,7 @@ from mlpipe_assets.commands.tables import print_rows, print_table
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.publish.answers import distinct_names
 from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.settings import read_settings
@@ -134,7 +134,7 @@ def sql(options: argparse.Namespace) -> int:
     lake, catalog = open_lake()
     names, rows = query(lake, DuckDBEngine(memory_limit=read_settings().memory_limit), catalog, options.query)
     if options.json:
-        keys = _distinct(names)
+        keys = distinct_names(names)
         print(
             json.dumps([dict(zip(keys, map(_in_json, row), strict=True)) for row in rows], default=str, allow_nan=False)
         )
@@ -144,16 +144,6 @@ def sql(options: argparse.Namespace) -> int:
     if len(rows) > _MOST_ROWS and not options.quiet:
         console.print(f"… the first {_MOST_ROWS} of {len(rows):,} rows; --json prints them all")
     return 0
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Names with a number after each that was there before: JSON would keep one value of them."""
-    found: list[str] = []
-    for name in names:
-        numbered = (f"{name}_{number}" for number in count(1))
-        taken = {*found, *names}
-        found.append(next(new for new in numbered if new not in taken) if name in found else name)
-    return found
 
 
 def _in_json(value: object) -> object:

@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
+import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
@@ -15,6 +17,7 @@ from mlpipe_assets.engines.duckdb_files import select_files, shut_in
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE
+from mlpipe_assets.publish.answers import answer_frame, answer_rows
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record, list_documents
@@ -23,9 +26,9 @@ _ONLY_READS = (
     "mlpipe sql only reads: one select, from, with, values, table, pivot, describe, summarize, show, or explain of a select. "
     "For all rows in a file: mlpipe sql --json … > rows.json"
 )
+_Answer = TypeVar("_Answer")
 _WRITING_NODES = re.compile(r'"type":"(INSERT|UPDATE|DELETE|MERGE_INTO|MERGE)_QUERY_NODE"')
 _MEANT = re.compile(r"\nDid you mean [^\n]*")
-_TEXTLESS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b(?P<kind>INTERVAL|BLOB)(?=[\[,)]|$)""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,40 +65,35 @@ def query(lake: Lake, engine: DuckDBEngine, catalog: Catalog, sql: str) -> tuple
     Raises: SqlError with the engine's own words and the tables there are; for none or several statements, and for one that
         writes.
     """
+    return _ask(lake, engine, catalog, sql, answer_rows)
+
+
+def query_frame(lake: Lake, engine: DuckDBEngine, catalog: Catalog, sql: str) -> pl.DataFrame:
+    """The same as a frame.
+
+    Raises: as `query`.
+    """
+    return _ask(lake, engine, catalog, sql, answer_frame)
+
+
+def _ask(
+    lake: Lake,
+    engine: DuckDBEngine,
+    catalog: Catalog,
+    sql: str,
+    answer: Callable[[duckdb.DuckDBPyConnection, duckdb.Statement], _Answer],
+) -> _Answer:
     tables = list(_tables(lake, catalog))
     with engine.connect() as connection:
         try:
             _connect(connection, tables)
-            return _answer(connection, _only_reading(connection, sql))
+            return answer(connection, _only_reading(connection, sql))
         except (
             duckdb.Error,
             UnicodeError,
             RuntimeError,
         ) as error:  # RuntimeError: what Python cannot hold, such as a year 294000
             raise SqlError(_explain(sql, tables, f"{error}".strip()[:800])) from error
-
-
-def _answer(
-    connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement
-) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Names and rows of a statement; intervals and bytes as DuckDB spells them, for Python has no months and no such text."""
-    if statement.type != duckdb.StatementType.SELECT:
-        result = connection.execute(statement)
-        return [column[0] for column in result.description or []], result.fetchall()
-    relation = connection.sql(statement)
-    types = [f"{kind}" for kind in relation.types]
-    names = relation.columns
-    if any(_as_text(kind) != kind for kind in types):
-        chosen = [
-            f"cast(#{n} as {_as_text(kind)})" if _as_text(kind) != kind else f"#{n}" for n, kind in enumerate(types, 1)
-        ]
-        relation = relation.project(", ".join(chosen))
-    return names, relation.fetchall()
-
-
-def _as_text(kind: str) -> str:
-    """A type with text where it holds intervals or bytes; quoted parts are names and values."""
-    return _TEXTLESS.sub(lambda found: "VARCHAR" if found["kind"] else found[0], kind)
 
 
 def _connect(connection: duckdb.DuckDBPyConnection, tables: Sequence[_Table]) -> None:

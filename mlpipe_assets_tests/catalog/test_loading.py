@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mlpipe_assets.catalog.loading import load_catalog, settings_of
+from mlpipe_assets.catalog.loading import catalog_of, load_catalog, settings_of
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.pipeline import build_definitions
+from mlpipe_assets.settings import read_settings
 
 
 @pytest.fixture
@@ -95,3 +96,22 @@ def test_a_catalog_says_where_its_data_is_whatever_folder_a_process_was_started_
         settings_of(catalog)
     monkeypatch.setenv("MLPIPE_START_DATE", "2014-01-01")
     assert settings_of(catalog).start_date == date(2014, 1, 1)
+
+
+def test_an_installed_copy_that_hides_the_projects_own_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLPIPE_CATALOG", raising=False)
+    (here / "pyproject.toml").write_text('[tool.mlpipe]\ncatalog = "hidden_bank"\n')
+    for folder in (here, here / "env" / "site-packages"):
+        (folder / "hidden_bank").mkdir(parents=True)
+        (folder / "hidden_bank" / "__init__.py").write_text(
+            "from mlpipe_assets.catalog.declarations import Catalog\nCATALOG = Catalog()\n"
+        )
+    monkeypatch.syspath_prepend(here / "elsewhere")
+    assert catalog_of(read_settings()).sources == ()
+
+    del sys.modules["hidden_bank"]
+    monkeypatch.syspath_prepend(here / "env" / "site-packages")
+    with pytest.raises(SettingsError, match="edits here would change nothing") as raised:
+        catalog_of(read_settings())
+
+    assert f"Python finds {here / 'env' / 'site-packages' / 'hidden_bank' / '__init__.py'}" in str(raised.value)
