@@ -80,7 +80,7 @@ def read_golden(lake: Lake, model: str) -> Golden | None:
 def promote(lake: Lake, version: ModelVersion, golden: Golden, reason: str) -> ModelVersion:
     """Make a version champion: its golden answers first, then the pointer, then what the registry says."""
     content = golden_bytes(golden)
-    lake.commit(lake.stage_bytes(lake.root / keys.version(version.model, version.version, GOLDEN), content))
+    lake.publish({keys.version(version.model, version.version, GOLDEN): content})
     return _lead(lake, version, "promoted", reason, content)
 
 
@@ -119,7 +119,7 @@ def _lead(lake: Lake, version: ModelVersion, action: str, reason: str, golden: b
     pointer = read_pointer(lake, version.model)
     before = pointer["version"]
     entry = {"action": action, "version": version.version, "as_of": f"{version.as_of}", "reason": reason}
-    lake.commit(lake.stage_bytes(lake.root / keys.golden(version.model), golden))
+    lake.publish({keys.golden(version.model): golden})
     history = [*pointer["history"], entry]
     write_pointer(lake, version.model, {"version": version.version, "as_of": f"{version.as_of}", "history": history})
     leading = replace(version, status="champion", reason=reason)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlpipe_assets.resources.champion_pointer import read_pointer
 from mlpipe_assets.resources.model_files import MODEL_FILE, REGISTRY, ModelError, registered_rows
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.objects import StoreError
 from mlpipe_assets.store.registry import register
 
@@ -120,11 +120,7 @@ def load(lake: Lake, model: str, version: str) -> "FittedModel":
 
 def store_version(lake: Lake, version: ModelVersion, files: Mapping[str, bytes]) -> None:
     """Write a version's folder whole, then its row in the registry."""
-    folder = lake.root / keys.version(version.model, version.version)
-    staged: list[Staged] = []
-    for name, content in files.items():
-        staged.append(lake.stage_bytes(folder / name, content))
-    lake.commit(*staged)
+    lake.publish({keys.version(version.model, version.version, name): content for name, content in files.items()})
     record_status(lake, version)
 
 

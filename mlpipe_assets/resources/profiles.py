@@ -160,7 +160,7 @@ def write_reference(lake: Lake, name: str, reference: Reference) -> None:
         "watch": reference.watch,
     }
     content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-    lake.commit(lake.stage_bytes(lake.root / keys.baseline(name), content))
+    lake.publish({keys.baseline(name): content})
 
 
 def freeze(

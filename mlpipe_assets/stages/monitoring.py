@@ -118,10 +118,8 @@ def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
     inputs = inputs_of_report(lake, catalog)  # first: what is measured meanwhile leaves the report behind
     tables = [read_watched(lake, catalog, monitor) for monitor in catalog.monitors]
     rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(watched.rows for watched in tables)])
-    lake.commit(
-        lake.stage_bytes(lake.root / keys.DRIFT_SUMMARY, write_summary(rows)),
-        lake.stage_bytes(lake.root / keys.REPORT_PAGE, render_report(tables, written=datetime.now(tz=UTC))),
-    )
+    page = render_report(tables, written=datetime.now(tz=UTC))
+    lake.publish({keys.DRIFT_SUMMARY: write_summary(rows), keys.REPORT_PAGE: page})
     _made_of(lake).write({"inputs": inputs})
     return tables
 

@@ -213,6 +213,10 @@ class Lake:
         except OSError as error:
             raise explain_writing(error, staged[0].target, self.root) from error
 
+    def publish(self, contents: Mapping[str, bytes]) -> None:
+        """Replace files by their keys: each whole, and all of them on the disk before the first becomes visible."""
+        self.commit(*(self.stage_bytes(self.root / key, content) for key, content in contents.items()))
+
     def discard(self, *staged: Staged) -> None:
         """Forget staged files."""
         for item in staged:
