@@ -44,7 +44,9 @@ def find_project(environ: Mapping[str, str], here: Path) -> ProjectFolder:
 
     Raises: SettingsError for a pyproject.toml that cannot be read or names what is no setting.
     """
-    ours = next((folder for folder in _with_file(here) if _table(folder) is not None), None)
+    ours = next(
+        (folder for folder in _with_file(here) if _is_trusted(folder, here) and _table(folder) is not None), None
+    )
     if named := environ.get("MLPIPE_CATALOG"):
         root = _folder_of(named, here) or ours or next(_with_file(here), here)
         return ProjectFolder(
@@ -74,6 +76,14 @@ def project_above(file: Path) -> ProjectFolder | None:
 def _with_file(folder: Path) -> Iterator[Path]:
     """A folder and those above it that hold a pyproject.toml, the nearest first."""
     return (place for place in (folder, *folder.parents) if (place / _FILE).is_file())
+
+
+def _is_trusted(folder: Path, here: Path) -> bool:
+    """Whether a project's file is of this user, of root, or of who owns the current folder: it names code that is run.
+
+    In a folder that everybody may write, such as /tmp, one above the current folder may be of anybody.
+    """
+    return (folder / _FILE).stat().st_uid in (os.geteuid(), 0, here.stat().st_uid)
 
 
 def _table(folder: Path) -> dict[str, str] | None:

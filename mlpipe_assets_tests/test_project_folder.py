@@ -113,6 +113,18 @@ def test_a_pyproject_of_something_else_is_nothing_to_us(here: Path, text: str) -
     assert read_settings({}).project.root == here
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_project_above_that_somebody_else_put_there_is_not_used(here: Path) -> None:
+    nobody, user = 65534, 1000
+    os.chown(here / "pyproject.toml", nobody, nobody)
+    assert read_settings({}).project.catalog == EXAMPLE
+
+    os.chown(here / "notes", nobody, nobody)  # as a folder that is mounted into a container
+    assert read_settings({}).project.root == here
+    os.chown(here / "notes", user, user)
+    assert read_settings({}).project.catalog == EXAMPLE
+
+
 def test_the_built_in_catalog_is_loaded_only_when_it_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("from mlpipe_assets.catalog.declarations import Catalog\nCATALOG = Catalog()\n")
     program = (
