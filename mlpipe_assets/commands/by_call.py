@@ -1,5 +1,6 @@
 """Bring a data folder up to date from Python, without the command line."""
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -24,6 +25,8 @@ def run_project(lake: Lake, catalog: Catalog, wanted: Callable[[date], bool]) ->
     """
     settings = read_settings()
     with ExitStack() as opened:
+        if "DAGSTER_HOME" not in os.environ:  # opening a home sets it, and the next project of this process has another
+            opened.callback(os.environ.pop, "DAGSTER_HOME", None)
 
         def load() -> tuple[dg.Definitions, dg.DagsterInstance]:
             own = lake.root == settings.data_dir

@@ -30,6 +30,7 @@ GOLDEN = PROJECT_ROOT / "mlpipe_assets_tests" / "golden"
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No variable of ours, and no module of another project."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # a run sets it, and then it goes with the test
     for name in [name for name in os.environ if name.startswith(("MLPIPE_", "DAGSTER_HOME"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLPIPE_SETTLE_SECONDS", "0")
@@ -119,6 +120,10 @@ def test_a_project_runs_from_any_folder_in_it_without_a_variable(
     assert main(["verify"]) == 0
     assert (root / ".dagster" / "dagster.yaml").resolve() == root / "dagster.yaml"
     assert Project().read("features/customer_features", day(2))["orders_7d"].to_list() == [2]
+    os.environ.pop("DAGSTER_HOME")
+    drop_orders(lake, f"orders_{day(3)}.csv", one_a_day(3, 3))
+    assert "interim/orders" in Project().run()["table"].to_list()
+    assert "DAGSTER_HOME" not in os.environ
 
 
 @pytest.mark.usefixtures("alone")
