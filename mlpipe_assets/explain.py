@@ -12,7 +12,7 @@ from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.models import versions
 from mlpipe_assets.rules import columns
-from mlpipe_assets.stages.predictions import inputs_digest
+from mlpipe_assets.stages.predictions_plan import inputs_digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import read_registry
 from mlpipe_assets.windows import Inputs, SourceDays

@@ -21,7 +21,7 @@ from mlpipe_assets.transforms.splits import SPLITS
 if TYPE_CHECKING:
     import dagster as dg
 
-    from mlpipe_assets.automation.plan import Work
+    from mlpipe_assets.stages.work import Work
 
 Wanted = Callable[[date], bool]
 
@@ -110,7 +110,7 @@ def _interim(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.interim.interim_asset", source),
             jobs=("daily_job",),
             upstream=(f"raw/{source.name}",),
-            behind=_behind("automation.plan.interim_work", source),
+            behind=_behind("stages.interim_plan.interim_work", source),
             fresh=_later("freshness.tables.judge_clean", source),
             each_day=not is_snapshot(source),
             schema="stg",
@@ -125,7 +125,7 @@ def _features(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.features.feature_asset", catalog, view),
             jobs=("daily_job",),
             upstream=tuple(f"interim/{name}" for name in view.inputs),
-            behind=_behind("automation.plan.feature_work", catalog, view),
+            behind=_behind("stages.features_plan.feature_work", catalog, view),
             fresh=_later("freshness.tables.judge_features", view),
             each_day=True,
             schema="feats",
@@ -141,7 +141,7 @@ def _processed(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.processed.training_asset", catalog, model),
             jobs=("training_job", *(["retraining_job"] if retrained else [])),
             upstream=(f"features/{model.view.name}", *(f"interim/{name}" for name in model.inputs)),
-            behind=_behind("automation.plan.training_work", catalog, model),
+            behind=_behind("stages.processed_plan.training_work", catalog, model),
             asked="first",
             also=(f"models/{model.name}", f"validation/{model.golden}") if model.learner else (),
             blocked="warning",
@@ -159,7 +159,7 @@ def _models(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.models.model_asset", catalog, model),
             jobs=("training_job", "retraining_job"),
             upstream=(f"processed/{model.name}",),
-            behind=_behind("automation.loop_plan.model_work", catalog, model),
+            behind=_behind("stages.models_plan.model_work", catalog, model),
             asked="never",
             blocked="warning",
             fresh=_later("freshness.tables.judge_model", model),
@@ -175,7 +175,7 @@ def _validation(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.validation.golden_asset", catalog, model),
             jobs=("prediction_job", "training_job", "retraining_job"),
             upstream=(f"models/{model.name}",),
-            behind=_behind("automation.loop_plan.golden_work", catalog, model),
+            behind=_behind("stages.validation_plan.golden_work", catalog, model),
             schema="validation",
         )
 
@@ -188,7 +188,7 @@ def _predictions(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.predictions.prediction_asset", catalog, model),
             jobs=("prediction_job",),
             upstream=(f"features/{model.view.name}", f"models/{model.name}"),
-            behind=_behind("automation.loop_plan.prediction_work", catalog, model),
+            behind=_behind("stages.predictions_plan.prediction_work", catalog, model),
             fresh=_later("freshness.tables.judge_predictions", model),
             schema="predictions",
         )
@@ -202,7 +202,7 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.monitoring.monitor_asset", catalog, monitor),
             jobs=("prediction_job" if monitor.stage == "predictions" else "daily_job",),
             upstream=(monitor.table,),
-            behind=_behind("automation.loop_plan.monitor_work", catalog, monitor),
+            behind=_behind("stages.monitoring_plan.monitor_work", catalog, monitor),
             also=(f"monitoring/{REPORT}",),
             fresh=_later("freshness.tables.judge_measurements", monitor),
             folder=(DRIFT, monitor.folder),
@@ -215,7 +215,7 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.monitoring.report_asset", catalog),
             jobs=tuple(sorted(jobs)),
             upstream=tuple(f"monitoring/{monitor.name}" for monitor in catalog.monitors),
-            behind=_behind("automation.loop_plan.report_work", catalog),
+            behind=_behind("stages.monitoring_plan.report_work", catalog),
             asked="last",
             files=(),
         )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.automation.loop_plan import monitor_work, prediction_work
 from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.automation.retraining import (
     DriftWindow,
@@ -19,6 +18,8 @@ from mlpipe_assets.automation.retraining_memory import requests_so_far
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.stages.monitoring_plan import monitor_work
+from mlpipe_assets.stages.predictions_plan import prediction_work
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 

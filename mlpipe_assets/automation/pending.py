@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import date
 
-from mlpipe_assets.automation.plan import Work
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.lake import Lake
 
 _FOLLOW = ("processed", "monitoring")  # training sets wait for their day, measurements come with what they measure

@@ -9,10 +9,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
 from mlpipe_assets.automation.dead_runs import ASKED
 from mlpipe_assets.automation.drift_windows import look_at_drift
+from mlpipe_assets.automation.file_problems import problems_of_files
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.freshness_checks import FreshnessLook, keep_look, note_transitions
 from mlpipe_assets.automation.memory import recall, remember
-from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.problems import late_tables, skewed_features
 from mlpipe_assets.automation.requests import (
     OwnChecks,
@@ -33,6 +33,7 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import Settings
+from mlpipe_assets.stages.raw_plan import look_at_drop_zone
 from mlpipe_assets.store.lake import Lake
 
 _Jobs = Sequence[UnresolvedAssetJobDefinition]

@@ -4,12 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 
-from mlpipe_assets.automation.plan import (
-    Work,
-    days_of_arrival,
-    newest_day,
-    spell_blocked,
-)
 from mlpipe_assets.automation.requests import Wish
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.versions import source_version
@@ -20,6 +14,8 @@ from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.raw_placement import find_misplaced
+from mlpipe_assets.stages.raw_plan import days_of_arrival, newest_day
+from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import NOTHING_CAME
 from mlpipe_assets.store.lake import Lake

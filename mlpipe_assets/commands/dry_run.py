@@ -8,13 +8,14 @@ from datetime import date
 from rich.console import Console
 
 from mlpipe_assets.automation.pending import pending
-from mlpipe_assets.automation.plan import look_at_drop_zone, new_files, spell_blocked
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import plain, print_lines
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.stages.raw_plan import look_at_drop_zone, new_files
+from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.store.lake import Lake
 
 

@@ -14,9 +14,9 @@ from rich.console import Console
 from mlpipe_assets.automation.alerts import tell_alerts
 from mlpipe_assets.automation.catch_up import catch_up
 from mlpipe_assets.automation.drift_windows import look_at_drift
+from mlpipe_assets.automation.file_problems import problems_of_files
 from mlpipe_assets.automation.freshness import freshness_of
 from mlpipe_assets.automation.home import dagster_home, open_home
-from mlpipe_assets.automation.plan import look_at_drop_zone, problems_of_files
 from mlpipe_assets.automation.problems import late_tables, skewed_features
 from mlpipe_assets.automation.run_alerts import tell_of_runs
 from mlpipe_assets.catalog.declarations import Catalog
@@ -34,6 +34,7 @@ from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.channels import unusable
 from mlpipe_assets.resources.instance import explaining_the_home
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.stages.raw_plan import look_at_drop_zone
 from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")

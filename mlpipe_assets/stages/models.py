@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,7 +17,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.learners import Learner
-from mlpipe_assets.catalog.versions import learner_version, model_version
+from mlpipe_assets.catalog.versions import learner_version
 from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
@@ -26,10 +25,10 @@ from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.resources.champions import promote
 from mlpipe_assets.resources.model_files import CARD, MODEL_FILE
 from mlpipe_assets.resources.models import ModelVersion, find_version, record_status, store_version
-from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks
 from mlpipe_assets.stages.model_slices import read_slices
+from mlpipe_assets.stages.models_plan import holes, inputs_digest, libraries, too_little_history
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel
 
 _log = logging.getLogger("mlpipe")
-_LIBRARIES = ("numpy", "scikit-learn", "skops")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,44 +99,6 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
 
     return build
-
-
-def inputs_digest(lake: Lake, model: Model, as_of: date) -> str:
-    """Digest of all a model is made of: its training set, how it is fitted, and the libraries that fit it."""
-    facts = lake.facts("processed", model.name, as_of, keys.TRAIN) or {}
-    return digest([facts.get("fingerprint"), learner_version(model), libraries()])
-
-
-def libraries() -> str:
-    """The libraries a model's bytes depend on, with their versions."""
-    return ", ".join(f"{name} {library_version(name)}" for name in _LIBRARIES)
-
-
-def holes(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None:
-    """Why no model can be fitted as of a day: the training set is missing, of another version, or of several."""
-    facts = {name: lake.facts("processed", model.name, as_of, keys.split(name)) for name in SPLITS}
-    absent = [name for name, fact in facts.items() if fact is None]
-    if absent:
-        return f"processed/{model.name} has no {', '.join(absent)} of {as_of}; materialize it first (training_job does)"
-    there = {name: fact for name, fact in facts.items() if fact is not None}
-    wanted = model_version(catalog, model)
-    if any(fact.get("code_version") != wanted for fact in there.values()):
-        return f"processed/{model.name} [{as_of}] was made by another version than {wanted}; materialize it again"
-    if len({fact.get("fingerprint") for fact in there.values()}) > 1:
-        return f"processed/{model.name} [{as_of}] holds splits of different training sets; materialize it again"
-    return None
-
-
-def too_little_history(lake: Lake, model: Model, as_of: date) -> str | None:
-    """Why there is nothing to fit or judge a model on yet: a training set without rows to learn from, or to test on."""
-    facts = {name: lake.facts("processed", model.name, as_of, keys.split(name)) or {} for name in ("train", "test")}
-    empty = [name for name, fact in facts.items() if fact.get("rows") == 0]
-    if not empty:
-        return None
-    return (
-        f"{', '.join(empty)} of processed/{model.name} [{as_of}] {'is' if len(empty) == 1 else 'are'} empty: too little "
-        "history to fit and judge a model; wait for more days, or declare a shorter embargo"
-    )
 
 
 def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_of: date) -> Built:

@@ -9,7 +9,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
 from mlpipe_assets.engines.engine import Engine
-from mlpipe_assets.errors import LakeError, SettingsError
+from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.monitoring import findings
 from mlpipe_assets.monitoring.building import REPORT, build_monitoring
 from mlpipe_assets.monitoring.deciding import SCHEMA, write_summary
@@ -21,11 +21,10 @@ from mlpipe_assets.monitoring.watched import Watched
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.monitoring_plan import record_of_report
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.digests import changed
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.records import Record
 
 _CHECKS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
     "no_column_drifted": (findings.no_column_drifted, "No column drifted from the baseline or the period before."),
@@ -120,23 +119,8 @@ def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
     rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(watched.rows for watched in tables)])
     page = render_report(tables, written=datetime.now(tz=UTC))
     lake.publish({keys.DRIFT_SUMMARY: write_summary(rows), keys.REPORT_PAGE: page})
-    _made_of(lake).write({"inputs": inputs})
+    record_of_report(lake).write({"inputs": inputs})
     return tables
-
-
-def recall_report(lake: Lake) -> str | None:
-    """The digest of what the report was made of; None where it is not there as it was written, or nobody can tell."""
-    pages = (lake.root / keys.REPORT_PAGE, lake.root / keys.DRIFT_SUMMARY)
-    if any(not path.exists() or changed(lake.root, path) for path in pages):
-        return None
-    try:
-        return _made_of(lake).read()
-    except LakeError:
-        return None
-
-
-def _made_of(lake: Lake) -> Record[str]:
-    return Record(objects=lake.objects, key=keys.REPORT_INPUTS, parse=lambda found: str(found["inputs"]))
 
 
 def _name(catalog: Catalog, monitor: Monitor) -> str:

@@ -1,7 +1,7 @@
 """predictions: what the champion says of each entity at the end of a day, behind a gate that is read when it runs."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -9,20 +9,17 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
-from mlpipe_assets.catalog.learners import Learner
-from mlpipe_assets.catalog.versions import learner_version, view_version
-from mlpipe_assets.errors import SettingsError, shorten, spell_count
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.champions import champion, champion_of
 from mlpipe_assets.resources.models import ModelVersion, load
 from mlpipe_assets.resources.spreadsheets import write_csv
-from mlpipe_assets.rules import Contract, columns, digest
+from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.predictions_plan import declared, inputs_digest, objections, prediction_version
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of, refused_days
-from mlpipe_assets.windows import Inputs
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel
@@ -73,65 +70,6 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         )
 
     return build
-
-
-def declared(model: Model) -> tuple[Learner, Contract]:
-    """How a model learns, and what its predictions promise.
-
-    Raises: SettingsError for a model that is a training set only.
-    """
-    if model.learner is None or model.predictions is None:
-        raise SettingsError(f"{model.name} declares no learner, so it has no model and no predictions.")
-    return model.learner, model.predictions
-
-
-def prediction_version(catalog: Catalog, model: Model) -> str:
-    """Code version of predictions, whichever champion makes them."""
-    return digest([view_version(catalog, model.view), learner_version(model)])[:16]
-
-
-def inputs_digest(lake: Lake, model: Model, version: str, day: date) -> str:
-    """Digest of all a day's predictions are made of: the version of the model and the features it is given."""
-    facts = lake.facts("features", model.view.name, day) or {}
-    return digest([version, facts.get("fingerprint")])
-
-
-def objections(lake: Lake, catalog: Catalog, model: Model, days: Iterable[date]) -> dict[date, list[str]]:
-    """Why the champion must not answer for each day, as things stand on disk now, whatever run left them so."""
-    inputs = Inputs(lake=lake, catalog=catalog, view=model.view)
-    return {day: _objections(lake, model, inputs, champion_of(lake, model.name, day), day) for day in days}
-
-
-def _objections(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | None, day: date) -> list[str]:
-    view = model.view
-    table = f"features/{view.name}"
-    found: list[str] = []
-    refusal = refusal_of(lake, "features", view.name, day)
-    facts = lake.facts("features", view.name, day)
-    if refusal:
-        found.append(f"{table} [{day}] failed its blocking check: {refusal['problem']}")
-    elif facts is None:
-        found.append(f"{table} has no partition of {day}")
-    else:
-        hole = inputs.holes(day)
-        found += [f"{table} [{day}]: {hole}"] if hole else []
-    if used is None:
-        return [*found, f"models/{model.name} has no champion yet; train one with training_job"]
-    if used.as_of > day:
-        found.append(
-            f"the champion {used.version} learnt from labels up to {used.as_of}: of {day} it would know the future"
-        )
-    if facts is not None and facts.get("code_version") != used.feature_version:
-        found.append(
-            f"{table} [{day}] is of version {facts.get('code_version')}, the champion {used.version} was trained on "
-            f"{used.feature_version}; train a model on the new features, or build the day with the old ones"
-        )
-    name = model.golden
-    for failed in sorted(refused_days(lake, "validation", name)):
-        known = refusal_of(lake, "validation", name, failed) or {}
-        if failed <= day and known.get("champion") == used.version:
-            found.append(f"validation/{name} [{failed}] failed for the champion: {known.get('problem')}")
-    return found
 
 
 def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:

@@ -1,22 +1,21 @@
 """processed: the training set as of a day, features of past days with the label that followed, split by time."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
-from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
-from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.processed_plan import holes, inputs_digest, spell_too_early
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
@@ -65,59 +64,6 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     return build
 
 
-def holes(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str | None:
-    """Why a training set cannot be built: no spine, feature days missing or of another version, labels not there."""
-    model = plan.model
-    if not plan.used:
-        return _too_early(plan, [plan.as_of])
-    problems: list[str] = []
-    facts = {day: lake.facts("features", model.view.name, day) for day in plan.used}
-    absent = [day for day, fact in facts.items() if fact is None]
-    version = view_version(catalog, model.view)
-    other = [day for day, fact in facts.items() if fact is not None and fact.get("code_version") != version]
-    if absent:
-        problems.append(f"features/{model.view.name} has no {spell_days(absent)}")
-    if other:
-        problems.append(f"features/{model.view.name} {spell_days(other)} were made by another version than {version}")
-    for name in model.inputs:
-        source = SourceDays(lake=lake, source=catalog.source(name))
-        gaps = [day for day in plan.label_days() if day not in source.present]
-        if gaps:
-            problems.append(f"the labels need interim/{name} of {spell_days(gaps)}, which are missing or refused")
-    return "; ".join(problems) or None
-
-
-def _too_early(plan: TrainingPlan, days: Sequence[date]) -> str:
-    """Why there is nothing to make a training set of yet."""
-    model = plan.model
-    if days and plan.as_of > days[-1]:
-        return f"no features of that day yet; the newest are of {days[-1]}"
-    history = model.every.days + model.horizon.days
-    return f"no feature day has a complete label by {plan.as_of}: it takes {history} days of history"
-
-
-def inputs_digest(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str:
-    """Digest of all a training set is made of: the code, its feature days and the days its labels look at."""
-    model = plan.model
-    read: list[object] = [model_version(catalog, model)]
-    made = {day: lake.facts("features", model.view.name, day) or {} for day in plan.used}
-    read += [[f"{day}", facts.get("fingerprint")] for day, facts in made.items()]
-    for name in model.inputs:
-        source = SourceDays(lake=lake, source=catalog.source(name))
-        names = columns_read(catalog.read_sql(model.sql), name)
-        days = [day for day in plan.label_days() if day in source.present]
-        read.append([name, [[f"{day}", _content(source, day, names)] for day in days]])
-    return digest(read)
-
-
-def _content(source: SourceDays, day: date, names: frozenset[str] | None) -> object:
-    """What of a partition the labels can see: a correction of any other column leaves the training set as it is."""
-    columns = source.fact(day, "columns")
-    if names is None or not isinstance(columns, dict):
-        return source.fact(day, "fingerprint")
-    return {name: columns[name] for name in sorted({*names, *source.source.key}) if name in columns}
-
-
 def build_training_set(
     lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_of: date
 ) -> tuple[Outcome, list[CheckResult]]:
@@ -125,7 +71,7 @@ def build_training_set(
     days = lake.days("features", model.view.name)
     plan = plan_training_set(model, as_of, days[0] if days else None)
     if not days or as_of > days[-1] or not plan.used:
-        return Outcome(day=as_of, missing=_too_early(plan, days)), nothing_to_judge()
+        return Outcome(day=as_of, missing=spell_too_early(plan, days)), nothing_to_judge()
     problem = holes(lake, catalog, plan)
     if problem:
         return Outcome(day=as_of, refused=problem), nothing_to_judge()

@@ -1,6 +1,5 @@
 """validation: the champion held to its golden answers; what moves one (code, features, a library) is found before it predicts."""
 
-import importlib.metadata
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -21,8 +20,9 @@ from mlpipe_assets.resources.champions import champion, read_golden
 from mlpipe_assets.resources.model_files import Golden
 from mlpipe_assets.resources.models import load
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.stages.predictions import declared
+from mlpipe_assets.stages.predictions_plan import declared
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.stages.validation_plan import facts_of_features, golden_inputs
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import clear, refuse, refused_days
 from mlpipe_assets.transforms.splits import feature_days
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel
 
 _log = logging.getLogger("mlpipe")
-_LIBRARIES = ("scikit-learn", "numpy", "polars")
 
 
 def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
@@ -69,14 +68,6 @@ def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     return build
 
 
-def golden_inputs(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> str:
-    """Digest of all an answer rests on: the rows, the champion, the code, the libraries, the features as they lie there."""
-    libraries = [[name, importlib.metadata.version(name)] for name in _LIBRARIES]
-    made = [[day, (_facts(lake, model, day) or {}).get("fingerprint")] for day in sorted(golden.days)]
-    code = [view_version(catalog, model.view), learner_version(model)]
-    return rules.digest([golden.version, golden.champion, code, libraries, made])
-
-
 def ask_again(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:
     """Ask the champion its golden rows, once for all days: the answers do not depend on the day they are asked on."""
     declared(model)
@@ -108,7 +99,7 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
     parts: list[pl.DataFrame] = []
     corrected: list[date] = []
     for day in feature_days(golden.rows):
-        facts = _facts(lake, model, f"{day}")
+        facts = facts_of_features(lake, model, f"{day}")
         code = view_version(catalog, model.view)
         if facts is None or facts["fingerprint"] == golden.days.get(f"{day}"):
             continue  # the rows the champion answered for, or rows that retention took away
@@ -204,10 +195,6 @@ def _now(row: dict[str, float | None], silence: str) -> str:
     known = [row["answered"], row["from_features"]]
     told = [v for v in known if v is not None and v != row["expected"]]
     return f"{told[0]:.6f}" if told else "no answer: the features no longer give its columns"
-
-
-def _facts(lake: Lake, model: Model, day: str) -> dict[str, str] | None:
-    return lake.facts("features", model.view.name, date.fromisoformat(day))
 
 
 def _answers_check(outcomes: Sequence[Outcome], model: Model) -> CheckResult:

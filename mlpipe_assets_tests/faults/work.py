@@ -3,15 +3,17 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from mlpipe_assets.automation.loop_plan import monitor_work
-from mlpipe_assets.automation.plan import feature_work, interim_work, training_work
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring
 from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.interim import build_interim
+from mlpipe_assets.stages.interim_plan import interim_work
+from mlpipe_assets.stages.monitoring_plan import monitor_work
 from mlpipe_assets.stages.processed import build_training_set
+from mlpipe_assets.stages.processed_plan import training_work
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store.lake import Lake
 

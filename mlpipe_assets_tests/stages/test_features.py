@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from mlpipe_assets.automation.plan import feature_work
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
@@ -30,6 +29,7 @@ from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.features import build_features, feature_asset
+from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refuse, refused_days
 from mlpipe_assets_tests.frames import drop, orders_csv

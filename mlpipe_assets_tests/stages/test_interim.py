@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from mlpipe_assets.automation.plan import interim_work
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     JAN_5,

@@ -8,9 +8,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets import cli
-from mlpipe_assets.automation.plan import interim_work
 from mlpipe_assets.catalog.declarations import Tolerance
 from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (

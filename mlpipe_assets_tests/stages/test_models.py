@@ -35,7 +35,8 @@ from mlpipe_assets.stages import model_versions
 from mlpipe_assets.stages import models as stage
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.models import Built, build_model, inputs_digest, model_asset
+from mlpipe_assets.stages.models import Built, build_model, model_asset
+from mlpipe_assets.stages.models_plan import inputs_digest, libraries
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store import keys
@@ -103,7 +104,7 @@ def test_the_first_model_is_stored_whole_on_record_and_champion(lake: Lake) -> N
         "rows": splits["train"].height,
         "status": "champion",
         "reason": "the first model to hold every threshold",
-        "libraries": stage.libraries(),
+        "libraries": libraries(),
     }
     names = ("roc_auc", "pr_auc", "log_loss", "brier", "calibration_error", "prevalence", "rows")
     assert sorted(metrics) == sorted(f"{split}_{name}" for split in ("test", "validation") for name in names)

@@ -21,7 +21,7 @@ _ASK = """
 import json, sys
 from datetime import date
 from pathlib import Path
-from mlpipe_assets.automation.loop_plan import golden_work
+from mlpipe_assets.stages.validation_plan import golden_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.stages.validation import ask_again
 from mlpipe_assets_tests.champions import learning_catalog

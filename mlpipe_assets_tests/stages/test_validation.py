@@ -9,7 +9,7 @@ import pytest
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.predictions import objections
+from mlpipe_assets.stages.predictions_plan import objections
 from mlpipe_assets.stages.validation import ask_again, golden_asset
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake

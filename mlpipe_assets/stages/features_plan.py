@@ -1,0 +1,33 @@
+"""Which days of a feature view are behind: those that their window or the code has left."""
+
+from datetime import date
+
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView
+from mlpipe_assets.partitions import days_between
+from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of
+from mlpipe_assets.windows import Inputs
+
+
+@or_unreadable(lambda view: f"features/{view.name}")
+def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Wanted) -> Work:
+    """Days of a view that its window or the code has left behind, and those whose window has a hole."""
+    inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    first, last = inputs.first_day(), inputs.last_day()
+    days: list[date] = sorted(filter(wanted, inputs.strays()))
+    blocked: list[tuple[date, str]] = []
+    if first is None or last is None:
+        return Work(table=f"features/{view.name}", days=tuple(days))
+    for day in filter(wanted, days_between(first, last)):
+        hole = inputs.holes(day)
+        if hole:
+            blocked.append((day, hole))
+            continue
+        facts = lake.facts("features", view.name, day)
+        refusal = refusal_of(lake, "features", view.name, day)
+        if refusal and refusal["inputs"] == inputs.digest(day):
+            blocked.append((day, str(refusal["problem"])))
+        elif refusal or not facts or facts["inputs"] != inputs.digest(day):
+            days.append(day)
+    return Work(table=f"features/{view.name}", days=tuple(sorted(days)), blocked=tuple(blocked))
