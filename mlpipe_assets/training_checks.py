@@ -15,7 +15,6 @@ from mlpipe_assets.label_checks import find_outside_looks, find_unused_horizon
 from mlpipe_assets.leakage import prove, sample_of_day
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, spell_days
-from mlpipe_assets.rules import columns
 from mlpipe_assets.training_plan import TrainingPlan
 from mlpipe_assets.transforms.splits import SPLITS, feature_days
 from mlpipe_assets.windows import Inputs
@@ -121,14 +120,12 @@ def _incomplete(days: Mapping[str, list[date]], plan: TrainingPlan) -> list[str]
 
 
 def _leaking_columns(splits: Mapping[str, pl.DataFrame], model: Model, powers: Powers) -> list[str]:
-    """Feature columns that are the label: by name in the view, by their values, or by telling it without a mistake."""
-    names = {column.name for column in columns(model.view.contract)}
-    found = [f"{model.label} is a column of {model.view.name}"] if model.label in names else []
+    """Feature columns that are the label: by their values, or by telling it without a mistake."""
     train = splits["train"]
     if model.label not in train.columns:
-        return [*found, f"the training set has no column {model.label}"]
+        return [f"the training set has no column {model.label}"]
     held = [name for name in _features(train, model) if _holds_label(train[name], train[model.label])]
-    found += [f"{name} holds the label" for name in held]
+    found = [f"{name} holds the label" for name in held]
     told = {name: (power, where) for where, powers_of in powers.items() for name, power in powers_of.items()}
     return found + [
         f"{name} alone tells the label of every row (area under the ROC curve {power:.4f}, {where}): it is the label in other "

@@ -13,7 +13,7 @@ import pytest
 from mlpipe_assets.catalog import validation
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.errors import SqlError
+from mlpipe_assets.errors import CatalogError, SqlError
 from mlpipe_assets.leakage import different
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.stages.features import build_features, feature_asset
@@ -153,9 +153,14 @@ def test_a_value_that_depends_on_the_order_of_rows_is_refused(chance: str, days:
     ]
     lake = planted_lake(tmp_path / "data", catalog, rows, SNAPSHOTS)
 
-    _, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(10 - days), day(9)))
+    said: list[str] = []
+    for _ in range(3):  # the engine's threads may, once in a while, break every tie as the opposite order does
+        _, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(10 - days), day(9)))
+        said.append(proof.description)
+        if not proof.passed:
+            break
 
-    assert "depends on the order of rows" in str(proof.description)
+    assert "depends on the order of rows" in said[-1]
 
 
 HONEST = {
@@ -273,11 +278,9 @@ def test_a_label_among_the_features_by_name_is_refused(tmp_path: Path) -> None:
         SPEND_SQL, "cast(max(k.age) as bigint) as age", "cast(max(k.age) as bigint) as age, count(*) > 1 as label"
     )
     only = edited(RETURNING_SQL, "f.*exclude (date), exists(", "f.*exclude (date, label), exists(")
-    catalog = planted_catalog(tmp_path / "leaky", spend_sql=with_label, returning_sql=only, view=view)
 
-    _, failed = refused_training(tmp_path, catalog)
-
-    assert failed["label_is_no_feature"] == "label is a column of spend"
+    with pytest.raises(CatalogError, match="label 'label' is a column of spend already; give it a name of its own"):
+        planted_catalog(tmp_path / "leaky", spend_sql=with_label, returning_sql=only, view=view)
 
 
 def test_a_label_among_the_features_under_another_name_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.contracts.orders import Orders
 from mlpipe_assets.slice_names import name_slices, nameable
-from mlpipe_assets_tests.planted import planted_catalog, returning
+from mlpipe_assets_tests.planted import planted_catalog
 
 
 class OrdersByPlace(Orders):
@@ -25,9 +25,10 @@ class OrdersByPlace(Orders):
 def catalog_of(folder: Path, sql: str) -> Catalog:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "slices.sql").write_text(sql)
-    catalog = planted_catalog(folder, model=replace(returning, slices="slices.sql"))
+    catalog = planted_catalog(folder)
     sources = tuple(replace(s, contract=OrdersByPlace) if s.name == "orders" else s for s in catalog.sources)
-    return replace(catalog, sources=sources)
+    model = replace(catalog.models[0], inputs=("orders",), slices="slices.sql")
+    return replace(catalog, sources=sources, models=(model,))
 
 
 def called(text: str) -> str:
@@ -35,7 +36,10 @@ def called(text: str) -> str:
 
 
 def test_a_slice_is_named_where_a_contract_or_its_own_sql_names_it_and_else_by_its_digest(tmp_path: Path) -> None:
-    sql = "select customer_id, as_of, area, colour, street, case when age < 40 then 'young' else street end as life from features"
+    sql = (
+        "select f.customer_id, f.as_of, o.area, o.colour, o.street, case when f.age < 40 then 'young' else o.street end as life "
+        "from features as f join orders as o on o.customer_id = f.customer_id"
+    )
     catalog = catalog_of(tmp_path, sql)
     slices = pl.DataFrame(
         {

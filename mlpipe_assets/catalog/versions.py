@@ -18,12 +18,13 @@ from mlpipe_assets.rules import columns, contract_digest, digest, function_diges
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
 _AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices", "suspect_above"}
 _PLACING = 1  # goes up when the code reads a time in another way than before
+_FRACTION = 2  # the same for formats with a fraction of a second of any length
 
 
 @cache
 def source_version(source: Source) -> str:
     """Code version of a source's interim table."""
-    return _declaration(source, [contract_digest(source.contract)])
+    return _declaration(source, [contract_digest(source.contract), *_of_fractions(source)])
 
 
 @cache
@@ -33,9 +34,13 @@ def placement_version(source: Source) -> str:
         return digest([_PLACING])
     dtype = next(column.dtype for column in columns(source.contract) if column.name == source.event_time)
     reading = [source.event_time, repr(dtype), source.time_zone, source.time_formats, source.nulls]
-    return digest(
-        [_PLACING, reading, source.prepare and function_digest(source.prepare), source.ahead_within.total_seconds()]
-    )
+    prepared = source.prepare and function_digest(source.prepare)
+    return digest([_PLACING, reading, prepared, source.ahead_within.total_seconds(), *_of_fractions(source)])
+
+
+def _of_fractions(source: Source) -> list[str]:
+    """What else decides the times of a source whose formats hold `.%f`; nothing for others, so that they stay as they are."""
+    return [f"fractions {_FRACTION}"] if any(".%f" in one for one in source.time_formats or ()) else []
 
 
 @cache

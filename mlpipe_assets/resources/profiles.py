@@ -126,7 +126,7 @@ class Reference:
 
 
 def read_reference(lake: Lake, name: str, *, cure: str = _FROZEN_ANEW) -> Reference | None:
-    """The reference that was written under a name; None when there is none.
+    """The reference that was written under a name; None when there is none, or one of an earlier version of this code.
 
     Raises: LakeError, ending in the cure, when it cannot be read.
     """
@@ -137,7 +137,9 @@ def read_reference(lake: Lake, name: str, *, cure: str = _FROZEN_ANEW) -> Refere
     return Record(objects=lake.objects, key=keys.baseline(name), parse=_parse_reference, cure=cure).read()
 
 
-def _parse_reference(stored: dict[str, Any]) -> Reference:
+def _parse_reference(stored: dict[str, Any]) -> Reference | None:
+    if {"bins", "watch", "version"} <= stored.keys() and stored.get("laid_out") != VERSION:
+        return None  # by an earlier version of this code, and no damage: it is frozen anew
     bins = bins_from_json(json.dumps(stored["bins"]))
     return Reference(
         days=tuple(date.fromisoformat(day) for day in stored["days"]),
@@ -154,6 +156,7 @@ def write_reference(lake: Lake, name: str, reference: Reference) -> None:
         "bins": json.loads(bins_to_json(reference.bins)),
         "columns": {name: to_document(column) for name, column in reference.columns.items()},
         "days": [f"{day}" for day in reference.days],
+        "laid_out": VERSION,
         "origin": reference.origin,
         "profile": json.loads(to_json(reference.profile)),
         "version": reference.version,

@@ -26,9 +26,18 @@ DECLARED = [
 
 
 def attributes_read() -> set[str]:
-    """Names read of an object anywhere outside the declarations themselves."""
-    files = [path for path in PACKAGE.rglob("*.py") if path.name != "declarations.py"]
-    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    """Names read of an object anywhere; of the declarations themselves, in what they make of their fields."""
+    trees: list[ast.AST] = []
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if path.name != "declarations.py":
+            trees.append(tree)
+            continue
+        made = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        trees += [
+            node for node in made if any(isinstance(d, ast.Name) and d.id == "property" for d in node.decorator_list)
+        ]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
     return {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)}
 
 

@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -49,26 +48,6 @@ def test_output_that_nobody_reads_to_the_end_is_no_failure(environment: dict[str
 CALLS = (["run"], ["status"], ["sql", "select customer_id, '✓ Ελληνικά' as greek from stg.orders"])
 
 
-def test_a_message_that_nobody_reads_keeps_its_exit_code(environment: dict[str, str]) -> None:
-    read, write = os.pipe()
-    os.close(read)
-
-    ran = subprocess.run([*MLPIPE, "sql", "selec 1"], env=environment, stdout=write, stderr=write, check=False)
-
-    os.close(write)
-    assert ran.returncode == 2  # and not 120, Python's own for output that it could not get rid of
-
-
-def test_output_that_does_not_fit_on_its_disk_is_exit_1_and_said(environment: dict[str, str]) -> None:
-    with Path("/dev/full").open("wb") as full:
-        ran = subprocess.run(
-            [*MLPIPE, "sql", "select 1"], env=environment, stdout=full, stderr=subprocess.PIPE, check=False
-        )
-
-    assert ran.returncode == 1
-    assert ran.stderr.startswith(b"error: The output could not be written: No space left on device.")
-
-
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_output_is_printed_whatever_the_code_page_of_the_place_it_goes_to(
     environment: dict[str, str], encoding: str, monkeypatch: pytest.MonkeyPatch
@@ -82,14 +61,6 @@ def test_output_is_printed_whatever_the_code_page_of_the_place_it_goes_to(
             assert main(arguments) == 0, arguments
         page.seek(0)
         assert page.read(), arguments
-
-
-def test_a_process_in_a_place_without_a_language_prints_names_of_all_languages(environment: dict[str, str]) -> None:
-    plain = {**environment, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-
-    ran = subprocess.run([*MLPIPE, "sql", "select 'zoë' as who"], env=plain, capture_output=True, check=True)
-
-    assert rb"zo\xeb" in ran.stdout
 
 
 def test_names_are_whole_where_output_goes_into_a_pipe(environment: dict[str, str]) -> None:

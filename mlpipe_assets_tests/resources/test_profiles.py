@@ -1,5 +1,6 @@
 """Profiles on disk: made again when they cannot be read; a frozen reference is not."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -55,6 +56,20 @@ def test_a_profile_of_another_shape_is_made_again_too(lake: Lake, reference: Ref
     made.path(JAN_5).write_text(f'{head}, "profile": []}}\n')
 
     assert _store(lake, reference, rows).prepare([JAN_5]) == [JAN_5]
+
+
+def test_a_reference_of_an_earlier_version_of_the_code_is_frozen_anew_and_no_error(
+    lake: Lake, reference: Reference
+) -> None:
+    path = lake.root / "monitoring" / "reference" / "interim.orders.json"
+    write_reference(lake, "interim.orders", reference)
+    stored = json.loads(path.read_text())
+    del stored["laid_out"]
+    for column in stored["columns"].values():
+        del column["rows_of_a_day"]  # which it did not know yet
+    lake.commit(lake.stage_bytes(path, json.dumps(stored).encode()))
+
+    assert read_reference(lake, "interim.orders") is None
 
 
 @pytest.mark.parametrize("content", ['{"bins": {"amo', "[]", "{}", '{"bins": [], "days": []}'])
