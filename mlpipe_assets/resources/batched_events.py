@@ -24,6 +24,8 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import NullPool
 
+from mlpipe_assets.resources.home_storage import HomeStorage
+
 _TOGETHER = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
 
 
@@ -102,6 +104,18 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             ids = [row[0] for row in connection.execute(insert.returning(SqlEventLogStorageTable.c.id))]
             self._store_asset_event_tags(connection, events, ids)
             self._store_asset_event(connection, events[-1], ids[-1])
+
+
+class BatchedStorage(HomeStorage):
+    """The files of a home for one process that runs ranges: their events go in together."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Open the files.
+
+        Raises: HomeError naming the folder, the reason and what to do.
+        """
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = BatchedSqliteEventLogStorage(str(Path(base_dir) / "history" / "runs"))
 
 
 def _asset(event: EventLogEntry) -> str | None:

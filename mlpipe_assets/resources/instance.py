@@ -16,7 +16,13 @@ from mlpipe_assets.errors import SettingsError
 
 _BATCH = "500"  # rows of one insert: SQLite takes 32,766 bound values, an event has eight
 _STORAGES = ("storage", "event_log_storage", "run_storage", "schedule_storage", "instance_class")
-_EVENTS = ("mlpipe_assets.resources.batched_events", "BatchedSqliteEventLogStorage")
+_OURS = {
+    "custom": {
+        "module": "mlpipe_assets.resources.home_storage",
+        "class": "HomeStorage",
+        "config": {"base_dir": {"env": "DAGSTER_HOME"}},
+    }
+}
 
 
 @contextmanager
@@ -67,17 +73,19 @@ def alone_in(home: Path) -> Iterator[None]:
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The instance of a DAGSTER_HOME; one that declares a storage of its own keeps it."""
+    """The instance of a DAGSTER_HOME; one that declares a storage of the user's keeps it."""
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _BATCH)
     config = home / "dagster.yaml"
     declared = yaml.safe_load(config.read_text(encoding="utf-8")) or {} if config.exists() else {}
-    if any(name in declared for name in _STORAGES):
+    if any(declared.get(name, _OURS) != _OURS for name in _STORAGES):
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home)))
     batched = {
-        "event_log_storage": {
-            "module": _EVENTS[0],
-            "class": _EVENTS[1],
-            "config": {"base_dir": str(home / "history" / "runs")},
+        "storage": {
+            "custom": {
+                "module": "mlpipe_assets.resources.batched_events",
+                "class": "BatchedStorage",
+                "config": {"base_dir": str(home)},
+            }
         }
     }
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=batched))
