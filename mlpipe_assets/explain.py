@@ -8,14 +8,14 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
 from mlpipe_assets.errors import MissingPartitionError
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, spell_days
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.models import versions
+from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.predictions_plan import inputs_digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import read_registry
-from mlpipe_assets.windows import Inputs, SourceDays
+from mlpipe_assets.training.versions import versions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, Source, is_snapshot
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.resources.champions import champion_of
-from mlpipe_assets.resources.model_files import MODEL_FILE
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training_plan import plan_training_set
-from mlpipe_assets.windows import Inputs
+from mlpipe_assets.training.champions import champion_of
+from mlpipe_assets.training.model_files import MODEL_FILE
+from mlpipe_assets.training.plan import plan_training_set
 
 _FLOW = (
     keys.EVENTS,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.rebuilds import Rebuilds
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.settings import file_mode
 from mlpipe_assets.stages.raw_healing import Healing
 from mlpipe_assets.store import keys

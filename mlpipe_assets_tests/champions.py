@@ -15,12 +15,12 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.learning.store import dump_model
-from mlpipe_assets.resources.champions import promote
-from mlpipe_assets.resources.model_files import Golden
-from mlpipe_assets.resources.models import ModelVersion, store_version
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champions import promote
+from mlpipe_assets.training.model_files import Golden
+from mlpipe_assets.training.versions import ModelVersion, store_version
 from mlpipe_assets.transforms.splits import feature_days
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,

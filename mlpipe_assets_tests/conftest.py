@@ -13,6 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.webhook import Webhook, webhook
 
 # The same examples on every machine, however fast it is. HYPOTHESIS_SEARCH=1 looks for new ones.
 settings.register_profile("steady", deadline=None, derandomize="HYPOTHESIS_SEARCH" not in os.environ)
@@ -59,3 +60,10 @@ def lake(tmp_path: Path) -> Lake:
     """An empty lake: a drop zone without files, and nothing else."""
     (tmp_path / "data" / "raw").mkdir(parents=True, exist_ok=True)
     return Lake(data_dir=str(tmp_path / "data"))
+
+
+@pytest.fixture
+def server() -> Iterator[Webhook]:
+    """A webhook that takes what it is sent."""
+    with webhook() as found:
+        yield found

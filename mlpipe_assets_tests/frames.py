@@ -15,8 +15,8 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.interim import build_interim, interim_asset

@@ -17,7 +17,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Mod
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw import ingest

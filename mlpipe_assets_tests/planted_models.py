@@ -14,7 +14,7 @@ from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.rules import columns
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training_plan import plan_training_set
+from mlpipe_assets.training.plan import plan_training_set
 
 APRIL_16, APRIL_23, APRIL_30 = (date(2026, 4, n) for n in (16, 23, 30))
 CUSTOMERS = 60

@@ -21,9 +21,9 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.contracts.sourced import Sourced
+from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
-from mlpipe_assets.resources import drop_zone
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.casts import cast_column
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, drop, events, order, orders_csv, take
@@ -79,8 +79,8 @@ _EXCEL, _PARQUET = "readers/test_spreadsheet.py", "readers/test_columnar.py"
 _RAW, _INTERIM, _POLICY = "stages/test_raw.py", "stages/test_interim.py", "stages/test_interim_policy.py"
 _PLACEMENT = "stages/test_raw_placement.py"
 _ZONE, _KNOWN, _TIMES, _CASTS = (
-    "resources/test_drop_zone.py",
-    "resources/test_known_at.py",
+    "intake/test_drop_zone.py",
+    "intake/test_known_at.py",
     "transforms/test_times.py",
     "transforms/test_casts.py",
 )

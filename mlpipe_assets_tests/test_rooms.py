@@ -1,27 +1,41 @@
 """What each room of the package may import: `docs/architecture.md` draws it, these tests hold it."""
 
+import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import mlpipe_assets
+import pytest
+
+from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets_tests.rooms import PACKAGE, arrows, draw, reachable
 
 WITHOUT_DAGSTER = (
-    *(
-        "catalog",
-        "contracts",
-        "engines",
-        "learning",
-        "monitoring",
-        "pictures",
-        "readers",
-        "statistics",
-        "store",
-        "transforms",
-    ),
-    *("leakage", "project", "status", "training_checks", "verification"),
+    *("alerting", "catalog", "contracts", "engines", "freshness", "intake", "learning", "monitoring", "new_project"),
+    *("pictures", "point_in_time", "publish", "readers", "statistics", "store", "training", "transforms"),
+    *("flow", "project", "rebuilds", "status", "verification"),
 )
+# From the door inwards: a room imports rooms of later lines only.
+LAYERS = (
+    ("cli", "definitions", "components", "project"),
+    ("commands",),
+    ("pipeline",),
+    ("automation",),
+    ("explain", "publish", "status", "verification"),
+    ("flow",),
+    ("stages",),
+    ("freshness", "rebuilds"),
+    ("monitoring",),
+    ("training",),
+    ("point_in_time",),
+    ("resources", "alerting"),
+    ("engines", "intake", "learning", "new_project"),
+    ("store", "transforms"),
+    ("catalog",),
+    ("contracts", "pictures", "readers", "statistics"),
+)
+PURE = ("contracts", "learning", "pictures", "readers", "statistics", "transforms")
+_LONGEST = 300
 
 _LOAD = """
 import importlib, pkgutil, sys
@@ -42,24 +56,43 @@ def test_a_service_or_a_notebook_uses_these_rooms_without_dagster() -> None:
     assert loaded.returncode == 0, loaded.stderr
 
 
-def test_the_store_knows_no_room_above_it() -> None:
-    code = "".join(path.read_text() for path in (Path(mlpipe_assets.__file__).parent / "store").rglob("*.py"))
+def test_no_room_is_imported_by_one_that_it_imports() -> None:
+    found = arrows()
 
-    rooms = set(re.findall(r"^ *(?:from|import) mlpipe_assets\.(\w+)", code, re.MULTILINE))
-
-    assert rooms == {"store", "errors", "partitions", "settings", "concurrency"}
+    assert [room for room in found if room in reachable(found, room)] == []
 
 
-# A name joined to the data folder, the folder of a day, and names of places that are no tables.
-_SPELLED = re.compile(
-    r"""lake\.root / f?"|\bdate=\{|"(part|train)\.parquet"|(?<!")"[^"]+/(_events|quarantine|refused|champions)\b"""
-)
+@pytest.mark.parametrize("number", range(len(LAYERS)))
+def test_imports_point_inwards(number: int) -> None:
+    found, outside = arrows(), {room for layer in LAYERS[: number + 1] for room in layer}
+
+    assert {room: found[room] & outside for room in LAYERS[number] if found.get(room, set()) & outside} == {}
 
 
-def test_one_module_alone_spells_the_places_of_the_lake() -> None:
-    package = Path(mlpipe_assets.__file__).parent
-    modules = {f"{path.relative_to(package)}": path.read_text().splitlines() for path in package.rglob("*.py")}
+def test_every_room_has_a_layer() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
 
-    spelling = {name for name, lines in modules.items() for line in lines if _SPELLED.search(line)}
+    assert folders - {room for layer in LAYERS for room in layer} == set()
 
-    assert spelling == {"store/keys.py"}
+
+@pytest.mark.parametrize("room", PURE)
+def test_a_pure_room_knows_no_store_and_no_stage(room: str) -> None:
+    assert reachable(arrows(), room) & {"automation", "engines", "intake", "resources", "stages", "store"} == set()
+
+
+def test_the_picture_in_the_architecture_is_drawn_from_the_code() -> None:
+    page = PROJECT_ROOT / "docs" / "architecture.md"
+    text = page.read_text(encoding="utf-8")
+    drawn = draw(arrows())
+    if os.environ.get("MLPIPE_GOLDEN"):  # make golden
+        page.write_text(re.sub(r"flowchart TD\n.*?(?=\n```)", drawn, text, flags=re.DOTALL), encoding="utf-8")
+
+    assert drawn in page.read_text(encoding="utf-8")
+
+
+def test_no_module_is_longer_than_a_person_reads_at_once() -> None:
+    lengths = {
+        path.relative_to(PACKAGE): len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")
+    }
+
+    assert {path: length for path, length in lengths.items() if length > _LONGEST} == {}

@@ -13,15 +13,15 @@ from mlpipe_assets.automation.outside import describe_ahead, describe_outside
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
 from mlpipe_assets.errors import LakeError, spell_count
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
-from mlpipe_assets.resources.champion_pointer import lost_pointer
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages.raw_plan import days_of_arrival, look_at_drop_zone, new_files, newest_day
 from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, ROWS_CHECK
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import NOTHING_CAME
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champion_pointer import lost_pointer
 
 _log = logging.getLogger("mlpipe")
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

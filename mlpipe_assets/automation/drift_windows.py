@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.alerting.messages import Problem
 from mlpipe_assets.automation.retraining import (
     DriftWindow,
     Request,

@@ -1,6 +1,6 @@
 """Files of the drop zone, and events of the lake, that need a person."""
 
-from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.alerting.messages import Problem
 from mlpipe_assets.stages.raw_healing import DamagedEvents
 from mlpipe_assets.stages.raw_plan import DropZone
 

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
+from mlpipe_assets.alerting.messages import Problem
 from mlpipe_assets.automation.clock import has_passed
 from mlpipe_assets.automation.freshness import freshness_of, upstream_of
 from mlpipe_assets.automation.memory import remember
-from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.freshness.rules import TableFreshness

@@ -7,9 +7,9 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.errors import shorten, spell_count
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.partitions import START_DATE, last_partition
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery
 from mlpipe_assets.store.lake import Lake
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from mlpipe_assets.alerting.alert_book import AlertBook, read_book
+from mlpipe_assets.alerting.messages import Problem
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.file_problems import problems_of_files
 from mlpipe_assets.automation.freshness import freshness_of, upstream_of
 from mlpipe_assets.automation.freshness_checks import problems_of as freshness_problems
-from mlpipe_assets.automation.messages import Problem
 from mlpipe_assets.automation.run_alerts import standing_of
 from mlpipe_assets.automation.run_problems import advice_of
 from mlpipe_assets.automation.run_problems import problems_of as run_problems
@@ -17,7 +18,6 @@ from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.stages.raw_plan import look_at_drop_zone
-from mlpipe_assets.store.alert_book import AlertBook, read_book
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of, refused_days, refused_tables

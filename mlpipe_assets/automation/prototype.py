@@ -17,9 +17,9 @@ from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError, PrepareError, SettingsError, shorten
+from mlpipe_assets.intake import drop_zone
+from mlpipe_assets.intake.drop_zone import DroppedFile
 from mlpipe_assets.readers.blocks import UnreadableFileError
-from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.drop_zone import DroppedFile
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.private_files import make_folder

@@ -7,10 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from mlpipe_assets.automation.alerts import deliver_waiting, note_problems
+from mlpipe_assets.alerting.alert_book import AlertBook, open_book
+from mlpipe_assets.alerting.alerts import deliver_waiting, note_problems
+from mlpipe_assets.alerting.messages import Message
 from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.freshness_checks import CHECK
-from mlpipe_assets.automation.messages import Message
 from mlpipe_assets.automation.run_problems import Standing, Verdict, cause_of, fold, problems_of
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import days_between
@@ -18,7 +19,6 @@ from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.model_checks import TOLD
 from mlpipe_assets.stages.raw_report import FILES_CHECK
-from mlpipe_assets.store.alert_book import AlertBook, open_book
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import read_report
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.alerting.messages import Problem
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 

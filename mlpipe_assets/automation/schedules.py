@@ -13,8 +13,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from mlpipe_assets.catalog.declarations import Catalog, Source, is_snapshot
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import acceptances

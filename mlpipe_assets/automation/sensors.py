@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
-from mlpipe_assets.automation.alerts import deliver_waiting, tell_alerts
+from mlpipe_assets.alerting.alerts import deliver_waiting, tell_alerts
 from mlpipe_assets.automation.dead_runs import ASKED
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.file_problems import problems_of_files

@@ -9,9 +9,9 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.flow import Table, tables_of
 from mlpipe_assets.freshness.tables import is_long_enough
+from mlpipe_assets.intake import drop_zone
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.monitoring.read_back import inputs_of_report
-from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.stages.raw_plan import days_of_arrival, newest_day

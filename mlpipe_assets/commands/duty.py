@@ -7,12 +7,12 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.errors import LakeError, SettingsError
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
-from mlpipe_assets.resources.champions import roll_back
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.store.acceptances import accept as put_on_record
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of
+from mlpipe_assets.training.champions import roll_back
 
 
 def accept(options: argparse.Namespace) -> int:

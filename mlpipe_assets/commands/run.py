@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 from rich.console import Console
 
-from mlpipe_assets.automation.alerts import tell_alerts
+from mlpipe_assets.alerting.alerts import tell_alerts
+from mlpipe_assets.alerting.channels import unusable
 from mlpipe_assets.automation.catch_up import catch_up
 from mlpipe_assets.automation.drift_windows import look_at_drift
 from mlpipe_assets.automation.file_problems import problems_of_files
@@ -31,7 +32,6 @@ from mlpipe_assets.commands.dry_run import tell_what_would_run
 from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError, spell_count
 from mlpipe_assets.partitions import START_DATE, last_partition
-from mlpipe_assets.resources.channels import unusable
 from mlpipe_assets.resources.instance import explaining_the_home
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.raw_plan import look_at_drop_zone

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mlpipe_assets.automation.messages import Problem
+from mlpipe_assets.alerting.messages import Problem
 from mlpipe_assets.automation.pending import pending
 from mlpipe_assets.automation.problems import problems_now
 from mlpipe_assets.commands.calling import command
@@ -28,13 +28,13 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.publish.answers import distinct_names
 from mlpipe_assets.publish.warehouse import query
-from mlpipe_assets.resources.champion_pointer import lost_pointer
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.raw_plan import look_at_drop_zone
 from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.digests import only_looking
+from mlpipe_assets.training.champion_pointer import lost_pointer
 from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 200

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
+from mlpipe_assets.intake.known_at import arrival_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
-from mlpipe_assets.resources.known_at import arrival_day
 
 State = Literal["fresh", "late", "never"]
 

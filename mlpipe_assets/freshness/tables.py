@@ -5,17 +5,17 @@ from datetime import date, datetime
 
 from mlpipe_assets.catalog.declarations import FeatureView, Model, Monitor, Source, is_snapshot
 from mlpipe_assets.freshness.rules import TableFreshness, judge_daily, judge_deliveries, judge_newest
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.champions import champion
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.models import versions
+from mlpipe_assets.point_in_time.windows import SourceDays
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import acceptances
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refused_days
-from mlpipe_assets.training_plan import plan_training_set
-from mlpipe_assets.windows import SourceDays
+from mlpipe_assets.training.champions import champion
+from mlpipe_assets.training.plan import plan_training_set
+from mlpipe_assets.training.versions import versions
 
 
 def judge_events(source: Source, lake: Lake, now: datetime) -> TableFreshness:

@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 
-from mlpipe_assets.resources.profiles import Reference
+from mlpipe_assets.monitoring.references import Reference
 from mlpipe_assets.statistics.baselines import Basis, basis_of, dense, mass_of
 from mlpipe_assets.statistics.distances import Vector
 from mlpipe_assets.statistics.profiles import Profile

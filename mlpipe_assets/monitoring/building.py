@@ -10,9 +10,9 @@ from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.gate import judge
 from mlpipe_assets.monitoring.drift import DriftOfDay, frame_of, measure_day
+from mlpipe_assets.monitoring.profiles import ProfileStore
 from mlpipe_assets.monitoring.watching import Watching, days_of_windows
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.profiles import ProfileStore
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.resources.model_files import METRICS
-from mlpipe_assets.resources.models import find_version
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
+from mlpipe_assets.training.model_files import METRICS
+from mlpipe_assets.training.versions import find_version
 
 OVERALL = "overall"
 

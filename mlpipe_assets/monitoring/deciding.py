@@ -5,8 +5,8 @@ from datetime import timedelta
 import polars as pl
 
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
-from mlpipe_assets.resources.spreadsheets import write_csv
 from mlpipe_assets.rules import columns
+from mlpipe_assets.transforms.spreadsheets import write_csv
 
 GRAIN = ("table", "date", "comparison", "column")
 SCHEMA = {column.name: column.dtype for column in columns(DriftMeasurements)}

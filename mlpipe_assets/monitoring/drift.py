@@ -11,10 +11,10 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.bases import against_frozen, against_window
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.odd_days import in_drift_without
+from mlpipe_assets.monitoring.profiles import ProfileStore, only_columns
 from mlpipe_assets.monitoring.table_days import windows_of
 from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.profiles import ProfileStore, only_columns
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.pairs import DECIDING
 from mlpipe_assets.statistics.verdicts import compare, drift_score, worst

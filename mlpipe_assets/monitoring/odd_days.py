@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from mlpipe_assets.monitoring.bases import against_frozen
-from mlpipe_assets.resources.profiles import Reference
+from mlpipe_assets.monitoring.references import Reference
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.merging import merge
 from mlpipe_assets.statistics.noise import CHANCE

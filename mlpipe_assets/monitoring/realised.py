@@ -12,10 +12,10 @@ from mlpipe_assets.catalog.versions import sql_digest
 from mlpipe_assets.engines.engine import DayRows, Engine, Slice
 from mlpipe_assets.monitoring.table_days import TableDays
 from mlpipe_assets.partitions import ONE_DAY, days_between
+from mlpipe_assets.point_in_time.windows import SourceDays
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.keys import REALISED
 from mlpipe_assets.store.lake import Lake, Staged
-from mlpipe_assets.windows import SourceDays
 
 
 @dataclass(kw_only=True)

@@ -14,25 +14,18 @@ from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.monitoring.bases import against_frozen
 from mlpipe_assets.monitoring.champions import Champion, OnTestSet, champion_of
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
+from mlpipe_assets.monitoring.profiles import ProfileStore, only_columns
 from mlpipe_assets.monitoring.ranking import METHOD, is_worse_without, measure_ranking
 from mlpipe_assets.monitoring.realised import Realised
+from mlpipe_assets.monitoring.references import Watch, freeze, read_reference, watch, write_reference
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.resources.profiles import (
-    ProfileStore,
-    Watch,
-    freeze,
-    only_columns,
-    read_reference,
-    watch,
-    write_reference,
-)
-from mlpipe_assets.slice_names import Named, name_slices, nameable
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.pairs import DECIDING
 from mlpipe_assets.statistics.verdicts import compare
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.slice_names import Named, name_slices, nameable
 
 
 @dataclass(kw_only=True)

@@ -10,9 +10,9 @@ from typing import Any
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refused_days
-from mlpipe_assets.windows import Inputs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,18 +9,11 @@ from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.catalog.versions import source_version, view_version
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.errors import spell_count
+from mlpipe_assets.monitoring.profiles import ProfileStore
+from mlpipe_assets.monitoring.references import Reference, Watch, freeze, read_reference, watch, write_reference
 from mlpipe_assets.monitoring.serving import Serving
 from mlpipe_assets.monitoring.table_days import TableDays, settled_from, windows_of
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.resources.profiles import (
-    ProfileStore,
-    Reference,
-    Watch,
-    freeze,
-    read_reference,
-    watch,
-    write_reference,
-)
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.store.lake import Lake
 

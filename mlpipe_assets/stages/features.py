@@ -15,15 +15,15 @@ from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.errors import naming, shorten
 from mlpipe_assets.gate import judge
-from mlpipe_assets.leakage import prove, sample_of_day
 from mlpipe_assets.outcome import CheckResult, Outcome
+from mlpipe_assets.point_in_time.proof import prove, sample_of_day
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, contract_digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.store.refusals import clear, refuse
 from mlpipe_assets.store.registry import register
-from mlpipe_assets.windows import Inputs
 
 _log = logging.getLogger("mlpipe")
 _PROOF = "features_ignore_the_future"

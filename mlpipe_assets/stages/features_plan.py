@@ -4,10 +4,10 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.partitions import days_between
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of
-from mlpipe_assets.windows import Inputs
 
 
 @or_unreadable(lambda view: f"features/{view.name}")

@@ -15,10 +15,10 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import DamagedError
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.schemas import write_schema
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.schemas import write_schema
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.interim_day import Day, facts_of, without_time
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours

@@ -8,8 +8,8 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Staged
 

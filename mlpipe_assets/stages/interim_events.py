@@ -10,7 +10,7 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.gate import judge
-from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.rules import columns as contract_columns
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.transforms.absent import fill_absent, fill_objects

@@ -4,15 +4,15 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, days_between, last_partition
-from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.point_in_time.windows import SourceDays
 from mlpipe_assets.stages.interim_day import inputs_digest, refusal_digest, without_time
 from mlpipe_assets.stages.raw_healing import find_lost
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.acceptances import NOTHING_CAME, acceptances
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of
-from mlpipe_assets.windows import SourceDays
 
 
 @or_unreadable(lambda source: f"interim/{source.name}")

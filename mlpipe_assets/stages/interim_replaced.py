@@ -7,8 +7,8 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.engines.engine import Engine
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, last_partition
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages.interim_events import judge_events, read_events, typed_keys
 
 RECORD = ("delivery", "record_number")

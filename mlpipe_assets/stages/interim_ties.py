@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.resources.deliveries import Ledger
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.rules import repeated
 from mlpipe_assets.transforms.events import own_columns
 

@@ -7,8 +7,8 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.errors import DamagedError
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages.interim_day import Day, digest_seen, facts_of, fingerprint, problem_of, refusal_digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import NOTHING_CAME, Acceptance

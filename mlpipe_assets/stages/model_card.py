@@ -15,9 +15,9 @@ from mlpipe_assets.learning.card import limits, metrics_table, pictures, render_
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.fitting import FittedModel
 from mlpipe_assets.learning.metrics import MAIN_METRICS
-from mlpipe_assets.resources.model_files import CARD, CARD_JSON, METRICS
-from mlpipe_assets.resources.models import ModelVersion
 from mlpipe_assets.stages.daily import first_sentence
+from mlpipe_assets.training.model_files import CARD, CARD_JSON, METRICS
+from mlpipe_assets.training.versions import ModelVersion
 from mlpipe_assets.transforms.splits import feature_days
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.outcome import CheckResult
-from mlpipe_assets.resources.models import ModelVersion
+from mlpipe_assets.training.versions import ModelVersion
 
 if TYPE_CHECKING:  # scikit-learn takes seconds to import, and the definitions need the names of the checks only
     from mlpipe_assets.stages.model_judging import Judgement

@@ -8,10 +8,10 @@ from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.learning.errors import LearningError
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.learning.golden import ANSWER, choose_golden_rows, golden_version
-from mlpipe_assets.resources.champions import read_golden
-from mlpipe_assets.resources.model_files import Golden, ModelError
-from mlpipe_assets.resources.models import ModelVersion, load
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champions import read_golden
+from mlpipe_assets.training.model_files import Golden, ModelError
+from mlpipe_assets.training.versions import ModelVersion, load
 from mlpipe_assets.transforms.splits import feature_days
 
 _log = logging.getLogger("mlpipe")

@@ -13,11 +13,11 @@ from mlpipe_assets.learning.comparison import Difference, compare
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.resources.champions import champion
-from mlpipe_assets.resources.model_files import Golden
-from mlpipe_assets.resources.models import ModelVersion, load
 from mlpipe_assets.stages.model_golden import answer_golden_rows
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champions import champion
+from mlpipe_assets.training.model_files import Golden
+from mlpipe_assets.training.versions import ModelVersion, load
 
 _SAME = 1e-12  # how far apart two answers of one model may be
 

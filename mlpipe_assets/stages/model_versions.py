@@ -9,11 +9,11 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.metrics import MAIN_METRICS, flat
-from mlpipe_assets.resources.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE
-from mlpipe_assets.resources.models import ModelVersion, digest_of
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.training.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE
+from mlpipe_assets.training.versions import ModelVersion, digest_of
 from mlpipe_assets.transforms.splits import feature_days
 
 

@@ -22,9 +22,6 @@ from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
-from mlpipe_assets.resources.champions import promote
-from mlpipe_assets.resources.model_files import CARD, MODEL_FILE
-from mlpipe_assets.resources.models import ModelVersion, find_version, record_status, store_version
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks
 from mlpipe_assets.stages.model_slices import read_slices
@@ -32,6 +29,9 @@ from mlpipe_assets.stages.models_plan import holes, inputs_digest, libraries, to
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champions import promote
+from mlpipe_assets.training.model_files import CARD, MODEL_FILE
+from mlpipe_assets.training.versions import ModelVersion, find_version, record_status, store_version
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
-from mlpipe_assets.resources.champions import champion, champion_of
-from mlpipe_assets.resources.models import ModelVersion, load
-from mlpipe_assets.resources.spreadsheets import write_csv
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions_plan import declared, inputs_digest, objections, prediction_version
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champions import champion, champion_of
+from mlpipe_assets.training.versions import ModelVersion, load
+from mlpipe_assets.transforms.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel

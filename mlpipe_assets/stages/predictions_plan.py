@@ -7,14 +7,14 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.errors import SettingsError, shorten
-from mlpipe_assets.resources.champions import champion, champion_of, champions
-from mlpipe_assets.resources.models import ModelVersion, damage
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import Contract, digest
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.digests import changed_beside
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of, refused_days
-from mlpipe_assets.windows import Inputs
+from mlpipe_assets.training.champions import champion, champion_of, champions
+from mlpipe_assets.training.versions import ModelVersion, damage
 
 
 @or_unreadable(lambda model: f"predictions/{model.name}")

@@ -13,6 +13,7 @@ from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
+from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.processed_plan import holes, inputs_digest, spell_too_early
@@ -20,10 +21,9 @@ from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.store.registry import register
-from mlpipe_assets.training_checks import TRAINING_CHECKS, WARNINGS, judge_training_set, nothing_to_judge
-from mlpipe_assets.training_plan import TrainingPlan, plan_training_set
+from mlpipe_assets.training.checks import TRAINING_CHECKS, WARNINGS, judge_training_set, nothing_to_judge
+from mlpipe_assets.training.plan import TrainingPlan, plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
-from mlpipe_assets.windows import Inputs, SourceDays
 
 _log = logging.getLogger("mlpipe")
 

@@ -7,12 +7,12 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.point_in_time.windows import SourceDays
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training_plan import TrainingPlan, plan_training_set
-from mlpipe_assets.windows import SourceDays
+from mlpipe_assets.training.plan import TrainingPlan, plan_training_set
 
 
 @or_unreadable(lambda model: f"processed/{model.name}")

@@ -13,13 +13,13 @@ from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import DamagedError, PrepareError
+from mlpipe_assets.intake import drop_zone
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.delivery import Delivery, identity, natural
+from mlpipe_assets.intake.drop_zone import DroppedFile, Problem
+from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, arrival_day, read_known_at
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.blocks import UnreadableFileError
-from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery, identity, natural
-from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
-from mlpipe_assets.resources.known_at import BY_MODIFICATION, BY_NAME, arrival_day, read_known_at
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal

@@ -10,12 +10,12 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.errors import DamagedError
+from mlpipe_assets.intake import drop_zone
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.delivery import Delivery
+from mlpipe_assets.intake.drop_zone import DroppedFile, Problem
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.readers.blocks import UnreadableFileError
-from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.drop_zone import DroppedFile, Problem
 from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.digests import changed, damage, doubtful

@@ -15,13 +15,13 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import placement_version
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.delivery import Delivery
+from mlpipe_assets.intake.drop_zone import DroppedFile
+from mlpipe_assets.intake.known_at import arrival_day
+from mlpipe_assets.intake.states import snapshot_days
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.readers.blocks import MALFORMED_SCHEMA, Block
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.drop_zone import DroppedFile
-from mlpipe_assets.resources.known_at import arrival_day
-from mlpipe_assets.resources.states import snapshot_days
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.transforms.arrival import NO_COLUMN, NO_TIME, arrive

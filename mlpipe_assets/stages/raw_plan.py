@@ -6,11 +6,11 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.intake import drop_zone
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.drop_zone import DroppedFile
+from mlpipe_assets.intake.known_at import arrival_day, read_known_at
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition
-from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.drop_zone import DroppedFile
-from mlpipe_assets.resources.known_at import arrival_day, read_known_at
 from mlpipe_assets.stages.raw_healing import DamagedEvents, Healing
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.store import keys

@@ -10,11 +10,11 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.errors import shorten, spell_count
+from mlpipe_assets.intake.deliveries import ON_ARRIVAL, Ledger, count_by_day
+from mlpipe_assets.intake.delivery import Delivery
+from mlpipe_assets.intake.drop_zone import Problem
+from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
-from mlpipe_assets.resources.deliveries import ON_ARRIVAL, Ledger, count_by_day
-from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.drop_zone import Problem
-from mlpipe_assets.resources.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import add_to_report
 from mlpipe_assets.visible import visible

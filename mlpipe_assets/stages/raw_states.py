@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.delivery import Delivery
-from mlpipe_assets.resources.states import find_copies, find_unchanged, snapshot_days
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.delivery import Delivery
+from mlpipe_assets.intake.states import find_copies, find_unchanged, snapshot_days
 from mlpipe_assets.stages.raw_placement import located, place_rows
 from mlpipe_assets.store.lake import Lake
 

@@ -16,15 +16,15 @@ from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.quoting import may_quote, name_key
-from mlpipe_assets.resources.champions import champion, read_golden
-from mlpipe_assets.resources.model_files import Golden
-from mlpipe_assets.resources.models import load
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions_plan import declared
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.validation_plan import facts_of_features, golden_inputs
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import clear, refuse, refused_days
+from mlpipe_assets.training.champions import champion, read_golden
+from mlpipe_assets.training.model_files import Golden
+from mlpipe_assets.training.versions import load
 from mlpipe_assets.transforms.splits import feature_days
 
 if TYPE_CHECKING:

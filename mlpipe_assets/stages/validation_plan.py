@@ -5,12 +5,12 @@ from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import learner_version, view_version
-from mlpipe_assets.resources.champions import champion, read_golden
-from mlpipe_assets.resources.model_files import Golden
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of, refused_days
+from mlpipe_assets.training.champions import champion, read_golden
+from mlpipe_assets.training.model_files import Golden
 
 _LIBRARIES = ("scikit-learn", "numpy", "polars")
 

@@ -24,13 +24,6 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield found
 
 
-@pytest.fixture
-def server() -> Iterator[Webhook]:
-    """A webhook that takes what it is sent."""
-    with webhook() as found:
-        yield found
-
-
 @pytest.fixture(scope="module")
 def listener() -> Iterator[Webhook]:
     """The same, for all tests of a module that share one Dagster."""

@@ -14,11 +14,11 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_definitions
-from mlpipe_assets.resources.champions import champions
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.predictions_plan import prediction_work
 from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champions import champions
 from mlpipe_assets_tests.champions import learning_catalog
 from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders
 

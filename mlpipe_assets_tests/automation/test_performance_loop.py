@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.resources.champions import champion
-from mlpipe_assets.resources.models import ModelVersion
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champions import champion
+from mlpipe_assets.training.versions import ModelVersion
 from mlpipe_assets_tests.automation.dev_server import DevServer, dev_server
 from mlpipe_assets_tests.planted import drop_customers, drop_orders
 from mlpipe_assets_tests.webhook import Webhook

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from mlpipe_assets.alerting.alert_book import read_book
 from mlpipe_assets.automation.run_alerts import days_of, tell_of_runs
 from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problem_of, problems_of
 from mlpipe_assets.catalog.sources import orders
@@ -18,7 +19,6 @@ from mlpipe_assets.stages.interim import interim_asset
 from mlpipe_assets.stages.model_checks import TOLD
 from mlpipe_assets.stages.predictions import prediction_asset
 from mlpipe_assets.stages.raw import raw_asset
-from mlpipe_assets.store.alert_book import read_book
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day

@@ -176,7 +176,7 @@ def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
     assert sensors.tick("stale_days_sensor") == ([], "every table is up to date")
 
     drop_orders(lake, f"orders_{day(LAST)}_late.csv", [("x", "eve", day(2), "5.00", "app")])
-    from mlpipe_assets.resources.deliveries import Ledger
+    from mlpipe_assets.intake.deliveries import Ledger
     from mlpipe_assets.stages.interim import build_interim
     from mlpipe_assets.stages.raw import ingest
 

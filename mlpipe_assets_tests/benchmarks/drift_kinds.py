@@ -16,7 +16,7 @@ import polars as pl
 from scipy.special import chdtri
 
 from mlpipe_assets.monitoring.odd_days import decide, in_drift_without
-from mlpipe_assets.resources.profiles import Reference
+from mlpipe_assets.monitoring.references import Reference
 from mlpipe_assets.statistics.baselines import Rows, describe_column
 from mlpipe_assets.statistics.bins import freeze_bins
 from mlpipe_assets.statistics.columns import kinds_of

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.monitoring.building import build_monitoring
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.interim import build_interim

@@ -16,10 +16,10 @@ from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.monitoring.building import build_monitoring, monitoring_inputs_digest
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.resources.models import ModelVersion, record_status
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.versions import ModelVersion, record_status
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import Spend, day, planted_catalog, returning, spend
 

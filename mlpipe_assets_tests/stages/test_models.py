@@ -20,14 +20,11 @@ from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.partitions import START_DATE, days_between
-from mlpipe_assets.resources.champion_pointer import champion_history
-from mlpipe_assets.resources.champions import champion, read_golden
-from mlpipe_assets.resources.deliveries import Ledger
-from mlpipe_assets.resources.models import find_version, load, record_status, versions
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.sample import write_sample
@@ -41,6 +38,9 @@ from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.champion_pointer import champion_history
+from mlpipe_assets.training.champions import champion, read_golden
+from mlpipe_assets.training.versions import find_version, load, record_status, versions
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
 
@@ -443,7 +443,7 @@ def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_no
 
 def test_neither_what_learns_nor_a_database_is_imported_before_there_is_work() -> None:
     code = (
-        "import sys, mlpipe_assets.stages.models, mlpipe_assets.resources.champions, mlpipe_assets.commands.run\n"
+        "import sys, mlpipe_assets.stages.models, mlpipe_assets.training.champions, mlpipe_assets.commands.run\n"
         "print(sorted({'sklearn', 'skops', 'scipy', 'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
 

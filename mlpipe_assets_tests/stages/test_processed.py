@@ -17,7 +17,7 @@ from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.processed import build_training_set, training_asset
 from mlpipe_assets.stages.processed_plan import inputs_digest
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training_plan import plan_training_set
+from mlpipe_assets.training.plan import plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,

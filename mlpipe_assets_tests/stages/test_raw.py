@@ -16,10 +16,10 @@ from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.sources import customers, orders
+from mlpipe_assets.intake import drop_zone
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.open import read_blocks
-from mlpipe_assets.resources import drop_zone
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages import raw_placement
 from mlpipe_assets.stages.raw_report import Ingested
 from mlpipe_assets.store.lake import Lake

@@ -13,8 +13,8 @@ import pytest
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.stages.raw_report import Ingested

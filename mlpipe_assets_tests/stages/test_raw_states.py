@@ -12,8 +12,8 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.sources import customers, orders
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.resources.deliveries import Ledger
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.store.lake import Lake

@@ -1,0 +1,1 @@
+"""What people are told: messages, the book of what was told, and the channels."""

@@ -1,0 +1,1 @@
+"""Where rows come from: files of the drop zone, when they were known, and the ledger of their deliveries."""

@@ -1,0 +1,238 @@
+"""The ledger of deliveries: which file brought which days, and under which names its content was seen."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mlpipe_assets.intake.delivery import Delivery, dump, identity, parse
+from mlpipe_assets.intake.drop_zone import DroppedFile
+from mlpipe_assets.partitions import START_DATE, last_partition
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.records import Record, list_documents
+
+ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
+_NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """Deliveries of one source, and every file name seen with what became of it."""
+
+    lake: Lake
+    source: str
+    code: str = ""
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _order: dict[str, int] | None = None
+    _named: dict[str, list[str]] = field(default_factory=dict)
+    _held: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, lake: Lake, source: str, code: str = "") -> "Ledger":
+        """The ledger as it stands on disk. `code` is the version of the declaration that files are read by."""
+        ledger = cls(lake=lake, source=source, code=code)
+        ledger.seen = ledger._seen_files.read() or {}
+        names = {known["delivery"]: name for name, known in ledger.seen.items()}
+        for delivery in list_documents(lake.objects, keys.deliveries(source)):
+            found = ledger._record(delivery, names.get(delivery)).read()
+            if found:
+                ledger._remember(found)
+        return ledger
+
+    def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
+        """What became of this very file (same name, size and mtime); None when it must be looked at.
+
+        A file that could not be read is looked at again when the declaration has changed: that may be what it took. So is
+        one whose delivery is on record no more.
+        """
+        known = self.seen.get(file.name)
+        if not known or (known["size"], known["mtime_ns"]) != (file.size, file.mtime_ns):
+            return None
+        if known["delivery"] and known["delivery"] not in self.deliveries:
+            return None
+        return None if known["problem"] and known["code"] != self.code else known
+
+    def find(self, content: str, name: str, known_at: datetime) -> Delivery | None:
+        """The delivery of some content under a base name, known at a moment; the folder makes no difference."""
+        found = self.deliveries.get(identity(content, name, known_at)) or self.deliveries.get(content)
+        alike = found and (PurePosixPath(found.source_file).name, found.known_at) == (
+            PurePosixPath(name).name,
+            known_at,
+        )
+        return found if alike else None
+
+    @property
+    def order(self) -> dict[str, int]:
+        """The place of each delivery in the order in which rows became known, from the earliest."""
+        if self._order is None:
+            ordered = sorted(self.deliveries.values(), key=lambda d: d.place)
+            self._order = {d.delivery: number for number, d in enumerate(ordered)}
+        return self._order
+
+    def standing(self, name: str) -> Delivery | None:
+        """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
+        seen = (self.seen.get(name) or {}).get("delivery")
+        known = [self.deliveries[d] for d in (*self._named.get(name, ()), seen) if d in self.deliveries]
+        return max(known, key=lambda d: d.place, default=None)
+
+    def holder(self, content: str) -> Delivery | None:
+        """A delivery of some content that holds its rows; None when the content is new."""
+        return self.deliveries.get(self._held.get(content, ""))
+
+    @property
+    def corrected(self) -> set[str]:
+        """Deliveries whose file its sender has replaced since: what was refused of them no longer counts."""
+        return {former for former, _ in self.replacements()}
+
+    def replacements(self) -> Iterator[tuple[str, str]]:
+        """Each delivery whose file holds other content since, and the delivery that holds the rows of that content."""
+        for delivery in self.deliveries.values():
+            former = self.deliveries.get(delivery.replaces or "")
+            if former and (former.content != delivery.content or delivery.copy_of is None):
+                yield former.copy_of or former.delivery, delivery.copy_of or delivery.delivery
+
+    def note(self, file: DroppedFile, *, delivery: str | None = None, problem: str | None = None) -> None:
+        """Remember what became of a file; `save` writes it down."""
+        self.seen[file.name] = {
+            "size": file.size,
+            "mtime_ns": file.mtime_ns,
+            "delivery": delivery or (self.seen.get(file.name) or {}).get("delivery"),
+            "problem": problem,
+            "code": self.code,
+        }
+
+    def problems_gone(self, names: set[str]) -> list[str]:
+        """Names that could not be read and are no longer in the drop zone, `names` being those that are."""
+        return sorted(name for name, known in self.seen.items() if known["problem"] and name not in names)
+
+    def forget_problems(self, names: set[str]) -> list[str]:
+        """Forget what was wrong with files that were taken away; what was read of them before stays."""
+        gone = self.problems_gone(names)
+        for name in gone:
+            if self.seen[name]["delivery"]:
+                self.seen[name]["problem"] = None
+            else:
+                del self.seen[name]
+        return gone
+
+    def save(self) -> None:
+        """Write down the names seen."""
+        self._seen_files.write(self.seen)
+
+    def begin(self, delivery: str) -> None:
+        """Mark a delivery as being written, so that what a killed run leaves of it is found."""
+        self.lake.objects.put(keys.pending_delivery(self.source, delivery), b"")
+
+    def complete(self, delivery: Delivery, staged: Iterable[Staged], *, restated: bool = False) -> None:
+        """Make a delivery's files visible, then count it; when it was counted before, files it no longer has go last."""
+        self.lake.commit(*staged)
+        self._record(delivery.delivery).write(dump(delivery))
+        self._remember(delivery)
+        if restated:
+            self.tidy(delivery.delivery)
+        self.lake.objects.delete(keys.pending_delivery(self.source, delivery.delivery))
+
+    def sweep(self) -> None:
+        """Remove what killed runs left of deliveries that were never counted, or were being placed from scratch."""
+        for delivery in list_documents(self.lake.objects, keys.deliveries(self.source), ".pending"):
+            self.tidy(delivery)
+
+    def tidy(self, delivery: str) -> None:
+        """Remove files of a delivery that its record does not speak of, all of them where there is no record."""
+        counted = self.deliveries.get(delivery)
+        kept = {*self.event_paths(counted), self.refused_path(counted)} if counted else set()
+        patterns = keys.files_of_delivery(self.source, delivery)
+        for path in {path for pattern in patterns for path in self.lake.root.glob(pattern)} - kept:
+            self.lake.remove(path)
+        self.lake.objects.delete(keys.pending_delivery(self.source, delivery))
+
+    def of_day(self, day: date) -> list[Delivery]:
+        """Deliveries that brought rows of a day, or were refused rows on it, the one known last at the end."""
+        found = [d for d in self.deliveries.values() if day in d.events or (d.quarantined and d.arrived == day)]
+        return sorted(found, key=lambda d: self.order[d.delivery])
+
+    def days(self) -> list[date]:
+        """Every event date that rows came for, in order."""
+        return sorted(self.events_by_day())
+
+    def days_in_partitions(self) -> list[date]:
+        """Every event date that rows came for and that a partition exists for, in order."""
+        last = last_partition()
+        return [day for day in self.days() if START_DATE <= day <= last]
+
+    def events_by_day(self) -> dict[date, int]:
+        """Rows that came for each event date."""
+        counts: dict[date, int] = {}
+        for delivery in self.deliveries.values():
+            for day, count in delivery.events.items():
+                counts[day] = counts.get(day, 0) + count
+        return counts
+
+    def event_path(self, delivery: Delivery, day: date) -> Path:
+        """The immutable file of a delivery's events of one day."""
+        return self.lake.root / keys.events(self.source, day, delivery.stem)
+
+    def event_paths(self, delivery: Delivery) -> list[Path]:
+        """All files of a delivery's events, in order of day."""
+        return [self.event_path(delivery, day) for day in sorted({*delivery.events, *delivery.ahead})]
+
+    def refused_path(self, delivery: Delivery) -> Path:
+        """The file of a delivery's rows refused on arrival."""
+        return self.lake.root / keys.refused_on_arrival(self.source, delivery.arrived, delivery.stem)
+
+    def _remember(self, delivery: Delivery) -> None:
+        self.deliveries[delivery.delivery] = delivery
+        self._order = None
+        under = self._named.setdefault(delivery.source_file, [])
+        if delivery.delivery not in under:
+            under.append(delivery.delivery)
+        if delivery.copy_of is None:
+            self._held[delivery.content] = delivery.delivery
+        elif self._held.get(delivery.content) == delivery.delivery:
+            self._held[delivery.content] = delivery.copy_of
+
+    def _record(self, delivery: str, name: str | None = None) -> Record[Delivery]:
+        """The record of a delivery, last seen under a name."""
+        cure = (
+            f"Delete it and run again: if {name or 'the file it is the record of'} still lies in "
+            f"{self.lake.data_dir}/{keys.drop_zone(self.source)}, it is ingested again. If it does not, restore the record from a "
+            "copy instead: without it the rows of that file no longer count."
+        )
+        key = keys.delivery(self.source, delivery)
+        return Record(objects=self.lake.objects, key=key, parse=parse, cure=cure)
+
+    @property
+    def _seen_files(self) -> Record[dict[str, dict[str, Any]]]:
+        cure = "Delete it and run again: files are looked at anew."
+        return Record(objects=self.lake.objects, key=keys.seen_files(self.source), parse=_parse_seen, cure=cure)
+
+
+def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:
+    """Of each day with rows how many were received and what became of them on arrival; received is the sum of the others.
+
+    Rows outside the partitions, or dated after their file was known, are not processed. Rows refused without a readable event
+    time are of the day they arrived.
+    """
+    last = last_partition()
+    found: dict[date, dict[str, int]] = {}
+
+    def add(day: date, name: str, rows: int) -> None:
+        counts = found.setdefault(day, dict.fromkeys(ON_ARRIVAL, 0))
+        counts["received"] += rows
+        counts[name] += rows
+
+    for delivery in deliveries:
+        for day, rows in delivery.events.items():
+            add(day, "accepted" if START_DATE <= day <= last else "not_processed", rows)
+        for day, rows in delivery.ahead.items():
+            add(day, "not_processed", rows)
+        if delivery.quarantined:
+            add(delivery.arrived, "quarantined", delivery.quarantined)
+    return dict(sorted(found.items()))
+
+
+def _parse_seen(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: {key: known[key] for key in _NOTED} for name, known in record.items()}

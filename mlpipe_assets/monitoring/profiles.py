@@ -1,0 +1,117 @@
+"""Profiles on disk: one small JSON file a day, counted into the bins of a frozen reference, made again when its rows changed."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.concurrency import in_order
+from mlpipe_assets.errors import DamagedError
+from mlpipe_assets.monitoring.references import Reference
+from mlpipe_assets.statistics.merging import merge
+from mlpipe_assets.statistics.profile_json import from_json, to_json
+from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, profile_frame
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.records import UNREADABLE, spell_reason
+
+_log = logging.getLogger("mlpipe")
+_PROFILE = ', "profile": '
+
+
+def only_columns(profile: Profile, wanted: Mapping[str, float]) -> Profile:
+    """A profile of the wanted columns alone, in their order."""
+    return replace(
+        profile,
+        bins={name: profile.bins[name] for name in wanted},
+        columns={name: profile.columns[name] for name in wanted},
+    )
+
+
+@dataclass(kw_only=True)
+class ProfileStore:
+    """Profiles of a table's days by one reference.
+
+    Attributes:
+        name: Folder below monitoring/profiles.
+        files: Where the rows of a day are.
+        fingerprint: What a partition holds now, in one word.
+    """
+
+    lake: Lake
+    name: str
+    reference: Reference
+    files: Mapping[date, Path]
+    fingerprint: Callable[[date], str]
+    _known: dict[date, Profile] = field(default_factory=dict)
+
+    def path(self, day: date) -> Path:
+        """The file of a day's profile."""
+        return self.lake.path(keys.PROFILES, self.name, day, keys.PROFILE)
+
+    def prepare(self, days: Iterable[date]) -> list[date]:
+        """Have the profile of each day that has rows, reading a partition only where none fits. Returns the days read."""
+        wanted = [day for day in sorted(set(days)) if day in self.files and day not in self._known]
+        for day in wanted:
+            if (stored := self._stored(day)) is not None:
+                self._known[day] = stored
+        due = [day for day in wanted if day not in self._known]
+        staged: list[Staged] = []
+        for day, profile in zip(due, in_order(self._make, due), strict=True):
+            self._known[day] = profile
+            head = json.dumps({"fingerprint": self.fingerprint(day), "reference": self.reference.version})[:-1]
+            staged.append(self.lake.stage_bytes(self.path(day), f"{head}{_PROFILE}{to_json(profile)}}}\n".encode()))
+        if staged:
+            self.lake.commit(*staged)
+        return due
+
+    def window(self, days: Sequence[date]) -> Profile:
+        """The profile of all the days together that have rows; without any, one of no rows."""
+        found = [self._known[day] for day in days if day in self._known]
+        return merge(found or [self._empty()])
+
+    def by_day(self, days: Sequence[date]) -> dict[date, Profile]:
+        """The profiles of those days that have rows in them."""
+        return {day: self._known[day] for day in days if day in self._known and self._known[day].rows}
+
+    def stored_window(self, days: Sequence[date]) -> Profile:
+        """The same of the profiles that are on disk and still fit; none is made."""
+        for day in days:
+            if day in self.files and day not in self._known and (stored := self._stored(day)) is not None:
+                self._known[day] = stored
+        return self.window(days)
+
+    def forget_before(self, day: date) -> None:
+        """Let go of profiles no later window needs."""
+        for known in [known for known in self._known if known < day]:
+            del self._known[known]
+
+    def _stored(self, day: date) -> Profile | None:
+        """The profile on disk, if it still fits; one that cannot be read is as good as none: its rows are still there."""
+        path = self.path(day)
+        if not path.exists():
+            return None
+        expected = {"fingerprint": self.fingerprint(day), "reference": self.reference.version}
+        try:
+            head, _, rest = self.lake.read_bytes(path).decode().partition(_PROFILE)
+            made_of: dict[str, Any] = json.loads(head + "}")
+            return from_json(rest.rstrip()[:-1], self.reference.bins) if made_of == expected else None
+        except (*UNREADABLE, DamagedError) as error:
+            _log.warning(
+                "%s cannot be read: %s. It is left out, and made again when next needed.", path, spell_reason(error)
+            )
+            return None
+
+    def _make(self, day: date) -> Profile:
+        content = self.lake.read_bytes(self.files[day])
+        frame = pl.read_parquet(content, columns=list(self.reference.bins), hive_partitioning=False)
+        return profile_frame(frame, self.reference.bins)
+
+    def _empty(self) -> Profile:
+        nothing = {name: ColumnProfile(rows=0, nulls=0) for name in self.reference.bins}
+        return Profile(rows=0, bins=dict(self.reference.bins), columns=nothing)

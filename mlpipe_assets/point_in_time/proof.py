@@ -1,0 +1,218 @@
+"""The proof that features do not know the future: a few entities of every day are recomputed with all later events gone.
+
+What is recomputed: the SQL runs once more over a range that is a day longer at both ends, for some entities of each day.
+Of an entity nothing later than its day is left, nothing older than the lookback, and for every second one events are
+planted after the day. All rows come in the opposite order. Every value has to be the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Source, is_snapshot
+from mlpipe_assets.catalog.lineage import columns_read
+from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
+from mlpipe_assets.errors import SqlError, naming, shorten, spell_count
+from mlpipe_assets.outcome import CheckResult
+from mlpipe_assets.partitions import ONE_DAY, START_DATE
+from mlpipe_assets.point_in_time.sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
+from mlpipe_assets.point_in_time.windows import Inputs
+from mlpipe_assets.quoting import may_quote, quote
+from mlpipe_assets.rules import Column, Contract, columns
+
+_EQUAL_WITHIN = (
+    1e-9  # of the column's largest value; sums of floats may differ in their last bits with the order of rows
+)
+_DIAGNOSED = 2  # days with differences that are looked into; one cause is enough to stop the table
+_TRIES = 3  # of the same query on the same rows, before anything but their order is blamed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What recomputing came to: the rows compared, where they differ by day, and why; None where all are the same."""
+
+    rows: int
+    days: Sequence[date]
+    differences: Mapping[date, Sequence[str]]
+    cause: str | None = None
+
+    def result(self, check_name: str) -> CheckResult:
+        """The proof as a check."""
+        lines = [f"{day} {line}" for day, found in self.differences.items() for line in found]
+        fine = (
+            f"{spell_count(self.rows, 'row')} of {spell_count(len(self.days), 'day')} are the same with later events removed, "
+            "others planted, and every row in the opposite order."
+        )
+        return CheckResult(
+            check_name=check_name,
+            passed=self.cause is None,
+            description=f"{self.cause}: {shorten(lines)}" if self.cause else fine,
+            metadata={"rows_compared": self.rows, "days": [f"{day}" for day in self.days], "differences": lines[:50]},
+        )
+
+
+def only_keys(key: str, keys: pl.Series) -> OnlyKeys:
+    """These join keys of every table, and no others."""
+    return OnlyKeys(column=key, keys=keys.to_list())
+
+
+def sample_of_day(rows: pl.DataFrame, key: str, day: date, days: int) -> pl.DataFrame:
+    """The rows of a day to recompute when so many days are."""
+    return sample_rows(rows, key, day, keys_a_day(days))
+
+
+def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame]) -> Proof:
+    """Recompute rows as they are about to be written, or were written and are about to be learnt from.
+
+    Args:
+        engine: Runs the view's SQL.
+        inputs: Where it reads from.
+        rows_of_days: Some rows of each day, as `sample_of_day` chooses them.
+    """
+    view, key = inputs.view, inputs.view.entity.join_key
+    chosen = {day: rows for day, rows in sorted(rows_of_days.items()) if rows.height}
+    differences: dict[date, list[str]] = {}
+    compared = 0
+    for sample, alone in _recompute(engine, inputs, chosen):
+        for (day,), keys in sample.partition_by(CUT, as_dict=True).items():
+            stored = _of_keys(chosen[day], key, keys["key"])
+            again = _of_keys(_of_day(alone, day), key, keys["key"])
+            compared += stored.height
+            if lines := different(*_shared(stored, again), key, view.contract):
+                differences.setdefault(day, []).extend(lines)
+    cause = (
+        _cause(engine, inputs, {day: chosen[day] for day in list(differences)[:_DIAGNOSED]}) if differences else None
+    )
+    return Proof(rows=compared, days=list(chosen), differences=differences, cause=cause)
+
+
+def _recompute(
+    engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame]
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Passes over the days: which entities were cut at which day, and what the SQL says of them."""
+    if not rows_of_days:
+        return
+    view, key = inputs.view, inputs.view.entity.join_key
+    sql = inputs.catalog.read_sql(view.sql)
+    owned = {s.source.name: s.source for s in inputs.sources if key in s.source.contract.to_schema().columns}
+    alone = len(owned) < len(view.inputs)  # rows that belong to no entity can only be cut for all: a day at a time
+    first, last = min(rows_of_days) - ONE_DAY, max(rows_of_days) + ONE_DAY
+    keys = pl.concat([rows.select(key) for rows in rows_of_days.values()]).unique()[key]
+    whole = inputs.tables(first, last)
+    history = {
+        name: read_entities(paths, key, keys, columns_read(sql, name))
+        for name in owned
+        if not isinstance(paths := whole[name], pl.DataFrame) and paths
+    }
+    passes = plan_passes({day: rows[key].to_list() for day, rows in rows_of_days.items()}, one_day_each=alone)
+    for sample in passes:
+        start, end = (first, last) if not alone else (sample[CUT][0], sample[CUT][0])
+        tables: dict[str, Slice] = dict(whole if not alone else inputs.tables(start, end))
+        for name, rows in history.items():
+            tables[name] = cut(rows, key, sample, _reach(inputs, owned[name]))
+        with naming(view.sql):
+            yield sample, engine.select(sql, tables, {"start": start, "end": end})
+
+
+def _reach(inputs: Inputs, source: Source) -> Reach:
+    if is_snapshot(source):
+        return Reach(after=None, until=0, plants=(1,))
+    times = (source.event_time,) if source.event_time else ()
+    lookback = inputs.view.lookback.days
+    return Reach(after=-lookback, until=0, plants=(1, 2, 7), times=times, identities=source.key)
+
+
+def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame]) -> str:
+    """Why values differ, found by taking one thing after the other back; asked only where some do."""
+    view, key = inputs.view, inputs.view.entity.join_key
+    name, sql = view.entity.name, inputs.catalog.read_sql(view.sql)
+    far = replace(inputs.view, lookback=timedelta(days=max(1, (max(rows_of_days) - START_DATE).days + 1)))
+    longer = replace(inputs, view=far)
+
+    def alone(day: date, source: Inputs, only: OnlyKeys | None = None) -> pl.DataFrame:
+        found = engine.select(sql, source.tables(day, day), {"start": day, "end": day}, only)
+        return _of_keys(found, key, rows_of_days[day][key])
+
+    try:
+        for day, rows in rows_of_days.items():
+            whole, own = alone(day, inputs), alone(day, inputs, only_keys(key, rows[key]))
+            if any(
+                different(*_shared(own, again), key, view.contract)
+                for _ in range(_TRIES)  # a tie may fall the same way by luck
+                for again in (
+                    _turned_round(engine, inputs, day, rows[key]),
+                    alone(day, inputs, only_keys(key, rows[key])),
+                )
+            ):
+                return (
+                    f"{view.sql} depends on the order of rows, which is another one each time. Name an order that leaves no "
+                    "ties, in each window and in each first(), mode() or the like"
+                )
+            if different(*_shared(whole, own), key, view.contract):
+                return (
+                    f"{view.sql} looks at other {name} rows: a view is per entity, and what it says of a {name} may come "
+                    f'from the rows of its own {key} only; scope="population" is not built yet'
+                )
+            if different(*_shared(whole, alone(day, longer)), key, view.contract):
+                return (
+                    f"{view.sql} reads further back than the lookback of {view.lookback.days} days of {view.name}. Declare a "
+                    "longer lookback, or bound the window in the SQL"
+                )
+    except SqlError as error:
+        return f"{view.sql} fails on one day alone ({error})"
+    return f"{view.sql} knows the future: its values change with events after the day. It would leak"
+
+
+def _turned_round(engine: Engine, inputs: Inputs, day: date, keys: pl.Series) -> pl.DataFrame:
+    """Some entities on a day alone, their rows in the opposite order, nothing removed and nothing planted."""
+    key = inputs.view.entity.join_key
+    tables = inputs.tables(day, day)
+    for s in inputs.sources:
+        paths = tables[s.source.name]
+        if not isinstance(paths, pl.DataFrame) and paths and key in s.source.contract.to_schema().columns:
+            tables[s.source.name] = read_entities(paths, key, keys, None).reverse()
+    found = engine.select(inputs.catalog.read_sql(inputs.view.sql), tables, {"start": day, "end": day})
+    return _of_keys(found, key, keys)
+
+
+def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str, contract: Contract) -> list[str]:
+    """Where two versions of the same rows differ, one line a column; with a value that may be quoted, and never of the key."""
+    declared = {column.name: column for column in columns(contract)}
+    if stored.height != alone.height or not stored[key].equals(alone[key]):
+        both = set(stored[key]) & set(alone[key])
+        return [f"{key}: {stored.height} rows against {alone.height} recomputed, {len(both)} in both"]
+    lines: list[str] = []
+    for name in stored.columns:
+        left, right = stored[name], alone[name].cast(stored[name].dtype, strict=False)
+        same = left.eq_missing(right)
+        if left.dtype.is_float():
+            largest = max(abs(float(value)) for value in (left.max() or 0, left.min() or 0))  # type: ignore[arg-type]
+            same = same | ((left - right).abs() <= _EQUAL_WITHIN * largest).fill_null(value=False)
+        if not same.all():
+            rows = (~same).arg_true()
+            shown = _example(left[rows[0]], right[rows[0]], declared.get(name)) if name != key else ""
+            lines.append(f"{name}: {rows.len()} of {stored.height} differ{shown}")
+    return lines
+
+
+def _example(left: object, right: object, column: Column | None) -> str:
+    if column is None or not may_quote(column):
+        return ""
+    shown = ["null" if value is None else quote(value, column) for value in (left, right)]
+    return f" (e.g. {shown[0]} against {shown[1]})" if all(shown) else ""
+
+
+def _shared(stored: pl.DataFrame, again: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both in the columns that both have."""
+    names = [name for name in again.columns if name in stored.columns and name != "as_of"]
+    return stored.select(names), again.select(names)
+
+
+def _of_keys(rows: pl.DataFrame, key: str, keys: pl.Series) -> pl.DataFrame:
+    return rows.filter(pl.col(key).is_in(keys.cast(rows.schema[key], strict=False).implode())).sort(key)
+
+
+def _of_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:
+    return rows.filter((pl.col("as_of") - pl.duration(microseconds=1)).dt.date() == day)

@@ -1,0 +1,186 @@
+"""What a feature row may look at: the interim partitions of its window, and which of them are not there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Source, is_snapshot
+from mlpipe_assets.catalog.versions import view_version
+from mlpipe_assets.engines.engine import Slice
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
+from mlpipe_assets.rules import digest
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import refusal_of, refused_days
+
+
+@dataclass(kw_only=True)
+class SourceDays:
+    """The interim partitions of one source as they stand: which days are there, refused, or expected."""
+
+    lake: Lake
+    source: Source
+    _facts: dict[date, dict[str, object]] = field(default_factory=dict)
+
+    @cached_property
+    def present(self) -> set[date]:
+        """Days with a partition that was not refused since."""
+        return set(self.lake.days("interim", self.source.name)) - self.refused
+
+    @cached_property
+    def refused(self) -> set[date]:
+        """Days whose newest attempt was refused."""
+        return refused_days(self.lake, "interim", self.source.name)
+
+    @cached_property
+    def came(self) -> list[date]:
+        """Days of the partitions that rows came for, in order, whatever became of them."""
+        return Ledger.load(self.lake, self.source.name).days_in_partitions()
+
+    @cached_property
+    def arrived(self) -> list[date]:
+        """Days from the first to the newest that has rows, of those for which any came, in order.
+
+        A day all of whose rows were refused, or moved to other days by a correction, neither begins nor ends a table: a
+        mistyped date is such a day, and would leave a hole of months behind it.
+        """
+        came = self.came
+        first = next((i for i, day in enumerate(came) if not self._holds_nothing(day)), len(came))
+        last = next((i for i in range(len(came), first, -1) if not self._holds_nothing(came[i - 1])), first)
+        return came[first:last]
+
+    def _holds_nothing(self, day: date) -> bool:
+        """Whether rows came for a day and none was taken: refused, or superseded by another day's."""
+        refusal = refusal_of(self.lake, "interim", self.source.name, day) if day in self.refused else None
+        if refusal is not None:
+            counts = refusal.get("counts")
+            return isinstance(counts, dict) and counts.get("accepted") == 0
+        return self.fact(day, "accepted") == 0
+
+    @property
+    def first(self) -> date | None:
+        """The first day rows came for."""
+        return self.arrived[0] if self.arrived else None
+
+    def holes(self, first: date, last: date) -> list[date]:
+        """Days of a window that must be there and are not; nothing is expected before the source began."""
+        if self.first is None:
+            return days_between(first, last)
+        return [day for day in days_between(max(first, self.first), last) if day not in self.present]
+
+    def snapshot_in_force(self, day: date) -> date | None:
+        """The day of the newest snapshot at or before a day."""
+        return max((d for d in self.present if d <= day), default=None)
+
+    def fact(self, day: date, name: str) -> object:
+        """One fact of a partition's footer, read once."""
+        if day not in self._facts:
+            self._facts[day] = self.lake.facts("interim", self.source.name, day) or {}
+        return self._facts[day].get(name)
+
+    def rows(self, days: Iterable[date]) -> int:
+        """Rows of partitions."""
+        counts = (self.fact(day, "accepted") for day in days)
+        return sum(count for count in counts if isinstance(count, int))
+
+    def paths(self, days: Iterable[date]) -> list[Path]:
+        """Files of partitions, in order.
+
+        Raises: DamagedError when one does not hold what was written to it.
+        """
+        return self.lake.check(self.lake.path("interim", self.source.name, day) for day in sorted(days))
+
+
+@dataclass(kw_only=True)
+class Inputs:
+    """The inputs of a feature view as they stand on disk."""
+
+    lake: Lake
+    catalog: Catalog
+    view: FeatureView
+
+    @cached_property
+    def sources(self) -> list[SourceDays]:
+        """One per input, in the view's order."""
+        return [SourceDays(lake=self.lake, source=self.catalog.source(name)) for name in self.view.inputs]
+
+    def last_day(self) -> date | None:
+        """The newest day rows came for."""
+        ends = [s.arrived[-1] for s in self.sources if not is_snapshot(s.source) and s.arrived]
+        return max(ends, default=None)
+
+    def first_day(self) -> date | None:
+        """The first day every event source has begun by."""
+        starts = [s.first for s in self.sources if not is_snapshot(s.source)]
+        return max((s for s in starts if s), default=None) if all(starts) else None
+
+    def strays(self) -> set[date]:
+        """Days the view has a partition of, and whose rows have all been placed on other days since."""
+        came = [s.came for s in self.sources if not is_snapshot(s.source)]
+        there = set(self.lake.days("features", self.view.name))
+        if not all(came) or not came:
+            return there if came else set()
+        first, last = max(days[0] for days in came), max(days[-1] for days in came)
+        return {day for day in there if not first <= day <= last}
+
+    def holes(self, day: date) -> str | None:
+        """Why a feature day cannot be built; None when its window is complete."""
+        first = day - self.view.lookback + ONE_DAY
+        problems: list[str] = []
+        for s in self.sources:
+            if is_snapshot(s.source):
+                if s.snapshot_in_force(day) is None:
+                    problems.append(f"no snapshot of interim/{s.source.name} at or before {day}")
+                continue
+            if s.first is None or day < s.first:
+                problems.append(f"interim/{s.source.name} has no rows up to {day}")
+                continue
+            holes = s.holes(first, day)
+            if holes:
+                refused = [h for h in holes if h in s.refused]
+                missing = [h for h in holes if h not in s.refused]
+                parts = [f"{spell_days(missing)} missing"] if missing else []
+                parts += [f"{spell_days(refused)} refused"] if refused else []
+                problems.append(f"its window over interim/{s.source.name} has holes: {', '.join(parts)}")
+        return "; ".join(problems) or None
+
+    def days_read(self, source: SourceDays, start: date, end: date) -> list[date]:
+        """Partitions of an input that features of a range may read: nothing later than `end`."""
+        if is_snapshot(source.source):
+            base = source.snapshot_in_force(start) or start
+            return sorted(d for d in source.present if base <= d <= end)
+        first = start - self.view.lookback + ONE_DAY
+        return sorted(d for d in source.present if first <= d <= end)
+
+    def tables(self, start: date, end: date) -> dict[str, Slice]:
+        """The tables the view's SQL reads for a range: each input's files, and `days`.
+
+        `days` has a row for each day from `start` to `end`, and for each snapshot input a column `<input>_snapshot` with
+        the day of the newest snapshot at or before it.
+        """
+        wanted = days_between(start, end)
+        days = {"day": pl.Series("day", wanted, dtype=pl.Date)}
+        for s in self.sources:
+            if is_snapshot(s.source):
+                name = f"{s.source.name}_snapshot"
+                days[name] = pl.Series(name, [s.snapshot_in_force(day) for day in wanted], dtype=pl.Date)
+        return {
+            "days": pl.DataFrame(days),
+            **{s.source.name: s.paths(self.days_read(s, start, end)) for s in self.sources},
+        }
+
+    def rows(self, start: date, end: date) -> int:
+        """Rows the event inputs hold for a range."""
+        return sum(s.rows(self.days_read(s, start, end)) for s in self.sources)
+
+    def digest(self, day: date) -> str:
+        """Digest of all a feature day is made of: the code and the partitions of its window."""
+        read = [
+            [s.source.name, [[f"{d}", s.fact(d, "fingerprint")] for d in self.days_read(s, day, day)]]
+            for s in self.sources
+        ]
+        return digest([view_version(self.catalog, self.view), read])

@@ -1,0 +1,1 @@
+"""Training sets that are honest, and the versions and champions that are made of them."""

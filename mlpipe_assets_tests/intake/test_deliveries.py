@@ -1,0 +1,134 @@
+"""The ledger: deliveries, the days they brought, and what a killed run leaves."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.errors import LakeError
+from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.delivery import Delivery
+from mlpipe_assets.intake.drop_zone import DroppedFile
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, drop, order, orders_csv, take
+
+FIRST = Delivery(
+    source="orders",
+    delivery="a" * 64,
+    source_file="orders.csv",
+    content="c" * 64,
+    modified_ns=5,
+    known_at=datetime(2026, 1, 6, 1, 2, 3, 4, tzinfo=UTC),
+    arrived=JAN_6,
+    events={JAN_5: 2, JAN_6: 1},
+    quarantined=1,
+    columns=("order_id", "größe"),
+)
+SECOND = replace(
+    FIRST, modified_ns=6, delivery="b" * 64, events={JAN_5: 1}, quarantined=0, arrived=JAN_7, replaces="a" * 64
+)
+NEW_FIELDS = ("content", "known_by", "modified_ns", "copy_of", "ahead", "placement")
+FILE = DroppedFile(name="orders.csv", path=Path("orders.csv"), size=10, mtime_ns=123)
+
+
+@pytest.fixture
+def ledger(lake: Lake) -> Ledger:
+    ledger = Ledger.load(lake, "orders")
+    for delivery in (SECOND, FIRST):
+        ledger.complete(delivery, [])
+    return ledger
+
+
+def test_a_ledger_reads_back_what_it_wrote(ledger: Ledger) -> None:
+    ledger.note(FILE, delivery="a" * 64)
+    ledger.save()
+
+    again = Ledger.load(ledger.lake, "orders")
+
+    assert again.deliveries == {"a" * 64: FIRST, "b" * 64: SECOND}
+    assert again.status_of(FILE) == {"size": 10, "mtime_ns": 123, "delivery": "a" * 64, "problem": None, "code": ""}
+    assert FIRST.received == 4
+
+
+def test_a_record_of_the_version_before_is_read_as_named_by_its_content(ledger: Ledger) -> None:
+    path = ledger.lake.root / "meta" / "deliveries" / "orders" / f"{'a' * 64}.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({n: v for n, v in record.items() if n not in NEW_FIELDS}))
+
+    old = Ledger.load(ledger.lake, "orders").deliveries["a" * 64]
+
+    assert old == replace(FIRST, content="a" * 64, modified_ns=0)
+
+
+def test_a_day_has_the_deliveries_that_brought_rows_of_it_or_were_refused_rows_on_it(ledger: Ledger) -> None:
+    assert [ledger.of_day(day) for day in (JAN_5, JAN_6, JAN_7)] == [[FIRST, SECOND], [FIRST], []]
+    assert ledger.days() == [JAN_5, JAN_6]
+
+
+def test_a_file_must_be_looked_at_again_when_its_size_or_time_moved(ledger: Ledger) -> None:
+    ledger.note(FILE, problem="is broken")
+
+    assert (ledger.status_of(FILE) or {})["problem"] == "is broken"
+    assert ledger.status_of(replace(FILE, size=11)) is None
+    assert ledger.status_of(replace(FILE, mtime_ns=124)) is None
+    assert ledger.status_of(replace(FILE, name="other.csv")) is None
+
+
+def test_a_name_stands_for_the_newest_delivery_seen_under_it(ledger: Ledger) -> None:
+    assert ledger.standing("orders.csv") == SECOND
+    assert ledger.standing("other.csv") is None
+
+
+def test_what_a_killed_run_left_of_an_uncounted_delivery_is_swept_and_the_rest_stays(ledger: Ledger) -> None:
+    for delivery in (FIRST, replace(FIRST, delivery="c" * 64)):
+        ledger.lake.commit(ledger.lake.stage(ledger.event_path(delivery, JAN_5), pl.DataFrame({"x": [1]}), {}))
+        ledger.lake.commit(ledger.lake.stage(ledger.refused_path(delivery), pl.DataFrame({"x": [1]}), {}))
+    ledger.begin("a" * 64)
+    ledger.begin("c" * 64)
+
+    Ledger.load(ledger.lake, "orders").sweep()
+
+    assert [path.stem for path in ledger.lake.root.rglob("*.parquet")] == ["a" * 64] * 2
+    assert not list(ledger.lake.root.rglob("*.pending"))
+
+
+@pytest.mark.parametrize("content", ['{"orders.csv": {"si', "[]", '{"orders.csv": []}', "null", b"\xff"])
+def test_what_was_seen_of_the_drop_zone_may_be_deleted_when_it_cannot_be_read(lake: Lake, content: str | bytes) -> None:
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order()))
+    take(lake, orders)
+    path = lake.root / "meta" / "drop_zone" / "orders.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(
+        LakeError, match=r"drop_zone/orders\.json cannot be read: .+\. Delete it and run again: files are"
+    ):
+        Ledger.load(lake, "orders")
+
+    path.unlink()
+    take(lake, orders)
+    assert [d.events for d in Ledger.load(lake, "orders").deliveries.values()] == [{JAN_5: 1}]
+
+
+@pytest.mark.parametrize("content", ['{"arrived": "2026-0', "[]", "{}", "null"])
+def test_a_delivery_whose_record_cannot_be_read_is_ingested_again_once_that_is_deleted(
+    lake: Lake, content: str
+) -> None:
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order()))
+    take(lake, orders)
+    (path,) = (lake.root / "meta" / "deliveries" / "orders").glob("*.json")
+    before = path.read_bytes()
+    path.write_text(content)
+
+    with pytest.raises(
+        LakeError,
+        match=rf"{path.name} cannot be read: .+\. Delete it and run again: if orders_2026-01-05\.csv still lies in .*raw/orders",
+    ):
+        Ledger.load(lake, "orders")
+
+    path.unlink()
+    take(lake, orders)
+    assert path.read_bytes() == before

@@ -1,0 +1,1 @@
+"""Tests of mlpipe_assets.point_in_time."""
