@@ -69,7 +69,10 @@ def test_the_pipeline_merges_with_definitions_of_ones_own() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("definitions", [BY_IMPORT, BY_COMPONENT], ids=["import", "component"])
+@pytest.mark.parametrize(
+    "definitions",
+    [pytest.param(BY_IMPORT, id="import"), pytest.param(BY_COMPONENT, id="component", marks=pytest.mark.long)],
+)
 def test_dagsters_own_check_accepts_a_project_that_takes_the_pipeline(tmp_path: Path, definitions: str) -> None:
     files = {
         "pyproject.toml": '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "shop"\n',
