@@ -124,6 +124,7 @@ def test_a_partition_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     assert not (place.lake.root / "raw" / "_events").exists()
 
 
+@pytest.mark.long
 def test_assets_materialize_and_launch_over_a_range_in_one_run(tmp_path: Path) -> None:
     place = Place(tmp_path)
 

@@ -18,6 +18,8 @@ from mlpipe_assets.verification import verify
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import day
 
+pytestmark = pytest.mark.long
+
 AGAIN = (  # glob of the file, the oldest of its kind; the next run makes it again
     "raw/_events/orders/date=*/*.parquet",
     "raw/_events/customers/date=*/*.parquet",

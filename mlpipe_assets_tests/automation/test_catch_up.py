@@ -288,6 +288,7 @@ def test_damaged_files_are_made_again_and_nothing_else_changes(lake: Lake, run: 
     assert run().did_nothing
 
 
+@pytest.mark.long
 def test_damaged_events_without_their_file_are_an_error_until_it_is_put_back(lake: Lake, run: Run) -> None:
     run()
     dropped = lake.root / "raw" / "orders" / f"orders_{day(2)}.csv"
@@ -375,6 +376,7 @@ def test_a_day_all_of_whose_rows_are_refused_is_neither_the_first_nor_the_newest
     assert not [line for line in (*summary.errors, *summary.warnings) if "missing" in line or NOTHING_CAME in line]
 
 
+@pytest.mark.long
 def test_another_time_zone_reaches_the_features_with_no_file_in_the_drop_zone(
     lake: Lake, run: Run, tmp_path: Path
 ) -> None:

@@ -23,6 +23,8 @@ from mlpipe_assets_tests.champions import learning_catalog
 from mlpipe_assets_tests.planted import START, day, drop_customers, drop_orders
 
 FIRST, LAST = 14, 22  # the newest day of the first run, and of the second
+pytestmark = pytest.mark.long
+
 PEOPLE = [f"c{n}" for n in range(12)]
 
 

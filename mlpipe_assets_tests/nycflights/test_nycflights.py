@@ -142,6 +142,7 @@ def test_a_second_run_has_nothing_to_do(winter: Path) -> None:
     assert "Everything is up to date" in said
 
 
+@pytest.mark.long
 def test_a_late_messy_file_changes_only_its_days_and_says_what_is_wrong(tmp_path: Path) -> None:
     data = tmp_path / "data"
     flights = published_flights([1])

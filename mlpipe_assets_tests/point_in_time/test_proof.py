@@ -293,7 +293,7 @@ def test_a_label_among_the_features_under_another_name_is_refused(tmp_path: Path
     assert failed["label_is_no_feature"] == "came_back holds the label"
 
 
-@pytest.mark.parametrize("embargo", [0, 1])
+@pytest.mark.parametrize("embargo", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_an_embargo_shorter_than_the_horizon_is_refused_by_the_days_themselves(
     embargo: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +313,10 @@ WRONG_LABELS = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG_LABELS)
+@pytest.mark.parametrize(
+    "wrong",
+    [pytest.param(one, marks=[pytest.mark.long] if one == "at the whole future" else []) for one in WRONG_LABELS],
+)
 def test_a_label_that_looks_outside_its_window_is_refused(wrong: str, tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "leaky", returning_sql=edited(RETURNING_SQL, *WRONG_LABELS[wrong]))
 
@@ -322,6 +325,7 @@ def test_a_label_that_looks_outside_its_window_is_refused(wrong: str, tmp_path: 
     assert "labels_look_at_their_window" in failed
 
 
+@pytest.mark.long
 def test_features_changed_behind_the_feature_store_are_refused(tmp_path: Path) -> None:
     ahead = edited(RETURNING_SQL, "f.*exclude (date)", "f.* exclude (date) replace (orders_3d + 1 as orders_3d)")
     catalog = planted_catalog(tmp_path / "leaky", returning_sql=ahead)
