@@ -46,7 +46,7 @@ def test_a_full_disk_while_ingesting_replaces_nothing_and_says_so(lake: Lake) ->
     before = file_digests(lake.root, "raw/_events", "interim")
     drop(lake, "orders_2026-01-06.csv", orders_csv(*MANY))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([work.__name__])
+    context.set_forkserver_preload(work.PRELOADED)
     told: multiprocessing.Queue[str] = context.Queue()
 
     run = context.Process(target=with_files_of_at_most, args=(16 << 10, str(lake.root), told))

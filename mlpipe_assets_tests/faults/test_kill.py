@@ -98,7 +98,7 @@ def test_a_run_killed_at_any_moment_leaves_whole_files_and_the_next_ends_the_sam
     context = multiprocessing.get_context(
         "forkserver"
     )  # children start from imported modules: a try takes the work only
-    context.set_forkserver_preload([work.__name__])
+    context.set_forkserver_preload(work.PRELOADED)
     seconds = 0.0
     for name in ("warm", "timed"):  # the first also starts the server
         began = time.monotonic()

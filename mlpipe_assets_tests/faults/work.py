@@ -17,6 +17,12 @@ from mlpipe_assets.stages.processed_plan import training_work
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store.lake import Lake
 
+# What a server of processes imports before it forks. No catalog: to judge its contracts starts threads of polars, and a
+# child that is forked beside threads may wait for ever.
+PRELOADED = ["mlpipe_assets.engines.duckdb_engine", "mlpipe_assets.monitoring.building"]
+PRELOADED += [
+    f"mlpipe_assets.stages.{stage}" for stage in ("raw", "interim", "features", "processed", "monitoring_plan")
+]
 ENGINE = DuckDBEngine(memory_limit="400MB")
 _DAY = timedelta(days=1)
 CATALOG = replace(  # four days are enough for a training set with all three splits
