@@ -65,6 +65,7 @@ class DuckDBEngine:
             try:
                 connection.execute("set TimeZone = 'UTC'")
                 connection.execute("set preserve_insertion_order = false")
+                connection.execute("set enable_progress_bar_print = false")  # into what a command answers
                 yield connection
             finally:
                 connection.close()

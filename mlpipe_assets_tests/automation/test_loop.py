@@ -100,6 +100,7 @@ def test_late_and_new_files_rebuild_the_days_they_touch_and_what_follows_from_th
     dev: DevServer, before: Before
 ) -> None:
     dev.wait_for("predictions", lambda: dev.lake.days("predictions", "repeat_purchase")[-1:] == WEEK[-1:], PATIENCE)
+    dev.wait_for("monitoring", lambda: dev.lake.days(DRIFT, "interim.orders")[-1:] == WEEK[-1:], PATIENCE)
 
     after = {table: mtimes(dev.lake, table) for table in TABLES}
     rebuilt = [[day for day, at in after[table].items() if at != before.written[table].get(day)] for table in TABLES]

@@ -149,3 +149,13 @@ def test_files_are_taken_by_their_names_whatever_characters_these_have(tmp_path:
     found = DuckDBEngine().select("select * from t", {"t": [wanted]}, {})
 
     assert_frame_equal(found, pl.DataFrame({"n": [1], "date": [date(2026, 1, 5)]}))
+
+
+def test_a_long_query_prints_nothing_into_the_output_of_a_command(capfd: pytest.CaptureFixture[str]) -> None:
+    with DuckDBEngine().connect() as connection:
+        connection.execute("set progress_bar_time = 1")
+        connection.execute(
+            "create temp table t as select count(*) from range(20000) a, range(20000) b where a.range * b.range % 7 = 3"
+        )
+
+    assert capfd.readouterr().out == ""
