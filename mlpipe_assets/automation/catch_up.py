@@ -16,7 +16,7 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.stages.raw_plan import days_of_arrival, look_at_drop_zone, new_files, newest_day
-from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, ROWS_CHECK
+from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, REFUSED_FILES, ROWS_CHECK
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import NOTHING_CAME
@@ -168,6 +168,8 @@ class _Runner:
             if check.check_name == FILES_CHECK:  # look_at_drop_zone names what cannot be read, file by file
                 waiting = check.metadata["waiting"].value
                 self.summary.warnings += [f"{table}: {name}" for name in waiting] if isinstance(waiting, list) else []
+                whole = check.metadata[REFUSED_FILES].value
+                self.summary.warnings += [f"{table}: {line}" for line in whole] if isinstance(whole, list) else []
                 self.summary.warnings += (
                     [f"{table}: {check.metadata[MISDATED].value}"] if check.metadata[MISDATED].value else []
                 )

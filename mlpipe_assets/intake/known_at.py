@@ -13,6 +13,7 @@ from mlpipe_assets.partitions import START_DATE, last_partition
 BY_NAME, BY_MODIFICATION = "date in the name", "modification time"
 END_OF_DAY = clock(23, 59, 59)
 _BEFORE_START, _AFTER_MODIFIED = timedelta(days=365), timedelta(days=31)
+_DAY_FIRST = re.compile(r"(?<!\d)\d{1,2}([-_.])\d{1,2}\1(?:19|20)\d{2}(?!\d)", re.ASCII)
 _LAST_SECOND = 1 << 37  # of the year 6325: some file systems hold times that no calendar does
 _DATE = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?:(?!\d)|(?<=\d{8})(?=\d{4}(?:\d{2})?(?!\d)))", re.ASCII)
 _TIME = re.compile(
@@ -57,7 +58,8 @@ def read_known_at(file: DroppedFile, pattern: str | None = None) -> Reading:
     last = modified.date() + _AFTER_MODIFIED if modified.date() >= first else last_partition()
     plausible = [moment for moment in found if first <= moment.date() <= last]
     if not plausible:
-        return Reading(known_at=modified, by=BY_MODIFICATION, note=_passed_over(found, first, last))
+        note = _passed_over(found, first, last) or (_day_first(name) if pattern is None else "")
+        return Reading(known_at=modified, by=BY_MODIFICATION, note=note)
     days = sorted({moment.date() for moment in found})
     note = f"{len(days)} dates in the name, of which the last plausible one is taken" if len(days) > 1 else ""
     return Reading(known_at=plausible[-1], by=BY_NAME, note=note)
@@ -113,6 +115,12 @@ def _declared(name: str, pattern: str) -> Iterator[datetime]:
             continue
         yield datetime.combine(moment.date(), END_OF_DAY, tzinfo=UTC) if len(digits) == len("20260131") else moment
         return
+
+
+def _day_first(name: str) -> str:
+    """That a name holds what looks like a date with the year last, which nobody can tell the day of for sure."""
+    found = _DAY_FIRST.search(name)
+    return f"{found[0]} in its name is not read: a date is written with the year first" if found else ""
 
 
 def _passed_over(found: list[datetime], first: date, last: date) -> str:

@@ -20,7 +20,7 @@ from mlpipe_assets.intake.schemas import write_schema
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.stages.interim_day import Day, facts_of, without_time
+from mlpipe_assets.stages.interim_day import Day, facts_of, spell_refused_files, without_time
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
@@ -184,13 +184,13 @@ def _judge_chunk(
     valid, refused = judge_events(frame, source)
     rows = _standing_rows(source, ledger, valid, replaced)
     _note_replaced(source, ledger, chunk, valid, rows, replaced)
-    lacks = frame.select("event_date", "lacking").filter(pl.col("lacking").list.len() > 0).explode("lacking")
+    lacks = frame.select("event_date", "delivery", "source_file", "lacking").explode("lacking").drop_nulls("lacking")
     for entry in chunk:
-        lacking = lacks.filter(pl.col("event_date") == entry.day)["lacking"].unique().sort()
-        standing = [
-            d for d in entry.deliveries if d.columns and d.events.get(entry.day) and d.delivery not in entry.replaced
-        ]
-        files = {name: [d.source_file for d in standing if name not in d.columns] for name in lacking}
+        lacking = lacks.filter(pl.col("event_date") == entry.day, ~pl.col("delivery").is_in(list(entry.replaced)))
+        found = lacking.select("lacking", "source_file").unique().sort("lacking", "source_file")
+        files: dict[str, list[str]] = {}
+        for name, file in found.rows():
+            files.setdefault(name, []).append(file)
         files[source.event_time or ""] = [d.source_file for d in without_time(source, ledger) if d.arrived == entry.day]
         entry.lacking = [missing_column(source, name, names) for name, names in files.items() if names]
         entry.errors += _turned_away(source, ledger, entry)
@@ -198,6 +198,7 @@ def _judge_chunk(
         entry.refused = away.height
         entry.standing_refused = away.filter(~pl.col("delivery").is_in(list(entry.replaced))).height
         entry.errors += reasons_in_words(away, entry.events, source)
+        entry.refused_files = spell_refused_files(away, entry)
         if away.height:
             target = lake.root / keys.refused_by_contract(source.name, entry.day)
             entry.quarantine = lake.stage(target, away, {})

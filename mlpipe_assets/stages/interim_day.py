@@ -8,6 +8,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.rules import digest
@@ -20,6 +21,7 @@ class Day:
 
     Attributes:
         refused_rows: Digest of which rows were refused.
+        refused_files: Files without a row taken, in words: a day that is written all the same has to say so.
         replaced: Deliveries whose refused rows no longer count: their file, or the whole table, was delivered again.
         set_aside: Valid rows that a later version of their file, or of the whole table, took the place of.
         records_replaced: Rows that won their day, had not a later version of their file taken their place.
@@ -37,6 +39,7 @@ class Day:
     columns: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    refused_files: list[str] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
     set_aside: int = 0
     records_replaced: list[tuple[str, int]] = field(default_factory=list)
@@ -64,6 +67,28 @@ class Day:
             "duplicates": self.events - self.refused - left,
             "quarantined": self.refused + self.on_arrival,
         }
+
+
+def spell_refused_files(away: pl.DataFrame, entry: Day) -> list[str]:
+    """Files every row of which was refused on this day: within a tolerance in rows nothing else would tell of a small one.
+
+    Args:
+        away: Rows of the day that the contract refuses.
+        entry: The day.
+    """
+    refused = dict(away.group_by("delivery").len().rows())
+    whole = [
+        d
+        for d in entry.deliveries
+        if d.delivery not in entry.replaced and refused.get(d.delivery, 0) == d.events.get(entry.day, 0) > 0
+    ]
+    return [_spell_refused_file(away.filter(delivery=d.delivery), d.source_file) for d in whole]
+
+
+def _spell_refused_file(away: pl.DataFrame, file: str) -> str:
+    reason = str(away["reasons"].value_counts(sort=True, name="n")["reasons"][0])
+    rows = spell_count(away.height, "row")
+    return f"every row of {file} was refused ({rows}; {reason}). They are in quarantine: correct the file and deliver it again"
 
 
 def problem_of(source: Source, entry: Day) -> str | None:

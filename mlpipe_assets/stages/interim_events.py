@@ -14,7 +14,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.rules import columns as contract_columns
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.transforms.absent import fill_absent, fill_objects
-from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_text, decode, decode_flat, own_columns
+from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, clean_and_named, decode, decode_flat, own_columns
 from mlpipe_assets.transforms.staging import MISSING, ORIGIN, cast_rows
 
 _EVENT = ("event_date", *ORIGIN, "source_file", "payload")
@@ -51,8 +51,9 @@ def read_events(
     for columns, paths in sorted(groups.items()):
         needed = columns if source.prepare else tuple(name for name in wanted if name in columns or not columns)
         events, text = _decoded(engine, sound(source, ledger, sorted(paths)), columns, needed, only)
-        clean = clean_text(text, source, wanted)
-        unnamed = [name for name in wanted if name not in columns] if columns and not source.prepare else []
+        clean, named = clean_and_named(text, source, wanted)
+        # What a row of JSON lacks is null; a table names its columns, or what `prepare` makes of it does.
+        unnamed = [name for name in wanted if name not in named] if columns else []
         absent = [column for column in contract_columns(source.contract) if column.name in unnamed]
         if not columns and not source.prepare:
             clean = fill_objects(clean, events, source)

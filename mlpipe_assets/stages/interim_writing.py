@@ -51,7 +51,9 @@ def settle(lake: Lake, source: Source, entry: Day, ledger: Ledger, acceptance: A
     reason = acceptance.reason if acceptance and seen else None
     written = _commit(lake, source, entry, reason)
     clear(lake, "interim", source.name, entry.day)
-    return replace(outcome, written=written, facts=facts_of(source, entry, reason), accepted_because=reason)
+    remarks = [*entry.remarks, *entry.refused_files]
+    facts = facts_of(source, entry, reason)
+    return replace(outcome, written=written, facts=facts, remarks=remarks, accepted_because=reason)
 
 
 def leave_blocked(lake: Lake, source: Source, day: date, error: DamagedError) -> Outcome:

@@ -22,6 +22,7 @@ from mlpipe_assets.visible import visible
 FILES_CHECK = "files_are_readable"
 ROWS_CHECK = "rows_are_accounted_for"
 MISDATED = "misdated"  # metadata of the files check: what a catch-up repeats as a warning
+REFUSED_FILES = "refused_files"  # metadata of the check of files: those without a single row taken
 _log = logging.getLogger("mlpipe")
 
 
@@ -92,7 +93,12 @@ def tell_ingested(
         passed=not unreadable and not waiting,
         severity=dg.AssetCheckSeverity.ERROR if unreadable else dg.AssetCheckSeverity.WARN,
         description=shorten([*unreadable, *waiting], 20) or "All files were read.",
-        metadata={"unreadable": unreadable, "waiting": waiting, MISDATED: visible(_misdated(key, found))},
+        metadata={
+            "unreadable": unreadable,
+            "waiting": waiting,
+            MISDATED: visible(_misdated(key, found)),
+            REFUSED_FILES: [*map(visible, _refused_files(found))],
+        },
     )
     yield dg.AssetCheckResult(
         check_name=ROWS_CHECK,
@@ -130,6 +136,16 @@ def _misdated(key: dg.AssetKey, found: Ingested) -> str:
         f"If that is wrong, deliver under a name with the right date, declare known_at on {key.path[-1]} where the name writes "
         "its date in another way, or set MLPIPE_START_DATE earlier"
     )
+
+
+def _refused_files(found: Ingested) -> list[str]:
+    """Files every row of which was refused on arrival: none has a day, so no day would tell of them."""
+    return [
+        f"every row of {d.source_file} was refused on arrival ({spell_count(d.received, 'row')}, without a time that can be read). They "
+        "are in quarantine: correct the file and deliver it again, or declare how it writes its times (time_formats)"
+        for d in found.new
+        if d.received and d.quarantined == d.received
+    ]
 
 
 def _surprising(found: Ingested) -> list[str]:

@@ -80,12 +80,23 @@ def clean_text(text: pl.DataFrame, source: Source, names: Sequence[str] | None =
 
     Raises: PrepareError when `prepare` fails, as where it needs a column that did not come.
     """
+    return clean_and_named(text, source, names)[0]
+
+
+def clean_and_named(
+    text: pl.DataFrame, source: Source, names: Sequence[str] | None = None
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """The same, and the columns that are there in the text once it is prepared: the others are null for want of any.
+
+    Raises: PrepareError as `clean_text`.
+    """
     wanted = list(names) if names is not None else own_columns(source)
     needed = text if source.prepare is not None else text.select(name for name in text.columns if name in wanted)
     clean = prepared(needed, source)
     height = clean.height if clean.width else text.height
     empty = pl.Series([None], dtype=pl.String).new_from_index(0, height)
-    return pl.DataFrame([clean[name] if name in clean.columns else empty.alias(name) for name in wanted])
+    filled = pl.DataFrame([clean[name] if name in clean.columns else empty.alias(name) for name in wanted])
+    return filled, frozenset(clean.columns)
 
 
 def prepared(text: pl.DataFrame, source: Source) -> pl.DataFrame:

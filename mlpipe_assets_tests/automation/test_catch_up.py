@@ -393,3 +393,15 @@ def test_another_time_zone_reaches_the_features_with_no_file_in_the_drop_zone(
     later = days_between(day(2), day(LAST + 1))  # noon there is the midnight after in UTC
     assert lake.days("interim", "orders") == lake.days("features", "spend") == later
     assert run(moved).did_nothing
+
+
+def test_a_file_without_a_row_that_has_a_day_is_a_warning_however_small_it_is(lake: Lake, run: Run) -> None:
+    path = drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1, ("ann", "bob")))
+    path.write_text(path.read_text().replace(f"{day(LAST + 1)}T", "noon of "))
+
+    summary = run()
+
+    said = [line for line in summary.warnings if "was refused on arrival" in line]
+    assert [line.partition(" (")[0] for line in said] == [
+        f"raw/orders: every row of {path.name} was refused on arrival"
+    ]

@@ -141,6 +141,14 @@ def test_a_declared_pattern_is_searched_as_it_was_declared(name: str, pattern: s
     assert read(name, pattern=pattern) == expected
 
 
+@pytest.mark.parametrize("name", ["payments_07-01-2026.csv", "p.7.1.2026.csv"])
+def test_a_date_with_the_year_last_is_not_read_and_that_is_said(name: str) -> None:
+    reading = read_known_at(dropped(name))
+
+    assert (reading.known_at, reading.by) == (MODIFIED, BY_MODIFICATION)
+    assert reading.note.endswith("2026 in its name is not read: a date is written with the year first")
+
+
 def test_what_was_not_taken_for_a_date_is_said_and_which_of_several_was() -> None:
     far = read_known_at(dropped("tx_2099-12-31.csv"))
     several = read_known_at(dropped("p_2026-01-05_2026-01-11.csv"))

@@ -563,3 +563,42 @@ def test_a_snapshot_without_a_valid_row_does_not_empty_the_table(lake: Lake, not
 def at(hour: int) -> datetime:
     """An hour of 2026-02-01, to modify files at."""
     return datetime(2026, 2, 1, hour, tzinfo=UTC)
+
+
+def trimmed(text: pl.DataFrame) -> pl.DataFrame:
+    """A prepare function that leaves the columns as they are."""
+    return text.with_columns(pl.all().str.strip_chars("*"))
+
+
+@pytest.mark.parametrize(
+    ("header", "lacks"),
+    [("customer_id,email,Age,region,signup_date", "age"), ("customer_id,email,region,signup_date", "age")],
+)
+def test_a_column_that_is_missing_after_prepare_is_missing(lake: Lake, header: str, lacks: str) -> None:
+    source = replace(customers, prepare=trimmed, tolerance=ANYTHING)
+    width = header.count(",") + 1
+    drop(
+        lake,
+        "customers_2026-01-05.csv",
+        f"{header}\n{','.join(['c1', 'x@y', '7', 'north', '2025-01-01'][:width])}\n",
+        source="customers",
+    )
+    take(lake, source)
+
+    (outcome,) = build(lake, [JAN_5], source)
+
+    assert str(outcome.refused).startswith(f"{lacks}: column missing from the file (customers_2026-01-05.csv)")
+
+
+def test_a_day_that_is_written_though_every_row_of_a_file_was_refused_says_so(lake: Lake) -> None:
+    source = replace(orders, tolerance=ANYTHING)
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1")))
+    drop(lake, "orders_2026-01-06.csv", orders_csv(order("o2", amount="x"), order("o3", amount="y")))
+    take(lake, source)
+
+    (outcome,) = build(lake, [JAN_5], source)
+
+    assert outcome.written
+    assert [line.partition(";")[0] for line in outcome.remarks] == [
+        "every row of orders_2026-01-06.csv was refused (2 rows"
+    ]
