@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -112,6 +112,10 @@ def start_date(environ: Mapping[str, str] | None = None, project: ProjectFolder 
         raise SettingsError(f"{said} is not a date. Write it as 2026-01-31.") from None
     if len(text) != len("2026-01-31") or value > date(2262, 1, 1) or value < date(1900, 1, 1):
         raise SettingsError(f"{said} is not a usable date. Write it as 2026-01-31, between 1900 and 2261.")
+    if value > (today := datetime.now(tz=UTC).date()):
+        raise SettingsError(
+            f"{said} is after today, {today} in UTC, so there would be no partition. Name an earlier day."
+        )
     return value
 
 

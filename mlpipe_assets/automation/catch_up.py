@@ -24,6 +24,8 @@ from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champion_pointer import lost_pointer
 
 _log = logging.getLogger("mlpipe")
+_INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+_STOPPED_QUERY = "Query interrupted"  # what DuckDB makes of the signal
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
@@ -153,6 +155,8 @@ class _Runner:
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
+        if _was_interrupted(result):  # Dagster takes the signal for a failure of the step, and goes on
+            raise KeyboardInterrupt
         entry = self.summary.tables.setdefault(table, TableRun(table=table))
         entry.seconds += time.monotonic() - started
         self.summary.run_ids.append(result.run_id)
@@ -161,6 +165,13 @@ class _Runner:
             _log.info("%s: %s", table, _spell_reading(result))
         elif result.success:
             entry.days += days
+        self._tell_checks(table, result)
+        if not result.success:
+            entry.days += [d for d in _touched(result) if d not in entry.days]
+            self.summary.errors += _failures(result, table)
+
+    def _tell_checks(self, table: str, result: dg.ExecuteInProcessResult) -> None:
+        """What the checks of a run found, as errors and warnings of the summary."""
         for check in result.get_asset_check_evaluations():
             failed_hard = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
             line = f"{table}: {check.description}"
@@ -177,15 +188,25 @@ class _Runner:
                 self.summary.errors.append(line)
             elif not check.passed and check.check_name != "contract_holds":
                 self.summary.warnings.append(line)
-        if not result.success:
-            entry.days += [d for d in _touched(result) if d not in entry.days]
-            self.summary.errors += _failures(result, table)
 
 
 def _remarks(table: str, check: dg.AssetCheckEvaluation) -> list[str]:
     """What a person should look at though it refuses nothing: without it the run would look as if all were well."""
     remarks = check.metadata[REMARKS].value if REMARKS in check.metadata else []
     return [f"{table} {line}" for line in remarks] if isinstance(remarks, list) else []
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether a step failed because somebody pressed Ctrl-C, and not of itself."""
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    while errors:
+        error = errors.pop()
+        if error is None:
+            continue
+        if error.cls_name in _INTERRUPTED or _STOPPED_QUERY in (error.message or ""):
+            return True
+        errors.append(error.cause)
+    return False
 
 
 def _touched(result: dg.ExecuteInProcessResult) -> list[date]:

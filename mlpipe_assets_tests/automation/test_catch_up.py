@@ -405,3 +405,19 @@ def test_a_file_without_a_row_that_has_a_day_is_a_warning_however_small_it_is(la
     assert [line.partition(" (")[0] for line in said] == [
         f"raw/orders: every row of {path.name} was refused on arrival"
     ]
+
+
+@pytest.mark.parametrize("error", [dg.DagsterExecutionInterruptedError(), RuntimeError("Query interrupted")])
+def test_ctrl_c_in_the_middle_of_a_step_ends_the_run_and_is_no_failure_of_its_table(
+    lake: Lake, run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def stopped(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mlpipe_assets.stages.features.build_features", stopped)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+
+    assert lake.days("interim", "orders") != []
+    assert lake.days("processed", "returning", "train.parquet") == []
