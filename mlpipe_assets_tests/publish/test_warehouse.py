@@ -339,7 +339,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(sql=st.one_of(st.lists(PIECES, max_size=12).map(" ".join), st.text(max_size=40)))
 def test_whatever_is_asked_nothing_is_written_and_no_other_file_is_read(built: tuple[Lake, Catalog], sql: str) -> None:
     lake, catalog = built
