@@ -112,7 +112,7 @@ TRIED: dict[str, str] = {
     "nothing in common with the contract: a log-in page, a notice, a cover text, a header in another language, another table": (
         f"{_RAW}::test_a_file_that_has_nothing_in_common_with_the_contract_is_unreadable"
     ),
-    "far more than its size says: contents, refused rows, values or columns beyond `Source.limits`": (
+    "far more than its size says: contents, refused rows, values or columns beyond `Files(limits=…)`": (
         "readers/test_options.py::test_a_file_that_unpacks_to_far_more_than_its_size_is_unreadable"
     ),
     "gzip cut short, empty, or not gzip at all": f"{_DELIMITED}::test_a_broken_gzip_refuses_the_file",

@@ -15,6 +15,7 @@ import polars as pl
 
 from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog, Source
+from mlpipe_assets.catalog.feeds import files_of
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError, PrepareError, SettingsError, shorten
 from mlpipe_assets.intake import drop_zone
@@ -78,9 +79,7 @@ def run_prototype(
         for rows, left in in_order(sample, files):
             read, kept = read + rows, kept + left
     # A day may hold none of the few entities there are here: that is no hole.
-    sampled = replace(
-        catalog, sources=tuple(replace(source, empty_days=True, records=None) for source in catalog.sources)
-    )
+    sampled = replace(catalog, sources=tuple(map(_sampled, catalog.sources)))
     with dg.DagsterInstance.ephemeral() as instance:
         summary = catch_up(Lake(data_dir=str(root)), sampled, lambda: (define(sampled, root), instance), wanted)
     return Prototype(
@@ -139,6 +138,11 @@ class _Chosen(dict[str, bool]):
         return self[key]
 
 
+def _sampled(source: Source) -> Source:
+    """A source as its sample is read: lines of JSON, which no wrapper holds."""
+    return replace(source, empty_days=True, feed=replace(files_of(source.feed), records=None))
+
+
 def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Path, chosen: _Chosen) -> tuple[int, int]:
     """Rows read and rows kept of one file, kept as JSON lines under its name and time; unreadable files are left out."""
     copy = target / f"{file.name}.jsonl"
@@ -160,7 +164,7 @@ def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Pat
 
 def _payloads(file: DroppedFile, source: Source, key: str | None, chosen: _Chosen) -> Iterator[tuple[int, pl.Series]]:
     """Of each block of a file, the number of its rows and the payloads of those in the sample."""
-    for block in received_blocks(file.path, source):
+    for block in received_blocks(file.path, source, files_of(source.feed)):
         payload = block.records["payload"]
         if key is None or not payload.len():
             yield payload.len(), payload

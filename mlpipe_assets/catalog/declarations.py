@@ -10,10 +10,11 @@ import pandera.polars as pa
 import polars as pl
 
 from mlpipe_assets.catalog.columns import read_sql_file
+from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
+from mlpipe_assets.catalog.older_spelling import with_older_spelling
 from mlpipe_assets.catalog.places import Declared, sql_folder
 from mlpipe_assets.errors import CatalogError, SettingsError
-from mlpipe_assets.readers.options import GENEROUS, Limits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,27 +37,24 @@ class Entity(Declared):
     join_key: str
 
 
+@with_older_spelling
 @dataclass(frozen=True, kw_only=True)
 class Source(Declared):
-    """An upstream table that arrives as files under data/raw/<name>/.
+    """An upstream table, and where its rows come from.
 
     Attributes:
         contract: What its clean table promises; inherits `Sourced`.
         key: Columns that identify a row; the delivery known last wins.
         event_time: Column of the event time; None for a full snapshot, whose event date is that of its delivery.
-        ahead_within: How long after a file was known its events may be dated; later ones are kept and not processed.
+        feed: Where its rows come from: files under data/raw/<name>/, unless another feed is declared.
+        ahead_within: How long after a delivery was known its events may be dated; later ones are kept and not processed.
         dedupe_within: How far apart the event dates of two rows with one key may lie.
         tolerance: Refused rows a day may hold and still be written.
         duplicate_tolerance: Duplicate rows a day may hold and still be written.
         empty_days: Whether a day on which nothing came is legal.
-        known_at: Pattern in the file name whose first group is the date or time the file was known. None finds a date
-            or time as people write it; without one it is the file's modification time.
         time_formats: strptime formats of event times and dates, tried in order; None for ISO 8601.
         time_zone: Zone of times that carry no offset.
         nulls: Texts that mean null, after trimming.
-        delimiter: Of delimited files; None sniffs it from the header.
-        records: Dotted path of the list of records in JSON files that wrap it (`data`, `result.items`).
-        limits: How much one file may hold before it is unreadable as a whole.
         prepare: A pure function from the text columns as received to the text columns of the contract.
         fresh_within: How old the newest partition may be.
         owners: E-mail addresses or `team:` names shown in the UI.
@@ -66,18 +64,15 @@ class Source(Declared):
     contract: type[pa.DataFrameModel]
     key: tuple[str, ...]
     event_time: str | None = None
+    feed: Feed = Files()  # noqa: RUF009 (it is frozen)
     ahead_within: timedelta = timedelta(days=1)
     dedupe_within: timedelta = timedelta(0)
     tolerance: Tolerance = Tolerance(share=0.0)
     duplicate_tolerance: Tolerance = Tolerance(share=0.75, rows=1000)
     empty_days: bool = False
-    known_at: str | None = None
     time_formats: tuple[str, ...] | None = None
     time_zone: str = "UTC"
     nulls: tuple[str, ...] = ("",)
-    delimiter: str | None = None
-    records: str | None = None
-    limits: Limits = GENEROUS
     prepare: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:data",)

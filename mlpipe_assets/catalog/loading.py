@@ -15,6 +15,7 @@ from mlpipe_assets.project_folder import is_installed, make_importable, project_
 from mlpipe_assets.settings import Settings, read_settings
 
 _PACKAGE = Path(__file__).parents[1]
+_READS_ONLY = ("declarations.py", "loading.py", "older_spelling.py")  # of our catalog
 _NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
 
 
@@ -109,4 +110,4 @@ def _is_users(filename: str) -> bool:
     if not own.is_relative_to(_PACKAGE):
         return not own.is_relative_to(Path(sys.base_prefix) / "lib")
     room = own.relative_to(_PACKAGE).parts[0]
-    return room in ("catalog", "contracts", "transforms") and own.name not in ("loading.py", "declarations.py")
+    return room in ("catalog", "contracts", "transforms") and own.name not in _READS_ONLY

@@ -5,7 +5,11 @@ import inspect
 import sys
 from pathlib import Path
 
-_OWN = (str(Path(__file__).with_name("declarations.py")), __file__, dataclasses.__file__)
+_OWN = (
+    *(str(Path(__file__).with_name(f"{name}.py")) for name in ("declarations", "older_spelling")),
+    __file__,
+    dataclasses.__file__,
+)
 
 
 class Declared:
@@ -16,7 +20,7 @@ class Declared:
 
     def __post_init__(self) -> None:
         """Note who is declaring."""
-        file, line = _declared_at()
+        file, line = declared_at()
         object.__setattr__(self, "_file", file)
         object.__setattr__(self, "_place", spell_place(file, line))
 
@@ -31,7 +35,7 @@ class Declared:
         return Path(self._file).absolute()
 
 
-def _declared_at() -> tuple[str, int]:
+def declared_at() -> tuple[str, int]:
     """File and line of the first frame that is neither ours nor the dataclass's own."""
     frame = sys._getframe(1)  # noqa: SLF001 (inspect.stack reads every source file, and this runs for each declaration)
     while frame.f_back is not None and (
@@ -43,7 +47,7 @@ def _declared_at() -> tuple[str, int]:
 
 def sql_folder() -> Path:
     """The folder `sql` in the package that is declaring, or the one beside that package."""
-    return sql_beside(Path(_declared_at()[0]).absolute())
+    return sql_beside(Path(declared_at()[0]).absolute())
 
 
 def sql_beside(file: Path) -> Path:

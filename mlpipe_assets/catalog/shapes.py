@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pandera.polars as pa
 
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
+from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.time_formats import wrong_format
 from mlpipe_assets.readers.options import Limits
@@ -16,13 +17,14 @@ _Test = Callable[[object], str]  # what is wrong with a value, or nothing
 _ONE = 1 + 1e-9
 
 
-def problems(item: Source | FeatureView | Model | Monitor) -> dict[str, list[str]]:
-    """Per field that holds something else than it should: what it holds and what to write."""
+def problems(item: object) -> dict[str, list[str]]:
+    """Per field of a declaration that holds something else than it should: what it holds and what to write."""
     found = {name: [line] for name, line in _fields(item).items()}
-    for name in ("entity", "tolerance", "duplicate_tolerance", "limits", "learner", "promotion"):
-        value = getattr(item, name, None)
-        if name not in found and (inner := _fields(value)):
-            found[name] = [f"{name}.{line}" for line in inner.values()]
+    for name in ("entity", "feed", "tolerance", "duplicate_tolerance", "limits", "learner", "promotion"):
+        if name in found or name not in _TESTS.get(type(item), {}):
+            continue
+        if inner := problems(getattr(item, name)):
+            found[name] = [f"{name}.{line}" for lines in inner.values() for line in lines]
     return found
 
 
@@ -68,6 +70,10 @@ def _or_none(test: _Test) -> _Test:
 
 def _kind(kind: type) -> _Test:
     return lambda value: "" if isinstance(value, kind) else f"is no {kind.__name__}"
+
+
+def _feed(value: object) -> str:
+    return "" if isinstance(value, Feed) else "is no feed: write Files(...)"
 
 
 def _contract(value: object) -> str:
@@ -175,24 +181,27 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "cell_bytes": _number(1, whole=True),
         "columns": _number(1, whole=True),
     },
+    Files: {
+        "known_at": _or_none(_pattern),
+        "delimiter": _or_none(_delimiter),
+        "records": _or_none(_path),
+        "limits": _kind(Limits),
+    },
     Entity: {"name": _text, "join_key": _text},
     Source: {
         "name": _text,
         "contract": _contract,
         "key": _some_texts,
         "event_time": _or_none(_text),
+        "feed": _feed,
         "ahead_within": _length(_NONE),
         "dedupe_within": _length(_NONE),
         "tolerance": _kind(Tolerance),
         "duplicate_tolerance": _kind(Tolerance),
         "empty_days": _flag,
-        "known_at": _or_none(_pattern),
         "time_formats": _or_none(_formats),
         "time_zone": _zone,
         "nulls": _texts,
-        "delimiter": _or_none(_delimiter),
-        "records": _or_none(_path),
-        "limits": _kind(Limits),
         "prepare": _or_none(_function),
         "fresh_within": _length(_NONE),
         "owners": _owners,

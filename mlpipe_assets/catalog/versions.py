@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot import exp
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source
+from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
@@ -93,9 +94,18 @@ def parsed(sql: str, name: str = "") -> exp.Expr:
 
 
 def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
-    values: dict[str, Any] = {}
-    for declared in fields(item):
-        value = getattr(item, declared.name)
-        if declared.name not in _WORDING | _AFTER_TRAINING_SET:
-            values[declared.name] = function_digest(value) if callable(value) else repr(value)
-    return digest([values, *parts])[:16]
+    values = _values(item)
+    if isinstance(
+        feed := values.get("feed"), Files
+    ):  # as when these were fields of the source: no table is built again
+        values = {name: value for name, value in values.items() if name != "feed"} | _values(feed)
+    spelled = {
+        name: function_digest(value) if callable(value) else repr(value)
+        for name, value in values.items()
+        if name not in _WORDING | _AFTER_TRAINING_SET
+    }
+    return digest([spelled, *parts])[:16]
+
+
+def _values(item: Source | FeatureView | Model | Files) -> dict[str, Any]:
+    return {declared.name: getattr(item, declared.name) for declared in fields(item)}

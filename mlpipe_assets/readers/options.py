@@ -103,5 +103,6 @@ class Budget:
     def error(self, what: str, limit: str) -> UnreadableFileError:
         """The error of a limit that was passed."""
         return UnreadableFileError(
-            f"{self.name}: {what}, so no row of it was used. If the file is right, declare limits=Limits({limit}=...) on its source."
+            f"{self.name}: {what}, so no row of it was used. If the file is right, declare "
+            f"feed=Files(limits=Limits({limit}=...)) on its source."
         )

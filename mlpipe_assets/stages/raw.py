@@ -10,6 +10,7 @@ from datetime import timedelta
 import dagster as dg
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
+from mlpipe_assets.catalog.feeds import files_of
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import DamagedError, PrepareError
@@ -81,7 +82,7 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
     found.waiting += sorted(moving)
     order = sorted(
         (f for f in fresh if f.name not in moving),
-        key=lambda f: (read_known_at(f, source.known_at).known_at, f.mtime_ns, natural(f.name)),
+        key=lambda f: (read_known_at(f, files_of(source.feed).known_at).known_at, f.mtime_ns, natural(f.name)),
     )
     _place_misplaced(lake, source, ledger, found)
     _take(lake, source, ledger, order, found)
@@ -204,7 +205,7 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
 
 def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> Delivery:
     """A delivery as it is known before its file is read: no rows yet."""
-    reading = read_known_at(file, source.known_at)
+    reading = read_known_at(file, files_of(source.feed).known_at)
     known_at = reading.known_at
     previous = ledger.standing(file.name)
     if previous and previous.content != content:

@@ -13,6 +13,7 @@ from typing import Self
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
+from mlpipe_assets.catalog.feeds import files_of
 from mlpipe_assets.catalog.versions import placement_version
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.intake.deliveries import Ledger
@@ -75,7 +76,7 @@ def read_delivery(
 
     def blocks() -> Iterator[Block]:
         nonlocal columns, left_out, tabular
-        for block in received_blocks(file.path, source):
+        for block in received_blocks(file.path, source, files_of(source.feed)):
             tabular = tabular and block.text is not None
             columns = columns or (tuple(block.text.columns) if block.text is not None else ())
             left_out += block.notes

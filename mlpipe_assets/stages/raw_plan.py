@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, Source
+from mlpipe_assets.catalog.feeds import files_of
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
@@ -88,7 +89,7 @@ def days_of_arrival(source: Source, files: Sequence[DroppedFile]) -> tuple[date,
 
     Any day's run takes every new file; a long stretch reports its days as one batch.
     """
-    known = {arrival_day(read_known_at(file, source.known_at).known_at) for file in files}
+    known = {arrival_day(read_known_at(file, files_of(source.feed).known_at).known_at) for file in files}
     stretches = contiguous(min(max(day, START_DATE), last_partition()) for day in known)
     first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
     return tuple(days_between(first, last))

@@ -133,8 +133,8 @@ def _misdated(key: dg.AssetKey, found: Ingested) -> str:
         return ""
     return (
         f"{spell_count(len(lines), 'file is', 'files are')} not taken at the date in the name: {shorten(lines, 3)}. "
-        f"If that is wrong, deliver under a name with the right date, declare known_at on {key.path[-1]} where the name writes "
-        "its date in another way, or set MLPIPE_START_DATE earlier"
+        f"If that is wrong, deliver under a name with the right date, declare feed=Files(known_at=...) on {key.path[-1]} "
+        "where the name writes its date in another way, or set MLPIPE_START_DATE earlier"
     )
 
 

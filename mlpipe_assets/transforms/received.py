@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.readers.blocks import Block, UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.readers.options import ReadOptions
@@ -47,24 +48,24 @@ _DEPTH = 3
 _PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 
 
-def read_options(source: Source) -> ReadOptions:
+def read_options(source: Source, files: Files) -> ReadOptions:
     """How the files of a source are read."""
     if source.prepare is not None:
-        return ReadOptions(delimiter=source.delimiter, records=source.records, limits=source.limits)
+        return ReadOptions(delimiter=files.delimiter, records=files.records, limits=files.limits)
     own = set(own_columns(source))
     exact = {
         c.name for c in columns(source.contract) if c.name in own and (c.dtype == pl.String or c.dtype.is_integer())
     }
     return ReadOptions(
-        delimiter=source.delimiter,
-        records=source.records,
-        limits=source.limits,
+        delimiter=files.delimiter,
+        records=files.records,
+        limits=files.limits,
         columns=frozenset(own),
         exact=frozenset(exact),
     )
 
 
-def received_blocks(path: Path, source: Source) -> Iterator[Block]:
+def received_blocks(path: Path, source: Source, files: Files) -> Iterator[Block]:
     """Blocks of a file of a source; at least one, even without rows.
 
     Raises: UnreadableFileError for a file that cannot be read, that has nothing in common with the contract (a log-in page, a notice,
@@ -73,7 +74,7 @@ def received_blocks(path: Path, source: Source) -> Iterator[Block]:
     known = frozenset(own_columns(source))
     fits, rows = False, 0
     names: frozenset[str] | None = None
-    for block in read_blocks(path, read_options(source)):
+    for block in read_blocks(path, read_options(source, files)):
         if block.text is None:
             fits = _judge_objects(block.records["payload"], source, known, path, fits=fits)
         elif block.text.width and names is None:
@@ -123,7 +124,9 @@ def _judge_objects(payload: pl.Series, source: Source, known: frozenset[str], pa
             if place is not None:
                 shown = f" at {place!r}" if place else ""
                 declare = (
-                    f"declare records={place!r} on source {source.name}" if place else "declare where by records=..."
+                    f"declare feed=Files(records={place!r}) on source {source.name}"
+                    if place
+                    else "declare where by feed=Files(records=...)"
                 )
                 raise UnreadableFileError(
                     f"{path.name}: an object that has no column of {source.name} holds a list of objects{shown}. If these are the "

@@ -12,6 +12,7 @@ from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feature_views import customer_features
+from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.sources import customers, orders
@@ -60,8 +61,8 @@ class Unreadable(pa.DataFrameModel):
         ({"tolerance": 0.01}, "tolerance=0.01 is no Tolerance"),
         ({"tolerance": Tolerance(share=5)}, "tolerance.share=5 is not a number from 0 to 1"),
         ({"time_zone": "Europe/Berlinn"}, "time_zone='Europe/Berlinn' is no time zone"),
-        ({"known_at": r"\d+"}, "has no group"),
-        ({"known_at": "("}, "is not a regular expression"),
+        ({"feed": Files(known_at=r"\d+")}, "has no group"),
+        ({"feed": Files(known_at="(")}, "is not a regular expression"),
         ({"time_formats": "%d.%m.%Y"}, "time_formats='%d.%m.%Y' is a text, not a tuple of texts"),
         ({"time_formats": ("%d.%m.%Y", "%Q")}, "'%Q' is no directive of strptime"),
         ({"time_formats": ("%d.%m",)}, "2026-11-23 is written '23.11' and read as 0001-11-23"),
@@ -72,14 +73,15 @@ class Unreadable(pa.DataFrameModel):
         ({"time_formats": ("%d.%m.%Y %Z",)}, "%Z reads the name of a zone and takes no notice of it"),
         ({"time_formats": ("%d.%m.%Y %T,%f",)}, "%f alone does not say how long the fraction is"),
         ({"time_formats": ("%d.%m.%Y", "%d.%m.%Y")}, "names '%d.%m.%Y' twice"),
-        ({"delimiter": ";;"}, "delimiter=';;' is not one character"),
+        ({"feed": Files(delimiter=";;")}, "feed.delimiter=';;' is not one character"),
         ({"ahead_within": 1}, "ahead_within=1 is not a length of time"),
         ({"ahead_within": timedelta(days=-1)}, "ahead_within=datetime.timedelta(days=-1) is negative"),
-        ({"records": ("data",)}, "records=('data',) is not a path of names"),
-        ({"records": "result..items"}, "records='result..items' is not a path of names"),
-        ({"limits": 100_000}, "limits=100000 is no Limits"),
-        ({"limits": Limits(refused=-1)}, "limits.refused=-1 is not a number of 0 or more"),
-        ({"limits": Limits(columns=2.5)}, "limits.columns=2.5 is not a whole number"),  # type: ignore[arg-type]
+        ({"feed": Files(records=("data",))}, "feed.records=('data',) is not a path of names"),  # type: ignore[arg-type]
+        ({"feed": Files(records="result..items")}, "feed.records='result..items' is not a path of names"),
+        ({"feed": Files(limits=100_000)}, "feed.limits=100000 is no Limits"),  # type: ignore[arg-type]
+        ({"feed": Files(limits=Limits(refused=-1))}, "feed.limits.refused=-1 is not a number of 0 or more"),
+        ({"feed": Files(limits=Limits(columns=2.5))}, "feed.limits.columns=2.5 is not a whole number"),  # type: ignore[arg-type]
+        ({"feed": "data/raw/orders"}, "feed='data/raw/orders' is no feed: write Files(...)"),
         ({"prepare": "prepare"}, "prepare='prepare' is not a function"),
         ({"empty_days": "no"}, "empty_days='no' is neither True nor False"),
         ({"owners": ("data team",)}, "owners=('data team',) must be mail addresses or team:name"),

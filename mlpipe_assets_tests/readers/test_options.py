@@ -33,7 +33,7 @@ def test_a_file_that_unpacks_to_far_more_than_its_size_is_unreadable(
         (tmp_path / name).write_bytes(gzip.compress(rows.encode()))
 
     with pytest.raises(
-        UnreadableFileError, match=r"unpack to more than 100 times as many.*declare limits=Limits\(ratio="
+        UnreadableFileError, match=r"unpack to more than 100 times as many.*declare feed=Files\(limits=Limits\(ratio="
     ):
         read_file(tmp_path / name, limits=Limits(ratio=100))
 

@@ -15,6 +15,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
@@ -253,10 +254,10 @@ def test_a_file_that_breaks_off_while_it_is_read_is_named_while_others_go_on(
     drop(lake, "b.csv", orders_csv(order("o2")))
     real = received.received_blocks
 
-    def read(path: Path, source: Source) -> object:
+    def read(path: Path, source: Source, files: Files) -> object:
         if path.name == "a.csv":
             raise OSError(5, "Input/output error")
-        return real(path, source)
+        return real(path, source, files)
 
     monkeypatch.setattr(raw_placement, "received_blocks", read)
     found = take(lake)
@@ -387,12 +388,12 @@ def test_the_list_that_wraps_the_records_is_named_with_what_to_declare(lake: Lak
     drop(lake, "one_line.jsonl", json_order("o1") + "\n" + FOREIGN["wrapped.json"])
     found = reasons(take(lake))
     drop(lake, "pages.json", FOREIGN["wrapped.json"] + FOREIGN["wrapped.json"])
-    declared = take(lake, replace(orders, records="data"))
+    declared = take(lake, replace(orders, feed=Files(records="data")))
 
     assert "a list of objects at 'data'" in found["wrapped.json"]
-    assert "declare records='data' on source orders" in found["wrapped.json"]
-    assert "declare records='result.items'" in found["deep.json"]
-    assert "declare records='data'" in found["one_line.jsonl"]
+    assert "declare feed=Files(records='data') on source orders" in found["wrapped.json"]
+    assert "declare feed=Files(records='result.items')" in found["deep.json"]
+    assert "declare feed=Files(records='data')" in found["one_line.jsonl"]
     assert [(d.source_file, d.received) for d in declared.new] == [("pages.json", 4)]
 
 
@@ -401,7 +402,7 @@ def test_a_list_under_a_name_that_may_be_a_value_is_reported_without_the_name(la
 
     [reason] = reasons(take(lake)).values()
 
-    assert "holds a list of objects. If these are the records, declare where by records=..." in reason
+    assert "holds a list of objects. If these are the records, declare where by feed=Files(records=...)" in reason
     assert "Ann" not in reason
 
 
@@ -444,7 +445,7 @@ def test_what_a_person_should_check_is_metadata_of_the_checks(lake: Lake) -> Non
     assert run.checks["raw/customers:files_are_readable"].metadata["misdated"].value == (
         "1 file is not taken at the date in the name: c_2025-12-20.csv (known 2025-12-20T23:59:59Z by its date in the name; "
         "before 2026-01-01 (MLPIPE_START_DATE), so the table holds from that day on). If that is wrong, deliver under a name "
-        "with the right date, declare known_at on customers where the name writes its date in another way, or set "
+        "with the right date, declare feed=Files(known_at=...) on customers where the name writes its date in another way, or set "
         "MLPIPE_START_DATE earlier"
     )
     (remark,) = list(run.checks["interim/customers:contract_holds"].metadata["remarks"].value)  # type: ignore[arg-type]

@@ -1,0 +1,38 @@
+"""Where the rows of a source come from: one kind of value per feed, and for each its intake in `mlpipe_assets/intake`."""
+
+from dataclasses import dataclass
+
+from mlpipe_assets.readers.options import GENEROUS, Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """Where the rows of a source come from; what a source says of its rows holds for every kind of feed.
+
+    Its fields are plain values with a stable `repr`, since they are part of the source's version, and hold no secret.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files(Feed):
+    """Files that arrive under data/raw/<source>/.
+
+    Attributes:
+        known_at: Pattern in the file name whose first group is the date or time the file was known. None finds a date
+            or time as people write it; without one it is the file's modification time.
+        delimiter: Of delimited files; None takes it from the header.
+        records: Dotted path of the list of records in JSON files that wrap it (`data`, `result.items`).
+        limits: How much one file may hold before it is unreadable as a whole.
+    """
+
+    known_at: str | None = None
+    delimiter: str | None = None
+    records: str | None = None
+    limits: Limits = GENEROUS
+
+
+def files_of(feed: Feed) -> Files:
+    """A feed of files, to those who read files."""
+    if not isinstance(feed, Files):
+        raise TypeError(feed)
+    return feed
