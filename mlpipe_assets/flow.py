@@ -1,10 +1,10 @@
 """The tables of a catalog in the order data flows, with what everyone needs to know of each. Written once, here.
 
-Planner, `mlpipe run`, sensors, jobs, schedules, freshness, `mlpipe status` and `mlpipe sql` go over this list. A stage is a
-function that gives the tables of a catalog, and a line in `STAGES`.
+Planner, `mlpipe run`, sensors, jobs, schedules, freshness, alerts, `mlpipe status`, `mlpipe sql` and `mlpipe verify` go over
+this list. A stage is a function that gives the tables of a catalog, and a line in `STAGES`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import import_module
@@ -14,7 +14,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.keys import DRIFT, PART
+from mlpipe_assets.store.keys import DRIFT, EVENTS, META, PART, PROFILES
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.splits import SPLITS
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mlpipe_assets.stages.work import Work
 
 Wanted = Callable[[date], bool]
+Place = tuple[str, str, date | None]  # stage, table, day; a version of a model has no day, and is part of the name
+_MEND = "see the breaches, mend the inputs, the SQL or the contract they name, then `mlpipe run`"
+_DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +43,17 @@ class Table:
         asked: When sensors ask for it: whenever days are behind; for the first training only, since schedules and drift ask
             for the others; when nothing else is behind; or never.
         also: Tables that a sensor asks for in the same run, because they follow from it.
+        follows: Whether it is built without being asked for once what it is made of is there, so that a list of what is behind
+            can leave it out.
         blocked: Whether days that cannot be built are an error of a run, or a warning.
+        to_do: What a person does about days that were refused, or checks that failed.
+        healed_at_once: Whether one success makes up for every failure before. Of other tables each day that failed must pass.
+        made_of: Gives the partitions that a day is built from, where these are not that day of the tables upstream; it is told
+            which partitions are damaged.
         fresh: Says whether it is as new as declared; None where nothing is promised.
         each_day: Whether the day's job has something left to do while a day that is over has no partition.
         folder: Stage and name of the folder of its partitions, where these are not those of the table.
+        beside: Other folders that its runs write partitions into.
         files: Files of a partition, each shown by its own name where there are several; none where it has no partitions.
         schema: Its schema in SQL; None where SQL does not show it as a table of its own.
     """
@@ -56,10 +66,15 @@ class Table:
     behind: "Callable[[Lake, Wanted], Work] | None" = None
     asked: Literal["always", "first", "last", "never"] = "always"
     also: tuple[str, ...] = ()
+    follows: bool = False
     blocked: Literal["error", "warning"] = "error"
+    to_do: str = _MEND
+    healed_at_once: bool = False
+    made_of: Callable[[Lake, date, Collection[Place]], Iterable[Place]] | None = None
     fresh: Callable[[Lake, datetime], TableFreshness] | None = None
     each_day: bool = False
     folder: tuple[str, str] | None = None
+    beside: tuple[tuple[str, str], ...] = ()
     files: tuple[str, ...] = (PART,)
     schema: str | None = None
 
@@ -76,7 +91,17 @@ class Table:
 
 def tables_of(catalog: Catalog) -> list[Table]:
     """Every table of a catalog, each after those it is made of."""
-    return [table for stage in STAGES for table in stage(catalog)]
+    return [table for stage in STAGES.values() for table in stage(catalog)]
+
+
+def stage_names() -> tuple[str, ...]:
+    """Every stage in the order data flows, whether a catalog has tables of it or not."""
+    return tuple(STAGES)
+
+
+def written_folders() -> tuple[str, ...]:
+    """Every folder that we write, by key. The drop zone is its senders', so of raw it is the events."""
+    return (EVENTS, *(stage for stage in stage_names() if stage != "raw"), META)
 
 
 def _later(function: str, *args: object) -> Callable[..., Any]:
@@ -97,7 +122,10 @@ def _raw(catalog: Catalog) -> Iterator[Table]:
             name=source.name,
             make=_later("stages.raw.raw_asset", source),
             jobs=("ingest_job", "daily_job"),
+            to_do=_DELIVER,
+            healed_at_once=True,
             fresh=_later("freshness.tables.judge_events", source),
+            folder=(EVENTS, source.name),
             files=(),
         )
 
@@ -111,6 +139,8 @@ def _interim(catalog: Catalog) -> Iterator[Table]:
             jobs=("daily_job",),
             upstream=(f"raw/{source.name}",),
             behind=_behind("stages.interim_plan.interim_work", source),
+            to_do=_DELIVER,
+            made_of=_later("stages.made_of.events_of_day", source),
             fresh=_later("freshness.tables.judge_clean", source),
             each_day=not is_snapshot(source),
             schema="stg",
@@ -126,6 +156,7 @@ def _features(catalog: Catalog) -> Iterator[Table]:
             jobs=("daily_job",),
             upstream=tuple(f"interim/{name}" for name in view.inputs),
             behind=_behind("stages.features_plan.feature_work", catalog, view),
+            made_of=_later("stages.made_of.windows_of_day", catalog, view),
             fresh=_later("freshness.tables.judge_features", view),
             each_day=True,
             schema="feats",
@@ -144,7 +175,10 @@ def _processed(catalog: Catalog) -> Iterator[Table]:
             behind=_behind("stages.processed_plan.training_work", catalog, model),
             asked="first",
             also=(f"models/{model.name}", f"validation/{model.golden}") if model.learner else (),
+            follows=True,
             blocked="warning",
+            healed_at_once=True,
+            made_of=_later("stages.made_of.training_days", model),
             fresh=_later("freshness.tables.judge_training_set", model),
             files=tuple(map(keys.split, SPLITS)),
             schema="training",
@@ -162,6 +196,8 @@ def _models(catalog: Catalog) -> Iterator[Table]:
             behind=_behind("stages.models_plan.model_work", catalog, model),
             asked="never",
             blocked="warning",
+            to_do="see the card of the version, in models/; mend the data or the declaration, then train again",
+            healed_at_once=True,
             fresh=_later("freshness.tables.judge_model", model),
             schema="models",
         )
@@ -176,6 +212,9 @@ def _validation(catalog: Catalog) -> Iterator[Table]:
             jobs=("prediction_job", "training_job", "retraining_job"),
             upstream=(f"models/{model.name}",),
             behind=_behind("stages.validation_plan.golden_work", catalog, model),
+            to_do="train a new model, go back with `mlpipe rollback`, or take the change back",
+            healed_at_once=True,
+            made_of=_later("stages.made_of.version_asked", model),
             schema="validation",
         )
 
@@ -189,6 +228,9 @@ def _predictions(catalog: Catalog) -> Iterator[Table]:
             jobs=("prediction_job",),
             upstream=(f"features/{model.view.name}", f"models/{model.name}"),
             behind=_behind("stages.predictions_plan.prediction_work", catalog, model),
+            to_do="do what the objection says: build the features, or train; leave the day as it is where the champion learnt from "
+            "labels after it",
+            made_of=_later("stages.made_of.features_and_version", model),
             fresh=_later("freshness.tables.judge_predictions", model),
             schema="predictions",
         )
@@ -204,8 +246,11 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
             upstream=(monitor.table,),
             behind=_behind("stages.monitoring_plan.monitor_work", catalog, monitor),
             also=(f"monitoring/{REPORT}",),
+            follows=True,
+            to_do=f"see {keys.REPORT_PAGE}",
             fresh=_later("freshness.tables.judge_measurements", monitor),
             folder=(DRIFT, monitor.folder),
+            beside=((PROFILES, monitor.folder),),
         )
     if catalog.monitors:
         jobs = {"prediction_job" if monitor.stage == "predictions" else "daily_job" for monitor in catalog.monitors}
@@ -217,6 +262,8 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
             upstream=tuple(f"monitoring/{monitor.name}" for monitor in catalog.monitors),
             behind=_behind("stages.monitoring_plan.report_work", catalog),
             asked="last",
+            follows=True,
+            to_do=f"see {keys.REPORT_PAGE}",
             files=(),
         )
 
@@ -225,13 +272,13 @@ def _learners(catalog: Catalog) -> Iterable[Model]:
     return (model for model in catalog.models if model.learner)
 
 
-STAGES: tuple[Callable[[Catalog], Iterable[Table]], ...] = (
-    _raw,
-    _interim,
-    _features,
-    _processed,
-    _models,
-    _validation,
-    _predictions,
-    _monitoring,
-)
+STAGES: Mapping[str, Callable[[Catalog], Iterable[Table]]] = {
+    "raw": _raw,
+    "interim": _interim,
+    "features": _features,
+    "processed": _processed,
+    "models": _models,
+    "validation": _validation,
+    "predictions": _predictions,
+    "monitoring": _monitoring,
+}

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import DamagedError, LakeError, SettingsError
+from mlpipe_assets.flow import written_folders
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.rebuilds import Rebuilds
 from mlpipe_assets.settings import file_mode
 from mlpipe_assets.stages.raw_healing import Healing
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.digest_log import log_path, read_log
-from mlpipe_assets.store.digests import accuse, cure_of, damage, is_made_again
+from mlpipe_assets.store.digests import accuse, cure_of, damage
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 
@@ -123,8 +124,8 @@ def _recorded(lake: Lake, found: Verified, table: str | None) -> set[str]:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for stage in keys.WRITTEN:
-        for path in (root / stage).rglob("*"):
+    for folder in written_folders():
+        for path in (root / folder).rglob("*"):
             if path.is_file() and not path.name.startswith("."):
                 yield path
 
@@ -168,7 +169,8 @@ def _look_at_other(lake: Lake, found: Verified, name: Path, path: Path, *, recor
 
 
 def _described(lake: Lake, catalog: Catalog, name: Path, wrong: str) -> Wrong:
-    again, to_do = is_made_again(name), cure_of(name)
+    again = keys.is_made_of_others(name)
+    to_do = "Next: mlpipe run; it is built again." if again else cure_of(name)
     if not again and any(keys.is_below(name, folder) for folder in (keys.EVENTS, keys.QUARANTINE)):
         source = next((s for s in catalog.sources if s.name == name.parts[2]), None)
         delivery = Ledger.load(lake, source.name).deliveries.get(name.stem.partition("-")[0]) if source else None

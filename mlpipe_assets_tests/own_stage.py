@@ -1,4 +1,4 @@
-"""A stage as a user adds one: how many customers each feature view describes, day by day."""
+"""A stage as a user adds one: how many customers each feature view describes, day by day; a crowd is refused."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
@@ -17,6 +17,9 @@ from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.refusals import clear, refuse
+
+CROWD = 3
 
 
 class Sizes(pa.DataFrameModel):
@@ -37,6 +40,7 @@ def sizes(catalog: Catalog) -> Iterator[Table]:
             behind=partial(days_behind, view),
             fresh=partial(judge, view),
             each_day=True,
+            to_do="send some of them away",
             schema="sizes",
         )
 
@@ -68,8 +72,12 @@ def sizes_asset(view: FeatureView) -> dg.AssetsDefinition:
 
 
 def _count(lake: Lake, view: FeatureView, day: date) -> Outcome:
-    rows = pl.DataFrame({"entities": [lake.read("features", view.name, day).height]})
-    facts = {"inputs": _inputs(lake, view, day), "rows": 1}
+    count, inputs = lake.read("features", view.name, day).height, _inputs(lake, view, day)
+    if count >= CROWD:
+        refuse(lake, "sizes", view.name, day, problem=f"{count} are a crowd", inputs=inputs)
+        return Outcome(day=day, refused=f"{count} are a crowd")
+    clear(lake, "sizes", view.name, day)
+    rows, facts = pl.DataFrame({"entities": [count]}), {"inputs": inputs, "rows": 1}
     staged = lake.stage(lake.path("sizes", view.name, day), rows, facts)
     lake.commit(staged)
     return Outcome(day=day, counts={"rows": 1}, written=staged, facts=facts)

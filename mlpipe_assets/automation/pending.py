@@ -8,8 +8,6 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.lake import Lake
 
-_FOLLOW = ("processed", "monitoring")  # training sets wait for their day, measurements come with what they measure
-
 
 def pending(lake: Lake, catalog: Catalog, wanted: Callable[[date], bool], *, everything: bool = False) -> list[Work]:
     """Days to build and days that cannot be, per table, as things are now: what new files would add is not known yet.
@@ -18,10 +16,9 @@ def pending(lake: Lake, catalog: Catalog, wanted: Callable[[date], bool], *, eve
         lake: The lake.
         catalog: What exists.
         wanted: Which days may be built.
-        everything: Training sets and monitoring too, which follow by themselves from what is behind before them.
+        everything: Tables too that follow by themselves: training sets wait for their day, measurements come with what they
+            measure.
     """
     return [
-        table.behind(lake, wanted)
-        for table in tables_of(catalog)
-        if table.behind and (everything or table.stage not in _FOLLOW)
+        table.behind(lake, wanted) for table in tables_of(catalog) if table.behind and (everything or not table.follows)
     ]

@@ -15,14 +15,13 @@ from mlpipe_assets.automation.run_problems import advice_of
 from mlpipe_assets.automation.run_problems import problems_of as run_problems
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten, spell_count
+from mlpipe_assets.flow import stage_names
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.stages.raw_plan import look_at_drop_zone
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of, refused_days, refused_tables
-
-_TABLES = ("interim", "features", "processed", "models", "validation", "predictions", "monitoring")
 
 
 def problems_now(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, list[Problem]]:
@@ -31,13 +30,13 @@ def problems_now(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, list[
     standing = standing_of(book)
     found = {
         "files": problems_of_files(look_at_drop_zone(lake, catalog)),
-        "checks": run_problems("checks", standing),
-        "runs": run_problems("runs", standing),
+        "checks": run_problems(catalog, "checks", standing),
+        "runs": run_problems(catalog, "runs", standing),
         "freshness": late_tables(lake, catalog, freshness_of(lake, catalog, now)),
         "drift": [look.problem for look in look_at_drift(lake, catalog, asks=False) if look.problem],
         "skew": skewed_features(lake, catalog),
     }
-    found["checks"] += refused_without_a_run(lake, {problem.where for problem in found["checks"]})
+    found["checks"] += refused_without_a_run(lake, catalog, {problem.where for problem in found["checks"]})
     return {
         scope: [_since(book, scope, problem) for problem in problems] for scope, problems in found.items() if problems
     }
@@ -69,10 +68,10 @@ def _split(table: str) -> tuple[str, str]:
     return stage, name
 
 
-def refused_without_a_run(lake: Lake, known: set[str]) -> list[Problem]:
+def refused_without_a_run(lake: Lake, catalog: Catalog, known: set[str]) -> list[Problem]:
     """Refused days of tables of which the alerts know no failed check: no run of this Dagster was read, or none is left."""
     problems: list[Problem] = []
-    for stage in _TABLES:
+    for stage in stage_names():
         for name in refused_tables(lake, stage):
             table = f"{stage}/{name}"
             refused = {day: refusal_of(lake, stage, name, day) for day in refused_days(lake, stage, name)}
@@ -88,7 +87,7 @@ def refused_without_a_run(lake: Lake, known: set[str]) -> list[Problem]:
                     where=table,
                     how_many=f"{spell_count(len(days), 'day')}: {spell_days(days)}"[:200],
                     example=f"[{days[-1]}] {reason['problem']}"[:500],
-                    to_do=advice_of(table),
+                    to_do=advice_of(catalog, table),
                 )
             )
     return problems

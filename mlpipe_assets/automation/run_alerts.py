@@ -13,7 +13,9 @@ from mlpipe_assets.alerting.messages import Message
 from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.freshness_checks import CHECK
 from mlpipe_assets.automation.run_problems import Standing, Verdict, cause_of, fold, problems_of
+from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
@@ -27,7 +29,6 @@ _AT_ONCE = 200
 _MOST_CAUSES = 20
 _KEPT = 20  # ids of the newest runs seen: the newest that is still there is where a look goes on
 _OWN_SCOPE = (CHECK, FILES_CHECK)  # freshness, and files: judged by what there is now, not by what a run once saw
-_BY_DAY = ("interim", "features", "predictions", "monitoring")
 _OF_ALL_DAYS = "rows_are_accounted_for"  # speaks of the days written too
 _OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 _KINDS = {
@@ -38,7 +39,9 @@ _KINDS = {
 }
 
 
-def tell_of_runs(lake: Lake, settings: Settings, instance: dg.DagsterInstance, now: datetime) -> list[Message]:
+def tell_of_runs(
+    lake: Lake, catalog: Catalog, settings: Settings, instance: dg.DagsterInstance, now: datetime
+) -> list[Message]:
     """Tell of runs and checks that failed or healed since the last look. Both sensors and the command line call this.
 
     Raises: LakeError or BusyError when the alert book cannot be kept.
@@ -56,11 +59,11 @@ def tell_of_runs(lake: Lake, settings: Settings, instance: dg.DagsterInstance, n
         places[place_of(instance)] = after
         before, mended = set(standing), dict[tuple[str, str], Standing]()
         for record in runs:
-            mended |= fold(standing, verdicts_of(lake, instance, record))
+            mended |= fold(standing, verdicts_of(lake, catalog, instance, record))
         marks["standing"] = [_record(*key, found) for key, found in sorted(standing.items())]
+        around = {key: found for key, found in mended.items() if key not in before | set(standing)}
         for scope in ("runs", "checks"):
-            problems = problems_of(scope, standing)
-            brief = problems_of(scope, {k: found for k, found in mended.items() if k not in before | set(standing)})
+            problems, brief = problems_of(catalog, scope, standing), problems_of(catalog, scope, around)
             if brief:  # broke and healed since the last look: told like what broke and healed around one
                 told += note_problems(book, settings, scope, [*problems, *brief], now)
             told += note_problems(book, settings, scope, problems, now)
@@ -76,18 +79,19 @@ def standing_of(book: AlertBook) -> dict[tuple[str, str], Standing]:
     return {(r["scope"], r["subject"]): _read(r) for r in records if not r["subject"].endswith(endings)}
 
 
-def verdicts_of(lake: Lake, instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verdict]:
+def verdicts_of(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verdict]:
     """What a finished run says of its tables and checks. A step that failed because of a check is told as that check."""
     run = record.dagster_run
     at = _utc(record.update_timestamp)
     days = days_of(run.tags)
+    by_day = {table.key for table in tables_of(catalog) if not table.healed_at_once}
     found: list[Verdict] = []
     steps: list[Verdict] = []
     blamed: set[str] = set()
     failed = False
 
     def verdict(scope: str, subject: str, *, passed: bool, text: str = "") -> Verdict:
-        spoken = days if subject.startswith(_BY_DAY) else ()
+        spoken = days if subject.partition(": ")[0] in by_day else ()
         return Verdict(scope=scope, subject=subject, days=spoken, passed=passed, text=text, run_id=run.run_id, at=at)
 
     events = instance.get_records_for_run(run.run_id, of_type=_KINDS).records

@@ -6,25 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from mlpipe_assets.alerting.messages import Problem
+from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import spell_count
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import spell_days
 
 CONTRACT = "contract_holds"  # fails for every refused day, whichever other check says why
-_RUN_AGAIN = "see the breaches, mend the inputs, the SQL or the contract they name, then `mlpipe run`"
-_DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
-_ADVICE = {
-    "raw": _DELIVER,
-    "interim": _DELIVER,
-    "features": _RUN_AGAIN,
-    "processed": _RUN_AGAIN,
-    "models": "see the card of the version, in models/; mend the data or the declaration, then train again",
-    "validation": "train a new model, go back with `mlpipe rollback`, or take the change back",
-    "predictions": (
-        "do what the objection says: build the features, or train; leave the day as it is where the champion learnt from "
-        "labels after it"
-    ),
-    "monitoring": "see monitoring/report.html",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +72,7 @@ def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict])
     return mended
 
 
-def problems_of(scope: str, standing: Mapping[tuple[str, str], Standing]) -> list[Problem]:
+def problems_of(catalog: Catalog, scope: str, standing: Mapping[tuple[str, str], Standing]) -> list[Problem]:
     """What stands of a scope, in words: checks that failed with the contract, in one run for the same days, are one."""
     together: dict[tuple[str, ...], list[str]] = {}
     for (own, subject), found in standing.items():
@@ -99,11 +86,11 @@ def problems_of(scope: str, standing: Mapping[tuple[str, str], Standing]) -> lis
         first, *others = sorted(subjects, key=lambda s: (not s.endswith(f": {CONTRACT}"), s))
         texts = dict.fromkeys(standing[scope, subject].text for subject in (*others, first))
         found = replace(standing[scope, first], text="; ".join(texts))
-        problems.append(problem_of(scope, first, found, [s.partition(": ")[2] for s in others]))
+        problems.append(problem_of(catalog, scope, first, found, [s.partition(": ")[2] for s in others]))
     return problems
 
 
-def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[str] = ()) -> Problem:
+def problem_of(catalog: Catalog, scope: str, subject: str, standing: Standing, others: Sequence[str] = ()) -> Problem:
     """A standing failure in words; `others` are checks that failed with it."""
     table, _, check = subject.partition(": ")
     failed = f"checks {', '.join([check, *others])} failed" if others else f"check {check} failed"
@@ -117,12 +104,12 @@ def problem_of(scope: str, subject: str, standing: Standing, others: Sequence[st
         example=standing.text[:500] or "no text",
         since=standing.since,
         causes=(*standing.causes, *(f"check {name}" for name in others)),
-        to_do=f"read validation/reports/{standing.run_id}.json; {advice_of(table)}"
+        to_do=f"read validation/reports/{standing.run_id}.json; {advice_of(catalog, table)}"
         if scope == "checks"
         else f"read run {standing.run_id[:8]} in the UI, mend the cause, then `mlpipe run`",
     )
 
 
-def advice_of(table: str) -> str:
-    """What to do about a table that failed."""
-    return _ADVICE.get(table.partition("/")[0], "fix the cause, then run again")
+def advice_of(catalog: Catalog, key: str) -> str:
+    """What to do about a table that failed; one may be declared no more."""
+    return next((table.to_do for table in tables_of(catalog) if table.key == key), "fix the cause, then run again")

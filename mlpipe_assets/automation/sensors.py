@@ -27,8 +27,9 @@ from mlpipe_assets.automation.retraining import Retraining, tags_of
 from mlpipe_assets.automation.retraining_memory import DOCUMENT, never_started, note_requests, run_key
 from mlpipe_assets.automation.run_alerts import tell_of_runs
 from mlpipe_assets.automation.stale import look_for_arrivals, look_for_stale_days, what_is_about_to_run
-from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError, shorten
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
@@ -49,7 +50,7 @@ def sensors_of(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: OwnChe
         stale_days_sensor(catalog, settings, jobs, checks),
         freshness_sensor(catalog, settings, jobs),
         *([retraining_sensor(catalog, settings, jobs, checks)] if _named(jobs, "retraining_job") else []),
-        alert_sensor(settings),
+        alert_sensor(catalog, settings),
     ]
 
 
@@ -133,12 +134,12 @@ def retraining_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
     return _sensor("retraining_sensor", _named(jobs, "retraining_job"), settings, tick)
 
 
-def alert_sensor(settings: Settings) -> dg.SensorDefinition:
+def alert_sensor(catalog: Catalog, settings: Settings) -> dg.SensorDefinition:
     """Failed runs and failed checks are told once, and again when they are healed; what a channel refused is sent again."""
 
     def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(tz=UTC)
-        told = tell_of_runs(lake, settings, context.instance, now)
+        told = tell_of_runs(lake, catalog, settings, context.instance, now)
         left = deliver_waiting(lake, settings, now)
         return dg.SkipReason(f"{len(told)} messages told, {left} wait for a channel")
 
@@ -168,7 +169,7 @@ def _ask(
 
 
 def _retraining_request(lake: Lake, catalog: Catalog, checks: OwnChecks, wanted: Retraining) -> dg.RunRequest:
-    keys = _keys_of(catalog.model(wanted.model))
+    keys = _keys_of(catalog, wanted.model)
     return dg.RunRequest(
         run_key=run_key(lake, wanted),
         partition_key=f"{wanted.day}",
@@ -178,11 +179,13 @@ def _retraining_request(lake: Lake, catalog: Catalog, checks: OwnChecks, wanted:
     )
 
 
-def _keys_of(model: Model) -> list[dg.AssetKey]:
-    """What a retraining makes."""
+def _keys_of(catalog: Catalog, model: str) -> list[dg.AssetKey]:
+    """What a retraining makes: the training set, and what follows from it."""
     return [
-        dg.AssetKey([*path])
-        for path in (("processed", model.name), ("models", model.name), ("validation", model.golden))
+        dg.AssetKey(key.split("/"))
+        for table in tables_of(catalog)
+        if table.key == f"processed/{model}"
+        for key in (table.key, *table.also)
     ]
 
 

@@ -15,6 +15,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.loading import catalog_of
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.flow import written_folders
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.data_folder import expect_access
@@ -35,7 +36,7 @@ def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Cata
     settings = read_settings()
     catalog = catalog_of(settings)
     lake = Lake(data_dir=str(settings.data_dir))
-    expect_access(lake.root, writing=writing)
+    expect_access(lake.root, written_folders(), writing=writing)
     if not begin and lake.root == settings.project.root / "data" and not lake.root.exists():
         lacking = "" if settings.project.said_in else f"There is no project in {Path.cwd()}. "
         raise SettingsError(

@@ -31,6 +31,7 @@ from mlpipe_assets.commands.console import (
 from mlpipe_assets.commands.dry_run import tell_what_would_run
 from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError, spell_count
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.instance import explaining_the_home
 from mlpipe_assets.settings import read_settings
@@ -39,7 +40,7 @@ from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")
 _DATA = 1
-_OF_MODELS = ("processed/", "models/", "validation/", "predictions/")
+_OF_DATA = {"ingest_job", "daily_job"}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,7 +84,7 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
     try:
         tell_alerts(lake, settings, "files", problems_of_files(look_at_drop_zone(lake, catalog)), now)
         for instance in loaded:
-            tell_of_runs(lake, settings, instance, now)
+            tell_of_runs(lake, catalog, settings, instance, now)
             looks = look_at_drift(lake, catalog, asks=False)
             if all(look.settled for look in looks):
                 tell_alerts(lake, settings, "drift", [look.problem for look in looks if look.problem], now)
@@ -115,7 +116,8 @@ def _prototype(
     tell_summary(console, Lake(data_dir=str(made.root)), catalog, made.summary, seconds, options)
     if not options.json:
         said = [*made.summary.errors, *made.summary.warnings]
-        if options.sample < 1 and any(line.startswith(_OF_MODELS) for line in said):
+        of_models = tuple(table.key for table in tables_of(catalog) if not _OF_DATA & {*table.jobs})
+        if options.sample < 1 and any(line.startswith(of_models) for line in said):
             console.print(
                 f"A model of {spell_count(made.entities, 'entity', 'entities')} cannot be judged: what is said above of training "
                 "sets, models and predictions may be no fault of the data. To judge one, take a larger share.",

@@ -2,23 +2,29 @@
 
 import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.store import keys
 
 
-def expect_access(root: Path, *, writing: bool) -> None:
+def expect_access(root: Path, written: Iterable[str], *, writing: bool) -> None:
     """Make sure that the data folder can be read and, by a command that writes, written.
 
     The drop zone may be read-only: nothing is written beside what was delivered.
+
+    Args:
+        root: The data folder.
+        written: Folders in it that are written, by key.
+        writing: Whether the command writes.
 
     Raises: SettingsError when MLPIPE_DATA_DIR leads to no folder; LakeError naming the folder in the way, and what to do.
     """
     for above in reversed(root.parents):
         _expect_folder(above, os.X_OK, setting=True)
     _expect_folder(root, os.R_OK | os.X_OK, setting=True)
-    folders = [root / name for name in (keys.DROP_ZONE, *keys.WRITTEN)]
+    folders = [root / name for name in (keys.DROP_ZONE, *written)]
     for folder in folders:
         _expect_folder(folder, os.R_OK | os.X_OK)
     if writing:

@@ -29,9 +29,6 @@ REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"
 
-# Every folder that we write. The drop zone is its senders'.
-WRITTEN = (EVENTS, "interim", "features", "processed", MODELS, VALIDATION, "predictions", "monitoring", META)
-
 _DAY = "date="
 DAY_OF_A_FILE = f"{_DAY}([^/]*)/[^/]*$"  # as a regular expression of polars and of the engine
 _PARQUET = ".parquet"
@@ -198,6 +195,13 @@ def is_below(key: PurePath, folder: str) -> bool:
     """Whether a key is in a folder, or in one below it."""
     parts = folder.split("/")
     return list(key.parts[: len(parts)]) == parts
+
+
+def is_made_of_others(key: PurePath) -> bool:
+    """Whether a file is one that a run builds from other files of the lake: a partition after raw, or the report."""
+    if is_below(key, EVENTS) or is_below(key, QUARANTINE):
+        return False
+    return any(map(is_day, key.parts[:-1])) or str(key) in (REPORT_PAGE, DRIFT_SUMMARY)
 
 
 def is_refused_by_contract(key: PurePath) -> bool:

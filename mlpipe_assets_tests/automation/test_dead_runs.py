@@ -18,6 +18,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobO
 from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.requests import runs_under_way
 from mlpipe_assets.automation.run_alerts import tell_of_runs
+from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.resources.run_owner import DATA_DIR, owner_tags
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.lake import Lake
@@ -77,7 +78,7 @@ def test_a_run_whose_process_was_killed_is_ended_at_the_next_look_and_reported(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
 
-        [message] = tell_of_runs(lake, read_settings({}), instance, datetime.now(tz=UTC))
+        [message] = tell_of_runs(lake, CATALOG, read_settings({}), instance, datetime.now(tz=UTC))
 
     assert status_of(instance, run) is _STATUS.FAILURE
     assert message.title == "daily_job: run failed"
@@ -162,6 +163,6 @@ def test_a_real_run_that_is_killed_is_ended_by_the_next_look_of_a_sensor(lake: L
         [run] = instance.get_runs()
         assert (run.status, run.tags[DATA_DIR]) == (_STATUS.STARTED, str(lake.root))
         assert runs_under_way(lake, instance, datetime.now(tz=UTC)) == []
-        [message] = tell_of_runs(lake, read_settings({}), instance, datetime.now(tz=UTC))
+        [message] = tell_of_runs(lake, CATALOG, read_settings({}), instance, datetime.now(tz=UTC))
 
     assert message.title == "ingest_job: run failed"

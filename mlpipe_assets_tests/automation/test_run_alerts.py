@@ -11,6 +11,7 @@ import pytest
 from mlpipe_assets.alerting.alert_book import read_book
 from mlpipe_assets.automation.run_alerts import days_of, tell_of_runs
 from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problem_of, problems_of
+from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.run_lake import LakeResource
@@ -58,10 +59,10 @@ def test_a_failed_check_is_told_once_and_again_when_it_passes(
     drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
     drop_orders(lake, f"orders_{day(2)}.csv", BAD)
     run_id = run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
-    tell_of_runs(lake, settings(server), instance, now())  # nothing new
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())  # nothing new
     run(lake, instance)  # fails the same way
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     [broken] = server.received
     assert broken["title"] == "interim/orders: check contract_holds failed"
@@ -72,7 +73,7 @@ def test_a_failed_check_is_told_once_and_again_when_it_passes(
 
     drop_orders(lake, f"orders_{day(2)}.csv", one_a_day(2, 2))
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     assert server.titles()[1:] == ["healed: interim/orders: check contract_holds failed"]
 
@@ -88,14 +89,14 @@ def test_a_run_that_fails_without_a_check_is_told_with_its_error(
     with monkeypatch.context() as broken:
         broken.setattr("mlpipe_assets.stages.interim.build_interim", break_down)
         run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     [message] = server.received
     assert message["title"] == "interim/orders: run failed"
     assert "example: ValueError: the disk said no" in message["message"]
 
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
     assert server.titles()[1:] == ["healed: interim/orders: run failed"]
     assert read_book(lake).open == {}
 
@@ -108,8 +109,8 @@ def test_runs_of_two_instances_are_both_looked_at(
     with dg.DagsterInstance.local_temp(str(tmp_path / "other")) as other:
         run(lake, other)
         run(lake, instance)
-        tell_of_runs(lake, settings(server), instance, now())
-        told = tell_of_runs(lake, settings(server), other, now() + timedelta(minutes=5))
+        tell_of_runs(lake, CATALOG, settings(server), instance, now())
+        told = tell_of_runs(lake, CATALOG, settings(server), other, now() + timedelta(minutes=5))
 
     assert told == []  # known already
     assert server.titles() == ["interim/orders: check contract_holds failed"]
@@ -122,15 +123,15 @@ def test_a_new_reason_under_an_open_check_is_reported_and_the_old_one_is_not_rep
     drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
     drop_orders(lake, f"orders_{day(2)}.csv", BAD)
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
     drop_orders(
         lake, f"orders_{day(2)}.csv", [*BAD, ("y", "bob", day(2), "-2.00", "app")]
     )  # another number, same reason
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
     drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "", day(2), "1.00", "web") for i in range(30)])
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     title = "interim/orders: check contract_holds failed"
     assert server.titles() == [title, f"{title}, for another reason"]
@@ -144,7 +145,7 @@ def test_an_unreadable_file_is_no_problem_of_the_run_that_met_it(
     (lake.root / "raw" / "orders" / "orders.parquet").write_text("no orders")
     run(lake, instance)
 
-    assert tell_of_runs(lake, settings(server), instance, now()) == []  # it is reported as a file
+    assert tell_of_runs(lake, CATALOG, settings(server), instance, now()) == []  # it is reported as a file
 
 
 def test_a_good_run_on_another_data_folder_heals_nothing(
@@ -154,13 +155,15 @@ def test_a_good_run_on_another_data_folder_heals_nothing(
     other = Lake(data_dir=str(tmp_path / "other"))
     drop_orders(other, f"orders_{day(2)}.csv", one_a_day(1, 2))
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
     run(other, instance)
 
-    told = tell_of_runs(lake, settings(server), instance, now())
+    told = tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     assert told == []
-    assert tell_of_runs(other, settings(server), instance, now()) == []  # the failure of the first is none of its own
+    assert (
+        tell_of_runs(other, CATALOG, settings(server), instance, now()) == []
+    )  # the failure of the first is none of its own
     assert list(read_book(lake).open["checks"]) == ["interim/orders: contract_holds"]
 
 
@@ -169,12 +172,12 @@ def test_a_look_with_a_clock_years_ahead_hides_no_later_failure(
 ) -> None:
     drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
-    tell_of_runs(lake, settings(server), instance, now() + timedelta(days=3000))
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now() + timedelta(days=3000))
     drop_orders(lake, f"orders_{day(2)}.csv", BAD)
     run(lake, instance)
 
-    [message] = tell_of_runs(lake, settings(server), instance, now())
+    [message] = tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     assert message.title == "interim/orders: check contract_holds failed"
 
@@ -185,10 +188,10 @@ def test_a_run_that_had_not_ended_at_one_look_is_read_at_a_later_one(
     drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 1))
     slow = instance.add_run(dg.DagsterRun(job_name="daily_job", status=dg.DagsterRunStatus.STARTED))
     run(lake, instance)
-    assert tell_of_runs(lake, settings(server), instance, now()) == []
+    assert tell_of_runs(lake, CATALOG, settings(server), instance, now()) == []
     instance.report_run_failed(slow, message="no room on the node")
 
-    [message] = tell_of_runs(lake, settings(server), instance, now())
+    [message] = tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     assert (message.title, "no room on the node" in message.body) == ("daily_job: run failed", True)
 
@@ -205,7 +208,7 @@ def test_a_refused_prediction_is_one_problem_with_the_advice_of_its_stage(
         tags={"dagster/asset_partition_range_start": f"{day(4)}", "dagster/asset_partition_range_end": f"{day(6)}"},
         run_config=SILENT,
     )
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, catalog, settings(server), instance, now())
 
     [message] = server.received
     lines = message["message"].splitlines()
@@ -221,17 +224,17 @@ def test_a_refused_prediction_is_one_problem_with_the_advice_of_its_stage(
     [
         ("raw/orders: files_are_readable", "`mlpipe accept`"),
         ("interim/orders: contract_holds", "`mlpipe accept`"),
-        ("features/spend: contract_holds", "the SQL or the contract they name, then `mlpipe run`"),
-        ("processed/returning: label_is_no_feature", "the SQL or the contract they name, then `mlpipe run`"),
-        ("models/returning: thresholds_hold", "see the card of the version"),
-        ("validation/returning_golden: answers_are_the_same", "`mlpipe rollback`, or take the change back"),
-        ("predictions/returning: contract_holds", "do what the objection says"),
+        ("features/customer_features: contract_holds", "the SQL or the contract they name, then `mlpipe run`"),
+        ("processed/repeat_purchase: label_is_no_feature", "the SQL or the contract they name, then `mlpipe run`"),
+        ("models/repeat_purchase: thresholds_hold", "see the card of the version"),
+        ("validation/repeat_purchase_golden: answers_are_the_same", "`mlpipe rollback`, or take the change back"),
+        ("predictions/repeat_purchase: contract_holds", "do what the objection says"),
         ("monitoring/orders: nothing_drifts", "see monitoring/report.html"),
         ("elsewhere/table: holds", "fix the cause, then run again"),
     ],
 )
 def test_the_advice_fits_the_stage_and_only_sources_can_be_accepted(subject: str, advice: str) -> None:
-    found = problem_of("checks", subject, Standing(days=set(), text="", run_id="r", since=now()))
+    found = problem_of(CATALOG, "checks", subject, Standing(days=set(), text="", run_id="r", since=now()))
 
     assert advice in found.to_do
     assert ("mlpipe accept" in found.to_do) == subject.startswith(("raw", "interim"))
@@ -251,7 +254,7 @@ def test_checks_are_one_problem_where_they_fail_with_the_contract_in_one_run_for
         ("runs", "a/t"): failed("r", day(1)),
     }
 
-    assert {p.key: (p.what, p.example) for p in problems_of("checks", standing)} == {
+    assert {p.key: (p.what, p.example) for p in problems_of(CATALOG, "checks", standing)} == {
         "a/t: contract_holds": ("checks contract_holds, answers failed", "it moved; refused"),
         "a/t: other_run": ("check other_run failed", "it moved"),
         "a/t: other_days": ("check other_days failed", "it moved"),
@@ -267,8 +270,8 @@ def test_a_run_that_names_no_day_is_told_though_a_run_of_the_same_table_succeeds
     resources = {"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()}
     dg.materialize([raw_asset(orders)], resources=resources, instance=instance, raise_on_error=False, run_config=SILENT)
     run(lake, instance)
-    tell_of_runs(lake, settings(server), instance, now())
-    tell_of_runs(lake, settings(server), instance, now())  # nothing new
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())  # nothing new
 
     assert server.titles() == ["raw/orders: run failed", "healed: raw/orders: run failed"]
     assert "the run names no day" in server.received[0]["message"]
@@ -332,10 +335,10 @@ def test_days_come_from_the_tags_of_a_run() -> None:
 def test_a_problem_says_where_to_read_on() -> None:
     standing = Standing(days={day(2)}, text="boom", run_id="0123456789", since=datetime(2026, 5, 1, tzinfo=UTC))
 
-    assert problem_of("runs", "interim/orders", standing).to_do == (
+    assert problem_of(CATALOG, "runs", "interim/orders", standing).to_do == (
         "read run 01234567 in the UI, mend the cause, then `mlpipe run`"
     )
-    assert problem_of("checks", "interim/orders: contract_holds", standing).how_many == "1 day: 2026-01-02"
+    assert problem_of(CATALOG, "checks", "interim/orders: contract_holds", standing).how_many == "1 day: 2026-01-02"
 
 
 def test_a_warning_that_is_marked_to_be_told_is_told_like_an_error_and_no_other(
@@ -352,6 +355,6 @@ def test_a_warning_that_is_marked_to_be_told_is_told_like_an_error_and_no_other(
         yield dg.Output(None)
 
     dg.materialize([model], instance=instance, run_config=SILENT)
-    tell_of_runs(lake, settings(server), instance, now())
+    tell_of_runs(lake, CATALOG, settings(server), instance, now())
 
     assert server.titles() == ["models/returning: check challenger failed"]

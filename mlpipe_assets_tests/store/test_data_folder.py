@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.flow import written_folders
 from mlpipe_assets.store.data_folder import expect_access
 
 NOBODY = 65534
@@ -63,7 +64,7 @@ def test_a_folder_without_the_rights_is_named_with_the_command_that_gives_them(
         (root / place).chmod(mode)
 
         with pytest.raises(LakeError) as refused:
-            expect_access(root, writing=writing)
+            expect_access(root, written_folders(), writing=writing)
 
     folder = root / place
     assert f"{refused.value}".startswith(f"This user {said} {folder}. Let them, as with: chmod u+rwx {folder}, or name")
@@ -74,7 +75,7 @@ def test_what_is_only_read_need_not_be_writable(root: Path, *, place: str, writi
     with as_a_user_without_rights(root):
         (root / place).chmod(0o500)
 
-        expect_access(root, writing=writing)
+        expect_access(root, written_folders(), writing=writing)
 
 
 def test_a_read_only_disk_is_said_to_be_one(root: Path) -> None:
@@ -83,9 +84,9 @@ def test_a_read_only_disk_is_said_to_be_one(root: Path) -> None:
         pytest.skip("only root may mount a read-only disk")
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(root)], check=True)
-        expect_access(root, writing=False)
+        expect_access(root, written_folders(), writing=False)
 
         with pytest.raises(LakeError, match=r"is on a disk that is read-only here\. Mount it writable, or"):
-            expect_access(root, writing=True)
+            expect_access(root, written_folders(), writing=True)
     finally:
         subprocess.run(["umount", "--lazy", str(root)], check=True)
