@@ -21,7 +21,7 @@ from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import NOTHING_CAME
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training.champion_pointer import lost_pointer
+from mlpipe_assets.training.champion_record import lost_record
 
 _log = logging.getLogger("mlpipe")
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
@@ -105,9 +105,9 @@ def catch_up(
 
 
 def _lost(lake: Lake, model: Model) -> str | None:
-    """That the champion's pointer was lost; what cannot be read at all is told by the looks at its tables."""
+    """That the record of its champions was lost; what cannot be read at all is told by the looks at its tables."""
     try:
-        return lost_pointer(lake, model.name)
+        return lost_record(lake, model.name)
     except LakeError:
         return None
 

@@ -34,7 +34,7 @@ from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.digests import only_looking
-from mlpipe_assets.training.champion_pointer import lost_pointer
+from mlpipe_assets.training.champion_record import lost_record
 from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 200
@@ -50,7 +50,7 @@ def status(options: argparse.Namespace) -> int:
     works = pending(lake, catalog, lambda _: True)
     behind = {work.table: work.days for work in works if work.days}
     problems += [line for work in works for _, line in spell_blocked(work)]
-    problems += filter(None, (lost_pointer(lake, model.name) for model in catalog.models if model.learner))
+    problems += filter(None, (lost_record(lake, model.name) for model in catalog.models if model.learner))
     attention = problems_now(lake, catalog, datetime.now(tz=UTC))
     needs_a_person = bool(attention or problems)
     if options.json:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.engines.duckdb_files import select_files, shut_in
+from mlpipe_assets.engines.duckdb_files import quoted, select_files, shut_in
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE
@@ -21,6 +21,8 @@ from mlpipe_assets.publish.answers import answer_frame, answer_rows
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record, list_documents
+from mlpipe_assets.training.model_files import REGISTRY
+from mlpipe_assets.training.versions import versions
 
 _ONLY_READS = (
     "mlpipe sql only reads: one select, from, with, values, table, pivot, describe, summarize, show, or explain of a select. "
@@ -39,6 +41,7 @@ class _Table:
         schemas: Where it is found; the first is the one that messages name.
         listed: Whether errors name it; not where it is part of another.
         parts: Whether a partition is several files, told apart by the column `split`.
+        decided: Of the registry of models: a select of what was decided about each version, by model and version.
         day: The column that is its `date`, where the day is no folder of the path.
     """
 
@@ -49,6 +52,7 @@ class _Table:
     listed: bool = True
     day: str | None = None
     parts: bool = False
+    decided: str | None = None
 
 
 @contextmanager
@@ -115,6 +119,9 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, table: _Table, reserved: set
     rows = select_files(table.files, dated=table.dated, more=more)
     if table.day:
         rows = f"select *, {table.day} as date from ({rows})"
+    if table.decided:
+        own = f"select columns(lambda name: name not in ('status', 'reason')) from ({rows})"  # an older lake has them
+        rows = f"select * from ({own}) left join ({table.decided}) using (model, version)"
     if table.schemas[0] in ("monitoring", "meta"):
         names = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
         renamed = ", ".join(f'"{name}" as {name}_name' for name in names if name in reserved)
@@ -203,6 +210,17 @@ def _stem_of_files(lake: Lake, source: str, delivery: str) -> str:
     return f"{delivery}-{placement}" if placement else delivery
 
 
+def _select_decided(lake: Lake, catalog: Catalog) -> str:
+    """The status and reason of each version, as the records of the models have them."""
+    rows: list[str] = []
+    for model in dict.fromkeys([*(m.name for m in catalog.models), *list_documents(lake.objects, keys.CHAMPIONS)]):
+        with suppress(LakeError):  # `mlpipe status` says which record it is, and what to do
+            told = [[v[name] for name in ("model", "version", "status", "reason")] for v in versions(lake, model)]
+            rows += [f"({', '.join(map(quoted, row))})" for row in told]
+    values = ", ".join(rows or ["(null, null, null, null)"])
+    return f"select * from (values {values}) as decided (model, version, status, reason)"
+
+
 def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     def files(pattern: str) -> list[Path]:
         return sorted(lake.root.glob(pattern))
@@ -228,6 +246,7 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     drift = files(keys.partitions(keys.DRIFT, "*"))
     yield _Table(schemas=("monitoring",), name="drift", files=drift, dated=False)
     for path in files(keys.registry("*")):
-        yield _Table(schemas=("meta",), name=path.stem, files=[path], dated=False)
+        decided = _select_decided(lake, catalog) if path.stem == REGISTRY else None
+        yield _Table(schemas=("meta",), name=path.stem, files=[path], dated=False, decided=decided)
     refused = files(keys.partitions(keys.QUARANTINE, "*", "*.parquet"))
     yield _Table(schemas=("meta",), name="quarantine", files=refused, dated=False, day="event_date")

@@ -29,9 +29,9 @@ from mlpipe_assets.stages.models_plan import holes, inputs_digest, libraries, to
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training.champions import promote
+from mlpipe_assets.training.champions import keep, promote
 from mlpipe_assets.training.model_files import CARD, MODEL_FILE
-from mlpipe_assets.training.versions import ModelVersion, find_version, record_status, store_version
+from mlpipe_assets.training.versions import ModelVersion, find_version, store_version
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _store_and_judge(
         if decision.promoted and judgement.golden is not None:
             promote(lake, fresh, judgement.golden, reason)
         else:
-            record_status(lake, replace(fresh, status="challenger_kept", reason=reason))
+            keep(lake, fresh, reason)
     written = write_marker(lake, model, fresh, inputs)
     now = find_version(lake, model.name, fresh.version) or fresh
     keys = test[model.view.entity.join_key]

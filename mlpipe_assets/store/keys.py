@@ -23,6 +23,7 @@ REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary
 META = "meta"
 ACCEPTANCES = "meta/acceptances.jsonl"
 ALERTS, ALERT_LOG = "meta/alerts.json", "meta/alerts.jsonl"
+CHAMPIONS = "meta/champions"
 DELIVERIES = "meta/deliveries"
 FRESHNESS = "meta/freshness.jsonl"
 REPORT_INPUTS = "meta/monitoring_report.json"
@@ -136,8 +137,8 @@ def registry(name: str) -> str:
 
 
 def champion(model: str) -> str:
-    """The record of who is champion."""
-    return f"meta/champions/{model}.json"
+    """The record of what was decided about the versions of a model; who is champion follows from it."""
+    return f"{CHAMPIONS}/{model}.json"
 
 
 def version(model: str, name: str, file: str = "") -> str:

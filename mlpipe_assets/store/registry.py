@@ -38,6 +38,18 @@ def register(
             lake.commit(lake.stage(lake.root / keys.registry(table), content, {}))
 
 
+def drop_columns(lake: Lake, table: str, names: Sequence[str]) -> None:
+    """Take columns out of a registry that say what is kept elsewhere by now.
+
+    Raises: LakeError when the registry cannot be read; it stays as it is.
+    """
+    with lake.writing("meta", table):
+        stored = read_registry(lake, table, ())
+        if stored is not None and set(names) & set(stored.columns):
+            content = stored.drop(names, strict=False)
+            lake.commit(lake.stage(lake.root / keys.registry(table), content, {}))
+
+
 def read_registry(lake: Lake, table: str, needed: Sequence[str]) -> pl.DataFrame | None:
     """A registry; None when there is none yet.
 

@@ -1,16 +1,19 @@
 """The version of a model whose answers count, its golden rows, and how another takes its place."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training.champion_pointer import (
-    champion_history,
+from mlpipe_assets.training.champion_record import (
+    KEPT,
+    PROMOTED,
+    ROLLED_BACK,
+    Decided,
     line_of_champions,
-    pointer_path,
-    read_pointer,
-    write_pointer,
+    read_decisions,
+    spell_decisions,
+    write_decisions,
 )
 from mlpipe_assets.training.model_files import (
     GOLDEN,
@@ -20,22 +23,22 @@ from mlpipe_assets.training.model_files import (
     golden_bytes,
     read_golden_file,
 )
-from mlpipe_assets.training.versions import ModelVersion, damage, find_version, load, record_status
+from mlpipe_assets.training.versions import ModelVersion, damage, find_version, load
 
 
 def champion(lake: Lake, model: str) -> ModelVersion | None:
     """The version whose answers count, or None when no model was ever good enough.
 
-    Raises: ModelError when the pointer names a version the registry does not have.
+    Raises: ModelError when the champion is not in the registry.
     """
-    version = read_pointer(lake, model)["version"]
+    version = _leading(lake, model)
     if version is None:
         return None
     found = find_version(lake, model, version)
     if found is None:
         raise ModelError(
-            f"models/{model}: the champion {version} is not in meta/{REGISTRY}.parquet. Restore the registry, or delete "
-            f"{pointer_path(lake, model)}: then the champion that the registry knows leads."
+            f"models/{model}: the champion {version} is not in meta/{REGISTRY}.parquet. Restore the registry, materialize "
+            f"models/{model} as of its day again, or go back with `mlpipe rollback {model}`."
         )
     return found
 
@@ -54,34 +57,42 @@ def champion_of(lake: Lake, model: str, day: date) -> ModelVersion | None:
 
 def champions(lake: Lake, model: str) -> list[ModelVersion]:
     """Every version that led and was not rolled back, in the order they were crowned, the present one last."""
-    line = [find_version(lake, model, version) for version in line_of_champions(champion_history(lake, model))]
+    line = [find_version(lake, model, version) for version in line_of_champions(read_decisions(lake, model))]
     return [one for one in line if one is not None]
+
+
+def champion_history(lake: Lake, model: str) -> list[Decided]:
+    """Every promotion and rollback of a model, oldest first."""
+    return [one for one in read_decisions(lake, model) if one.action != KEPT]
 
 
 def read_golden(lake: Lake, model: str) -> Golden | None:
     """The golden rows with the champion's answers; None without a champion.
 
+    They are those in the champion's own folder; the copy that others read makes good for them where they were lost.
+
     Raises: ModelError when they cannot be read.
     """
-    leading = read_pointer(lake, model)["version"]
+    leading = _leading(lake, model)
     if leading is None:
         return None
-    found = read_golden_file(lake, keys.golden(model))
-    if found is None or found.champion != leading:  # a run was killed between the pointer and the golden rows
-        found = read_golden_file(lake, keys.version(model, leading, GOLDEN))
-    if found is None:
+    found = read_golden_file(lake, keys.version(model, leading, GOLDEN)) or read_golden_file(lake, keys.golden(model))
+    if found is None or found.champion != leading:
         raise ModelError(
-            f"validation/golden/{model}.parquet is missing, and so are the golden rows of {leading}. Restore one of them, "
-            f"or materialize models/{model} for a newer day."
+            f"{keys.version(model, leading, GOLDEN)} is missing, and so are the golden rows of {leading} in "
+            f"{keys.golden(model)}. Restore one of them, or materialize models/{model} for a newer day."
         )
     return found
 
 
 def promote(lake: Lake, version: ModelVersion, golden: Golden, reason: str) -> ModelVersion:
-    """Make a version champion: its golden answers first, then the pointer, then what the registry says."""
-    content = golden_bytes(golden)
-    lake.publish({keys.version(version.model, version.version, GOLDEN): content})
-    return _lead(lake, version, "promoted", reason, content)
+    """Make a version champion: its golden answers first, then the decision."""
+    return _lead(lake, version, PROMOTED, reason, golden)
+
+
+def keep(lake: Lake, version: ModelVersion, reason: str) -> None:
+    """Put on record that a version was judged and does not become champion."""
+    write_decisions(lake, version.model, [*read_decisions(lake, version.model), _decide(version, KEPT, reason)])
 
 
 def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
@@ -90,11 +101,11 @@ def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
     Raises: ModelError when there is no previous champion, or it cannot be loaded.
     """
     with lake.writing("models", model):
-        line = line_of_champions(champion_history(lake, model))
+        line = line_of_champions(read_decisions(lake, model))
         if len(line) < 2:  # noqa: PLR2004 (the present one and one before)
             present = f"{line[-1]} is the only champion left" if line else "there is no champion"
             raise ModelError(f"models/{model}: nothing to roll back to; {present}.")
-        failed, previous = line[-1], find_version(lake, model, line[-2])
+        previous = find_version(lake, model, line[-2])
         if previous is None:
             raise ModelError(f"models/{model}: the previous champion {line[-2]} is no longer in the registry.")
         try:
@@ -108,23 +119,22 @@ def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
             raise ModelError(
                 f"models/{model} {previous.version}: {GOLDEN} is gone, so nothing would hold it to its answers."
             )
-        restored = _lead(lake, previous, "rolled_back", reason, golden_bytes(kept))
-        left = find_version(lake, model, failed)
-        if left is not None:
-            record_status(lake, replace(left, status="rolled_back", reason=reason))
-        return restored
+        return _lead(lake, previous, ROLLED_BACK, reason, kept)
 
 
-def _lead(lake: Lake, version: ModelVersion, action: str, reason: str, golden: bytes) -> ModelVersion:
-    pointer = read_pointer(lake, version.model)
-    before = pointer["version"]
-    entry = {"action": action, "version": version.version, "as_of": f"{version.as_of}", "reason": reason}
-    lake.publish({keys.golden(version.model): golden})
-    history = [*pointer["history"], entry]
-    write_pointer(lake, version.model, {"version": version.version, "as_of": f"{version.as_of}", "history": history})
-    leading = replace(version, status="champion", reason=reason)
-    record_status(lake, leading)
-    old = find_version(lake, version.model, before) if before not in (None, version.version) else None
-    if old is not None:
-        record_status(lake, replace(old, status="retired", reason=f"replaced by {version.version}"))
-    return leading
+def _leading(lake: Lake, model: str) -> str | None:
+    return next(reversed(line_of_champions(read_decisions(lake, model))), None)
+
+
+def _lead(lake: Lake, version: ModelVersion, action: str, reason: str, golden: Golden) -> ModelVersion:
+    decisions = [*read_decisions(lake, version.model), _decide(version, action, reason)]
+    timeless = spell_decisions([replace(one, at=None) for one in decisions])
+    content = golden_bytes(replace(golden, decisions=timeless))
+    names = (keys.version(version.model, version.version, GOLDEN), keys.golden(version.model))
+    lake.publish(dict.fromkeys(names, content))
+    write_decisions(lake, version.model, decisions)
+    return replace(version, status="champion", reason=reason)
+
+
+def _decide(version: ModelVersion, action: str, reason: str) -> Decided:
+    return Decided(action=action, version=version.version, as_of=version.as_of, reason=reason, at=datetime.now(tz=UTC))

@@ -1,12 +1,12 @@
 """The files of models: where each is, the rows of the registry and the golden rows.
 
 models/<model>/<version>/           model.skops, card.md, card.json, metrics.json, golden.parquet (once it was champion)
-meta/model_registry.parquet         one row per version
-validation/golden/<model>.parquet   the golden rows with the champion's answers
+meta/model_registry.parquet         one row per version: what it is, and nothing that changes later
+validation/golden/<model>.parquet   copy of the champion's golden rows, made when it was crowned, for others to read
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -37,6 +37,8 @@ class Golden:
         champion: Version that answered.
         feature_version: Code version of the features the rows hold.
         days: Fingerprint of the feature partition of each golden day, when the rows were chosen.
+        decisions: Every decision that led to the champion, as they were when it was crowned; without their times, so that
+            the same decisions give the same bytes.
     """
 
     rows: pl.DataFrame
@@ -44,11 +46,12 @@ class Golden:
     champion: str
     feature_version: str
     days: Mapping[str, str | None]
+    decisions: Sequence[Mapping[str, Any]] = ()
 
 
 def registered_rows(lake: Lake, model: str) -> list[dict[str, Any]]:
     """The registry's rows of a model as they lie there."""
-    rows = read_registry(lake, REGISTRY, ("model", "version", "as_of", "status"))
+    rows = read_registry(lake, REGISTRY, ("model", "version", "as_of"))
     if rows is None:
         return []
     return rows.filter(pl.col("model") == model).sort("as_of", "version").to_dicts()
@@ -61,6 +64,7 @@ def golden_bytes(golden: Golden) -> bytes:
         "champion": golden.champion,
         "feature_version": golden.feature_version,
         "days": dict(golden.days),
+        "decisions": [dict(one) for one in golden.decisions],
         "rows": golden.rows.height,
     }
     buffer = BytesIO()
@@ -89,4 +93,5 @@ def read_golden_file(lake: Lake, key: str) -> Golden | None:
         champion=facts["champion"],
         feature_version=facts["feature_version"],
         days=facts["days"],
+        decisions=facts.get("decisions", ()),
     )

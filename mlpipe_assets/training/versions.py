@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.objects import StoreError
-from mlpipe_assets.store.registry import register
-from mlpipe_assets.training.champion_pointer import read_pointer
+from mlpipe_assets.store.registry import drop_columns, read_registry, register
+from mlpipe_assets.training.champion_record import leave_older_form, read_decisions, statuses
 from mlpipe_assets.training.model_files import MODEL_FILE, REGISTRY, ModelError, registered_rows
+from mlpipe_assets.training.older_champions import STATUS
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel
 
+NOT_JUDGED = ("built", "not judged yet")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelVersion:
-    """One version of a model as the registry has it.
+    """One version of a model: what the registry has, and what was decided about it.
 
     Attributes:
         as_of: Day of the training set it was fitted on.
@@ -35,7 +38,7 @@ class ModelVersion:
         rows: Rows of train.
         metrics: The main numbers by `<split>_<metric>`; None where a split cannot tell.
         status: `built` (not judged yet), `champion`, `challenger_kept`, `retired` or `rolled_back`.
-        reason: Why it has that status.
+        reason: Why it has that status; like the status it follows from the decisions and is not in the registry.
         libraries: Versions of the libraries it was fitted with.
     """
 
@@ -59,15 +62,12 @@ class ModelVersion:
 
 
 def versions(lake: Lake, model: str) -> list[dict[str, Any]]:
-    """The registry rows of a model, oldest training set first."""
-    found = registered_rows(lake, model)
-    leading = read_pointer(lake, model)["version"]
-    for row in found:  # the pointer decides; a run killed right after moving it has not told the registry yet
-        if row["version"] == leading:
-            row["status"] = "champion"
-        elif row["status"] == "champion":
-            row["status"] = "retired"
-    return found
+    """The registry rows of a model, each with the status and reason that follow from the decisions, oldest training set first."""
+    decided = statuses(read_decisions(lake, model))
+    return [
+        {**row, **dict(zip(STATUS, decided.get(row["version"], NOT_JUDGED), strict=True))}
+        for row in registered_rows(lake, model)
+    ]
 
 
 def find_version(lake: Lake, model: str, version: str) -> ModelVersion | None:
@@ -121,13 +121,17 @@ def load(lake: Lake, model: str, version: str) -> "FittedModel":
 def store_version(lake: Lake, version: ModelVersion, files: Mapping[str, bytes]) -> None:
     """Write a version's folder whole, then its row in the registry."""
     lake.publish({keys.version(version.model, version.version, name): content for name, content in files.items()})
-    record_status(lake, version)
+    register_version(lake, version)
 
 
-def record_status(lake: Lake, version: ModelVersion) -> None:
+def register_version(lake: Lake, version: ModelVersion) -> None:
     """Put a version into the registry as it is given, in place of what was there."""
+    stored = read_registry(lake, REGISTRY, ("model",))
+    if stored is not None and STATUS[0] in stored.columns:
+        leave_older_form(lake, stored["model"].unique().to_list())
+        drop_columns(lake, REGISTRY, STATUS)
     row: dict[str, object] = {
-        one.name: getattr(version, one.name) for one in fields(version) if one.name != "metrics"
+        one.name: getattr(version, one.name) for one in fields(version) if one.name not in ("metrics", *STATUS)
     } | dict(sorted(version.metrics.items()))
     register(lake, REGISTRY, [row], key=("model", "version"))
 

@@ -19,7 +19,7 @@ from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training.versions import ModelVersion, record_status
+from mlpipe_assets.training.versions import ModelVersion, register_version
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import Spend, day, planted_catalog, returning, spend
 
@@ -144,7 +144,7 @@ def train(lake: Lake, version: str = "v1", as_of_day: int = 1, auc: float = 0.98
         reason="first",
         libraries="",
     )
-    record_status(lake, known)
+    register_version(lake, known)
 
 
 def monitor(lake: Lake, catalog: Catalog, *numbers: int) -> pl.DataFrame:

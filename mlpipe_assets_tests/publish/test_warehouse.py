@@ -1,6 +1,7 @@
 """The warehouse face of the lake: every table answers, and errors name the tables there are."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +16,12 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.processed import build_training_set
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.training.versions import register_version
+from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day, planted_catalog, planted_lake
+from mlpipe_assets_tests.training.older_lakes import make_older
 
 
 def test_every_table_of_the_lake_answers(tmp_path: Path) -> None:
@@ -47,6 +52,33 @@ def test_every_table_of_the_lake_answers(tmp_path: Path) -> None:
     assert ask("select split from meta.dataset_splits order by split") == [("test",), ("train",), ("validation",)]
     assert ask("select view from meta.feature_registry") == [("spend",)]
     assert ask("select reasons from meta.quarantine") == [("amount: >= 0",)]
+
+
+DECIDED = "select version, status, reason, test_roc_auc from meta.model_registry order by version"
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_the_registry_of_models_shows_what_was_decided_also_where_it_once_held_that_itself(
+    tmp_path: Path, *, older: bool
+) -> None:
+    catalog, lake, leading = crowned_lake(tmp_path)
+    register_version(lake, replace(leading, version="another"))
+    if older:
+        make_older(lake, "returning")
+
+    assert query(lake, DuckDBEngine(), catalog, DECIDED)[1] == [
+        (leading.version, "champion", "the first", 1.0),
+        ("another", "built", "not judged yet", 1.0),
+    ]
+
+
+def test_a_record_of_decisions_that_cannot_be_read_keeps_no_query_from_its_answer(tmp_path: Path) -> None:
+    catalog, lake, leading = crowned_lake(tmp_path)
+    (lake.root / keys.champion("returning")).write_text("{")
+    for golden in (keys.golden("returning"), keys.version("returning", leading.version, "golden.parquet")):
+        (lake.root / golden).unlink()
+
+    assert query(lake, DuckDBEngine(), catalog, DECIDED)[1] == [(leading.version, None, None, 1.0)]
 
 
 def test_events_of_a_delivery_that_was_never_counted_are_not_shown(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training.champion_pointer import champion_history
-from mlpipe_assets.training.champions import champion, read_golden
-from mlpipe_assets.training.versions import find_version, load, record_status, versions
+from mlpipe_assets.training.champion_record import read_decisions
+from mlpipe_assets.training.champions import champion, champion_history, read_golden
+from mlpipe_assets.training.versions import find_version, load, register_version, versions
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
 
@@ -63,9 +63,11 @@ def failed(built: Built) -> dict[str, str]:
 
 
 def tree(lake: Lake) -> dict[str, str]:
-    """Every file but locks, and the log of digests, which holds the time of each file."""
+    """Every file but locks, and what holds times: the log of digests, and the record of decisions, which is as it says."""
     files = file_digests(lake.root, ".").items()
-    return {path: digest for path, digest in files if not path.endswith(".lock") and "meta/digests/" not in path}
+    apart = ("meta/digests/", "meta/champions/")
+    found = {path: digest for path, digest in files if not path.endswith(".lock") and not any(a in path for a in apart)}
+    return found | {"decisions": f"{[replace(one, at=None) for one in read_decisions(lake, NAME)]}"}
 
 
 def test_the_first_model_is_stored_whole_on_record_and_champion(lake: Lake) -> None:
@@ -102,8 +104,6 @@ def test_the_first_model_is_stored_whole_on_record_and_champion(lake: Lake) -> N
         "last_day": date(2026, 2, 4),
         "last_seen_day": date(2026, 3, 4),
         "rows": splits["train"].height,
-        "status": "champion",
-        "reason": "the first model to hold every threshold",
         "libraries": libraries(),
     }
     names = ("roc_auc", "pr_auc", "log_loss", "brier", "calibration_error", "prevalence", "rows")
@@ -112,6 +112,9 @@ def test_the_first_model_is_stored_whole_on_record_and_champion(lake: Lake) -> N
     facts = lake.facts("models", NAME, APRIL_30) or {}
     assert (facts["version"], facts["inputs"], facts["code_version"]) == (version, inputs, learner_version(MODEL))
     assert lake.days("models", NAME) == [APRIL_30]
+    leading = champion(lake, NAME)
+    assert leading is not None
+    assert (leading.version, leading.reason) == (version, "the first model to hold every threshold")
 
 
 def test_the_golden_rows_are_of_test_with_the_champions_answers(lake: Lake) -> None:
@@ -139,11 +142,12 @@ def test_the_golden_rows_are_of_test_with_the_champions_answers(lake: Lake) -> N
 def test_the_same_training_set_again_touches_nothing(lake: Lake) -> None:
     plant_training_set(lake, APRIL_30)
     build(lake, APRIL_30)
-    before = tree(lake)
+    before, decided = tree(lake), read_decisions(lake, NAME)
 
     again = build(lake, APRIL_30)
 
     assert tree(lake) == before
+    assert read_decisions(lake, NAME) == decided  # their moments too
     checks = {str(one.check_name): one.description for one in again.checks}
     assert failed(again) == {}
     assert checks["model_is_reproducible"] == "Fitted again, it is the same byte for byte."
@@ -204,7 +208,7 @@ def test_rows_the_champion_has_seen_do_not_count_and_without_others_nobody_is_pr
     first = build(lake, APRIL_23, EASY)
     assert first.version is not None
     seen = replace(first.version, last_seen_day=date(2026, 4, 1))  # the one day of the next test split
-    record_status(lake, seen)
+    register_version(lake, seen)
     plant_training_set(lake, APRIL_30)
 
     second = build(lake, APRIL_30, EASY)
@@ -398,7 +402,7 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
     assert card.count("](data:image/svg+xml;base64,") == 2
     assert metadata["status"].value == "challenger_kept"
     assert "| test, rows | 60 |" in str(metadata["metrics"].value)
-    assert [entry["action"] for entry in champion_history(lake, NAME)] == ["promoted"]
+    assert [one.action for one in champion_history(lake, NAME)] == ["promoted"]
     kept = find_version(lake, NAME, str(metadata["version"].value))
     assert kept is not None
 

@@ -1,9 +1,9 @@
-"""The registry of models and the champion pointer."""
+"""The registry of models, and the record of what was decided about them."""
 
 import hashlib
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -15,8 +15,15 @@ from mlpipe_assets.learning.golden import choose_golden_rows, golden_version
 from mlpipe_assets.learning.store import dump_model
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.training.champion_pointer import champion_history, lost_pointer, read_pointer, write_pointer
-from mlpipe_assets.training.champions import champion, promote, read_golden, roll_back
+from mlpipe_assets.training.champion_record import PROMOTED, Decided, lost_record, read_decisions, write_decisions
+from mlpipe_assets.training.champions import (
+    champion,
+    champion_history,
+    keep,
+    promote,
+    read_golden,
+    roll_back,
+)
 from mlpipe_assets.training.model_files import Golden, ModelError
 from mlpipe_assets.training.versions import ModelVersion, damage, find_version, load, store_version, versions
 from mlpipe_assets_tests.learning.rows import BOOSTED, training_rows
@@ -107,7 +114,7 @@ def test_rolling_back_goes_to_the_champion_before_with_its_answers_and_reasons_o
         "2026-02-02": ("champion", "third answers nonsense"),
         "2026-02-03": ("rolled_back", "third answers nonsense"),
     }
-    assert [(e["action"], e["version"], e["reason"]) for e in champion_history(lake, NAME)] == [
+    assert [(one.action, one.version, one.reason) for one in champion_history(lake, NAME)] == [
         ("promoted", first.version, "better 1"),
         ("promoted", second.version, "better 2"),
         ("promoted", third.version, "better 3"),
@@ -152,18 +159,45 @@ def test_a_rollback_without_the_golden_rows_of_before_is_refused(lake: Lake) -> 
     assert champion(lake, NAME) == second
 
 
-def test_the_pointer_decides_when_the_registry_was_not_told(lake: Lake) -> None:
+def test_a_run_killed_between_the_golden_rows_and_the_decision_leaves_the_champion_of_before(lake: Lake) -> None:
     first, second = promoted(lake, 1, 2)
-    write_pointer(lake, NAME, {**read_pointer(lake, NAME), "version": first.version})
+    write_decisions(lake, NAME, read_decisions(lake, NAME)[:1])  # the golden rows of the second are published
 
+    assert champion(lake, NAME) == first
     assert {name: status for name, (status, _) in statuses(lake).items()} == {
         "2026-02-01": "champion",
-        "2026-02-02": "retired",
+        "2026-02-02": "built",  # judged again by the next run
     }
     golden = read_golden(lake, NAME)
     assert golden is not None
-    assert golden.champion == first.version  # the published one still holds the answers of the second
+    assert golden.champion == first.version  # the published ones still hold the answers of the second
     assert second.version != first.version
+
+
+def test_every_decision_is_on_record_once_with_its_moment_and_the_registry_repeats_none(lake: Lake) -> None:
+    before = datetime.now(tz=UTC).replace(microsecond=0)
+    first, second = promoted(lake, 1, 2)
+    keep(lake, stored(lake, 3), "loses")
+    roll_back(lake, NAME, "second is bad")
+
+    document = json.loads((lake.root / "meta" / "champions" / f"{NAME}.json").read_text())
+    moments = [datetime.fromisoformat(one.pop("at")) for one in document["decisions"]]
+    assert document == {
+        "decisions": [
+            {"action": "promoted", "version": first.version, "as_of": "2026-02-01", "reason": "better 1"},
+            {"action": "promoted", "version": second.version, "as_of": "2026-02-02", "reason": "better 2"},
+            {"action": "kept", "version": "2026-02-03-abc", "as_of": "2026-02-03", "reason": "loses"},
+            {"action": "rolled_back", "version": first.version, "as_of": "2026-02-01", "reason": "second is bad"},
+        ]
+    }
+    assert before <= moments[0] <= moments[1] <= moments[2] <= moments[3] <= datetime.now(tz=UTC)
+    registry = pl.read_parquet(lake.root / "meta" / "model_registry.parquet")
+    assert not {"status", "reason"} & set(registry.columns)
+    assert statuses(lake) == {
+        "2026-02-01": ("champion", "second is bad"),
+        "2026-02-02": ("rolled_back", "second is bad"),
+        "2026-02-03": ("challenger_kept", "loses"),
+    }
 
 
 def test_loading_says_what_is_missing(lake: Lake) -> None:
@@ -176,32 +210,44 @@ def test_loading_says_what_is_missing(lake: Lake) -> None:
         load(lake, NAME, version.version)
 
 
-def test_a_pointer_that_names_nothing_or_cannot_be_read_while_nothing_leads_is_said_so(lake: Lake) -> None:
-    pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
-    write_pointer(lake, NAME, {"version": "gone", "as_of": "2026-01-01", "history": []})
+def test_a_record_that_names_nothing_or_cannot_be_read_while_nothing_leads_is_said_so(lake: Lake) -> None:
+    record = lake.root / "meta" / "champions" / f"{NAME}.json"
+    write_decisions(lake, NAME, [Decided(action=PROMOTED, version="gone", as_of=date(2026, 1, 1), reason="it was")])
     with pytest.raises(ModelError, match=r"the champion gone is not in meta/model_registry\.parquet"):
         champion(lake, NAME)
 
-    pointer.write_text("{")
+    record.write_text("{")
     with pytest.raises(
-        LakeError, match="The registry knows no champion of returning either: restore the file, or delete"
+        LakeError, match="No golden rows know a champion of returning either: restore the file, or delete"
     ):
         champion(lake, NAME)
 
 
-@pytest.mark.parametrize("left", [None, "", '{"version":', "[]", "{}"])
-def test_a_pointer_that_was_lost_is_taken_from_the_registry_and_told(left: str | None, lake: Lake) -> None:
+@pytest.mark.parametrize("left", [None, "", '{"decisions":', "[]", "{}"])
+def test_a_record_that_was_lost_is_taken_from_the_snapshot_in_golden_rows_and_told(
+    left: str | None, lake: Lake
+) -> None:
     first, second = promoted(lake, 1, 2)
-    pointer = lake.root / "meta" / "champions" / f"{NAME}.json"
-    assert lost_pointer(lake, NAME) is None
-    pointer.unlink()
+    record = lake.root / "meta" / "champions" / f"{NAME}.json"
+    assert lost_record(lake, NAME) is None
+    record.unlink()
     if left is not None:
-        pointer.write_text(left)
+        record.write_text(left)
 
     assert champion(lake, NAME) == second
-    assert f"By the registry {second.version} is champion, and is taken for it" in str(lost_pointer(lake, NAME))
+    assert f"By the snapshot that is left {second.version} is champion" in str(lost_record(lake, NAME))
     assert roll_back(lake, NAME, "second is bad").version == first.version
-    assert json.loads(pointer.read_text())["version"] == first.version
+    assert json.loads(record.read_text())["decisions"][-1]["version"] == first.version
+    assert lost_record(lake, NAME) is None
+
+
+def test_a_version_that_was_rolled_back_does_not_lead_again_when_the_record_is_lost(lake: Lake) -> None:
+    promoted(lake, 1, 2)
+    first = roll_back(lake, NAME, "second is bad")
+    (lake.root / "meta" / "champions" / f"{NAME}.json").unlink()
+    (lake.root / keys.golden(NAME)).unlink()
+
+    assert champion(lake, NAME) == first
 
 
 def test_a_registry_that_cannot_be_read_is_named_with_what_to_do(lake: Lake) -> None:
