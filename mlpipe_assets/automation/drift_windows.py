@@ -110,8 +110,6 @@ def _problem(
     model: str, newest: Sequence[DriftWindow], retraining: Retraining | None, asked: Sequence[Request], *, asks: bool
 ) -> Problem:
     """A model whose tables drifted, as people are told; one problem however many tables and days."""
-    day = retraining.day if retraining else max((request.day for request in asked), default=newest[0].day)
-    job = f'dagster job execute -m mlpipe_assets.definitions -j {JOB} --tags \'{{"dagster/partition": "{day}"}}\''
     scores = [
         f"{w.table} {w.day} ({'performance' if w.by_performance else f'drift score {w.drift_score:.2f}'})"
         for w in newest
@@ -125,10 +123,23 @@ def _problem(
         where=f"models/{model}",
         how_many=f"{len(newest)} of the tables watched: {shorten(scores, 3)}",
         example=shorten(evidence, 3) or "no single measurement",
-        to_do=f"open monitoring/report.html; a retraining as of {day} was asked for, see its checks and model card"
-        if asks or not retraining
-        else f"open monitoring/report.html, then train on what is known by now: {job} (under `make dev` a sensor asks for it)",
+        to_do=f"open monitoring/report.html{_to_do(newest, retraining, asked, asks=asks)}",
     )
+
+
+def _to_do(
+    newest: Sequence[DriftWindow], retraining: Retraining | None, asked: Sequence[Request], *, asks: bool
+) -> str:
+    """What a person has to do about a model whose tables drifted: nothing but look, where a retraining came of it."""
+    last = max(asked, key=lambda request: request.day, default=None)
+    day = retraining.day if retraining else last.day if last else newest[0].day
+    job = f'dagster job execute -m mlpipe_assets.definitions -j {JOB} --tags \'{{"dagster/partition": "{day}"}}\''
+    if retraining and not asks:
+        return f", then train on what is known by now: {job} (under `make dev` a sensor asks for it)"
+    told = f"; a retraining as of {day} was asked for"
+    if retraining or last is None or last.met:
+        return f"{told}, see its checks and model card"
+    return f"{told}, and there is no model of it yet; if its run failed, fix the cause, then: {job}"
 
 
 def _evidence(lake: Lake, folder: str, day: date, comparisons: Collection[str]) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.partitions import ONE_DAY
 
+_TRIES = 3  # requests for one reference of which none was met
+
 
 @dataclass(frozen=True, kw_only=True)
 class DriftWindow:
@@ -32,10 +34,17 @@ class DriftWindow:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A retraining of a model that was asked for: for drift from which reference, seen on which day."""
+    """A retraining of a model that was asked for.
+
+    Attributes:
+        reference: From what something drifted.
+        day: The day it was seen on.
+        met: Whether there is a model as of that day or a later one.
+    """
 
     reference: str
     day: date
+    met: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +69,8 @@ def decide_retraining(
     model: str, monitor: Monitor, windows: Sequence[DriftWindow], asked: Sequence[Request]
 ) -> Retraining | Skip:
     """Ask when the newest windows, a day apart, were all bad; once per reference, and not within the cooldown.
+
+    A request that ended without a model is made again after the cooldown, three times in all: then a person has to look.
 
     It takes as many as `Monitor.in_a_row` says: a window is bad only if it is so without its oddest days too.
 
@@ -88,12 +99,17 @@ def decide_retraining(
     if any(w.reference != last.reference for w in newest):
         return Skip(reason=f"{monitor.table}: the baseline changed within the last {wanted} windows")
     reference = f"{monitor.table}@{last.reference}"
-    if any(request.reference == reference for request in asked):
+    same = [request for request in asked if request.reference == reference]
+    if any(request.met for request in same):
         return Skip(reason=f"{model}: was retrained for the drift of {reference}", drifting=True)
-    recent = max((request.day for request in asked), default=None)
-    if recent and last.day - recent < monitor.cooldown:
-        until = recent + monitor.cooldown
-        return Skip(reason=f"{model}: was retrained as of {recent}, cooling down until {until}", drifting=True)
+    recent = max(asked, key=lambda request: request.day, default=None)
+    if recent and last.day - recent.day < monitor.cooldown:
+        done = "retrained" if recent.met else "asked for"
+        until = recent.day + monitor.cooldown
+        return Skip(reason=f"{model}: was {done} as of {recent.day}, cooling down until {until}", drifting=True)
+    if len(same) >= _TRIES:
+        tried = f"{model}: was asked for {_TRIES} times for the drift of {reference}, and no model came of it"
+        return Skip(reason=tried, drifting=True)
     return Retraining(model=model, references=(reference,), day=last.day, evidence=last.evidence)
 
 

@@ -118,7 +118,7 @@ def retraining_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
         if busy := runs_under_way(lake, context.instance, now):
             return dg.SkipReason(f"waiting for {shorten(busy, 3)}")
         with remember(lake, DOCUMENT) as memory:
-            lost = never_started(memory, lake, context.instance)
+            lost = never_started(memory, lake, context.instance, now)
             looks = look_at_drift(lake, catalog)
             wanted = [look.retraining for look in looks if look.retraining]
             note_requests(memory, lake, context.instance, wanted, now)

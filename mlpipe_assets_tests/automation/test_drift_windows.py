@@ -84,11 +84,20 @@ def test_a_retraining_that_was_asked_for_is_not_asked_for_again_but_the_problem_
 
     assert (again.retraining, again.told[0]) == (
         None,
-        "repeat_purchase: was retrained for the drift of interim/orders@v1",
+        "repeat_purchase: was asked for as of 2026-01-05, cooling down until 2026-01-12",
     )
     assert again.problem
     assert first.problem
     assert again.problem.key == first.problem.key
+    assert "2026-01-05 was asked for, and there is no model of it yet; if its run failed, " in again.problem.to_do
+
+    store_footer(lake, "models/repeat_purchase", 6)  # a model of a later day meets it too
+
+    [met] = look_at_drift(lake, CATALOG)
+
+    assert (met.retraining, met.told[0]) == (None, "repeat_purchase: was retrained for the drift of interim/orders@v1")
+    assert met.problem
+    assert met.problem.to_do.endswith("a retraining as of 2026-01-05 was asked for, see its checks and model card")
 
 
 def test_drift_of_predictions_alone_asks_for_nothing(lake: Lake) -> None:

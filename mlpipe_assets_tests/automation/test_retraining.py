@@ -126,6 +126,28 @@ def test_another_reference_waits_for_the_cooldown() -> None:
     assert found.day == day(10)
 
 
+def test_a_request_of_which_no_model_came_is_made_again_after_the_cooldown_three_times_in_all() -> None:
+    asked: list[Request] = []
+
+    for last in range(3, 60):
+        found = decide_retraining("returning", MONITOR, windows("x" * last), asked)
+        if isinstance(found, Retraining):
+            asked.append(Request(reference=REFERENCE, day=found.day, met=False))
+
+    assert [request.day for request in asked] == [day(3), day(10), day(17)]
+    assert decide_retraining("returning", MONITOR, windows("x" * 60), asked) == Skip(
+        reason=f"returning: was asked for 3 times for the drift of {REFERENCE}, and no model came of it", drifting=True
+    )
+
+
+def test_one_request_that_was_met_ends_the_asking_however_many_failed_before() -> None:
+    asked = [Request(reference=REFERENCE, day=day(3), met=False), Request(reference=REFERENCE, day=day(10))]
+
+    assert decide_retraining("returning", MONITOR, windows("x" * 60), asked) == Skip(
+        reason=f"returning: was retrained for the drift of {REFERENCE}", drifting=True
+    )
+
+
 @given(st.text("x.", max_size=30), st.randoms())
 def test_the_order_of_windows_does_not_matter_and_only_the_newest_count(verdicts: str, chance: object) -> None:
     found = windows(verdicts)
