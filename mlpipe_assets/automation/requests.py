@@ -9,9 +9,11 @@ import dagster as dg
 
 from mlpipe_assets.automation.clock import has_passed
 from mlpipe_assets.automation.dead_runs import end_dead_runs
+from mlpipe_assets.automation.scheduled import jobs_about_to_start
 from mlpipe_assets.partitions import contiguous
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.run_locks import living_runs
 
 OwnChecks = Mapping[dg.AssetKey, Sequence[dg.AssetCheckKey]]
 _TRIES = 3  # at once, as long as the state changes between them
@@ -128,9 +130,11 @@ def range_tags(first: date, last: date) -> dict[str, str]:
 def runs_under_way(lake: Lake, instance: dg.DagsterInstance, now: datetime) -> list[str]:
     """Jobs on this data folder that are running or about to; they may be writing the tables that a sensor looks at.
 
-    Runs whose process is gone are ended first.
+    Runs whose process is gone are ended first. Runs of another Dagster show by the locks that they hold in the lake.
     """
-    return sorted({run.job_name for run in end_dead_runs(lake, instance, now) if run.job_name != "freshness_job"})
+    own = {run.job_name for run in end_dead_runs(lake, instance, now) if run.job_name != "freshness_job"}
+    others = [run_id for run_id in living_runs(lake.root) if not instance.has_run(run_id)]
+    return sorted({*own, *jobs_about_to_start(lake, now), *(["a run of another Dagster"] if others else [])})
 
 
 def read_asked(records: Mapping[str, Any]) -> dict[str, Asked]:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
+from mlpipe_assets.automation.scheduled import note_scheduled
 from mlpipe_assets.catalog.declarations import Catalog, Source, is_snapshot
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.flow import tables_of
@@ -76,11 +77,12 @@ def _schedule(
             return dg.SkipReason(f"partitions begin on {START_DATE}")
         try:
             chosen = choose(lake, catalog, yesterday)
+            if isinstance(chosen, str):
+                return dg.SkipReason(chosen)
+            number = note_scheduled(lake, job.name, yesterday, chosen, datetime.now(tz=UTC))
         except (MlpipeError, OSError) as error:
             return dg.SkipReason(f"cannot tell this time: {error}")
-        if isinstance(chosen, str):
-            return dg.SkipReason(chosen)
-        return dg.RunRequest(run_key=f"{mark_of(lake.root)} {job.name} {chosen}", partition_key=f"{chosen}")
+        return dg.RunRequest(run_key=f"{mark_of(lake.root)} {job.name} {chosen} {number}", partition_key=f"{chosen}")
 
     return evaluate
 

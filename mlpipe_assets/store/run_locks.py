@@ -71,6 +71,12 @@ def pulse_of(root: Path, run_id: str) -> Pulse:
     return "dead" if mine else "elsewhere"
 
 
+def living_runs(root: Path) -> list[str]:
+    """The runs whose processes hold their locks now, as far as this machine sees."""
+    names = [path.stem for path in _path(root, "any").parent.glob("*.lock")]
+    return sorted(name for name in names if pulse_of(root, name) == "alive")
+
+
 def forget_run_lock(root: Path, run_id: str) -> None:
     """Remove what a dead run left."""
     with suppress(OSError):

@@ -86,6 +86,19 @@ def test_a_run_whose_process_was_killed_is_ended_at_the_next_look_and_reported(
     assert not list((lake.root / "meta" / "locks" / "runs").iterdir())
 
 
+def test_sensors_wait_for_a_run_of_another_dagster_as_long_as_it_lives(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    elsewhere = dg.DagsterRun(job_name="daily_job")  # in no record of this Dagster
+
+    with process_of(lake, elsewhere) as process:
+        assert runs_under_way(lake, instance, NOW) == ["a run of another Dagster"]
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+    assert runs_under_way(lake, instance, NOW) == []
+
+
 def test_a_run_that_ended_well_leaves_no_lock(lake: Lake, instance: dg.DagsterInstance) -> None:
     run = add(lake, instance)
     with process_of(lake, run) as process:

@@ -1,18 +1,21 @@
 """Schedules: a day is asked for when it is over, and only if it can be built and is not built yet."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from mlpipe_assets.automation.freshness_checks import with_freshness_job
+from mlpipe_assets.automation.requests import runs_under_way
+from mlpipe_assets.automation.scheduled import note_scheduled
 from mlpipe_assets.automation.schedules import CRON, day_to_build, day_to_predict, day_to_train, schedules_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.definitions import CATALOG, defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_graph
+from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.processed import build_training_set
@@ -88,6 +91,35 @@ def test_each_schedule_asks_for_the_day_before_its_tick(lake: Lake, catalog: Cat
     assert tick("daily_schedule", datetime(2026, 1, 20, 3, tzinfo=UTC)) == "2026-01-19 is built"
     assert tick("training_schedule", datetime(2026, 1, 26, 5, tzinfo=UTC)) == "2026-01-19"
     assert tick("daily_schedule", datetime(2026, 1, 1, 3, tzinfo=UTC)) == "partitions begin on 2026-01-01"
+
+
+def test_a_tick_that_was_cut_short_is_the_same_request_and_a_later_tick_is_another_in_any_dagster(
+    lake: Lake, catalog: Catalog
+) -> None:
+    jobs = with_freshness_job(build_graph(catalog, read_settings()).jobs or [], catalog, {})
+    [training] = [s for s in schedules_of(catalog, jobs) if s.name == "training_schedule"]
+
+    def run_key(number: int) -> str:
+        moment = datetime(2026, 1, number, 5, tzinfo=UTC)
+        with dg.build_schedule_context(scheduled_execution_time=moment, resources={"lake": lake}) as context:
+            result = training(context)
+        assert isinstance(result, dg.RunRequest)
+        return f"{result.run_key}"
+
+    mark = mark_of(lake.root)
+    assert run_key(26) == f"{mark} training_job {day(20)} 1"
+    assert run_key(26) == f"{mark} training_job {day(20)} 1"  # the scheduler was killed before it heard of it
+    assert run_key(27) == f"{mark} training_job {day(20)} 2"  # nothing came of the first
+
+
+def test_what_a_schedule_asked_for_a_moment_ago_keeps_sensors_waiting_until_dagster_has_made_its_run(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    moment = datetime(2026, 1, 21, 3, tzinfo=UTC)
+    note_scheduled(lake, "daily_job", day(20), day(20), moment)
+
+    assert runs_under_way(lake, instance, moment + timedelta(seconds=59)) == ["daily_job"]
+    assert runs_under_way(lake, instance, moment + timedelta(seconds=61)) == []
 
 
 def test_schedules_run_by_themselves_at_set_hours_utc() -> None:
