@@ -4,6 +4,7 @@ White space and comments in SQL, docstrings, descriptions, owners and freshness 
 tolerance, a type or a rule does.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
+from mlpipe_assets.catalog.columns import statements_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source
 from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.errors import SqlError
@@ -84,13 +86,19 @@ def parsed(sql: str, name: str = "") -> exp.Expr:
     Raises: SqlError when it does not parse, with file and line.
     """
     try:
-        return sqlglot.parse_one(sql, dialect="duckdb")
+        return _first(statements_of(sql))
     except sqlglot.errors.SqlglotError as error:
         found = getattr(error, "errors", None) or [{}]
         line, words = found[0].get("line", 1), found[0].get("description") or str(error).splitlines()[0]
         raise SqlError(
             f"{name or 'The SQL'}:{line}: does not parse: {words.partition(' but got ')[0][:300]}"
         ) from error
+
+
+def _first(statements: Sequence[exp.Expr | None]) -> exp.Expr:
+    if not statements or statements[0] is None:
+        raise sqlglot.errors.ParseError("there is no statement in it")
+    return statements[0]
 
 
 def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
