@@ -14,6 +14,7 @@ from mlpipe_assets.automation.requests import own_checks
 from mlpipe_assets.automation.schedules import schedules_of
 from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.loading import settings_of
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.resources.engine import SqlEngine
@@ -30,8 +31,10 @@ def build_definitions(catalog: Catalog, settings: Settings | None = None) -> dg.
         settings: Where the data is, and the other values of the environment; unless given, those of this process for the
             project that the catalog is declared in.
 
-    Raises: SettingsError when the environment holds a value we cannot use.
+    Raises: SettingsError when the environment holds a value we cannot use; CatalogError when a rule of a contract cannot be
+        judged.
     """
+    expect_judgeable(catalog)
     settings = settings or settings_of(catalog)
     graph = build_graph(catalog, settings)
     jobs = with_freshness_job(graph.jobs or [], catalog, owner_tags(settings.data_dir))

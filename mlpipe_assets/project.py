@@ -57,6 +57,7 @@ class Project:
 
         Raises: SettingsError when the catalog does not hold together or the folder is none.
         """
+        from mlpipe_assets.catalog.judgeable import expect_judgeable
         from mlpipe_assets.catalog.loading import catalog_of, load_catalog  # contracts take half a second
         from mlpipe_assets.flow import tables_of
 
@@ -70,6 +71,8 @@ class Project:
             if isinstance(catalog, str)
             else catalog
         )
+        if given:
+            expect_judgeable(given)
         self._catalog = given or catalog_of(settings)
         self._tables = [table for table in tables_of(self._catalog) if table.files]
         self._memory_limit = settings.memory_limit

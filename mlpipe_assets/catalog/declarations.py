@@ -217,7 +217,7 @@ class Catalog(Declared):
     sql_dir: Path = field(default_factory=sql_folder)
 
     def __post_init__(self) -> None:
-        """Refuse a catalog that does not hold together, with every reason at once."""
+        """Refuse a catalog that does not hold together, with every reason at once; its rules are judged when it is loaded."""
         from mlpipe_assets.catalog.validation import problems_of  # noqa: PLC0415 (it reads the shapes declared here)
 
         super().__post_init__()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.places import spell_place
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.partitions import START_DATE
@@ -58,7 +59,8 @@ def settings_of(catalog: Catalog) -> Settings:
 def load_catalog(reference: str, *, root: Path | None = None, said_in: str = "MLPIPE_CATALOG") -> Catalog:
     """The catalog a `module:attribute` reference names; packages in the project's folder and the current one are found too.
 
-    Raises: CatalogError when the module fails while it is imported; SettingsError when there is none, or no catalog in it.
+    Raises: CatalogError when the module fails while it is imported, or a rule of a contract cannot be judged; SettingsError
+        when there is none, or no catalog in it.
     """
     module, _, attribute = reference.partition(":")
     said = f"{said_in}={reference!r}"
@@ -83,6 +85,7 @@ def load_catalog(reference: str, *, root: Path | None = None, said_in: str = "ML
         raise SettingsError(f"{said}: {module} has no {attribute or 'CATALOG'}. Write it as package.module:CATALOG.")
     if not isinstance(catalog, Catalog):
         raise SettingsError(f"{said} is a {type(catalog).__name__}, not a Catalog.")
+    expect_judgeable(catalog)
     return catalog
 
 

@@ -1,4 +1,4 @@
-"""What of a contract cannot be kept, whatever rows come: its types, its names, its rules and what it says about columns."""
+"""What of a contract cannot be kept, whatever rows come: its types, its names and what it says about columns."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from mlpipe_assets.rules import Column, Contract, columns, rules
+from mlpipe_assets.rules import Column, Contract, columns
 
 _EVENTS_OWN = ("event_date", "source_file", "payload", "lacking")
 _TEXT_READS_AS = (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Date, pl.Datetime, pl.Decimal)
@@ -32,7 +32,7 @@ def unkept_by_source(contract: Contract, key: tuple[str, ...], event_time: str |
 
 @cache
 def unkept(contract: Contract) -> tuple[str, ...]:
-    """What no table can keep of its contract: names alike to SQL, rules that cannot be judged, metadata of no meaning."""
+    """What no table can keep of its contract: names alike to SQL, sets of columns it does not have, metadata of no meaning."""
     declared = columns(contract)
     seen: dict[str, str] = {}
     found: list[str] = []
@@ -43,19 +43,10 @@ def unkept(contract: Contract) -> tuple[str, ...]:
                 f"columns {other!r} and {column.name!r} of {contract.__name__} are one to SQL, which takes no notice of case"
             )
         found += [f"column {column.name!r} of {contract.__name__}: {line}" for line in _metadata(column)]
-    return (*found, *_rules(contract))
+    return (*found, *_unique(contract))
 
 
-def _rules(contract: Contract) -> Iterator[str]:
-    """Rules of a contract that polars cannot judge, run over a row of nulls; a user's own function waits for rows."""
-    nulls = pl.DataFrame({c.name: pl.Series([None], dtype=c.dtype) for c in columns(contract) if c.dtype != pl.Object})
-    for rule in rules(contract):
-        try:
-            if isinstance(rule.violated, pl.Expr):
-                nulls.select(rule.violated)
-        except pl.exceptions.PolarsError as error:
-            shown = str(error).strip().splitlines()[0].rstrip(":")[:200]
-            yield f"the rule {rule.text!r} on {rule.column} of {contract.__name__} cannot be judged: {shown}"
+def _unique(contract: Contract) -> Iterator[str]:
     names = {column.name for column in columns(contract)}
     together = contract.to_schema().unique or ()
     together = [together] if isinstance(together, str) else together
