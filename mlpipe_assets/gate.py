@@ -28,7 +28,7 @@ class Breach:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Judgement:
     """What a contract says of a frame.
 
     Attributes:
@@ -94,8 +94,8 @@ def judge(
     uniqueness: bool = True,
     uncast: pl.DataFrame | None = None,
     environment: str | None = None,
-) -> Verdict:
-    """The verdict of a contract over a frame, every bad row named.
+) -> Judgement:
+    """The judgement of a contract over a frame, every bad row named.
 
     Args:
         frame: Rows in the contract's columns.
@@ -106,7 +106,7 @@ def judge(
     """
     structural = structural_problems(frame.schema, contract, environment)
     if structural:
-        return Verdict(rows=frame.height, structural=structural)
+        return Judgement(rows=frame.height, structural=structural)
     flags: dict[str, pl.Series] = {}
     named: dict[str, tuple[str, str]] = {}
     failed = uncast if uncast is not None else pl.DataFrame()
@@ -129,8 +129,8 @@ def judge(
         if flag.any():
             flags[f"unique {key}"], named[f"unique {key}"] = flag, (", ".join(key), "unique")
     if not flags:
-        return Verdict(rows=frame.height)
-    return _verdict(frame, contract, flags, named)
+        return Judgement(rows=frame.height)
+    return _judgement(frame, contract, flags, named)
 
 
 def _expr(rule: Rule) -> pl.Expr:
@@ -145,9 +145,9 @@ def _called(rule: Rule, frame: pl.DataFrame) -> pl.Series:
     return rule.violated(frame)
 
 
-def _verdict(
+def _judgement(
     frame: pl.DataFrame, contract: Contract, flags: dict[str, pl.Series], named: dict[str, tuple[str, str]]
-) -> Verdict:
+) -> Judgement:
     table = pl.DataFrame(flags)
     refused = table.select(pl.any_horizontal(pl.all())).to_series().alias("refused")
     breaches = tuple(
@@ -164,7 +164,7 @@ def _verdict(
         for name in table.columns
     ]
     reasons = table.filter(refused).select(pl.concat_str(spelled, separator="; ", ignore_nulls=True)).to_series()
-    return Verdict(rows=frame.height, breaches=breaches, refused=refused, reasons=reasons.alias("reasons"))
+    return Judgement(rows=frame.height, breaches=breaches, refused=refused, reasons=reasons.alias("reasons"))
 
 
 def _examples(frame: pl.DataFrame, name: tuple[str, str], flag: pl.Series, contract: Contract) -> tuple[str, ...]:

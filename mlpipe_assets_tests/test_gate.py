@@ -1,4 +1,4 @@
-"""The verdict of a contract: every bad row with every reason, in few words, without personal values."""
+"""The judgement of a contract: every bad row with every reason, in few words, without personal values."""
 
 import pandera.polars as pa
 import polars as pl
@@ -23,9 +23,9 @@ def people(*rows: tuple[str | None, str | None, int | None]) -> pl.DataFrame:
 
 
 def test_a_frame_that_holds_has_no_refused_rows() -> None:
-    verdict = judge(people(("a", "a@x", 1), ("b", "b@x", None)), People)
+    judgement = judge(people(("a", "a@x", 1), ("b", "b@x", None)), People)
 
-    assert (verdict.holds, verdict.refused_count, verdict.errors()) == (True, 0, [])
+    assert (judgement.holds, judgement.refused_count, judgement.errors()) == (True, 0, [])
 
 
 def test_an_empty_frame_holds() -> None:
@@ -33,17 +33,17 @@ def test_an_empty_frame_holds() -> None:
 
 
 def test_every_bad_row_is_named_with_every_reason() -> None:
-    verdict = judge(people(("a", "nobody", -1), ("b", "b@x", 5), ("a", "c@x", 6), (None, "d@x", -7)), People)
+    judgement = judge(people(("a", "nobody", -1), ("b", "b@x", 5), ("a", "c@x", 6), (None, "d@x", -7)), People)
 
-    assert verdict.refused is not None
-    assert verdict.refused.to_list() == [True, False, True, True]
+    assert judgement.refused is not None
+    assert judgement.refused.to_list() == [True, False, True, True]
     expected = [
         r"email: matches .+@.+; age: >= 0; person_id: unique",
         "person_id: unique",
         "person_id: is null; age: >= 0",
     ]
-    assert_series_equal(verdict.reasons, pl.Series("reasons", expected))
-    assert verdict.errors() == [
+    assert_series_equal(judgement.reasons, pl.Series("reasons", expected))
+    assert judgement.errors() == [
         "person_id: is null fails on 1 of 4 rows",
         "email: matches .+@.+ fails on 1 of 4 rows",
         "age: >= 0 fails on 2 of 4 rows (e.g. -1, -7)",
@@ -54,23 +54,23 @@ def test_every_bad_row_is_named_with_every_reason() -> None:
 def test_columns_missing_unexpected_or_of_the_wrong_type_are_named_and_no_row_is_judged() -> None:
     frame = pl.DataFrame({"person_id": ["a"], "age": ["old"], "shoe": [44]})
 
-    verdict = judge(frame, People)
+    judgement = judge(frame, People)
 
-    assert verdict.errors() == [
+    assert judgement.errors() == [
         "email: column missing",
         "age: is String, the contract People says Int64",
         "shoe: column not in the contract People",
     ]
-    assert (verdict.holds, verdict.refused) == (False, None)
+    assert (judgement.holds, judgement.refused) == (False, None)
     assert structural_problems(people().schema, People) == ()
 
 
 def test_a_value_that_could_not_be_cast_is_told_as_that_and_not_as_null() -> None:
     frame = people((None, "a@x", 1), (None, "b@x", 2))
 
-    verdict = judge(frame, People, uncast=pl.DataFrame({"person_id": ["not a number", None]}))
+    judgement = judge(frame, People, uncast=pl.DataFrame({"person_id": ["not a number", None]}))
 
-    assert verdict.reasons.to_list() == ["person_id: not a number", "person_id: is null"]
+    assert judgement.reasons.to_list() == ["person_id: not a number", "person_id: is null"]
 
 
 def test_errors_are_bounded_and_never_show_personal_values() -> None:

@@ -88,9 +88,9 @@ def infinite(frame: pl.DataFrame) -> list[bool]:
 def test_compiled_rules_give_panderas_verdict(rows: list[dict[str, object]]) -> None:
     frame = frame_of(rows)
 
-    verdict = judge(frame, Everything)
+    judgement = judge(frame, Everything)
 
-    refused = verdict.refused.to_list() if verdict.refused is not None else [False] * frame.height
+    refused = judgement.refused.to_list() if judgement.refused is not None else [False] * frame.height
     expected = [a or b for a, b in zip(refused_by_pandera(frame), infinite(frame), strict=True)]
     assert refused == expected
 
@@ -128,9 +128,9 @@ def test_what_is_not_finite_is_refused_even_where_null_may_stand() -> None:
         {"shop_id": [1, 2, 3, 4, 5, 6], "share": shares, "weight": pl.Series([1.0] * 6, dtype=pl.Float32)}
     )
 
-    verdict = judge(frame, Share)
+    judgement = judge(frame, Share)
 
-    assert verdict.errors() == [
+    assert judgement.errors() == [
         "share: is NaN or infinite fails on 3 of 6 rows (e.g. nan for shop_id 3, inf for shop_id 5, -inf for shop_id 6)",
         "share: <= 1 fails on 1 of 6 rows (e.g. 2.0)",
     ]

@@ -148,10 +148,10 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outc
         frame = pl.DataFrame(schema={column.name: column.dtype for column in columns(view.contract)})
     if set(wanted) == set(frame.columns):
         frame = frame.select(wanted)
-    verdict = judge(frame, view.contract)
+    judgement = judge(frame, view.contract)
     counts = {"rows": frame.height}
-    if not verdict.holds:
-        return Outcome(day=day, counts=counts, breaches=verdict.errors(), refused="breaks its contract"), frame
+    if not judgement.holds:
+        return Outcome(day=day, counts=counts, breaches=judgement.errors(), refused="breaks its contract"), frame
     facts = {
         "table": f"features/{view.name}",
         "date": f"{day}",

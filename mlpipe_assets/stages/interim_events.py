@@ -92,12 +92,12 @@ def judge_events(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.
         known = uncast[name] if name in uncast.columns else None
         uncast = uncast.with_columns(missing.otherwise(known).alias(name))
     _hold_in_place(typed.rows.with_columns(frame["event_date"]), frame["source_file"], source)
-    verdict = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast)
+    judgement = judge(typed.rows, source.contract, uniqueness=False, uncast=uncast)
     rows = typed.rows.with_columns(frame["event_date"])
-    if verdict.refused is None:
+    if judgement.refused is None:
         return rows, pl.DataFrame(schema=QUARANTINE_SCHEMA)
-    away = frame.filter(verdict.refused).with_columns(verdict.reasons, source=pl.lit(source.name))
-    return rows.filter(~verdict.refused), away.select(list(QUARANTINE_SCHEMA))
+    away = frame.filter(judgement.refused).with_columns(judgement.reasons, source=pl.lit(source.name))
+    return rows.filter(~judgement.refused), away.select(list(QUARANTINE_SCHEMA))
 
 
 def _hold_in_place(rows: pl.DataFrame, files: pl.Series, source: Source) -> None:

@@ -112,10 +112,10 @@ def _predict_day(
         probability=predict(fitted, given),
     ).with_columns(decision=pl.col("probability") >= learner.decide_above)
     rows = rows.select([column.name for column in columns(contract)]).sort(key)
-    verdict = judge(rows, contract)
+    judgement = judge(rows, contract)
     counts = {"rows": rows.height}
-    if not verdict.holds:
-        return Outcome(day=day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
+    if not judgement.holds:
+        return Outcome(day=day, counts=counts, breaches=judgement.errors(), refused="breaks its contract")
     inputs = inputs_digest(lake, model, used.version, day)
     facts = {
         "table": f"predictions/{model.name}",

@@ -159,9 +159,9 @@ def _settle(
     if problem:
         refuse(lake, "validation", name, day, problem=problem, inputs=inputs, champion=golden.champion)
         return Outcome(day=day, counts=counts, breaches=[problem], refused="golden answers moved")
-    verdict = judge(rows, GoldenAnswers)
-    if not verdict.holds:
-        return Outcome(day=day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
+    judgement = judge(rows, GoldenAnswers)
+    if not judgement.holds:
+        return Outcome(day=day, counts=counts, breaches=judgement.errors(), refused="breaks its contract")
     facts = {
         "table": f"validation/{name}",
         "date": f"{day}",

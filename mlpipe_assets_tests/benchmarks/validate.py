@@ -13,7 +13,7 @@ import numpy as np
 import pandera.polars as pa
 import polars as pl
 
-from mlpipe_assets.gate import Verdict, judge
+from mlpipe_assets.gate import Judgement, judge
 from mlpipe_assets_tests.benchmarks.child import python
 from mlpipe_assets_tests.benchmarks.report import Measured, beside_yardstick
 from mlpipe_assets_tests.benchmarks.timing import timed
@@ -80,16 +80,18 @@ def bare_rules(frame: pl.DataFrame) -> tuple[dict[str, int], pl.Series]:
     return marks.sum().row(0, named=True), bad
 
 
-def same(verdict: Verdict, counts: dict[str, int], bad: pl.Series) -> bool:
+def same(judgement: Judgement, counts: dict[str, int], bad: pl.Series) -> bool:
     """Whether gate and yardstick found the same rows bad, by the same number for every rule, each with its reason."""
     spelled = {"is null": "_null", "unique": "_unique"}
-    found = {f"{b.column}{spelled.get(b.text, '')}": b.count for b in verdict.breaches}
-    refused = verdict.refused if verdict.refused is not None else pl.repeat(value=False, n=verdict.rows, eager=True)
+    found = {f"{b.column}{spelled.get(b.text, '')}": b.count for b in judgement.breaches}
+    refused = (
+        judgement.refused if judgement.refused is not None else pl.repeat(value=False, n=judgement.rows, eager=True)
+    )
     return (
         found == {name: count for name, count in counts.items() if count}
         and bool((refused == bad).all())
-        and verdict.reasons.len() == int(bad.sum())
-        and bool((verdict.reasons.str.len_bytes() > 0).all())
+        and judgement.reasons.len() == int(bad.sum())
+        and bool((judgement.reasons.str.len_bytes() > 0).all())
     )
 
 
@@ -99,12 +101,12 @@ def main() -> None:
     ours: list[float] = []
     yardstick: list[float] = []
     for _ in range(int(sys.argv[2]) + 1):
-        seconds, verdict = timed(lambda: judge(frame, ArrivedOrders))
+        seconds, judgement = timed(lambda: judge(frame, ArrivedOrders))
         ours.append(seconds)
         seconds, (counts, bad) = timed(lambda: bare_rules(frame))
         yardstick.append(seconds)
-        if not same(verdict, counts, bad):
-            raise SystemExit(f"gate and yardstick disagree: {verdict.errors()} against {counts}")
+        if not same(judgement, counts, bad):
+            raise SystemExit(f"gate and yardstick disagree: {judgement.errors()} against {counts}")
     print(json.dumps({"rows": frame.height, "bad_rows": int(bad.sum()), "ours": ours[1:], "yardstick": yardstick[1:]}))
 
 
