@@ -12,7 +12,7 @@ from mlpipe_assets.alerting.alerts import deliver_waiting, note_problems
 from mlpipe_assets.alerting.messages import Message
 from mlpipe_assets.automation.dead_runs import end_dead_runs
 from mlpipe_assets.automation.freshness_checks import CHECK
-from mlpipe_assets.automation.run_problems import Standing, Verdict, cause_of, fold, problems_of
+from mlpipe_assets.automation.run_problems import RunResult, Standing, cause_of, fold, problems_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.flow import tables_of
@@ -59,7 +59,7 @@ def tell_of_runs(
         places[place_of(instance)] = after
         before, mended = set(standing), dict[tuple[str, str], Standing]()
         for record in runs:
-            mended |= fold(standing, verdicts_of(lake, catalog, instance, record))
+            mended |= fold(standing, results_of(lake, catalog, instance, record))
         marks["standing"] = [_record(*key, found) for key, found in sorted(standing.items())]
         around = {key: found for key, found in mended.items() if key not in before | set(standing)}
         for scope in ("runs", "checks"):
@@ -79,20 +79,20 @@ def standing_of(book: AlertBook) -> dict[tuple[str, str], Standing]:
     return {(r["scope"], r["subject"]): _read(r) for r in records if not r["subject"].endswith(endings)}
 
 
-def verdicts_of(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance, record: dg.RunRecord) -> list[Verdict]:
+def results_of(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance, record: dg.RunRecord) -> list[RunResult]:
     """What a finished run says of its tables and checks. A step that failed because of a check is told as that check."""
     run = record.dagster_run
     at = _utc(record.update_timestamp)
     days = days_of(run.tags)
     by_day = {table.key for table in tables_of(catalog) if not table.healed_at_once}
-    found: list[Verdict] = []
-    steps: list[Verdict] = []
+    found: list[RunResult] = []
+    steps: list[RunResult] = []
     blamed: set[str] = set()
     failed = False
 
-    def verdict(scope: str, subject: str, *, passed: bool, text: str = "") -> Verdict:
+    def result(scope: str, subject: str, *, passed: bool, text: str = "") -> RunResult:
         spoken = days if subject.partition(": ")[0] in by_day else ()
-        return Verdict(scope=scope, subject=subject, days=spoken, passed=passed, text=text, run_id=run.run_id, at=at)
+        return RunResult(scope=scope, subject=subject, days=spoken, passed=passed, text=text, run_id=run.run_id, at=at)
 
     events = instance.get_records_for_run(run.run_id, of_type=_KINDS).records
     for event in (e.event_log_entry.dagster_event for e in events):
@@ -102,28 +102,28 @@ def verdicts_of(lake: Lake, catalog: Catalog, instance: dg.DagsterInstance, reco
         table = (event.step_key or "").replace("__", "/", 1)
         if kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            of_check = _of_check(lake, run.run_id, check, verdict)
+            of_check = _of_check(lake, run.run_id, check, result)
             found += of_check if check.check_name not in _OWN_SCOPE else []
             if _failed(check):
                 blamed.add(check.asset_key.to_user_string())  # of unreadable files too, which are reported one by one
         elif kind is dg.DagsterEventType.STEP_SUCCESS:
-            steps.append(verdict("runs", table, passed=True))
+            steps.append(result("runs", table, passed=True))
         elif kind is dg.DagsterEventType.STEP_FAILURE:
             failed = True
-            steps.append(verdict("runs", table, passed=False, text=_reason(event)))
+            steps.append(result("runs", table, passed=False, text=_reason(event)))
         elif not failed:  # the run failed outside any step
-            steps.append(verdict("runs", run.job_name, passed=False, text=event.message or ""))
+            steps.append(result("runs", run.job_name, passed=False, text=event.message or ""))
     if run.status is dg.DagsterRunStatus.SUCCESS:
-        steps.append(verdict("runs", run.job_name, passed=True))
+        steps.append(result("runs", run.job_name, passed=True))
     return [*found, *(_made_good(v) if v.subject in blamed else v for v in steps)]
 
 
 def _of_check(
-    lake: Lake, run_id: str, check: dg.AssetCheckEvaluation, verdict: Callable[..., Verdict]
-) -> list[Verdict]:
+    lake: Lake, run_id: str, check: dg.AssetCheckEvaluation, result: Callable[..., RunResult]
+) -> list[RunResult]:
     """What one result of a check says: of a failed one, of the days that were refused and of those that were not."""
     table, hard = check.asset_key.to_user_string(), _failed(check)
-    spoken = verdict("checks", f"{table}: {check.check_name}", passed=not hard, text=check.description or "")
+    spoken = result("checks", f"{table}: {check.check_name}", passed=not hard, text=check.description or "")
     if not hard:
         return [spoken]
     refused = _days_left(lake, run_id, table, "refused")
@@ -185,17 +185,17 @@ def _finished(
     return ended, {"ids": ids[-_KEPT:], "open": [r.dagster_run.run_id for r in new if not r.dagster_run.is_finished]}
 
 
-def _made_good(verdict: Verdict) -> Verdict:
-    return replace(verdict, passed=True)
+def _made_good(result: RunResult) -> RunResult:
+    return replace(result, passed=True)
 
 
-def _day_by_day(verdict: Verdict, refused: set[date]) -> list[Verdict]:
+def _day_by_day(result: RunResult, refused: set[date]) -> list[RunResult]:
     """A failed check as the days that were refused, and those that were not; as it is where no day was."""
-    bad = tuple(day for day in verdict.days if day in refused)
-    if not bad or verdict.subject.endswith(f": {_OF_ALL_DAYS}"):
-        return [verdict]
-    fine = tuple(day for day in verdict.days if day not in refused)
-    return [*([replace(verdict, days=fine, passed=True)] if fine else []), replace(verdict, days=bad)]
+    bad = tuple(day for day in result.days if day in refused)
+    if not bad or result.subject.endswith(f": {_OF_ALL_DAYS}"):
+        return [result]
+    fine = tuple(day for day in result.days if day not in refused)
+    return [*([replace(result, days=fine, passed=True)] if fine else []), replace(result, days=bad)]
 
 
 def _days_left(lake: Lake, run_id: str, table: str, why: str) -> set[date]:

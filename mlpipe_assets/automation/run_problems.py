@@ -15,7 +15,7 @@ CONTRACT = "contract_holds"  # fails for every refused day, whichever other chec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class RunResult:
     """What one run says of one subject: a table, a check of a table, or the run as a whole.
 
     Attributes:
@@ -51,21 +51,21 @@ def cause_of(line: str) -> str:
     return re.sub(r"[-\d.,:%]*\d[-\d.,:%]*", "#", re.sub(r"\(e\.g\..*?\)", "", line))[:160].strip()
 
 
-def fold(standing: dict[tuple[str, str], Standing], verdicts: Iterable[Verdict]) -> dict[tuple[str, str], Standing]:
-    """Take in verdicts, oldest first: a failure stands until every day of it has passed; returns what was made good."""
+def fold(standing: dict[tuple[str, str], Standing], results: Iterable[RunResult]) -> dict[tuple[str, str], Standing]:
+    """Take in results, oldest first: a failure stands until every day of it has passed; returns what was made good."""
     mended: dict[tuple[str, str], Standing] = {}
-    for verdict in verdicts:
-        key = verdict.scope, verdict.subject
+    for result in results:
+        key = result.scope, result.subject
         known = standing.get(key)
-        if not verdict.passed:
-            since = known.since if known else verdict.at
-            days = set(verdict.days) | (known.days if known else set())
+        if not result.passed:
+            since = known.since if known else result.at
+            days = set(result.days) | (known.days if known else set())
             standing[key] = Standing(
-                days=days, text=verdict.text, run_id=verdict.run_id, since=since, causes=verdict.causes
+                days=days, text=result.text, run_id=result.run_id, since=since, causes=result.causes
             )
         elif known:
-            left = known.days - set(verdict.days)
-            if left and verdict.days:
+            left = known.days - set(result.days)
+            if left and result.days:
                 standing[key] = replace(known, days=left)
             else:
                 mended[key] = standing.pop(key)

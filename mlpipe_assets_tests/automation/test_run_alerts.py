@@ -10,7 +10,7 @@ import pytest
 
 from mlpipe_assets.alerting.alert_book import read_book
 from mlpipe_assets.automation.run_alerts import days_of, tell_of_runs
-from mlpipe_assets.automation.run_problems import Standing, Verdict, fold, problem_of, problems_of
+from mlpipe_assets.automation.run_problems import RunResult, Standing, fold, problem_of, problems_of
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
@@ -281,7 +281,7 @@ def test_a_run_that_names_no_day_is_told_though_a_run_of_the_same_table_succeeds
 def test_a_day_written_by_a_run_that_refuses_another_is_healed() -> None:
     standing = {("checks", "interim/orders: contract_holds"): Standing(days={day(1)}, text="", run_id="q", since=now())}
     first, second = (
-        replace(verdict(passed, day(n)), scope="checks", subject="interim/orders: contract_holds")
+        replace(result(passed, day(n)), scope="checks", subject="interim/orders: contract_holds")
         for passed, n in ((1, 1), (0, 2))
     )
 
@@ -290,8 +290,8 @@ def test_a_day_written_by_a_run_that_refuses_another_is_healed() -> None:
     assert [found.days for found in standing.values()] == [{day(2)}]
 
 
-def verdict(passed: int, *days: date) -> Verdict:
-    return Verdict(
+def result(passed: int, *days: date) -> RunResult:
+    return RunResult(
         scope="runs",
         subject="interim/orders",
         days=days,
@@ -303,22 +303,22 @@ def verdict(passed: int, *days: date) -> Verdict:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "left"),
+    ("results", "left"),
     [
-        ([verdict(0, day(1), day(2))], {day(1), day(2)}),
-        ([verdict(0, day(1), day(2)), verdict(1, day(1))], {day(2)}),
-        ([verdict(0, day(1), day(2)), verdict(1, day(1)), verdict(1, day(2), day(3))], None),
-        ([verdict(0, day(1)), verdict(1, day(2))], {day(1)}),
-        ([verdict(0, day(1)), verdict(0, day(2))], {day(1), day(2)}),
-        ([verdict(0, day(1)), verdict(1)], None),  # a run without days makes up for all
-        ([verdict(0), verdict(1, day(9))], None),
-        ([verdict(1, day(1))], None),
+        ([result(0, day(1), day(2))], {day(1), day(2)}),
+        ([result(0, day(1), day(2)), result(1, day(1))], {day(2)}),
+        ([result(0, day(1), day(2)), result(1, day(1)), result(1, day(2), day(3))], None),
+        ([result(0, day(1)), result(1, day(2))], {day(1)}),
+        ([result(0, day(1)), result(0, day(2))], {day(1), day(2)}),
+        ([result(0, day(1)), result(1)], None),  # a run without days makes up for all
+        ([result(0), result(1, day(9))], None),
+        ([result(1, day(1))], None),
     ],
 )
-def test_a_failure_stands_until_each_of_its_days_has_passed(verdicts: list[Verdict], left: set[date] | None) -> None:
+def test_a_failure_stands_until_each_of_its_days_has_passed(results: list[RunResult], left: set[date] | None) -> None:
     standing: dict[tuple[str, str], Standing] = {}
 
-    fold(standing, verdicts)
+    fold(standing, results)
 
     found = standing.get(("runs", "interim/orders"))
     assert (found.days if found else None) == left
