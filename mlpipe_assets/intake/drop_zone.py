@@ -24,33 +24,35 @@ class DroppedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class FileProblem:
     """A file that could not be used, and why."""
 
     name: str
     reason: str
 
 
-def look(folder: Path) -> tuple[list[DroppedFile], list[Problem]]:
+def look(folder: Path) -> tuple[list[DroppedFile], list[FileProblem]]:
     """The files of a source's drop zone in order of name, and what lies there that cannot be read."""
     files: list[DroppedFile] = []
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     if not folder.exists():
         if folder.is_symlink():
-            problems.append(Problem(name=folder.name, reason="is a link that leads nowhere"))
+            problems.append(FileProblem(name=folder.name, reason="is a link that leads nowhere"))
         return files, problems
     if not folder.is_dir():
-        return files, [Problem(name=folder.name, reason="is not a folder")]
+        return files, [FileProblem(name=folder.name, reason="is not a folder")]
     home = folder.resolve()
     for parent, folders, names in os.walk(folder, onerror=lambda e: problems.append(_no_entry(folder, e))):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "_")))
         for name in folders:
             if (Path(parent) / name).is_symlink():
                 problems.append(
-                    Problem(name=_relative(folder, parent, name), reason="is a link to a folder, which is not followed")
+                    FileProblem(
+                        name=_relative(folder, parent, name), reason="is a link to a folder, which is not followed"
+                    )
                 )
             elif name.lower().endswith(SUFFIXES):
-                problems.append(Problem(name=_relative(folder, parent, name), reason="is a folder, not a file"))
+                problems.append(FileProblem(name=_relative(folder, parent, name), reason="is a folder, not a file"))
         for name in sorted(names):
             if name.startswith((".", "~$")) or name.lower().endswith(_IN_TRANSFER):
                 continue
@@ -94,22 +96,22 @@ def undeclared_folders(raw: Path, declared: Sequence[str]) -> list[str]:
     return sorted(_shown(entry.name) for entry in found if Path(entry.path).is_dir())
 
 
-def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | Problem:
+def _examine(folder: Path, home: Path, path: Path) -> DroppedFile | FileProblem:
     name = path.relative_to(folder).as_posix()
     if name.encode("utf-8", "replace").decode() != name:
-        return Problem(name=_shown(name), reason="has a name that is not UTF-8; rename it")
+        return FileProblem(name=_shown(name), reason="has a name that is not UTF-8; rename it")
     try:
         info = path.stat()  # first: a link that leads back to itself fails here, and crashes resolve()
         if path.is_symlink() and not path.resolve().is_relative_to(home):
-            return Problem(name=name, reason="is a link that leads out of the drop zone")
+            return FileProblem(name=name, reason="is a link that leads out of the drop zone")
     except OSError as error:
-        return Problem(name=name, reason=f"cannot be opened: {error.strerror}")
+        return FileProblem(name=name, reason=f"cannot be opened: {error.strerror}")
     if not stat.S_ISREG(info.st_mode):
-        return Problem(name=name, reason="is not a regular file")
+        return FileProblem(name=name, reason="is not a regular file")
     if not name.lower().endswith(SUFFIXES):
-        return Problem(name=name, reason=f"is of no format we read ({', '.join(SUFFIXES)})")
+        return FileProblem(name=name, reason=f"is of no format we read ({', '.join(SUFFIXES)})")
     if not os.access(path, os.R_OK):
-        return Problem(name=name, reason="cannot be opened: Permission denied")
+        return FileProblem(name=name, reason="cannot be opened: Permission denied")
     return DroppedFile(name=name, path=path, size=info.st_size, mtime_ns=info.st_mtime_ns)
 
 
@@ -122,6 +124,6 @@ def _shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _no_entry(folder: Path, error: OSError) -> Problem:
+def _no_entry(folder: Path, error: OSError) -> FileProblem:
     name = _shown(Path(error.filename or folder).name)
-    return Problem(name=name, reason=f"cannot be opened: {error.strerror}")
+    return FileProblem(name=name, reason=f"cannot be opened: {error.strerror}")

@@ -17,7 +17,7 @@ from mlpipe_assets.errors import DamagedError, PrepareError
 from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery, identity, natural
-from mlpipe_assets.intake.drop_zone import DroppedFile, Problem
+from mlpipe_assets.intake.drop_zone import DroppedFile, FileProblem
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, arrival_day, read_known_at
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.blocks import UnreadableFileError
@@ -77,7 +77,7 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
     for file in files:
         status = ledger.status_of(file)
         if status and status["problem"]:
-            found.problems.append(Problem(name=file.name, reason=status["problem"]))
+            found.problems.append(FileProblem(name=file.name, reason=status["problem"]))
     moving = drop_zone.settle(fresh, read_settings().settle_seconds)
     found.waiting += sorted(moving)
     order = sorted(
@@ -102,7 +102,7 @@ def _place_misplaced(lake: Lake, source: Source, ledger: Ledger, found: Ingested
         except DamagedError:  # said already, with what to do
             continue
         except PrepareError as error:
-            found.problems.append(Problem(name=before.source_file, reason=f"{error}"))
+            found.problems.append(FileProblem(name=before.source_file, reason=f"{error}"))
             continue
         found.placed.append((before, placed))
 
@@ -126,7 +126,7 @@ def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFil
             try:
                 content = drop_zone.content_digest(file.path)
             except OSError as error:
-                found.problems.append(Problem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
+                found.problems.append(FileProblem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
                 continue
             while ahead and (len(ahead) >= _READ_AHEAD or content in _contents(ahead)):
                 _finish(lake, ledger, ahead.popleft(), found)
@@ -189,7 +189,7 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
     except PrepareError as error:
         problem = f"{error}"
     if problem is not None:
-        found.problems.append(Problem(name=file.name, reason=problem))
+        found.problems.append(FileProblem(name=file.name, reason=problem))
         if seen:
             ledger.note(file, problem=problem)
     elif not drop_zone.unchanged(file):

@@ -13,7 +13,7 @@ from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.drop_zone import DroppedFile, Problem
+from mlpipe_assets.intake.drop_zone import DroppedFile, FileProblem
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
@@ -129,10 +129,10 @@ def find_lost(lake: Lake, source: Source, ledger: Ledger) -> set[str]:
     return {name for damaged in found if damaged.source_file is None for name in damaged.files}
 
 
-def heal(lake: Lake, source: Source, ledger: Ledger, deliveries: Sequence[Delivery]) -> list[Problem]:
+def heal(lake: Lake, source: Source, ledger: Ledger, deliveries: Sequence[Delivery]) -> list[FileProblem]:
     """Make their damaged files again; what cannot be made again is returned. The caller is the only writer of the source."""
     left = Healing(lake=lake, source=source, ledger=ledger).heal(deliveries) if deliveries else []
-    return [Problem(name=d.where.removeprefix(f"raw/{source.name}/"), reason=f"{d.what}. {d.to_do}") for d in left]
+    return [FileProblem(name=d.where.removeprefix(f"raw/{source.name}/"), reason=f"{d.what}. {d.to_do}") for d in left]
 
 
 def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Path]:

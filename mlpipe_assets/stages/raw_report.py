@@ -12,7 +12,7 @@ import polars as pl
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.intake.deliveries import ON_ARRIVAL, Ledger, count_by_day
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.drop_zone import Problem
+from mlpipe_assets.intake.drop_zone import FileProblem
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.store.lake import Lake
@@ -35,7 +35,7 @@ class Ingested:
     changed: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
 
 
 def tell_ingested(
