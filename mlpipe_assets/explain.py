@@ -57,7 +57,7 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> 
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
     gone = day not in lake.days("features", view.name)
     changed = facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day)
-    holes = {f"interim/{s.source.name}": _gone(inputs, s, day) for s in inputs.sources}
+    rows_gone = {f"interim/{s.source.name}": _gone(inputs, s, day) for s in inputs.sources}
     return Explanation(
         prediction=prediction,
         model=version,
@@ -66,7 +66,7 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> 
         features_gone=gone,
         features_changed=changed and not gone,
         rows={f"interim/{s.source.name}": _clean_rows(lake, inputs, s, join_key, key, day) for s in inputs.sources},
-        rows_gone={table: words for table, words in holes.items() if words},
+        rows_gone={table: words for table, words in rows_gone.items() if words},
     )
 
 
@@ -130,7 +130,7 @@ def _gone(inputs: Inputs, days: SourceDays, day: date) -> str:
         newest = max((d for d in days.arrived if d <= day), default=day)
         holes = [newest] if newest not in days.present else []
     else:
-        holes = days.holes(day - inputs.view.lookback + ONE_DAY, day)
+        holes = days.find_holes(day - inputs.view.lookback + ONE_DAY, day)
     missing = [d for d in holes if d not in days.refused]
     refused = [d for d in holes if d in days.refused]
     parts = [f"{spell_days(missing)} not there any more"] if missing else []

@@ -55,8 +55,8 @@ def _tree(model: str, key: str, day: str, found: Explanation) -> Tree:
     elif not found.features_gone:
         features.add(f"no row of {plain(key)} any more")
     for table, rows in found.rows.items():
-        holes = f" ({found.rows_gone[table]})" if table in found.rows_gone else ""
-        branch = features.add(f"{table}: {spell_count(len(rows), 'row')} in the window{holes}")
+        gone = f" ({found.rows_gone[table]})" if table in found.rows_gone else ""
+        branch = features.add(f"{table}: {spell_count(len(rows), 'row')} in the window{gone}")
         for row in rows[:_MOST_ROWS]:
             values = _values(row, leave_out=("date", "file", "record", "known_at"))
             branch.add(f"{plain(row['file'])}, record {row['record']:,}: {values}")

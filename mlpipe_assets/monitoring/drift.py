@@ -73,7 +73,7 @@ def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> Dr
 def rests_on(watching: Watching, window: Sequence[date], held: Collection[date]) -> str:
     """On which of its days a window rests, in words; empty when it has rows on all of them."""
     closed = [day for day in window if day not in held and day in watching.table.present_days]
-    missing = watching.table.holes(window)
+    missing = watching.table.spell_missing(window)
     if not closed:
         return missing
     rests = f"rests on {len(held)} of {spell_count(len(window), 'day')}, no rows on {spell_days(closed)}"

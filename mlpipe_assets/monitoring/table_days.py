@@ -67,7 +67,7 @@ class TableDays:
         """Day and fingerprint of those days that are there."""
         return [(f"{day}", self.fingerprint(day)) for day in days if day in self.present_days]
 
-    def holes(self, days: Iterable[date]) -> str:
+    def spell_missing(self, days: Iterable[date]) -> str:
         """Which of the days are not there, in words; empty when all are."""
         wanted = list(days)
         missing = [day for day in wanted if day not in self.present_days]

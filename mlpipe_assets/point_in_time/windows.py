@@ -66,7 +66,7 @@ class SourceDays:
         """The first day rows came for."""
         return self.arrived[0] if self.arrived else None
 
-    def holes(self, first: date, last: date) -> list[date]:
+    def find_holes(self, first: date, last: date) -> list[date]:
         """Days of a window that must be there and are not; nothing is expected before the source began."""
         if self.first is None:
             return days_between(first, last)
@@ -127,7 +127,7 @@ class Inputs:
         first, last = max(days[0] for days in came), max(days[-1] for days in came)
         return {day for day in there if not first <= day <= last}
 
-    def holes(self, day: date) -> str | None:
+    def find_obstacle(self, day: date) -> str | None:
         """Why a feature day cannot be built; None when its window is complete."""
         first = day - self.view.lookback + ONE_DAY
         problems: list[str] = []
@@ -139,7 +139,7 @@ class Inputs:
             if s.first is None or day < s.first:
                 problems.append(f"interim/{s.source.name} has no rows up to {day}")
                 continue
-            holes = s.holes(first, day)
+            holes = s.find_holes(first, day)
             if holes:
                 refused = [h for h in holes if h in s.refused]
                 missing = [h for h in holes if h not in s.refused]

@@ -78,9 +78,9 @@ def build_features(
     days = [day for day in days if day not in {o.day for o in stray}]
     newest = inputs.last_day()
     ahead = [day for day in days if newest is None or day > newest]
-    holes = {day: inputs.holes(day) for day in days if day not in ahead}
-    sound = [day for day in holes if holes[day] is None]
-    outcomes = [*stray, *(Outcome(day=day, refused=hole) for day, hole in holes.items() if hole)]
+    obstacles = {day: inputs.find_obstacle(day) for day in days if day not in ahead}
+    sound = [day for day in obstacles if obstacles[day] is None]
+    outcomes = [*stray, *(Outcome(day=day, refused=obstacle) for day, obstacle in obstacles.items() if obstacle)]
     outcomes += [Outcome(day=day, missing=f"no rows came yet; the newest are of {newest}") for day in ahead]
     if not sound:
         return outcomes, _no_proof()

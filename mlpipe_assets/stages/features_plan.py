@@ -20,9 +20,9 @@ def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Wanted
     if first is None or last is None:
         return Work(table=f"features/{view.name}", days=tuple(days))
     for day in filter(wanted, days_between(first, last)):
-        hole = inputs.holes(day)
-        if hole:
-            blocked.append((day, hole))
+        obstacle = inputs.find_obstacle(day)
+        if obstacle:
+            blocked.append((day, obstacle))
             continue
         facts = lake.facts("features", view.name, day)
         refusal = refusal_of(lake, "features", view.name, day)

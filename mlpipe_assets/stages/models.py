@@ -25,7 +25,7 @@ from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks
 from mlpipe_assets.stages.model_slices import read_slices
-from mlpipe_assets.stages.models_plan import holes, inputs_digest, libraries, too_little_history
+from mlpipe_assets.stages.models_plan import find_obstacle, inputs_digest, libraries, too_little_history
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -112,7 +112,7 @@ def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_o
     from mlpipe_assets.learning.fitting import fit
 
     learner = declared_learner(model)
-    problem = holes(lake, catalog, model, as_of)
+    problem = find_obstacle(lake, catalog, model, as_of)
     if problem:
         return Built(outcome=Outcome(day=as_of, refused=problem), checks=nothing_to_judge())
     early = too_little_history(lake, model, as_of)

@@ -23,7 +23,7 @@ def model_work(lake: Lake, catalog: Catalog, model: Model, wanted: Wanted) -> Wo
         return Work(table=table)
     newest = days[-1]
     inputs = inputs_digest(lake, model, newest)
-    problem = holes(lake, catalog, model, newest) or too_little_history(lake, model, newest)
+    problem = find_obstacle(lake, catalog, model, newest) or too_little_history(lake, model, newest)
     if problem:
         return Work(table=table, blocked=((newest, problem),))
     made = lake.facts("models", model.name, newest)
@@ -41,7 +41,7 @@ def libraries() -> str:
     return ", ".join(f"{name} {library_version(name)}" for name in _LIBRARIES)
 
 
-def holes(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None:
+def find_obstacle(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None:
     """Why no model can be fitted as of a day: the training set is missing, of another version, or of several."""
     facts = {name: lake.facts("processed", model.name, as_of, keys.split(name)) for name in SPLITS}
     absent = [name for name, fact in facts.items() if fact is None]

@@ -117,8 +117,8 @@ def _objections(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | N
     elif facts is None:
         found.append(f"{table} has no partition of {day}")
     else:
-        hole = inputs.holes(day)
-        found += [f"{table} [{day}]: {hole}"] if hole else []
+        obstacle = inputs.find_obstacle(day)
+        found += [f"{table} [{day}]: {obstacle}"] if obstacle else []
     if used is None:
         return [*found, f"models/{model.name} has no champion yet; train one with training_job"]
     if used.as_of > day:

@@ -16,7 +16,7 @@ from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.stages.processed_plan import holes, inputs_digest, spell_too_early
+from mlpipe_assets.stages.processed_plan import find_obstacle, inputs_digest, spell_too_early
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
@@ -72,7 +72,7 @@ def build_training_set(
     plan = plan_training_set(model, as_of, days[0] if days else None)
     if not days or as_of > days[-1] or not plan.used:
         return Outcome(day=as_of, missing=spell_too_early(plan, days)), nothing_to_judge()
-    problem = holes(lake, catalog, plan)
+    problem = find_obstacle(lake, catalog, plan)
     if problem:
         return Outcome(day=as_of, refused=problem), nothing_to_judge()
     _log.info("processed/%s: as of %s, %s feature days", model.name, as_of, len(plan.used))

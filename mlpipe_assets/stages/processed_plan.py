@@ -29,15 +29,15 @@ def training_work(lake: Lake, catalog: Catalog, model: Model, wanted: Wanted) ->
     newest = built[-1] if built else None
     as_of = features[-1] if newest is None or features[-1] - newest >= model.every else newest
     plan = plan_training_set(model, as_of, lake.days("features", model.view.name)[0])
-    hole = holes(lake, catalog, plan)
-    if hole:
-        return Work(table=table, blocked=((as_of, hole),))
+    obstacle = find_obstacle(lake, catalog, plan)
+    if obstacle:
+        return Work(table=table, blocked=((as_of, obstacle),))
     facts = lake.facts("processed", model.name, as_of, keys.TRAIN)
     fresh = facts is not None and facts["inputs"] == inputs_digest(lake, catalog, plan)
     return Work(table=table, days=() if fresh else (as_of,))
 
 
-def holes(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str | None:
+def find_obstacle(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str | None:
     """Why a training set cannot be built: no spine, feature days missing or of another version, labels not there."""
     model = plan.model
     if not plan.used:

@@ -51,5 +51,5 @@ def test_holes_are_spelled_out(tmp_path: Path) -> None:
         lake.path("interim", "orders", day(number)).parent.mkdir(parents=True)
         lake.path("interim", "orders", day(number)).touch()
     days = TableDays(lake=lake, stage="interim", name="orders")
-    assert days.holes([day(n) for n in range(1, 5)]) == "2 of 4 days missing: 2026-01-02 to 2026-01-03"
-    assert days.holes([day(1), day(4)]) == ""
+    assert days.spell_missing([day(n) for n in range(1, 5)]) == "2 of 4 days missing: 2026-01-02 to 2026-01-03"
+    assert days.spell_missing([day(1), day(4)]) == ""

@@ -66,14 +66,17 @@ def test_a_hole_is_a_day_of_the_window_that_is_not_there(
     if removed:
         inputs.lake.path("interim", "orders", day(removed)).unlink()
 
-    assert inputs.holes(day(asked)) == reason
+    assert inputs.find_obstacle(day(asked)) == reason
 
 
 def test_missing_and_refused_days_are_told_apart(inputs: Inputs) -> None:
     inputs.lake.path("interim", "orders", day(4)).unlink()
     inputs.lake.objects.put(keys.refusal("interim", "orders", day(5)), b"{}")
 
-    assert inputs.holes(day(6)) == "its window over interim/orders has holes: 2026-01-04 missing, 2026-01-05 refused"
+    assert (
+        inputs.find_obstacle(day(6))
+        == "its window over interim/orders has holes: 2026-01-04 missing, 2026-01-05 refused"
+    )
 
 
 def test_the_digest_of_a_day_changes_with_its_window_and_with_nothing_else(inputs: Inputs, tmp_path: Path) -> None:
@@ -89,7 +92,7 @@ def test_an_empty_lake_has_no_days(tmp_path: Path) -> None:
     inputs = Inputs(lake=Lake(data_dir=str(tmp_path)), catalog=planted_catalog(tmp_path / "sql"), view=spend)
 
     assert (inputs.first_day(), inputs.last_day()) == (None, None)
-    assert inputs.holes(day(3)) == (
+    assert inputs.find_obstacle(day(3)) == (
         "interim/orders has no rows up to 2026-01-03; no snapshot of interim/customers at or before 2026-01-03"
     )
 
@@ -102,4 +105,4 @@ def test_rows_before_the_first_partition_do_not_begin_the_source(tmp_path: Path)
 
     orders = SourceDays(lake=lake, source=catalog.source("orders"))
 
-    assert (orders.first, orders.holes(day(1), day(3))) == (day(2), [])
+    assert (orders.first, orders.find_holes(day(1), day(3))) == (day(2), [])
