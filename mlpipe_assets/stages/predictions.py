@@ -14,7 +14,7 @@ from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.stages.predictions_plan import declared, inputs_digest, objections, prediction_version
+from mlpipe_assets.stages.predictions_plan import declared, inputs_digest, list_objections, prediction_version
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, champion_of
@@ -74,7 +74,7 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
 
 def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) -> list[Outcome]:
     """Predict each day with its champion; a day there is an objection to stays as it was, and is named."""
-    barred = objections(lake, catalog, model, days)
+    barred = list_objections(lake, catalog, model, days)
     outcomes = [Outcome(day=day, refused=shorten(reasons)) for day, reasons in barred.items() if reasons]
     sound = [day for day in days if not barred[day]]
     fitted: dict[str, FittedModel] = {}

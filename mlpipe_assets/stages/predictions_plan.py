@@ -42,7 +42,7 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Wanted) 
     if days and days[-1] in made:
         facts = lake.facts("predictions", model.name, days[-1]) or {}
         due += [days[-1]] if facts.get("inputs") != inputs_digest(lake, model, used.version, days[-1]) else []
-    barred = objections(lake, catalog, model, due)
+    barred = list_objections(lake, catalog, model, due)
     return Work(
         table=table,
         days=tuple(day for day in sorted(due) if not barred[day]),
@@ -56,7 +56,7 @@ def _missed(
     """Days a champion before the present one was still to answer for, and those it cannot answer any more, with the reason."""
     before = [one for one in champions(lake, model.name) if one.version != used.version] if days else []
     first = min((one.as_of for one in before), default=used.as_of)
-    asked = objections(lake, catalog, model, [day for day in days if day >= first])
+    asked = list_objections(lake, catalog, model, [day for day in days if day >= first])
     wrong = {one.version: damage(lake, one) for one in before} if asked else {}
     found: list[date] = []
     unanswered: list[tuple[date, str]] = []
@@ -100,13 +100,13 @@ def inputs_digest(lake: Lake, model: Model, version: str, day: date) -> str:
     return digest([version, facts.get("fingerprint")])
 
 
-def objections(lake: Lake, catalog: Catalog, model: Model, days: Iterable[date]) -> dict[date, list[str]]:
+def list_objections(lake: Lake, catalog: Catalog, model: Model, days: Iterable[date]) -> dict[date, list[str]]:
     """Why the champion must not answer for each day, as things stand on disk now, whatever run left them so."""
     inputs = Inputs(lake=lake, catalog=catalog, view=model.view)
-    return {day: _objections(lake, model, inputs, champion_of(lake, model.name, day), day) for day in days}
+    return {day: _objections_of(lake, model, inputs, champion_of(lake, model.name, day), day) for day in days}
 
 
-def _objections(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | None, day: date) -> list[str]:
+def _objections_of(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | None, day: date) -> list[str]:
     view = model.view
     table = f"features/{view.name}"
     found: list[str] = []

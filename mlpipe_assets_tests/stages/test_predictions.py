@@ -9,7 +9,7 @@ import pytest
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.stages.features import feature_asset
 from mlpipe_assets.stages.predictions import build_predictions, prediction_asset
-from mlpipe_assets.stages.predictions_plan import objections, prediction_work
+from mlpipe_assets.stages.predictions_plan import list_objections, prediction_work
 from mlpipe_assets.store.lake import FACTS, Lake
 from mlpipe_assets.store.refusals import clear, refuse
 from mlpipe_assets.training.champions import roll_back
@@ -110,7 +110,7 @@ def test_features_of_another_version_than_the_champion_learnt_from_are_refused(t
     catalog, lake = learning_lake(tmp_path, 6)
     crown(lake, catalog, day(5), feature_version="another")
 
-    reasons = objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
+    reasons = list_objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
 
     assert len(reasons) == 1
     assert "was trained on another; train a model on the new features" in reasons[0]
@@ -119,7 +119,7 @@ def test_features_of_another_version_than_the_champion_learnt_from_are_refused(t
 def test_a_champion_is_not_asked_of_days_before_its_labels(tmp_path: Path) -> None:
     catalog, lake, _ = crowned_lake(tmp_path)
 
-    reasons = objections(lake, catalog, catalog.models[0], [day(4)])[day(4)]
+    reasons = list_objections(lake, catalog, catalog.models[0], [day(4)])[day(4)]
 
     assert reasons == [
         "the champion 2026-01-05-1 learnt from labels up to 2026-01-05: of 2026-01-04 it would know the future"
@@ -130,7 +130,7 @@ def test_a_hole_that_opened_in_the_window_since_stops_predictions(tmp_path: Path
     catalog, lake, _ = crowned_lake(tmp_path)
     refuse(lake, "interim", "orders", day(5), problem="beyond tolerance", inputs="x")
 
-    reasons = objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
+    reasons = list_objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
 
     assert reasons == [
         "features/spend [2026-01-06]: its window over interim/orders has holes: 2026-01-05 refused",
@@ -140,12 +140,12 @@ def test_a_hole_that_opened_in_the_window_since_stops_predictions(tmp_path: Path
 def test_golden_answers_that_moved_stop_the_champion_they_are_of_and_no_other(tmp_path: Path) -> None:
     catalog, lake, used = crowned_lake(tmp_path)
     refuse(lake, "validation", "returning_golden", day(6), problem="3 moved", inputs="x", champion=used.version)
-    of_this = objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
+    of_this = list_objections(lake, catalog, catalog.models[0], [day(6)])[day(6)]
     clear(lake, "validation", "returning_golden", day(6))
     refuse(lake, "validation", "returning_golden", day(6), problem="3 moved", inputs="x", champion="another")
 
     assert of_this == ["validation/returning_golden [2026-01-06] failed for the champion: 3 moved"]
-    assert objections(lake, catalog, catalog.models[0], [day(6)])[day(6)] == []
+    assert list_objections(lake, catalog, catalog.models[0], [day(6)])[day(6)] == []
 
 
 def test_a_label_among_the_features_served_is_refused(tmp_path: Path) -> None:

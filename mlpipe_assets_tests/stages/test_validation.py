@@ -9,7 +9,7 @@ import pytest
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.predictions_plan import objections
+from mlpipe_assets.stages.predictions_plan import list_objections
 from mlpipe_assets.stages.validation import ask_again, golden_asset
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -59,7 +59,7 @@ def test_an_answer_that_moved_is_named_and_keeps_the_champion_from_predicting(tm
     assert "3 golden answers moved" in said
     assert "customer_id sha256 49915e0d7d4b as of 2026-01-06" in said
     assert lake.days("validation", "returning_golden") == []
-    assert "failed for the champion" in objections(lake, catalog, catalog.models[0], [day(6)])[day(6)][0]
+    assert "failed for the champion" in list_objections(lake, catalog, catalog.models[0], [day(6)])[day(6)][0]
 
 
 def test_a_move_within_what_is_declared_is_none(tmp_path: Path) -> None:
