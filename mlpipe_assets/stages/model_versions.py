@@ -13,7 +13,7 @@ from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.training.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE
-from mlpipe_assets.training.versions import ModelVersion, digest_of
+from mlpipe_assets.training.versions import NOT_JUDGED, ModelVersion, digest_of
 from mlpipe_assets.transforms.splits import feature_days
 
 
@@ -59,8 +59,8 @@ def describe_version(
         last_seen_day=max([*train, *validation]),
         rows=splits["train"].height,
         metrics=flat(evaluation.model, MAIN_METRICS),
-        status="built",
-        reason="not judged yet",
+        status=NOT_JUDGED[0],
+        reason=NOT_JUDGED[1],
         libraries=libraries,
     )
 

@@ -31,7 +31,7 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import keep, promote
 from mlpipe_assets.training.model_files import CARD, MODEL_FILE
-from mlpipe_assets.training.versions import ModelVersion, find_version, store_version
+from mlpipe_assets.training.versions import NOT_JUDGED, ModelVersion, find_version, store_version
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -178,8 +178,9 @@ def _store_and_judge(
         store_version(lake, replace(known, file_digest=fresh.file_digest), files)
     test = splits["test"]
     judgement = judge_version(lake, model, learner, fresh, test, evaluation)
-    reason = known.reason if known else ""
-    if known is None or known.status == "built":
+    stored = find_version(lake, model.name, fresh.version) or fresh
+    reason = stored.reason
+    if stored.status == NOT_JUDGED[0]:
         decision = judgement.decide()
         reason = decision.reason
         if decision.promoted and judgement.golden is not None:

@@ -40,6 +40,7 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champion_record import read_decisions
 from mlpipe_assets.training.champions import champion, champion_history, read_golden
+from mlpipe_assets.training.model_files import ModelError
 from mlpipe_assets.training.versions import find_version, load, register_version, versions
 from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
@@ -276,6 +277,21 @@ def test_a_run_killed_before_the_decision_is_taken_up_again(lake: Lake, monkeypa
 
     assert build(lake, APRIL_30).version == champion(lake, NAME)
     assert champion(lake, NAME) is not None
+
+
+def test_a_registry_that_was_lost_is_filled_again_and_what_was_decided_stands(lake: Lake) -> None:
+    plant_training_set(lake, APRIL_30)
+    first = build(lake, APRIL_30)
+    decided = read_decisions(lake, NAME)
+    (lake.root / "meta" / "model_registry.parquet").unlink()
+    with pytest.raises(ModelError, match="materialize models/repeat_purchase as of its day again"):
+        champion(lake, NAME)
+
+    stricter = replace(MODEL, promotion=Promotion(min_roc_auc=1.0))
+    again = build(lake, APRIL_30, stricter)
+
+    assert again.version == first.version == champion(lake, NAME)
+    assert read_decisions(lake, NAME) == decided
 
 
 def test_a_model_file_that_was_changed_is_refused_and_made_again(lake: Lake) -> None:
