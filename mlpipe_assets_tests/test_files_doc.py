@@ -20,8 +20,9 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.declarations import Source, Tolerance
+from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.contracts.sourced import Sourced
-from mlpipe_assets.intake import drop_zone
+from mlpipe_assets.intake.drop_zone import DropZone, undeclared_folders
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.store.lake import Lake
@@ -377,20 +378,20 @@ def test_what_is_no_file_is_reported_and_the_rest_is_read(tmp_path: Path) -> Non
     for name in ("loop.csv", "around"):
         (zone / name).symlink_to(name)
 
-    files, problems = drop_zone.look(zone)
+    files, problems = DropZone(folder=zone, source=orders).look({})
 
     assert [file.name for file in files] == ["a.csv", "link.csv"]
     named = {problem.name: problem.reason for problem in problems}
     assert set(named) == {"folder.csv", "pipe.csv", "null.csv", "caf\\xe9.csv", "f\\xe9.csv", "loop.csv", "around"}
     assert stat.S_ISFIFO((zone / "pipe.csv").stat().st_mode)
-    assert drop_zone.undeclared_folders(tmp_path, []) == ["orders"]
+    assert undeclared_folders(tmp_path, []) == ["orders"]
 
 
 def test_a_folder_beside_the_sources_that_is_a_link_to_itself_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "other").mkdir()
 
-    assert drop_zone.undeclared_folders(tmp_path, ["orders"]) == ["other"]
+    assert undeclared_folders(tmp_path, ["orders"]) == ["other"]
 
 
 def test_a_file_taken_away_leaves_its_events(tmp_path: Path) -> None:

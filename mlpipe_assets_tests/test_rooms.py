@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,14 @@ def test_every_room_has_a_layer() -> None:
 @pytest.mark.parametrize("room", PURE)
 def test_a_pure_room_knows_no_store_and_no_stage(room: str) -> None:
     assert reachable(arrows(), room) & {"automation", "engines", "intake", "resources", "stages", "store"} == set()
+
+
+def test_a_kind_of_intake_is_known_to_its_registry_alone() -> None:
+    named = {
+        path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if "intake.drop_zone" in path.read_text("utf-8")
+    }
+
+    assert named == {Path("intake/registry.py")}
 
 
 def test_the_picture_in_the_architecture_is_drawn_from_the_code() -> None:

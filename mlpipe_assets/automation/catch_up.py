@@ -15,7 +15,7 @@ from mlpipe_assets.errors import LakeError, spell_count
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
-from mlpipe_assets.stages.raw_plan import days_of_arrival, look_at_drop_zone, new_files, newest_day
+from mlpipe_assets.stages.raw_plan import days_of_arrival, look_at_intakes, new_files, newest_day
 from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, REFUSED_FILES, ROWS_CHECK
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.stages.work import Work, spell_blocked
@@ -76,18 +76,18 @@ def catch_up(
     """
     runner = _Runner(load=load, summary=Summary())
     summary = runner.summary
-    zone = look_at_drop_zone(lake, catalog)
+    zone = look_at_intakes(lake, catalog)
     if zone.new_files or zone.misplaced:
         for source in catalog.sources:
             new = new_files(lake, source)
             if new or source.name in zone.misplaced:
-                days = days_of_arrival(source, new) if new else (newest_day(Ledger.load(lake, source.name)),)
+                days = days_of_arrival(lake, source, new) if new else (newest_day(Ledger.load(lake, source.name)),)
                 runner.run("ingest_job", f"raw/{source.name}", days)
         summary.warnings += [line for source in catalog.sources for line in describe_outside(lake, source)]
-        zone = look_at_drop_zone(lake, catalog)
+        zone = look_at_intakes(lake, catalog)
     for name in zone.relieved:  # a run that finds nothing wrong any more says it healed
         runner.run("ingest_job", f"raw/{name}", [newest_day(Ledger.load(lake, name))])
-    summary.errors += (look_at_drop_zone(lake, catalog) if zone.relieved else zone).problems
+    summary.errors += (look_at_intakes(lake, catalog) if zone.relieved else zone).problems
     summary.warnings += [line for source in catalog.sources for line in describe_ahead(lake, source)]
     summary.warnings += [line for source in catalog.sources for line in _all_outside(lake, source)]
     summary.warnings += [lost for model in catalog.models if model.learner and (lost := _lost(lake, model))]
@@ -176,7 +176,7 @@ class _Runner:
             failed_hard = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
             line = f"{table}: {check.description}"
             self.summary.warnings += _remarks(table, check)
-            if check.check_name == FILES_CHECK:  # look_at_drop_zone names what cannot be read, file by file
+            if check.check_name == FILES_CHECK:  # look_at_intakes names what cannot be read, file by file
                 waiting = check.metadata["waiting"].value
                 self.summary.warnings += [f"{table}: {name}" for name in waiting] if isinstance(waiting, list) else []
                 whole = check.metadata[REFUSED_FILES].value

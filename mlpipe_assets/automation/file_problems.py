@@ -2,10 +2,10 @@
 
 from mlpipe_assets.alerting.messages import Problem
 from mlpipe_assets.stages.raw_healing import DamagedEvents
-from mlpipe_assets.stages.raw_plan import DropZone
+from mlpipe_assets.stages.raw_plan import Incoming
 
 
-def problems_of_files(zone: DropZone) -> list[Problem]:
+def problems_of_files(zone: Incoming) -> list[Problem]:
     """What to tell of files: no reader takes them, a run could not read them, their events are lost; one for each file."""
     lost = [d for d in zone.damaged if d.source_file is None]
     return [_problem_of_lost(d) for d in lost] + [

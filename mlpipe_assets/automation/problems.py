@@ -18,7 +18,7 @@ from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.flow import stage_names
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.stages.raw_plan import look_at_drop_zone
+from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.refusals import refusal_of, refused_days, refused_tables
@@ -29,7 +29,7 @@ def problems_now(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, list[
     book = read_book(lake)
     standing = standing_of(book)
     found = {
-        "files": problems_of_files(look_at_drop_zone(lake, catalog)),
+        "files": problems_of_files(look_at_intakes(lake, catalog)),
         "checks": run_problems(catalog, "checks", standing),
         "runs": run_problems(catalog, "runs", standing),
         "freshness": late_tables(lake, catalog, freshness_of(lake, catalog, now)),

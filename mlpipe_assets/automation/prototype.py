@@ -15,17 +15,16 @@ import polars as pl
 
 from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog, Source
-from mlpipe_assets.catalog.feeds import files_of
+from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError, PrepareError, SettingsError, shorten
-from mlpipe_assets.intake import drop_zone
-from mlpipe_assets.intake.drop_zone import DroppedFile
-from mlpipe_assets.readers.blocks import UnreadableFileError
+from mlpipe_assets.intake.intake import Intake, Pending
+from mlpipe_assets.intake.registry import intake_of
+from mlpipe_assets.readers.blocks import Block, UnreadableFileError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.private_files import make_folder
 from mlpipe_assets.transforms.events import clean_text, decode
-from mlpipe_assets.transforms.received import received_blocks
 
 _log = logging.getLogger("mlpipe")
 _MARK = ".prototype"
@@ -51,7 +50,7 @@ def run_prototype(
     define: Callable[[Catalog, Path], dg.Definitions],
     wanted: Callable[[date], bool] = lambda _: True,
 ) -> Prototype:
-    """Sample the drop zone into `<data>/prototype` and bring every stage up to date there; the real lake is only read.
+    """Sample what came into `<data>/prototype` and bring every stage up to date there; the real lake is only read.
 
     Args:
         lake: The real lake.
@@ -71,11 +70,12 @@ def run_prototype(
     chosen = _Chosen(share)
     for source in catalog.sources:
         key = _entity_column(catalog, source)
-        files, _ = drop_zone.look(lake.root / keys.drop_zone(source.name))
+        intake = intake_of(lake, source)
+        files, _ = intake.look({})
         target = root / keys.drop_zone(source.name)
         target.mkdir(parents=True, exist_ok=True)
         _log.info("prototype: %s files of raw/%s", f"{len(files):,}", source.name)
-        sample = partial(_sample_file, source=source, key=key, target=target, chosen=chosen)
+        sample = partial(_sample_file, intake=intake, source=source, key=key, target=target, chosen=chosen)
         for rows, left in in_order(sample, files):
             read, kept = read + rows, kept + left
     # A day may hold none of the few entities there are here: that is no hole.
@@ -139,18 +139,21 @@ class _Chosen(dict[str, bool]):
 
 
 def _sampled(source: Source) -> Source:
-    """A source as its sample is read: lines of JSON, which no wrapper holds."""
-    return replace(source, empty_days=True, feed=replace(files_of(source.feed), records=None))
+    """A source as its sample is read: files with lines of JSON, which no wrapper holds."""
+    files = source.feed if isinstance(source.feed, Files) else Files()
+    return replace(source, empty_days=True, feed=replace(files, records=None))
 
 
-def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Path, chosen: _Chosen) -> tuple[int, int]:
+def _sample_file(
+    file: Pending, intake: Intake, source: Source, key: str | None, target: Path, chosen: _Chosen
+) -> tuple[int, int]:
     """Rows read and rows kept of one file, kept as JSON lines under its name and time; unreadable files are left out."""
     copy = target / f"{file.name}.jsonl"
     copy.parent.mkdir(parents=True, exist_ok=True)
     read = kept = 0
     try:
         with copy.open("w", encoding="utf-8") as handle:
-            for rows in _payloads(file, source, key, chosen):
+            for rows in _payloads(intake.open(file), source, key, chosen):
                 read, kept = read + rows[0], kept + rows[1].len()
                 # JSON holds line ends only as white space: without them each object is one line.
                 lines = rows[1].str.replace_all(r"[\r\n]+", " ")
@@ -158,13 +161,21 @@ def _sample_file(file: DroppedFile, source: Source, key: str | None, target: Pat
     except (UnreadableFileError, OSError, PrepareError):
         copy.unlink(missing_ok=True)  # the real run names it; a prototype goes on with what it has
         return read, 0
-    os.utime(copy, ns=(file.mtime_ns, file.mtime_ns))
+    os.utime(copy, ns=(_modified_ns(file, intake, source),) * 2)
     return read, kept
 
 
-def _payloads(file: DroppedFile, source: Source, key: str | None, chosen: _Chosen) -> Iterator[tuple[int, pl.Series]]:
+def _modified_ns(file: Pending, intake: Intake, source: Source) -> int:
+    """The time of its copy: by that, or by the date in its name, it is known when the real one is."""
+    known = intake.known(file).known_at
+    return file.modified_ns if isinstance(source.feed, Files) else int(known.timestamp()) * 1_000_000_000
+
+
+def _payloads(
+    blocks: Iterator[Block], source: Source, key: str | None, chosen: _Chosen
+) -> Iterator[tuple[int, pl.Series]]:
     """Of each block of a file, the number of its rows and the payloads of those in the sample."""
-    for block in received_blocks(file.path, source, files_of(source.feed)):
+    for block in blocks:
         payload = block.records["payload"]
         if key is None or not payload.len():
             yield payload.len(), payload

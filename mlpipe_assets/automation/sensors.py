@@ -34,7 +34,7 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import Settings
-from mlpipe_assets.stages.raw_plan import look_at_drop_zone
+from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.store.lake import Lake
 
 _Jobs = Sequence[UnresolvedAssetJobDefinition]
@@ -59,7 +59,7 @@ def drop_zone_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks: 
 
     def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(tz=UTC)
-        tell_alerts(lake, settings, "files", problems_of_files(look_at_drop_zone(lake, catalog)), now)
+        tell_alerts(lake, settings, "files", problems_of_files(look_at_intakes(lake, catalog)), now)
         found = look_for_arrivals(lake, catalog, now, settings.settle_seconds)
         waiting = (
             f"{len(found.waiting)} still being written: {shorten(list(found.waiting), 3)}" if found.waiting else ""

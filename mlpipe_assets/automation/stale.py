@@ -9,14 +9,13 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.flow import Table, tables_of
 from mlpipe_assets.freshness.tables import is_long_enough
-from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.stages.raw_plan import days_of_arrival, newest_day
 from mlpipe_assets.stages.work import Work, spell_blocked
-from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import NOTHING_CAME
 from mlpipe_assets.store.lake import Lake
 
@@ -41,17 +40,17 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
     count = 0
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name, source_version(source))
-        files = drop_zone.look(lake.root / keys.drop_zone(source.name))[0]
+        files = intake_of(lake, source).look(ledger.taken)[0]
         new = [file for file in files if ledger.status_of(file) is None]
-        young = {file.name for file in new if 0 <= now.timestamp() - file.mtime_ns / 1e9 < settle_seconds}
+        young = {file.name for file in new if 0 <= file.age(now.timestamp()) < settle_seconds}
         settled = [file for file in new if file.name not in young]
         waiting += [f"raw/{source.name}/{name}" for name in sorted(young)]
         count += len(settled)
         gone = ledger.problems_gone({file.name for file in files})  # a run has to say that nothing is wrong any more
         misplaced = sorted([d.delivery, d.placement] for d in find_misplaced(source, ledger))
         if settled or gone or misplaced:
-            state = digest([[[file.name, file.size, file.mtime_ns] for file in settled], gone, misplaced])
-            days = days_of_arrival(source, settled) if settled else (newest_day(ledger),)
+            state = digest([[[file.name, *file.mark.values()] for file in settled], gone, misplaced])
+            days = days_of_arrival(lake, source, settled) if settled else (newest_day(ledger),)
             wishes.append(Wish(table=f"raw/{source.name}", job="ingest_job", days=days, state=state))
     return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))
 

@@ -14,7 +14,7 @@ from mlpipe_assets.commands.console import plain, print_lines
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.stages.raw_plan import look_at_drop_zone, new_files
+from mlpipe_assets.stages.raw_plan import look_at_intakes, new_files
 from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.store.lake import Lake
 
@@ -28,7 +28,7 @@ def tell_what_would_run(
     works = pending(lake, catalog, wanted, everything=True)
     days = {work.table: work.days for work in works if work.days}
     problems = [
-        *look_at_drop_zone(lake, catalog).problems,
+        *look_at_intakes(lake, catalog).problems,
         *(line for work in works for _, line in spell_blocked(work)),
     ]
     if options.json:

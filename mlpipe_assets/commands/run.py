@@ -35,7 +35,7 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.instance import explaining_the_home
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.raw_plan import look_at_drop_zone
+from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")
@@ -82,7 +82,7 @@ def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -
     settings = read_settings()
     now = datetime.now(tz=UTC)
     try:
-        tell_alerts(lake, settings, "files", problems_of_files(look_at_drop_zone(lake, catalog)), now)
+        tell_alerts(lake, settings, "files", problems_of_files(look_at_intakes(lake, catalog)), now)
         for instance in loaded:
             tell_of_runs(lake, catalog, settings, instance, now)
             looks = look_at_drift(lake, catalog, asks=False)

@@ -29,7 +29,7 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.publish.answers import distinct_names
 from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.raw_plan import look_at_drop_zone
+from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
 from mlpipe_assets.store import keys
@@ -45,7 +45,7 @@ def status(options: argparse.Namespace) -> int:
     """What is there per table, what is behind, what is wrong."""
     lake, catalog = open_lake()
     found = list(partitions(lake, catalog, digests=options.json))
-    zone = look_at_drop_zone(lake, catalog)
+    zone = look_at_intakes(lake, catalog)
     problems = list(zone.problems)
     works = pending(lake, catalog, lambda _: True)
     behind = {work.table: work.days for work in works if work.days}

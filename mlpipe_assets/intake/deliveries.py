@@ -1,31 +1,48 @@
-"""The ledger of deliveries: which file brought which days, and under which names its content was seen."""
+"""The ledger of deliveries: which one brought which days, and what of each name was taken."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlpipe_assets.intake.delivery import Delivery, dump, identity, parse
-from mlpipe_assets.intake.drop_zone import DroppedFile
+from mlpipe_assets.intake.intake import Mark, Pending
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.store.records import Record, list_documents
 
+_OF_THE_LEDGER = ("delivery", "problem", "code")  # beside the mark, in the record of what was seen
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
-_NOTED = ("size", "mtime_ns", "delivery", "problem", "code")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What became of a delivery as it was seen last.
+
+    Attributes:
+        mark: What of it was taken, or could not be.
+        delivery: The delivery on record that its name stands for; None when nothing was ever taken under it.
+        problem: Why it could not be taken.
+        code: Version of the declaration that it was read by.
+    """
+
+    mark: Mark
+    delivery: str | None
+    problem: str | None
+    code: str
 
 
 @dataclass(kw_only=True)
 class Ledger:
-    """Deliveries of one source, and every file name seen with what became of it."""
+    """Deliveries of one source, and every name seen with what became of it."""
 
     lake: Lake
     source: str
     code: str = ""
     deliveries: dict[str, Delivery] = field(default_factory=dict)
-    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
     _order: dict[str, int] | None = None
     _named: dict[str, list[str]] = field(default_factory=dict)
     _held: dict[str, str] = field(default_factory=dict)
@@ -35,25 +52,40 @@ class Ledger:
         """The ledger as it stands on disk. `code` is the version of the declaration that files are read by."""
         ledger = cls(lake=lake, source=source, code=code)
         ledger.seen = ledger._seen_files.read() or {}
-        names = {known["delivery"]: name for name, known in ledger.seen.items()}
+        names = {known.delivery: name for name, known in ledger.seen.items()}
         for delivery in list_documents(lake.objects, keys.deliveries(source)):
             found = ledger._record(delivery, names.get(delivery)).read()
             if found:
                 ledger._remember(found)
         return ledger
 
-    def status_of(self, file: DroppedFile) -> dict[str, Any] | None:
-        """What became of this very file (same name, size and mtime); None when it must be looked at.
+    @property
+    def taken(self) -> dict[str, Mark]:
+        """The mark of each delivery that was taken and is on record, by name."""
+        for_good = {d.source_file: d.mark for d in self.deliveries.values() if d.mark is not None}
+        return for_good | {
+            name: known.mark
+            for name, known in self.seen.items()
+            if known.delivery in self.deliveries and not known.problem
+        }
 
-        A file that could not be read is looked at again when the declaration has changed: that may be what it took. So is
-        one whose delivery is on record no more.
+    def mark_of(self, delivery: Delivery) -> Mark | None:
+        """What was taken as a delivery or, of a file, what was seen under its name last."""
+        seen = self.seen.get(delivery.source_file)
+        return delivery.mark if delivery.mark is not None or seen is None else seen.mark
+
+    def status_of(self, pending: Pending) -> Seen | None:
+        """What became of this very delivery (same name and mark); None when it must be looked at.
+
+        One that could not be read is looked at again when the declaration has changed: that may be what it took. So is
+        one that is on record no more.
         """
-        known = self.seen.get(file.name)
-        if not known or (known["size"], known["mtime_ns"]) != (file.size, file.mtime_ns):
+        known = self.seen.get(pending.name)
+        if not known or known.mark != pending.mark:
             return None
-        if known["delivery"] and known["delivery"] not in self.deliveries:
+        if known.delivery and known.delivery not in self.deliveries:
             return None
-        return None if known["problem"] and known["code"] != self.code else known
+        return None if known.problem and known.code != self.code else known
 
     def find(self, content: str, name: str, known_at: datetime) -> Delivery | None:
         """The delivery of some content under a base name, known at a moment; the folder makes no difference."""
@@ -74,7 +106,7 @@ class Ledger:
 
     def standing(self, name: str) -> Delivery | None:
         """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
-        seen = (self.seen.get(name) or {}).get("delivery")
+        seen = self._delivery_seen(name)
         known = [self.deliveries[d] for d in (*self._named.get(name, ()), seen) if d in self.deliveries]
         return max(known, key=lambda d: d.place, default=None)
 
@@ -94,33 +126,32 @@ class Ledger:
             if former and (former.content != delivery.content or delivery.copy_of is None):
                 yield former.copy_of or former.delivery, delivery.copy_of or delivery.delivery
 
-    def note(self, file: DroppedFile, *, delivery: str | None = None, problem: str | None = None) -> None:
-        """Remember what became of a file; `save` writes it down."""
-        self.seen[file.name] = {
-            "size": file.size,
-            "mtime_ns": file.mtime_ns,
-            "delivery": delivery or (self.seen.get(file.name) or {}).get("delivery"),
-            "problem": problem,
-            "code": self.code,
-        }
+    def note(self, pending: Pending, *, delivery: str | None = None, problem: str | None = None) -> None:
+        """Remember what became of a delivery; `save` writes it down."""
+        self.seen[pending.name] = Seen(
+            mark=pending.mark,
+            delivery=delivery or self._delivery_seen(pending.name),
+            problem=problem,
+            code=self.code,
+        )
 
     def problems_gone(self, names: set[str]) -> list[str]:
-        """Names that could not be read and are no longer in the drop zone, `names` being those that are."""
-        return sorted(name for name, known in self.seen.items() if known["problem"] and name not in names)
+        """Names that could not be read and are no longer to be had, `names` being those that are."""
+        return sorted(name for name, known in self.seen.items() if known.problem and name not in names)
 
     def forget_problems(self, names: set[str]) -> list[str]:
         """Forget what was wrong with files that were taken away; what was read of them before stays."""
         gone = self.problems_gone(names)
         for name in gone:
-            if self.seen[name]["delivery"]:
-                self.seen[name]["problem"] = None
+            if self.seen[name].delivery:
+                self.seen[name] = replace(self.seen[name], problem=None)
             else:
                 del self.seen[name]
         return gone
 
     def save(self) -> None:
         """Write down the names seen."""
-        self._seen_files.write(self.seen)
+        self._seen_files.write({name: _dump_seen(known) for name, known in self.seen.items()})
 
     def begin(self, delivery: str) -> None:
         """Mark a delivery as being written, so that what a killed run leaves of it is found."""
@@ -183,6 +214,10 @@ class Ledger:
         """The file of a delivery's rows refused on arrival."""
         return self.lake.root / keys.refused_on_arrival(self.source, delivery.arrived, delivery.stem)
 
+    def _delivery_seen(self, name: str) -> str | None:
+        known = self.seen.get(name)
+        return known.delivery if known else None
+
     def _remember(self, delivery: Delivery) -> None:
         self.deliveries[delivery.delivery] = delivery
         self._order = None
@@ -205,7 +240,7 @@ class Ledger:
         return Record(objects=self.lake.objects, key=key, parse=parse, cure=cure)
 
     @property
-    def _seen_files(self) -> Record[dict[str, dict[str, Any]]]:
+    def _seen_files(self) -> Record[dict[str, Seen]]:
         cure = "Delete it and run again: files are looked at anew."
         return Record(objects=self.lake.objects, key=keys.seen_files(self.source), parse=_parse_seen, cure=cure)
 
@@ -234,5 +269,16 @@ def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:
     return dict(sorted(found.items()))
 
 
-def _parse_seen(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: {key: known[key] for key in _NOTED} for name, known in record.items()}
+def _dump_seen(seen: Seen) -> dict[str, Any]:
+    own = {"delivery": seen.delivery, "problem": seen.problem, "code": seen.code}
+    return {**seen.mark, **own}
+
+
+def _parse_seen(record: dict[str, Any]) -> dict[str, Seen]:
+    return {
+        name: Seen(
+            mark={key: value for key, value in known.items() if key not in _OF_THE_LEDGER},
+            **{key: known[key] for key in _OF_THE_LEDGER},
+        )
+        for name, known in record.items()
+    }

@@ -1,4 +1,4 @@
-"""One delivery: a file as it arrived, and its place in the order in which rows became known."""
+"""One delivery: a file, or what else came at once, and its place in the order in which rows became known."""
 
 import hashlib
 import re
@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
+
+from mlpipe_assets.intake.intake import Mark
 
 _EXTENSION = re.compile(r"\.[A-Za-z]+(\.gz)?$")
 
@@ -31,6 +33,7 @@ class Delivery:
         backdated: Whether the first snapshot, of no date, was taken to hold from the start.
         copy_of: The delivery whose state this one repeats: it brings no rows of its own then.
         left_out: What of the file was not read, in words: sheets of a workbook that do not hold the table.
+        mark: What was taken, for good; None of a file, which may change under its name: there the ledger notes it by that.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Delivery:
     left_out: tuple[str, ...] = ()
     ahead: dict[date, int] = field(default_factory=dict)
     placement: str = ""
+    mark: Mark | None = None
 
     @property
     def received(self) -> int:
@@ -82,7 +86,8 @@ def identity(content: str, name: str, known_at: datetime) -> str:
 
 def dump(delivery: Delivery) -> dict[str, Any]:
     """A delivery as its record in the ledger."""
-    return asdict(delivery) | {
+    fields = {name: value for name, value in asdict(delivery).items() if name != "mark" or value is not None}
+    return fields | {
         "known_at": delivery.known_at.isoformat(),
         "arrived": delivery.arrived.isoformat(),
         "events": {day.isoformat(): count for day, count in sorted(delivery.events.items())},

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from pathlib import PurePosixPath
 
-from mlpipe_assets.intake.drop_zone import DroppedFile
 from mlpipe_assets.partitions import START_DATE, last_partition
 
 BY_NAME, BY_MODIFICATION = "date in the name", "modification time"
@@ -26,11 +25,11 @@ _DECLARED = {14: "%Y%m%d%H%M%S", 12: "%Y%m%d%H%M", 8: "%Y%m%d"}  # by digits: %m
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """When a file was known, and what said so.
+    """When a delivery was known, and what said so.
 
     Attributes:
         known_at: In UTC.
-        by: `date in the name` or `modification time`.
+        by: `date in the name` or `modification time`; an intake of another kind has words of its own.
         note: What may surprise: a date in the name that was not taken, or which of several was.
     """
 
@@ -39,19 +38,20 @@ class Reading:
     note: str = ""
 
 
-def read_known_at(file: DroppedFile, pattern: str | None = None) -> Reading:
+def read_known_at(file: str, modified_ns: int, pattern: str | None = None) -> Reading:
     """When a file's rows could first be known.
 
     A name with only a date means the end of that day: its rows may be of that day, and none was known before. Of several
     plausible dates the last one counts: a range holds from its end. Without any it is the modification time.
 
     Args:
-        file: As it lies in the drop zone.
+        file: Its path.
+        modified_ns: Its modification time, in nanoseconds since 1970.
         pattern: Declared for the source: its first group is the date, of any year since 1970. None looks for a date as
             people write them, at most a year before MLPIPE_START_DATE.
     """
-    modified = datetime.fromtimestamp(min(max(file.mtime_ns // 1_000_000_000, 0), _LAST_SECOND), tz=UTC)
-    name = PurePosixPath(file.name).name
+    modified = datetime.fromtimestamp(min(max(modified_ns // 1_000_000_000, 0), _LAST_SECOND), tz=UTC)
+    name = PurePosixPath(file).name
     found = list(_written(name) if pattern is None else _declared(name, pattern))
     first = START_DATE - _BEFORE_START if pattern is None else date(1970, 1, 1)
     # A modification time from before the data began says nothing: a copy has lost it.

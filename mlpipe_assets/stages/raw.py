@@ -1,4 +1,4 @@
-"""raw: every file of the drop zone as immutable events, each under the day it happened."""
+"""raw: every delivery of an intake as immutable events, each under the day it happened."""
 
 import logging
 from collections import deque
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import PurePosixPath
 
 import dagster as dg
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
-from mlpipe_assets.catalog.feeds import files_of
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import DamagedError, PrepareError
-from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery, identity, natural
-from mlpipe_assets.intake.drop_zone import DroppedFile, FileProblem
-from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, arrival_day, read_known_at
+from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Pending, find_moving
+from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, Reading, arrival_day
+from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.settings import read_settings
@@ -27,7 +27,6 @@ from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
 from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows, read_delivery
 from mlpipe_assets.stages.raw_report import FILES_CHECK, ROWS_CHECK, Ingested, tell_ingested
 from mlpipe_assets.stages.raw_states import settle_states
-from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
 
 _log = logging.getLogger("mlpipe")
@@ -69,23 +68,24 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
 
 
 def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
-    """Bring every new delivery of the drop zone into the lake; each is whole or absent, whatever happens."""
+    """Bring every new delivery of a source's intake into the lake; each is whole or absent, whatever happens."""
     ledger.sweep()
-    files, problems = drop_zone.look(lake.root / keys.drop_zone(source.name))
+    intake = intake_of(lake, source)
+    files, problems = intake.look(ledger.taken)
     found = Ingested(problems=[*problems, *heal(lake, source, ledger, damaged_deliveries(lake, ledger))])
     fresh = [file for file in files if ledger.status_of(file) is None]
     for file in files:
         status = ledger.status_of(file)
-        if status and status["problem"]:
-            found.problems.append(FileProblem(name=file.name, reason=status["problem"]))
-    moving = drop_zone.settle(fresh, read_settings().settle_seconds)
+        if status and status.problem:
+            found.problems.append(DeliveryProblem(name=file.name, reason=status.problem))
+    moving = find_moving(intake, fresh, read_settings().settle_seconds)
     found.waiting += sorted(moving)
     order = sorted(
         (f for f in fresh if f.name not in moving),
-        key=lambda f: (read_known_at(f, files_of(source.feed).known_at).known_at, f.mtime_ns, natural(f.name)),
+        key=lambda f: (intake.known(f).known_at, f.modified_ns, natural(f.name)),
     )
     _place_misplaced(lake, source, ledger, found)
-    _take(lake, source, ledger, order, found)
+    _take(lake, source, ledger, intake, order, found)
     _settle(lake, source, ledger, found)
     gone = ledger.forget_problems({file.name for file in files})
     if fresh or gone:
@@ -102,35 +102,37 @@ def _place_misplaced(lake: Lake, source: Source, ledger: Ledger, found: Ingested
         except DamagedError:  # said already, with what to do
             continue
         except PrepareError as error:
-            found.problems.append(FileProblem(name=before.source_file, reason=f"{error}"))
+            found.problems.append(DeliveryProblem(name=before.source_file, reason=f"{error}"))
             continue
         found.placed.append((before, placed))
 
 
 @dataclass(kw_only=True)
 class _Taking:
-    """A file being made a delivery: what is known of it before it is read, and the reading, under way."""
+    """A delivery being taken: what is known of it before it is read, and the reading, under way."""
 
-    file: DroppedFile
+    file: Pending
     delivery: Delivery
     staged: list[Staged]
     reading: Future[Delivery]
 
 
-def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFile], found: Ingested) -> None:
-    """Make a delivery of each file in order, or say why not; a few are read ahead while one is written down."""
+def _take(
+    lake: Lake, source: Source, ledger: Ledger, intake: Intake, files: Sequence[Pending], found: Ingested
+) -> None:
+    """Take each delivery in order, or say why not; a few are read ahead while one is written down."""
     ahead: deque[_Taking] = deque()
     with ThreadPoolExecutor(_READ_AHEAD) as readers:
         for number, file in enumerate(files, start=1):
             _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{len(files):,}")
             try:
-                content = drop_zone.content_digest(file.path)
+                content = intake.digest(file)
             except OSError as error:
-                found.problems.append(FileProblem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
+                found.problems.append(DeliveryProblem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
                 continue
             while ahead and (len(ahead) >= _READ_AHEAD or content in _contents(ahead)):
-                _finish(lake, ledger, ahead.popleft(), found)
-            delivery = _name(source, ledger, file, content)
+                _finish(lake, ledger, intake, ahead.popleft(), found)
+            delivery = _name(source, ledger, file, intake.known(file), content)
             known = ledger.find(content, file.name, delivery.known_at)
             if known:
                 _meet_again(ledger, file, known, found)
@@ -144,21 +146,21 @@ def _take(lake: Lake, source: Source, ledger: Ledger, files: Sequence[DroppedFil
                 continue
             ledger.begin(delivery.delivery)
             staged: list[Staged] = []
-            reading = readers.submit(read_delivery, lake, source, ledger, file, delivery, staged)
+            reading = readers.submit(read_delivery, lake, source, ledger, intake, file, delivery, staged)
             ahead.append(_Taking(file=file, delivery=delivery, staged=staged, reading=reading))
         while ahead:
-            _finish(lake, ledger, ahead.popleft(), found)
+            _finish(lake, ledger, intake, ahead.popleft(), found)
 
 
 def _contents(ahead: Iterable[_Taking]) -> set[str]:
     return {taking.delivery.content for taking in ahead}
 
 
-def _meet_again(ledger: Ledger, file: DroppedFile, known: Delivery, found: Ingested) -> None:
+def _meet_again(ledger: Ledger, file: Pending, known: Delivery, found: Ingested) -> None:
     """Take a file for a delivery on record; of the places where it was found, the earliest says where it ranks."""
     if known.source_file != file.name:
         found.copies.append(f"{file.name} (same content as {known.source_file})")
-        here = replace(known, source_file=file.name, modified_ns=file.mtime_ns)
+        here = replace(known, source_file=file.name, modified_ns=file.modified_ns)
         if here.place < known.place:
             ledger.complete(here, [])
     ledger.note(file, delivery=known.delivery)
@@ -177,7 +179,7 @@ def _settle(lake: Lake, source: Source, ledger: Ledger, found: Ingested) -> None
     found.changed += [d.source_file for d in found.new if d.replaces and d.delivery in seen]
 
 
-def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> None:
+def _finish(lake: Lake, ledger: Ledger, intake: Intake, taking: _Taking, found: Ingested) -> None:
     """Count a delivery that was read, or leave no trace of it and say why."""
     file, problem, seen = taking.file, None, True
     try:
@@ -185,14 +187,14 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
     except OSError as error:
         problem, seen = f"cannot be read: {error.strerror}", False
     except UnreadableFileError as error:
-        problem = str(error).splitlines()[0][:300].removeprefix(f"{file.path.name}: ")
+        problem = str(error).splitlines()[0][:300].removeprefix(f"{PurePosixPath(file.name).name}: ")
     except PrepareError as error:
         problem = f"{error}"
     if problem is not None:
-        found.problems.append(FileProblem(name=file.name, reason=problem))
+        found.problems.append(DeliveryProblem(name=file.name, reason=problem))
         if seen:
             ledger.note(file, problem=problem)
-    elif not drop_zone.unchanged(file):
+    elif not intake.unchanged(file):
         found.waiting.append(file.name)
     else:
         ledger.complete(delivery, taking.staged)
@@ -203,9 +205,8 @@ def _finish(lake: Lake, ledger: Ledger, taking: _Taking, found: Ingested) -> Non
     ledger.tidy(taking.delivery.delivery)
 
 
-def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> Delivery:
-    """A delivery as it is known before its file is read: no rows yet."""
-    reading = read_known_at(file, files_of(source.feed).known_at)
+def _name(source: Source, ledger: Ledger, file: Pending, reading: Reading, content: str) -> Delivery:
+    """A delivery as it is known before it is read: no rows yet."""
     known_at = reading.known_at
     previous = ledger.standing(file.name)
     if previous and previous.content != content:
@@ -228,10 +229,11 @@ def _name(source: Source, ledger: Ledger, file: DroppedFile, content: str) -> De
         known_at=known_at,
         known_by=reading.by,
         known_note=reading.note,
-        modified_ns=file.mtime_ns,
+        modified_ns=file.modified_ns,
         arrived=arrived,
         events={},
         replaces=previous.delivery if previous else None,
         backdated=backdated,
+        mark=file.mark if file.final else None,
     )
     return located(source, named)

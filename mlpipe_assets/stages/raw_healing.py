@@ -1,4 +1,4 @@
-"""Damaged event files, made again from the files of the drop zone that they came from; or what a person has to do."""
+"""Damaged event files, made again from what their intake still has of them; or what a person has to do."""
 
 import logging
 from collections.abc import Sequence
@@ -10,14 +10,13 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.errors import DamagedError
-from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.drop_zone import DroppedFile, FileProblem
+from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Pending
+from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
-from mlpipe_assets.store import keys
 from mlpipe_assets.store.digests import changed, damage, doubtful
 from mlpipe_assets.store.lake import Lake, Staged
 
@@ -40,7 +39,7 @@ class DamagedEvents:
     files: tuple[str, ...]
     what: str
     to_do: str
-    source_file: DroppedFile | None
+    source_file: Pending | None
 
     def __str__(self) -> str:
         """One line for people."""
@@ -49,7 +48,7 @@ class DamagedEvents:
 
 @dataclass(kw_only=True)
 class Healing:
-    """What can be done for damaged events of one source: the drop zone is looked at once, and only if it has to be."""
+    """What can be done for damaged events of one source: its intake is looked at once, and only if it has to be."""
 
     lake: Lake
     source: Source
@@ -68,7 +67,7 @@ class Healing:
         where, zone = f"raw/{self.source.name}/{delivery.source_file}", f"raw/{self.source.name}"
         what = f"its events of {spell_days(sorted(own)) if own else days} are damaged"
         in_the_way = [path for path in paths if path.is_dir()]
-        file = None if in_the_way else find_file(self._dropped, delivery)
+        file = None if in_the_way else self._find(delivery)
         copies = f"restore {names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''} from a copy"
         if in_the_way:
             to_do = f"{in_the_way[0]} is a folder where a file belongs. Take it away and run again"
@@ -95,7 +94,7 @@ class Healing:
         if found.source_file is None:
             return found
         lake = self.lake
-        staged = _read_again(lake, self.source, self.ledger, found.source_file, delivery)
+        staged = _read_again(lake, self.source, self.ledger, self._intake, found.source_file, delivery)
         wanted = [item for item in staged if item.target in damaged]
         lake.discard(*(item for item in staged if item not in wanted))
         if len(wanted) < len(damaged):
@@ -110,8 +109,12 @@ class Healing:
         return None
 
     @cached_property
-    def _dropped(self) -> list[DroppedFile]:
-        return drop_zone.look(self.lake.root / keys.drop_zone(self.source.name))[0]
+    def _intake(self) -> Intake:
+        return intake_of(self.lake, self.source)
+
+    def _find(self, delivery: Delivery) -> Pending | None:
+        content = delivery.content or delivery.delivery
+        return self._intake.find(content, delivery.source_file, self.ledger.mark_of(delivery))
 
     @cached_property
     def _misplaced(self) -> set[str]:
@@ -129,10 +132,12 @@ def find_lost(lake: Lake, source: Source, ledger: Ledger) -> set[str]:
     return {name for damaged in found if damaged.source_file is None for name in damaged.files}
 
 
-def heal(lake: Lake, source: Source, ledger: Ledger, deliveries: Sequence[Delivery]) -> list[FileProblem]:
+def heal(lake: Lake, source: Source, ledger: Ledger, deliveries: Sequence[Delivery]) -> list[DeliveryProblem]:
     """Make their damaged files again; what cannot be made again is returned. The caller is the only writer of the source."""
     left = Healing(lake=lake, source=source, ledger=ledger).heal(deliveries) if deliveries else []
-    return [FileProblem(name=d.where.removeprefix(f"raw/{source.name}/"), reason=f"{d.what}. {d.to_do}") for d in left]
+    return [
+        DeliveryProblem(name=d.where.removeprefix(f"raw/{source.name}/"), reason=f"{d.what}. {d.to_do}") for d in left
+    ]
 
 
 def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Path]:
@@ -160,25 +165,14 @@ def files_of(ledger: Ledger, delivery: Delivery) -> list[Path]:
     return ledger.event_paths(delivery) + ([ledger.refused_path(delivery)] if delivery.quarantined else [])
 
 
-def find_file(dropped: Sequence[DroppedFile], delivery: Delivery) -> DroppedFile | None:
-    """The file of the drop zone with the content of a delivery, under its name or, failing that, any other."""
-    content = delivery.content or delivery.delivery
-    for file in sorted(dropped, key=lambda f: (f.name != delivery.source_file, f.name)):
-        try:
-            if drop_zone.content_digest(file.path) == content:
-                return file
-        except OSError:
-            continue
-    return None
-
-
-def _read_again(lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, delivery: Delivery) -> list[Staged]:
+def _read_again(
+    lake: Lake, source: Source, ledger: Ledger, intake: Intake, pending: Pending, delivery: Delivery
+) -> list[Staged]:
     """Its files staged as they were, or none when today's declaration makes other days or counts of them."""
     staged: list[Staged] = []
-    named = replace(file, name=delivery.source_file)
     empty = replace(delivery, events={}, ahead={}, quarantined=0)
     try:
-        found = read_delivery(lake, source, ledger, named, empty, staged)
+        found = read_delivery(lake, source, ledger, intake, pending, empty, staged)
     except (UnreadableFileError, OSError, pl.exceptions.PolarsError):
         found = empty
     if (found.events, found.ahead, found.quarantined) != (delivery.events, delivery.ahead, delivery.quarantined):

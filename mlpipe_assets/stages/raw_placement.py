@@ -13,12 +13,11 @@ from typing import Self
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
-from mlpipe_assets.catalog.feeds import files_of
 from mlpipe_assets.catalog.versions import placement_version
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.drop_zone import DroppedFile
+from mlpipe_assets.intake.intake import Intake, Pending
 from mlpipe_assets.intake.known_at import arrival_day
 from mlpipe_assets.intake.states import snapshot_days
 from mlpipe_assets.partitions import START_DATE, last_partition
@@ -27,7 +26,6 @@ from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.transforms.arrival import NO_COLUMN, NO_TIME, arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, decode, decode_flat
-from mlpipe_assets.transforms.received import received_blocks
 
 _SPILL_BYTES = 96 << 20
 _ROWS_AT_ONCE = 1 << 18
@@ -67,16 +65,22 @@ def _placed(delivery: Delivery) -> tuple[str, date]:
 
 
 def read_delivery(
-    lake: Lake, source: Source, ledger: Ledger, file: DroppedFile, delivery: Delivery, staged: list[Staged]
+    lake: Lake,
+    source: Source,
+    ledger: Ledger,
+    intake: Intake,
+    pending: Pending,
+    delivery: Delivery,
+    staged: list[Staged],
 ) -> Delivery:
-    """Read a file into staged event files, one a day; they are not visible yet."""
+    """Read what its intake has of a delivery into staged event files, one a day; they are not visible yet."""
     columns: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     tabular = True
 
     def blocks() -> Iterator[Block]:
         nonlocal columns, left_out, tabular
-        for block in received_blocks(file.path, source, files_of(source.feed)):
+        for block in intake.open(pending):
             tabular = tabular and block.text is not None
             columns = columns or (tuple(block.text.columns) if block.text is not None else ())
             left_out += block.notes

@@ -1,29 +1,27 @@
-"""What raw has to do: files that no run has dealt with, and events that are damaged or misplaced."""
+"""What raw has to do: deliveries that no run has dealt with, and events that are damaged or misplaced."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Catalog, Source
-from mlpipe_assets.catalog.feeds import files_of
 from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
-from mlpipe_assets.intake.drop_zone import DroppedFile
-from mlpipe_assets.intake.known_at import arrival_day, read_known_at
+from mlpipe_assets.intake.intake import Pending
+from mlpipe_assets.intake.known_at import arrival_day
+from mlpipe_assets.intake.registry import find_idle_folders, intake_of
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition
 from mlpipe_assets.stages.raw_healing import DamagedEvents, Healing
 from mlpipe_assets.stages.raw_placement import find_misplaced
-from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
 
 @dataclass(frozen=True, kw_only=True)
-class DropZone:
-    """What lies in the drop zone of the catalog's sources.
+class Incoming:
+    """What the intakes of the catalog's sources have, and what of it needs a run or a person.
 
     Attributes:
-        new_files: Files no run has dealt with.
+        new_files: Files, or other deliveries, that no run has dealt with.
         problems: What is wrong with files and folders.
         unseen: Those of the problems that no run will ever tell of, since no reader takes the file.
         relieved: Sources whose unreadable files were taken away, or whose damaged events can be made again.
@@ -39,7 +37,7 @@ class DropZone:
     damaged: tuple[DamagedEvents, ...] = ()
 
 
-def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
+def look_at_intakes(lake: Lake, catalog: Catalog) -> Incoming:
     """How many files no run has dealt with yet, which cannot be read, and whose unreadable files were taken away."""
     new = 0
     relieved: list[str] = []
@@ -49,7 +47,7 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     damaged: list[DamagedEvents] = []
     for source in catalog.sources:
         ledger = Ledger.load(lake, source.name, source_version(source))
-        files, wrong = drop_zone.look(lake.root / keys.drop_zone(source.name))
+        files, wrong = intake_of(lake, source).look(ledger.taken)
         unseen += [f"raw/{source.name}/{p.name}: {p.reason}" for p in wrong]
         found = Healing(lake=lake, source=source, ledger=ledger).find_damaged()
         damaged += found
@@ -62,11 +60,10 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
             status = ledger.status_of(file)
             if status is None:
                 new += 1
-            elif status["problem"]:
-                problems.append(f"raw/{source.name}/{file.name}: {status['problem']}")
-    for folder in drop_zone.undeclared_folders(lake.root / keys.DROP_ZONE, [s.name for s in catalog.sources]):
-        unseen.append(f"raw/{folder}/: no source of that name is declared, its files are not read")
-    return DropZone(
+            elif status.problem:
+                problems.append(f"raw/{source.name}/{file.name}: {status.problem}")
+    unseen += [f"raw/{p.name}/: {p.reason}" for p in find_idle_folders(lake, catalog.sources)]
+    return Incoming(
         new_files=new,
         problems=(*unseen, *problems),
         unseen=tuple(unseen),
@@ -76,20 +73,19 @@ def look_at_drop_zone(lake: Lake, catalog: Catalog) -> DropZone:
     )
 
 
-def new_files(lake: Lake, source: Source) -> list[DroppedFile]:
-    """Files of a source that no run has dealt with."""
+def new_files(lake: Lake, source: Source) -> list[Pending]:
+    """Files, or other deliveries, of a source that no run has dealt with."""
     ledger = Ledger.load(lake, source.name, source_version(source))
-    return [
-        file for file in drop_zone.look(lake.root / keys.drop_zone(source.name))[0] if ledger.status_of(file) is None
-    ]
+    return [file for file in intake_of(lake, source).look(ledger.taken)[0] if ledger.status_of(file) is None]
 
 
-def days_of_arrival(source: Source, files: Sequence[DroppedFile]) -> tuple[date, ...]:
-    """The longest stretch of days on which some files arrived, by their names or times, moved into the partitions.
+def days_of_arrival(lake: Lake, source: Source, found: Sequence[Pending]) -> tuple[date, ...]:
+    """The longest stretch of days on which some deliveries arrived, moved into the partitions.
 
-    Any day's run takes every new file; a long stretch reports its days as one batch.
+    Any day's run takes every new one; a long stretch reports its days as one batch.
     """
-    known = {arrival_day(read_known_at(file, files_of(source.feed).known_at).known_at) for file in files}
+    intake = intake_of(lake, source)
+    known = {arrival_day(intake.known(pending).known_at) for pending in found}
     stretches = contiguous(min(max(day, START_DATE), last_partition()) for day in known)
     first, last = max(stretches, key=lambda stretch: (stretch[1] - stretch[0], stretch[1]))
     return tuple(days_between(first, last))

@@ -1,4 +1,4 @@
-"""What one look at the drop zone brought, as checks, metadata of its days and the run's report."""
+"""What one look at an intake brought, as checks, metadata of its days and the run's report."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import polars as pl
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.intake.deliveries import ON_ARRIVAL, Ledger, count_by_day
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.drop_zone import FileProblem
+from mlpipe_assets.intake.intake import DeliveryProblem
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.store.lake import Lake
@@ -28,14 +28,14 @@ _log = logging.getLogger("mlpipe")
 
 @dataclass(kw_only=True)
 class Ingested:
-    """What one look at the drop zone brought."""
+    """What one look at an intake brought."""
 
     new: list[Delivery] = field(default_factory=list)
     placed: list[tuple[Delivery, Delivery]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
-    problems: list[FileProblem] = field(default_factory=list)
+    problems: list[DeliveryProblem] = field(default_factory=list)
 
 
 def tell_ingested(

@@ -16,7 +16,7 @@ from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.processed_plan import training_work
-from mlpipe_assets.stages.raw_plan import look_at_drop_zone
+from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
@@ -59,7 +59,7 @@ def lake(tmp_path: Path, catalog: Catalog) -> Lake:
 
 def test_nothing_is_behind_in_a_lake_that_is_up_to_date(lake: Lake, catalog: Catalog) -> None:
     assert behind(lake, catalog) == {}
-    assert look_at_drop_zone(lake, catalog).new_files == 0
+    assert look_at_intakes(lake, catalog).new_files == 0
 
 
 def test_an_empty_lake_has_nothing_to_do(tmp_path: Path, catalog: Catalog) -> None:
@@ -68,7 +68,7 @@ def test_an_empty_lake_has_nothing_to_do(tmp_path: Path, catalog: Catalog) -> No
 
 def test_a_late_file_puts_its_days_and_the_windows_over_them_behind(lake: Lake, catalog: Catalog) -> None:
     drop_orders(lake, "orders_2026-07-01.csv", [("late", "bob", day(3), "1.00", "web")])
-    assert look_at_drop_zone(lake, catalog).new_files == 1
+    assert look_at_intakes(lake, catalog).new_files == 1
     bring_in(lake, catalog)
 
     assert behind(lake, catalog)["features/spend"] == [day(3), day(4), day(5)]
@@ -138,7 +138,7 @@ def test_problems_of_the_drop_zone_are_named(lake: Lake, catalog: Catalog) -> No
     (lake.root / "raw" / "payments").mkdir()
     (lake.root / "raw" / "orders" / "notes.pdf").write_text("hello")
 
-    problems = look_at_drop_zone(lake, catalog).problems
+    problems = look_at_intakes(lake, catalog).problems
 
     assert "raw/payments/: no source of that name is declared, its files are not read" in problems
     assert "raw/orders/notes.pdf: is of no format we read" in "; ".join(problems)

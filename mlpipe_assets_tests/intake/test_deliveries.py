@@ -3,16 +3,15 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.deliveries import Ledger, Seen
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.drop_zone import DroppedFile
+from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, drop, order, orders_csv, take
 
@@ -32,7 +31,7 @@ SECOND = replace(
     FIRST, modified_ns=6, delivery="b" * 64, events={JAN_5: 1}, quarantined=0, arrived=JAN_7, replaces="a" * 64
 )
 NEW_FIELDS = ("content", "known_by", "modified_ns", "copy_of", "ahead", "placement")
-FILE = DroppedFile(name="orders.csv", path=Path("orders.csv"), size=10, mtime_ns=123)
+FILE = Pending(name="orders.csv", mark={"size": 10, "mtime_ns": 123}, modified_ns=123, final=False)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def test_a_ledger_reads_back_what_it_wrote(ledger: Ledger) -> None:
     again = Ledger.load(ledger.lake, "orders")
 
     assert again.deliveries == {"a" * 64: FIRST, "b" * 64: SECOND}
-    assert again.status_of(FILE) == {"size": 10, "mtime_ns": 123, "delivery": "a" * 64, "problem": None, "code": ""}
+    assert again.status_of(FILE) == Seen(mark=FILE.mark, delivery="a" * 64, problem=None, code="")
     assert FIRST.received == 4
 
 
@@ -72,9 +71,9 @@ def test_a_day_has_the_deliveries_that_brought_rows_of_it_or_were_refused_rows_o
 def test_a_file_must_be_looked_at_again_when_its_size_or_time_moved(ledger: Ledger) -> None:
     ledger.note(FILE, problem="is broken")
 
-    assert (ledger.status_of(FILE) or {})["problem"] == "is broken"
-    assert ledger.status_of(replace(FILE, size=11)) is None
-    assert ledger.status_of(replace(FILE, mtime_ns=124)) is None
+    assert ledger.status_of(FILE) == Seen(mark=FILE.mark, delivery=None, problem="is broken", code="")
+    assert ledger.status_of(replace(FILE, mark={"size": 11, "mtime_ns": 123})) is None
+    assert ledger.status_of(replace(FILE, mark={"size": 10, "mtime_ns": 124})) is None
     assert ledger.status_of(replace(FILE, name="other.csv")) is None
 
 

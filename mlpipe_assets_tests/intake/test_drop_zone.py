@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from mlpipe_assets.intake.drop_zone import FileProblem, look, undeclared_folders
+from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.intake.drop_zone import DropZone, undeclared_folders
+from mlpipe_assets.intake.intake import DeliveryProblem, Pending
+
+
+def look(folder: Path) -> tuple[list[Pending], list[DeliveryProblem]]:
+    return DropZone(folder=folder, source=orders).look({})
 
 
 def test_files_in_subfolders_are_found_and_hidden_ones_and_transfers_are_not(tmp_path: Path) -> None:
@@ -21,7 +27,7 @@ def test_a_drop_zone_that_is_absent_is_empty_and_one_that_is_a_file_is_a_problem
     (tmp_path / "orders").write_text("x")
 
     assert look(tmp_path / "absent") == ([], [])
-    assert look(tmp_path / "orders") == ([], [FileProblem(name="orders", reason="is not a folder")])
+    assert look(tmp_path / "orders") == ([], [DeliveryProblem(name="orders", reason="is not a folder")])
 
 
 def test_folders_no_source_is_declared_for_are_named(tmp_path: Path) -> None:
@@ -47,4 +53,4 @@ def test_a_link_that_leads_nowhere_is_named_and_the_files_beside_it_are_read(tmp
 def test_a_folder_of_a_source_that_is_a_link_to_itself_is_named(tmp_path: Path) -> None:
     (tmp_path / "orders").symlink_to("orders")
 
-    assert look(tmp_path / "orders") == ([], [FileProblem(name="orders", reason="is a link that leads nowhere")])
+    assert look(tmp_path / "orders") == ([], [DeliveryProblem(name="orders", reason="is a link that leads nowhere")])

@@ -1,29 +1,25 @@
 """When a file was known: which digits of a name are a date, which a time, and which are neither."""
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpipe_assets.intake.drop_zone import DroppedFile
-from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, read_known_at
+from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, Reading, read_known_at
 from mlpipe_assets.partitions import START_DATE
 
 MODIFIED = datetime(2026, 1, 12, 8, 30, 15, tzinfo=UTC)
 END = "T23:59:59"
 
 
-def dropped(name: str, modified: datetime = MODIFIED) -> DroppedFile:
-    return DroppedFile(
-        name=name, path=Path(name), size=1, mtime_ns=int(modified.timestamp()) * 1_000_000_000 + 123_456_789
-    )
+def known(name: str, modified: datetime = MODIFIED, pattern: str | None = None) -> Reading:
+    return read_known_at(name, int(modified.timestamp()) * 1_000_000_000 + 123_456_789, pattern)
 
 
 def read(name: str, modified: datetime = MODIFIED, pattern: str | None = None) -> str | None:
     """What the name says, None where it says nothing and the modification time stands in."""
-    reading = read_known_at(dropped(name, modified), pattern)
+    reading = known(name, modified, pattern)
     if reading.by == BY_MODIFICATION:
         assert reading.known_at == modified
         return None
@@ -121,9 +117,7 @@ def test_a_modification_time_that_a_copy_has_lost_says_nothing_and_today_is_the_
 
 @pytest.mark.parametrize("mtime_ns", [-(10**18), 0, 2**63 - 1])
 def test_a_modification_time_that_no_calendar_holds_is_no_reason_to_stop(mtime_ns: int) -> None:
-    file = DroppedFile(name="orders.csv", path=Path("orders.csv"), size=1, mtime_ns=mtime_ns)
-
-    assert read_known_at(file).by == BY_MODIFICATION
+    assert read_known_at("orders.csv", mtime_ns).by == BY_MODIFICATION
 
 
 @pytest.mark.parametrize(
@@ -143,16 +137,16 @@ def test_a_declared_pattern_is_searched_as_it_was_declared(name: str, pattern: s
 
 @pytest.mark.parametrize("name", ["payments_07-01-2026.csv", "p.7.1.2026.csv"])
 def test_a_date_with_the_year_last_is_not_read_and_that_is_said(name: str) -> None:
-    reading = read_known_at(dropped(name))
+    reading = known(name)
 
     assert (reading.known_at, reading.by) == (MODIFIED, BY_MODIFICATION)
     assert reading.note.endswith("2026 in its name is not read: a date is written with the year first")
 
 
 def test_what_was_not_taken_for_a_date_is_said_and_which_of_several_was() -> None:
-    far = read_known_at(dropped("tx_2099-12-31.csv"))
-    several = read_known_at(dropped("p_2026-01-05_2026-01-11.csv"))
-    plain = [read_known_at(dropped(name)) for name in ("orders_2026-01-05.csv", "orders.csv")]
+    far = known("tx_2099-12-31.csv")
+    several = known("p_2026-01-05_2026-01-11.csv")
+    plain = [known(name) for name in ("orders_2026-01-05.csv", "orders.csv")]
 
     assert (far.by, several.by) == (BY_MODIFICATION, BY_NAME)
     assert far.note == (
@@ -178,7 +172,7 @@ def test_a_date_is_read_wherever_it_stands_and_however_it_is_written(
 
 @given(st.text(alphabet="0123456789-_TZ.: x+", max_size=40))
 def test_whatever_a_file_is_called_it_was_known_at_some_moment(name: str) -> None:
-    reading = read_known_at(dropped(f"{name}.csv"))
+    reading = known(f"{name}.csv")
 
     assert reading.known_at.tzinfo is UTC
     assert reading.by == BY_NAME or reading.known_at == MODIFIED

@@ -19,6 +19,7 @@ from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.intake import drop_zone
 from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.drop_zone import DropZone
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.stages import raw_placement
@@ -144,7 +145,7 @@ def test_content_that_comes_back_under_its_name_is_the_senders_last_word(lake: L
 
 def test_a_file_that_could_not_be_read_is_tried_again_when_the_declaration_changes(lake: Lake) -> None:
     drop(lake, "orders_2026-01-05.csv", b"order_id,order_id\no1,o1\n")
-    files = drop_zone.look(lake.root / "raw" / "orders")[0]
+    files = DropZone.of(lake, orders).look({})[0]
     before = Ledger.load(lake, "orders", "one version")
 
     before.note(files[0], problem="a column is named twice")
@@ -187,7 +188,7 @@ def test_a_file_that_changes_while_it_is_read_waits_and_leaves_nothing(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(lake, "orders.csv", orders_csv(order("o1")))
-    monkeypatch.setattr(drop_zone, "unchanged", lambda _: False)
+    monkeypatch.setattr(DropZone, "unchanged", lambda *_: False)
 
     found = take(lake)
 
@@ -259,7 +260,7 @@ def test_a_file_that_breaks_off_while_it_is_read_is_named_while_others_go_on(
             raise OSError(5, "Input/output error")
         return real(path, source, files)
 
-    monkeypatch.setattr(raw_placement, "received_blocks", read)
+    monkeypatch.setattr(drop_zone, "received_blocks", read)
     found = take(lake)
 
     assert reasons(found) == {"a.csv": "cannot be read: Input/output error"}

@@ -20,7 +20,7 @@ from mlpipe_assets.errors import LakeError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.raw_plan import look_at_drop_zone
+from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     HEADER,
@@ -224,8 +224,8 @@ def test_the_planner_sees_deliveries_placed_by_another_declaration(lake: Lake) -
     moved = replace(orders, time_zone="America/New_York")
     catalog = replace(CATALOG, sources=tuple(moved if s.name == "orders" else s for s in CATALOG.sources))
 
-    assert look_at_drop_zone(lake, CATALOG).misplaced == ()
-    assert look_at_drop_zone(lake, catalog).misplaced == ("orders",)
+    assert look_at_intakes(lake, CATALOG).misplaced == ()
+    assert look_at_intakes(lake, catalog).misplaced == ("orders",)
 
 
 def test_a_row_of_another_day_than_its_partition_is_an_error_and_nothing_is_written(lake: Lake) -> None:

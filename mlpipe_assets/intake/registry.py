@@ -1,0 +1,40 @@
+"""Which intake gives the rows of which kind of feed."""
+
+from collections.abc import Callable, Sequence
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.feeds import Feed, Files
+from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.intake.drop_zone import DropZone, undeclared_folders
+from mlpipe_assets.intake.intake import DeliveryProblem, Intake
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
+
+INTAKES: dict[type[Feed], Callable[[Lake, Source], Intake]] = {
+    Files: DropZone.of,
+}
+
+
+def intake_of(lake: Lake, source: Source) -> Intake:
+    """The intake of a source.
+
+    Raises: SettingsError for a kind of feed that none is registered for.
+    """
+    make = next((INTAKES[kind] for kind in type(source.feed).__mro__ if kind in INTAKES), None)
+    if make is None:
+        raise SettingsError(
+            f"source {source.name!r}: no intake takes a feed of {type(source.feed).__name__}; there are "
+            f"{', '.join(sorted(kind.__name__ for kind in INTAKES))}. Add yours to INTAKES in mlpipe_assets.intake.registry."
+        )
+    return make(lake, source)
+
+
+def find_idle_folders(lake: Lake, sources: Sequence[Source]) -> list[DeliveryProblem]:
+    """Folders of the drop zone that none of the sources takes files from."""
+    takes_files = {source.name: isinstance(source.feed, Files) for source in sources}
+    idle = undeclared_folders(lake.root / keys.DROP_ZONE, [name for name, takes in takes_files.items() if takes])
+    lacking = {name: "takes files" if name in takes_files else "is declared" for name in idle}
+    return [
+        DeliveryProblem(name=name, reason=f"no source of that name {lacking[name]}, its files are not read")
+        for name in idle
+    ]
