@@ -40,7 +40,7 @@ class DriftOfDay:
 
 def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> DriftOfDay:
     """The current window against the period before it and against the frozen baseline, by merging stored profiles."""
-    thresholds, labels = watching.watch.thresholds, watching.watch.labels
+    thresholds, labels = watching.profiled.thresholds, watching.profiled.labels
     state = watching.state(day)
     if state or store is None:
         nothing = {name: not_measured(thresholds, state) for name in ("baseline", "previous")}

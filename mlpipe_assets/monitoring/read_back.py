@@ -79,9 +79,9 @@ def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:
     frozen = store.reference
     shapes = {
         name: compare_shapes(
-            frozen.profile.columns[name], current.columns[name], frozen.bins[name], watching.watch.labels[name]
+            frozen.profile.columns[name], current.columns[name], frozen.bins[name], watching.profiled.labels[name]
         )
-        for name in watching.watch.thresholds
+        for name in watching.profiled.thresholds
     }
     return learnt | {name: shape for name, shape in shapes.items() if shape}
 

@@ -1,4 +1,4 @@
-"""What is watched of a table, and the frozen windows that later days are held against."""
+"""Which columns of a table are profiled, and the frozen windows that later days are held against."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ _FROZEN_ANEW = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
+class ProfiledColumns:
     """Which columns of a table are profiled, as what, and the drift thresholds of those that are compared.
 
     Attributes:
@@ -61,13 +61,13 @@ class Watch:
         return digest([sorted(self.kinds.items()), sorted(self.unseen), known])
 
 
-def watch(
+def choose_columns(
     contract: Contract,
     leave_out: Iterable[str] = (),
     *,
     entity: tuple[str, ...] = (),
     window: timedelta = timedelta(days=7),
-) -> Watch:
+) -> ProfiledColumns:
     """What a contract says of its columns.
 
     Of unique columns there is nothing to count. Text without a threshold names things more often than it groups them:
@@ -79,7 +79,7 @@ def watch(
     plain = {c.name for c in promised if kinds[c.name] == "category" and "drift" not in c.metadata}
     personal = {c.name for c in promised if c.metadata.get("personal")}
     thresholds = {c.name: float(c.metadata["drift"]) for c in promised if "drift" in c.metadata}
-    return Watch(
+    return ProfiledColumns(
         kinds=kinds,
         unseen=frozenset(plain | personal),
         thresholds={name: bound for name, bound in thresholds.items() if name not in personal},
@@ -95,13 +95,13 @@ class Reference:
 
     Attributes:
         days: The days it is made of.
-        watch: Digest of what was watched.
+        profiled: Digest of which columns were profiled, and as what.
         origin: What else it depends on, such as the code version of the table.
         columns: What else is known of each column.
     """
 
     days: tuple[date, ...]
-    watch: str
+    profiled: str
     origin: str
     profile: Profile
     columns: Mapping[str, ColumnBaseline] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class Reference:
         """Short name of exactly this reference."""
         known = {name: to_document(column) for name, column in self.columns.items()}
         return digest(
-            [[f"{day}" for day in self.days], self.watch, to_json(self.profile), json.dumps(known, sort_keys=True)]
+            [[f"{day}" for day in self.days], self.profiled, to_json(self.profile), json.dumps(known, sort_keys=True)]
         )[:16]
 
 
@@ -138,7 +138,7 @@ def _parse_reference(stored: dict[str, Any]) -> Reference | None:
     bins = bins_from_json(json.dumps(stored["bins"]))
     return Reference(
         days=tuple(date.fromisoformat(day) for day in stored["days"]),
-        watch=stored["watch"],
+        profiled=stored["watch"],
         origin=stored["origin"],
         profile=from_json(json.dumps(stored["profile"]), bins),
         columns={name: from_document(column) for name, column in stored.get("columns", {}).items()},
@@ -155,14 +155,14 @@ def write_reference(lake: Lake, name: str, reference: Reference) -> None:
         "origin": reference.origin,
         "profile": json.loads(to_json(reference.profile)),
         "version": reference.version,
-        "watch": reference.watch,
+        "watch": reference.profiled,
     }
     content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
     lake.publish({keys.baseline(name): content})
 
 
 def freeze(
-    watched: Watch,
+    profiled: ProfiledColumns,
     files: Sequence[Path],
     *,
     days: Sequence[date],
@@ -172,37 +172,37 @@ def freeze(
 
     They are read a column at a time, so that memory stays at a column's size.
     """
-    rows = _rows_of(watched, files, days)
+    rows = _rows_of(profiled, files, days)
     bins: dict[str, Bins] = {}
     found: list[Profile] = []
     known: dict[str, ColumnBaseline] = {}
-    for name, kind in watched.kinds.items():
+    for name, kind in profiled.kinds.items():
         series = pl.read_parquet(list(files), columns=[name], hive_partitioning=False, glob=False)[name]
-        unseen = name in watched.unseen
+        unseen = name in profiled.unseen
         bins[name] = Bins(kind=kind, personal=True) if unseen else freeze_column(read_column(series, kind), kind)
         found.append(profile_frame(series.to_frame(), {name: bins[name]}))
-        if name in watched.thresholds:
+        if name in profiled.thresholds:
             known[name] = describe_column(series, bins[name], rows)
     joined = {name: part.columns[name] for part in found for name in part.columns}
     profile = Profile(rows=found[0].rows if found else 0, bins=bins, columns=joined)
-    return Reference(days=tuple(days), watch=watched.digest, origin=origin, profile=profile, columns=known)
+    return Reference(days=tuple(days), profiled=profiled.digest, origin=origin, profile=profile, columns=known)
 
 
-def _rows_of(watched: Watch, files: Sequence[Path], days: Sequence[date]) -> Rows:
+def _rows_of(profiled: ProfiledColumns, files: Sequence[Path], days: Sequence[date]) -> Rows:
     """Day and entity of every row, in the order of the files."""
     heights = [
         pl.scan_parquet(file, hive_partitioning=False, glob=False).select(pl.len()).collect().item() for file in files
     ]
     dated = len(files) > 1 and len(files) == len(days)
     entities = None
-    if watched.entity:
-        keys = pl.read_parquet(list(files), columns=list(watched.entity), hive_partitioning=False, glob=False)
+    if profiled.entity:
+        keys = pl.read_parquet(list(files), columns=list(profiled.entity), hive_partitioning=False, glob=False)
         numbered = keys.unique(maintain_order=True).with_row_index("_entity")
-        joined = keys.join(numbered, on=list(watched.entity), how="left", nulls_equal=True, maintain_order="left")
+        joined = keys.join(numbered, on=list(profiled.entity), how="left", nulls_equal=True, maintain_order="left")
         entities = joined["_entity"].cast(pl.Int64).to_numpy()
     return Rows(
         days=np.repeat(np.arange(len(files)), heights) if dated else np.zeros(sum(heights), dtype=np.int64),
         weekdays=np.array([day.weekday() for day in days] if dated else [], dtype=np.int64),
-        window=watched.window.days,
+        window=profiled.window.days,
         entities=entities,
     )

@@ -17,7 +17,7 @@ from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
 from mlpipe_assets.monitoring.profiles import ProfileStore, only_columns
 from mlpipe_assets.monitoring.ranking import METHOD, is_worse_without, measure_ranking
 from mlpipe_assets.monitoring.realised import Realised
-from mlpipe_assets.monitoring.references import Watch, freeze, read_reference, watch, write_reference
+from mlpipe_assets.monitoring.references import ProfiledColumns, choose_columns, freeze, read_reference, write_reference
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.statistics.measurements import Measurement
@@ -60,9 +60,11 @@ class Serving:
         )
 
     @cached_property
-    def watch(self) -> Watch:
+    def profiled(self) -> ProfiledColumns:
         """The columns of the feature view that have a threshold."""
-        whole = watch(self.model.view.contract, entity=(self.model.view.entity.join_key,), window=self.monitor.window)
+        whole = choose_columns(
+            self.model.view.contract, entity=(self.model.view.entity.join_key,), window=self.monitor.window
+        )
         return replace(whole, kinds={name: kind for name, kind in whole.kinds.items() if name in whole.thresholds})
 
     @cached_property
@@ -110,7 +112,7 @@ class Serving:
             return self._no_skew(
                 f"the training set of {champion.version}, as of {champion.as_of}, is not there any more"
             )
-        thresholds = self.watch.thresholds
+        thresholds = self.profiled.thresholds
         served = store.by_day(self._served(day))
         learnt, window = store.reference.profile, store.window([*served])
         return compare(
@@ -118,7 +120,7 @@ class Serving:
             only_columns(window, thresholds),
             thresholds,
             basis=against_frozen(store.reference, served),
-            labels=self.watch.labels,
+            labels=self.profiled.labels,
         )
 
     def shapes(self, day: date) -> dict[str, Histogram]:
@@ -130,8 +132,8 @@ class Serving:
             return {}
         learnt, current = store.reference.profile.columns, store.stored_window(served).columns
         found = {
-            name: compare_shapes(learnt[name], current[name], store.reference.bins[name], self.watch.labels[name])
-            for name in self.watch.thresholds
+            name: compare_shapes(learnt[name], current[name], store.reference.bins[name], self.profiled.labels[name])
+            for name in self.profiled.thresholds
             if name in current
         }
         return {name: shape for name, shape in found.items() if shape}
@@ -141,7 +143,7 @@ class Serving:
             Measurement(
                 column=name, method=DECIDING, value=math.nan, threshold=bound, n_reference=0, n_current=0, note=why
             )
-            for name, bound in self.watch.thresholds.items()
+            for name, bound in self.profiled.thresholds.items()
         ]
 
     def _performance(self, day: date) -> list[Measurement]:
@@ -213,12 +215,12 @@ class Serving:
         origin = champion.training_set
         cure = f"Delete it and run again: it is made anew from the training set of {version}, if that is still there."
         reference = read_reference(self.lake, name, cure=cure)
-        if reference is None or (reference.watch, reference.origin) != (self.watch.digest, origin):
+        if reference is None or (reference.profiled, reference.origin) != (self.profiled.digest, origin):
             facts = self.lake.facts("processed", self.model.name, champion.as_of, keys.TRAIN)
             if facts is None or facts.get("fingerprint") != origin:
                 return None
             train: Path = self.lake.path("processed", self.model.name, champion.as_of, keys.TRAIN)
-            reference = freeze(self.watch, self.lake.check([train]), days=[champion.as_of], origin=origin)
+            reference = freeze(self.profiled, self.lake.check([train]), days=[champion.as_of], origin=origin)
             write_reference(self.lake, name, reference)
         days = self.features
         return ProfileStore(

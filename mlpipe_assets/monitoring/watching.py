@@ -10,7 +10,14 @@ from mlpipe_assets.catalog.versions import source_version, view_version
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.profiles import ProfileStore
-from mlpipe_assets.monitoring.references import Reference, Watch, freeze, read_reference, watch, write_reference
+from mlpipe_assets.monitoring.references import (
+    ProfiledColumns,
+    Reference,
+    choose_columns,
+    freeze,
+    read_reference,
+    write_reference,
+)
 from mlpipe_assets.monitoring.serving import Serving
 from mlpipe_assets.monitoring.table_days import TableDays, settled_from, windows_of
 from mlpipe_assets.partitions import ONE_DAY
@@ -34,9 +41,9 @@ class Watching:
         return TableDays(lake=self.lake, stage=self.monitor.stage, name=self.monitor.name)
 
     @cached_property
-    def watch(self) -> Watch:
+    def profiled(self) -> ProfiledColumns:
         """Its columns; where a row came from is not watched."""
-        return watch(
+        return choose_columns(
             self.catalog.contract(self.monitor.table),
             leave_out=[c.name for c in columns(Sourced)],
             entity=entity_of(self.catalog, self.monitor),
@@ -55,9 +62,10 @@ class Watching:
             monitor.retrain_above,
             monitor.odd_days,
         ]
-        labels = [sorted(w.labels.items()) for w in (self.watch, self.serving and self.serving.watch) if w]
+        labels = [sorted(w.labels.items()) for w in (self.profiled, self.serving and self.serving.profiled) if w]
         labels += [sorted(self.serving.named_slices.items())] if self.serving else []
-        return digest([_MEASURES, declared, sorted(self.watch.thresholds.items()), self.watch.digest, labels])[:16]
+        thresholds = sorted(self.profiled.thresholds.items())
+        return digest([_MEASURES, declared, thresholds, self.profiled.digest, labels])[:16]
 
     @cached_property
     def origin(self) -> str:
@@ -89,7 +97,7 @@ class Watching:
     def reference(self) -> Reference | None:
         """The frozen baseline; None when there is none, or it was of other columns or code."""
         found = read_reference(self.lake, self.monitor.folder)
-        return found if found and (found.watch, found.origin) == (self.watch.digest, self.origin) else None
+        return found if found and (found.profiled, found.origin) == (self.profiled.digest, self.origin) else None
 
     def freeze_if_due(self, day: date) -> None:
         """Freeze the baseline once the table has enough days up to a day."""
@@ -98,7 +106,7 @@ class Watching:
         first = [d for d in self.candidates if d <= day][: self.monitor.baseline.days]
         if len(first) == self.monitor.baseline.days:
             files = self.table.files
-            frozen = freeze(self.watch, self.lake.check(files[d] for d in first), days=first, origin=self.origin)
+            frozen = freeze(self.profiled, self.lake.check(files[d] for d in first), days=first, origin=self.origin)
             write_reference(self.lake, self.monitor.folder, frozen)
             self.reference = frozen
 

@@ -153,7 +153,7 @@ def freeze(kind: Kind, frames: Sequence[pl.DataFrame]) -> Reference:
     )
     return Reference(
         days=tuple(_date(day) for day in range(len(frames))),
-        watch="",
+        profiled="",
         origin="",
         profile=profile_frame(values, bins),
         columns={"x": describe_column(whole["x"], bins["x"], rows)},

@@ -8,11 +8,11 @@ import pytest
 
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.monitoring.profiles import ProfileStore
-from mlpipe_assets.monitoring.references import Reference, Watch, freeze, read_reference, write_reference
+from mlpipe_assets.monitoring.references import ProfiledColumns, Reference, freeze, read_reference, write_reference
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5
 
-WATCH = Watch(kinds={"amount": "number"}, unseen=frozenset(), thresholds={"amount": 0.1})
+PROFILED = ProfiledColumns(kinds={"amount": "number"}, unseen=frozenset(), thresholds={"amount": 0.1})
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def rows(lake: Lake) -> Path:
 
 @pytest.fixture
 def reference(rows: Path) -> Reference:
-    return freeze(WATCH, [rows], days=[JAN_5], origin="")
+    return freeze(PROFILED, [rows], days=[JAN_5], origin="")
 
 
 def _store(lake: Lake, reference: Reference, rows: Path) -> ProfileStore:
