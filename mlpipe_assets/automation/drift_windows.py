@@ -17,7 +17,7 @@ from mlpipe_assets.automation.retraining import (
 from mlpipe_assets.automation.retraining_memory import requests_so_far
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import shorten
-from mlpipe_assets.monitoring.watching import Watching
+from mlpipe_assets.monitoring.monitored_table import MonitoredTable
 from mlpipe_assets.stages.monitoring_plan import monitor_work
 from mlpipe_assets.stages.predictions_plan import prediction_work
 from mlpipe_assets.store.keys import DRIFT
@@ -55,7 +55,7 @@ def look_at_drift(lake: Lake, catalog: Catalog, *, asks: bool = True) -> list[Lo
 
 
 def windows_of_monitor(lake: Lake, catalog: Catalog, monitor: Monitor, model: str) -> list[DriftWindow]:
-    """The newest windows of a watched table, as many as the decision looks at.
+    """The newest windows of a monitored table, as many as the decision looks at.
 
     A model's own predictions speak by how they came true; that they moved follows from the tables they are made of. They
     speak of the version that made them: the labels of its successor's are not complete until a horizon later.
@@ -65,7 +65,7 @@ def windows_of_monitor(lake: Lake, catalog: Catalog, monitor: Monitor, model: st
     days = lake.days(DRIFT, folder)[-monitor.in_a_row :]
     facts = {day: lake.facts(DRIFT, folder, day) or {} for day in days}
     bad = {day: bool(facts[day].get("performance_bad" if own else "bad")) for day in days}
-    serving = Watching(lake=lake, catalog=catalog, monitor=monitor).serving if own and any(bad.values()) else None
+    serving = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor).serving if own and any(bad.values()) else None
     answered = serving.answered(days[-1]) if serving else ""
     return [
         DriftWindow(

@@ -178,12 +178,12 @@ class Monitor(Declared):
 
     @property
     def stage(self) -> str:
-        """Stage of the watched table."""
+        """Stage of the monitored table."""
         return self.table.partition("/")[0]
 
     @property
     def name(self) -> str:
-        """Name of the watched table within its stage, and of the asset that watches it."""
+        """Name of the monitored table within its stage, and of the asset that watches it."""
         return self.table.partition("/")[2]
 
     @property
@@ -198,7 +198,7 @@ class Monitor(Declared):
 
     @property
     def folder(self) -> str:
-        """Name of the watched table where it is one folder: `interim.orders`."""
+        """Name of the monitored table where it is one folder: `interim.orders`."""
         return f"{self.stage}.{self.name}"
 
 

@@ -6,13 +6,13 @@ import pandera.polars as pa
 
 
 class DriftMeasurements(pa.DataFrameModel):
-    """What was measured of a watched table on a day, whether or not anything fired. Grain: comparison, column, method.
+    """What was measured of a monitored table on a day, whether or not anything fired. Grain: comparison, column, method.
 
     A null value means that a side had nothing to measure, and the note says why; a null threshold marks evidence that
     decides nothing.
     """
 
-    table: str = pa.Field(description="The watched table.")
+    table: str = pa.Field(description="The monitored table.")
     date: date = pa.Field(description="Last day of the current window.")
     comparison: str = pa.Field(
         isin=["previous", "baseline", "skew", "performance"],

@@ -1,1 +1,1 @@
-"""How a watched table is compared with its past, and how that is told."""
+"""How a monitored table is compared with its past, and how that is told."""

@@ -1,4 +1,4 @@
-"""Days of a watched table measured and written, a range in one pass: each partition is read once, windows are merges."""
+"""Days of a monitored table measured and written, a range in one pass: each partition is read once, windows are merges."""
 
 import logging
 import math
@@ -10,8 +10,8 @@ from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.gate import judge
 from mlpipe_assets.monitoring.drift import DriftOfDay, frame_of, measure_day
+from mlpipe_assets.monitoring.monitored_table import MonitoredTable, days_of_windows
 from mlpipe_assets.monitoring.profiles import ProfileStore
-from mlpipe_assets.monitoring.watching import Watching, days_of_windows
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.store.keys import DRIFT
@@ -29,49 +29,51 @@ def build_monitoring(
 
     Profiles that a window needs and that are not there, or were made of other rows, are made, each from its own partition.
     """
-    watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
-    there = [day for day in sorted(days) if day in watching.table.present_days]
+    monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
+    there = [day for day in sorted(days) if day in monitored.table.present_days]
     outcomes = [
         Outcome(day=day, missing=f"{monitor.table} has no partition of that day to look at")
         for day in sorted(days)
-        if day not in watching.table.present_days
+        if day not in monitored.table.present_days
     ]
     if there:
-        watching.freeze_if_due(there[-1])
-    store = watching.store()
+        monitored.freeze_if_due(there[-1])
+    store = monitored.store()
     for start in range(0, len(there), _AT_ONCE):
         some = there[start : start + _AT_ONCE]
         _log.info("monitoring of %s: %s to %s", monitor.table, some[0], some[-1])
-        outcomes += _build(watching, engine, store, some)
+        outcomes += _build(monitored, engine, store, some)
     return sorted(outcomes, key=lambda o: o.day)
 
 
 def monitoring_inputs_digest(lake: Lake, catalog: Catalog, monitor: Monitor, day: date) -> str | None:
     """What a day's drift would be made of now, as its footer's `inputs` says it; None when the table has no such day.
 
-    For many days, ask one `Watching` for `inputs(day)` of each: it reads every footer once.
+    For many days, ask one `MonitoredTable` for `inputs(day)` of each: it reads every footer once.
     """
-    return Watching(lake=lake, catalog=catalog, monitor=monitor).inputs(day)
+    return MonitoredTable(lake=lake, catalog=catalog, monitor=monitor).inputs(day)
 
 
-def _build(watching: Watching, engine: Engine, store: ProfileStore | None, days: Sequence[date]) -> list[Outcome]:
+def _build(
+    monitored: MonitoredTable, engine: Engine, store: ProfileStore | None, days: Sequence[date]
+) -> list[Outcome]:
     if store:
-        needed = days_of_windows(watching.monitor, [day for day in days if not watching.state(day)])
+        needed = days_of_windows(monitored.monitor, [day for day in days if not monitored.state(day)])
         if needed:
             store.forget_before(needed[0])
         store.prepare(needed)
-    if watching.serving:
-        watching.serving.prepare(engine, days)
-    outcomes = [_write(watching, measure_day(watching, store, day)) for day in days]
-    watching.lake.commit(*(o.written for o in outcomes if o.written))
+    if monitored.serving:
+        monitored.serving.prepare(engine, days)
+    outcomes = [_write(monitored, measure_day(monitored, store, day)) for day in days]
+    monitored.lake.commit(*(o.written for o in outcomes if o.written))
     return outcomes
 
 
-def _write(watching: Watching, found: DriftOfDay) -> Outcome:
+def _write(monitored: MonitoredTable, found: DriftOfDay) -> Outcome:
     """One day staged with its verdict in the footer, not yet visible."""
-    serving = watching.serving
+    serving = monitored.serving
     measured = {**found.measured, **(serving.measure(found.day) if serving else {})}
-    frame = frame_of(watching.monitor.table, found.day, measured)
+    frame = frame_of(monitored.monitor.table, found.day, measured)
     moved = {f"columns_in_{name}": count for name, count in count_moved(measured).items()}
     counts = {"rows": frame.height, **{name: count for name, count in moved.items() if count is not None}}
     verdict = judge(frame, DriftMeasurements)
@@ -79,25 +81,25 @@ def _write(watching: Watching, found: DriftOfDay) -> Outcome:
         return Outcome(day=found.day, counts=counts, breaches=verdict.errors(), refused="breaks its contract")
     worse = any(m.column == "overall" and m.verdict == "drift" for m in measured.get("performance", []))
     stays_worse = worse and serving is not None and serving.stays_worse(found.day)
-    inputs = watching.inputs(found.day)
+    inputs = monitored.inputs(found.day)
     facts = {
-        "table": watching.monitor.table,
+        "table": monitored.monitor.table,
         "date": f"{found.day}",
-        "code_version": watching.code_version,
+        "code_version": monitored.code_version,
         "inputs": inputs,
         "fingerprint": inputs,
-        "reference": watching.reference.version if watching.reference and not watching.state(found.day) else None,
+        "reference": monitored.reference.version if monitored.reference and not monitored.state(found.day) else None,
         "drift_score": found.score,
-        "drifting": is_bad(found.score, watching.monitor),
+        "drifting": is_bad(found.score, monitored.monitor),
         "performance_bad": stays_worse,
         "steady_drift_score": found.steady_score,
-        "bad": is_bad(found.steady_score, watching.monitor) or stays_worse,
+        "bad": is_bad(found.steady_score, monitored.monitor) or stays_worse,
         "state": found.state,
         "rows": frame.height,
         **moved,
     }
-    target = watching.lake.path(DRIFT, watching.monitor.folder, found.day)
-    return Outcome(day=found.day, counts=counts, written=watching.lake.stage(target, frame, facts), facts=facts)
+    target = monitored.lake.path(DRIFT, monitored.monitor.folder, found.day)
+    return Outcome(day=found.day, counts=counts, written=monitored.lake.stage(target, frame, facts), facts=facts)
 
 
 def count_moved(measured: Mapping[str, Sequence[Measurement]]) -> dict[str, int | None]:

@@ -1,4 +1,4 @@
-"""What changed on the newest day of the watched tables, as someone on duty needs it: what, since when, how bad, what to do."""
+"""What changed on the newest day of the monitored tables, as someone on duty needs it: what, since when, how bad, what to do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class Change:
     """One thing that changed in one table.
 
     Attributes:
-        table: The watched table.
+        table: The monitored table.
         kind: `drift` (against the baseline), `skew` (against the training set), `performance` or `refused`.
         what: In a few words, without the table.
         since: When it was first seen without a break since; empty where it has no beginning.

@@ -1,4 +1,4 @@
-"""What one day of a watched table comes to: every measurement, and the verdict they add up to."""
+"""The verdict for one day of a monitored table, and every measurement it is made of."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -10,10 +10,10 @@ import polars as pl
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.bases import against_frozen, against_window
 from mlpipe_assets.monitoring.deciding import SCHEMA
+from mlpipe_assets.monitoring.monitored_table import MonitoredTable
 from mlpipe_assets.monitoring.odd_days import in_drift_without
 from mlpipe_assets.monitoring.profiles import ProfileStore, only_columns
 from mlpipe_assets.monitoring.table_days import windows_of
-from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.statistics.measurements import Measurement
 from mlpipe_assets.statistics.pairs import DECIDING
@@ -38,22 +38,22 @@ class DriftOfDay:
     state: str = ""
 
 
-def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> DriftOfDay:
+def measure_day(monitored: MonitoredTable, store: ProfileStore | None, day: date) -> DriftOfDay:
     """The current window against the period before it and against the frozen baseline, by merging stored profiles."""
-    thresholds, labels = watching.profiled.thresholds, watching.profiled.labels
-    state = watching.state(day)
+    thresholds, labels = monitored.profiled.thresholds, monitored.profiled.labels
+    state = monitored.state(day)
     if state or store is None:
         nothing = {name: not_measured(thresholds, state) for name in ("baseline", "previous")}
         return DriftOfDay(day=day, measured=nothing, state=state)
-    windows = windows_of(day, watching.monitor.window)
+    windows = windows_of(day, monitored.monitor.window)
     current, previous = (only_columns(store.window(days), thresholds) for days in (windows.current, windows.previous))
     held, held_before = store.by_day(windows.current), store.by_day(windows.previous)
-    now, then = rests_on(watching, windows.current, held), rests_on(watching, windows.previous, held_before)
+    now, then = rests_on(monitored, windows.current, held), rests_on(monitored, windows.previous, held_before)
     found = compare(
         previous, current, thresholds, basis=against_window(store.reference, held_before, held), labels=labels
     )
     before = with_note(found, now, f"period before: {then}" if then else "")
-    if overlap := watching.overlap(day):
+    if overlap := monitored.overlap(day):
         measured = {"baseline": not_measured(thresholds, overlap), "previous": before}
         return DriftOfDay(day=day, measured=measured, state=overlap)
     frozen = only_columns(store.reference.profile, thresholds)
@@ -61,19 +61,19 @@ def measure_day(watching: Watching, store: ProfileStore | None, day: date) -> Dr
     measured = {"baseline": with_note(found, now), "previous": before}
     if not current.rows:
         return DriftOfDay(day=day, measured=measured, state=f"no rows from {windows.current[0]} to {day}")
-    weights = dict(watching.monitor.weights)
+    weights = dict(monitored.monitor.weights)
     drifted = {name for name, verdict in worst(found).items() if verdict == "drift"}
-    steady = in_drift_without(store.reference, held, thresholds, drifted, watching.monitor.odd_days)
+    steady = in_drift_without(store.reference, held, thresholds, drifted, monitored.monitor.odd_days)
     score = drift_score(found, weights)
     odd = drifted - steady
     lasting = drift_score((replace(m, verdict="none") if m.column in odd else m for m in found), weights)
     return DriftOfDay(day=day, measured=measured, score=round(score, 9), steady_score=round(lasting, 9))
 
 
-def rests_on(watching: Watching, window: Sequence[date], held: Collection[date]) -> str:
+def rests_on(monitored: MonitoredTable, window: Sequence[date], held: Collection[date]) -> str:
     """On which of its days a window rests, in words; empty when it has rows on all of them."""
-    closed = [day for day in window if day not in held and day in watching.table.present_days]
-    missing = watching.table.spell_missing(window)
+    closed = [day for day in window if day not in held and day in monitored.table.present_days]
+    missing = monitored.table.spell_missing(window)
     if not closed:
         return missing
     rests = f"rests on {len(held)} of {spell_count(len(window), 'day')}, no rows on {spell_days(closed)}"

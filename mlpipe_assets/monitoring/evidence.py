@@ -1,4 +1,4 @@
-"""What a run shows of a watched table in the UI: its verdicts as a Markdown table, and a few pictures of bounded size."""
+"""What a run shows of a monitored table in the UI: its verdicts as a Markdown table, and a few pictures of bounded size."""
 
 import polars as pl
 

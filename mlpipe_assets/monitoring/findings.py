@@ -1,4 +1,4 @@
-"""What the newest day of a watched table says, as statements that hold or do not."""
+"""What the newest day of a monitored table says, as statements that hold or do not."""
 
 from dataclasses import dataclass
 from typing import cast

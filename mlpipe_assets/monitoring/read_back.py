@@ -1,4 +1,4 @@
-"""What was stored of watched tables, read back for the report and the checks."""
+"""What was stored of monitored tables, read back for the report and the checks."""
 
 from datetime import date, timedelta
 
@@ -8,9 +8,9 @@ from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
+from mlpipe_assets.monitoring.monitored_table import MonitoredTable
 from mlpipe_assets.monitoring.table_days import windows_of
 from mlpipe_assets.monitoring.watched import DayState, Watched
-from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.store.keys import DRIFT
@@ -22,7 +22,7 @@ DAYS = 90
 
 def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = DAYS) -> Watched:
     """The newest days of a table, with the shapes of its columns on the newest."""
-    watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
+    monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
     name = monitor.folder
     stored = lake.days(DRIFT, name)
     kept = [day for day in stored if day > stored[-1] - timedelta(days=days)]
@@ -45,13 +45,13 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         retrain_above=monitor.retrain_above,
         days=states,
         rows=rows,
-        histograms=_shapes(watching, kept[-1]) if kept else {},
-        present=max(watching.table.present, default=None),
+        histograms=_shapes(monitored, kept[-1]) if kept else {},
+        present=max(monitored.table.present, default=None),
         refused=tuple(sorted(refused_days(lake, monitor.stage, monitor.name))),
         retrains=monitor.retrains,
         units={c.name: c.metadata["unit"] for c in columns(catalog.contract(monitor.table)) if "unit" in c.metadata},
-        reference=_spell_reference(watching, kept[-1]) if kept else "",
-        frozen=bool(kept) and not watching.state(kept[-1]),
+        reference=_spell_reference(monitored, kept[-1]) if kept else "",
+        frozen=bool(kept) and not monitored.state(kept[-1]),
     )
 
 
@@ -68,31 +68,31 @@ def inputs_of_report(lake: Lake, catalog: Catalog) -> str:
     return digest(made)
 
 
-def _shapes(watching: Watching, day: date) -> dict[str, Histogram]:
+def _shapes(monitored: MonitoredTable, day: date) -> dict[str, Histogram]:
     """Baseline and current window of each watched column, off stored profiles; of predictions also the features they use."""
-    learnt = watching.serving.shapes(day) if watching.serving else {}
-    store = watching.store()
-    if store is None or watching.state(day):
+    learnt = monitored.serving.shapes(day) if monitored.serving else {}
+    store = monitored.store()
+    if store is None or monitored.state(day):
         return learnt
-    window = windows_of(day, watching.monitor.window).current
+    window = windows_of(day, monitored.monitor.window).current
     current = store.stored_window(window)
     frozen = store.reference
     shapes = {
         name: compare_shapes(
-            frozen.profile.columns[name], current.columns[name], frozen.bins[name], watching.profiled.labels[name]
+            frozen.profile.columns[name], current.columns[name], frozen.bins[name], monitored.profiled.labels[name]
         )
-        for name in watching.profiled.thresholds
+        for name in monitored.profiled.thresholds
     }
     return learnt | {name: shape for name, shape in shapes.items() if shape}
 
 
-def _spell_reference(watching: Watching, day: date) -> str:
-    length = watching.monitor.window.days
+def _spell_reference(monitored: MonitoredTable, day: date) -> str:
+    length = monitored.monitor.window.days
     window = (
         f"Windows are of {spell_count(length, 'day')}, the newest from {day - timedelta(days=length - 1)} to {day}."
     )
-    frozen = watching.reference
-    if frozen is None or watching.state(day):
+    frozen = monitored.reference
+    if frozen is None or monitored.state(day):
         return window
     return (
         f"The baseline is frozen: {spell_count(len(frozen.days), 'day')}, {spell_days(frozen.days)}, "

@@ -1,4 +1,4 @@
-"""monitoring/report.html: every watched table on one page that needs nothing but a browser."""
+"""monitoring/report.html: every monitored table on one page that needs nothing but a browser."""
 
 import base64
 import hashlib

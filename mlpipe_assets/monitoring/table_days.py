@@ -1,4 +1,4 @@
-"""The partitions of a watched table as they stand, and the windows that are compared."""
+"""The partitions of a monitored table as they stand, and the windows that are compared."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What is known of one watched table: the newest days of its measurements, as the report tells them."""
+"""What is known of one monitored table: the newest days of its measurements, as the report tells them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class DayState:
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """One watched table.
+    """One monitored table.
 
     Attributes:
         retrain_above: Drift score from which a day is bad.

@@ -1,4 +1,4 @@
-"""monitoring: what changed in each watched table, day by day, and one page that tells it."""
+"""monitoring: what changed in each monitored table, day by day, and one page that tells it."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,10 +15,10 @@ from mlpipe_assets.monitoring.building import REPORT, build_monitoring
 from mlpipe_assets.monitoring.deciding import SCHEMA, write_summary
 from mlpipe_assets.monitoring.evidence import pictures_as_markdown, verdicts_as_markdown
 from mlpipe_assets.monitoring.findings import Finding
+from mlpipe_assets.monitoring.monitored_table import MonitoredTable
 from mlpipe_assets.monitoring.read_back import inputs_of_report, read_watched
 from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.watched import Watched
-from mlpipe_assets.monitoring.watching import Watching
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.monitoring_plan import record_of_report
@@ -85,7 +85,7 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
 
 
 def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
-    """The asset of the page and the summary of all watched tables: one of each, always of the newest days."""
+    """The asset of the page and the summary of all monitored tables: one of each, always of the newest days."""
     key = dg.AssetKey(["monitoring", REPORT])
 
     @dg.asset(
@@ -137,7 +137,7 @@ def _name(catalog: Catalog, monitor: Monitor) -> str:
 
 
 def _code_version(catalog: Catalog, monitor: Monitor) -> str:
-    return Watching(lake=Lake(data_dir=""), catalog=catalog, monitor=monitor).code_version
+    return MonitoredTable(lake=Lake(data_dir=""), catalog=catalog, monitor=monitor).code_version
 
 
 def _checks_of(monitor: Monitor) -> dict[str, tuple[Callable[[Watched], Finding], str]]:

@@ -5,8 +5,8 @@ from datetime import date
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.monitoring.building import REPORT
+from mlpipe_assets.monitoring.monitored_table import MonitoredTable, days_of_windows
 from mlpipe_assets.monitoring.read_back import inputs_of_report
-from mlpipe_assets.monitoring.watching import Watching, days_of_windows
 from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store import keys
@@ -18,28 +18,28 @@ from mlpipe_assets.store.records import Record
 
 @or_unreadable(lambda monitor: f"monitoring/{monitor.name}")
 def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Wanted) -> Work:
-    """Days of a watched table whose windows, or the code, have left their measurements behind."""
-    watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
+    """Days of a monitored table whose windows, or the code, have left their measurements behind."""
+    monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
     name = monitor.folder
-    lacking = _windows_without_profile(watching)
+    lacking = _windows_without_profile(monitored)
     days = [
         day
-        for day in watching.table.present
+        for day in monitored.table.present
         if wanted(day)
-        and (day in lacking or (lake.facts(DRIFT, name, day) or {}).get("inputs") != watching.inputs(day))
+        and (day in lacking or (lake.facts(DRIFT, name, day) or {}).get("inputs") != monitored.inputs(day))
     ]
     return Work(table=f"monitoring/{monitor.name}", days=tuple(days))
 
 
-def _windows_without_profile(watching: Watching) -> set[date]:
+def _windows_without_profile(monitored: MonitoredTable) -> set[date]:
     """The newest day of those whose windows hold a damaged profile, for each: it is made again when that day is measured."""
-    store, monitor = watching.store(), watching.monitor
+    store, monitor = monitored.store(), monitored.monitor
     if store is None:
         return set()
-    present = watching.table.present
+    present = monitored.table.present
     found: set[date] = set()
-    for damaged in (day for day in present if changed(watching.lake.root, store.path(day))):
-        over = [d for d in present if damaged in days_of_windows(monitor, [d]) and not watching.state(d)]
+    for damaged in (day for day in present if changed(monitored.lake.root, store.path(day))):
+        over = [d for d in present if damaged in days_of_windows(monitor, [d]) and not monitored.state(d)]
         found |= set(over[-1:])
     return found
 

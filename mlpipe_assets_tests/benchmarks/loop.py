@@ -106,8 +106,8 @@ def time_monitoring(data: Path, day: date, repeats: int) -> dict[str, list[float
     from mlpipe_assets.catalog.contents import CATALOG
     from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
     from mlpipe_assets.monitoring.building import build_monitoring
+    from mlpipe_assets.monitoring.monitored_table import MonitoredTable
     from mlpipe_assets.monitoring.table_days import windows_of
-    from mlpipe_assets.monitoring.watching import Watching
     from mlpipe_assets.store.lake import Lake
 
     lake, engine = Lake(data_dir=f"{data}"), DuckDBEngine()
@@ -121,7 +121,7 @@ def time_monitoring(data: Path, day: date, repeats: int) -> dict[str, list[float
     def least() -> None:
         for monitor in monitors:
             _forget(lake, monitor.table, day)
-            store = Watching(lake=lake, catalog=CATALOG, monitor=monitor).store()
+            store = MonitoredTable(lake=lake, catalog=CATALOG, monitor=monitor).store()
             if store is None:
                 continue
             windows = windows_of(day, monitor.window)

@@ -1,4 +1,4 @@
-"""Days of a watched table: what is measured, from what, and what a rerun changes."""
+"""Days of a monitored table: what is measured, from what, and what a rerun changes."""
 
 import os
 from dataclasses import replace

@@ -25,7 +25,7 @@ def test_features_settle_when_their_windows_are_full(tmp_path: Path) -> None:
 
 def test_the_first_days_of_a_feature_view_are_no_baseline(tmp_path: Path) -> None:
     from mlpipe_assets.catalog.versions import view_version
-    from mlpipe_assets.monitoring.watching import Watching
+    from mlpipe_assets.monitoring.monitored_table import MonitoredTable
     from mlpipe_assets_tests.planted import spend
 
     catalog = planted_catalog(tmp_path / "sql")
@@ -38,9 +38,9 @@ def test_the_first_days_of_a_feature_view_are_no_baseline(tmp_path: Path) -> Non
 
         frame = pl.DataFrame({"customer_id": ["ann"]})
         lake.commit(lake.stage(lake.path("features", "spend", day(number)), frame, facts))
-    watching = Watching(lake=lake, catalog=catalog, monitor=monitor)
-    assert watching.candidates == [day(3)]
-    assert watching.state(day(3)) == (
+    monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
+    assert monitored.candidates == [day(3)]
+    assert monitored.state(day(3)) == (
         "baseline not complete: 1 of 2 days (counted from 2026-01-03 on, when its windows are full)"
     )
 

@@ -1,4 +1,4 @@
-"""One watched table as it stands: its baseline, what a day's drift is made of, and the profiles it is measured from."""
+"""A monitored table: its baseline, what a day's drift is made of, and the profiles it is measured from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ _MEASURES = 6  # counted up when the same windows would be measured or told diff
 
 
 @dataclass(kw_only=True)
-class Watching:
-    """A watched table. Reads each footer once, so one of these serves every day of a plan or a run."""
+class MonitoredTable:
+    """A monitored table. Reads each footer once, so one of these serves every day of a plan or a run."""
 
     lake: Lake
     catalog: Catalog
@@ -69,7 +69,7 @@ class Watching:
 
     @cached_property
     def origin(self) -> str:
-        """Code version of the watched table: what other code made is no baseline for it. Empty for predictions."""
+        """Code version of the monitored table: what other code made is no baseline for it. Empty for predictions."""
         if self.monitor.stage == "interim":
             return source_version(self.catalog.source(self.monitor.name))
         if self.monitor.stage == "features":
@@ -180,7 +180,7 @@ class Watching:
 
 
 def entity_of(catalog: Catalog, monitor: Monitor) -> tuple[str, ...]:
-    """Columns that say which rows of a watched table are of one thing; none where rows are events of their own."""
+    """Columns that say which rows of a monitored table are of one thing; none where rows are events of their own."""
     if monitor.entity:
         return (monitor.entity,)
     if monitor.stage == "features":
