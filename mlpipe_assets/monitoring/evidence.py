@@ -3,8 +3,8 @@
 import polars as pl
 
 from mlpipe_assets.monitoring.report_parts import spell_number
-from mlpipe_assets.monitoring.report_section import history
-from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.monitoring.report_section import measure_by_day
+from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.pictures.charts import as_markdown_image, bars, line_chart
 
 _MOST_COLUMNS = 4
@@ -12,10 +12,10 @@ _MOST_POINTS = 45
 _SIZE = (480, 220)
 
 
-def verdicts_as_markdown(watched: Watched) -> str:
+def verdicts_as_markdown(history: TableHistory) -> str:
     """The deciding measure of every column on the newest day, the worst first."""
     ranks = {"drift": 0, "possible": 1, "none": 2}
-    rows = sorted(watched.newest_decided.to_dicts(), key=lambda row: ranks[row["verdict"]])
+    rows = sorted(history.newest_decided.to_dicts(), key=lambda row: ranks[row["verdict"]])
     head = "| column | against | measure | value | threshold | chance | rows then | rows now | verdict | note |"
     lines = [
         f"| {row['column']} | {row['comparison']} | {row['method']} | {spell_number(row['value'])} "
@@ -26,17 +26,19 @@ def verdicts_as_markdown(watched: Watched) -> str:
     return "\n".join([head, "|" + " --- |" * 10, *lines])
 
 
-def pictures_as_markdown(watched: Watched) -> dict[str, str]:
+def pictures_as_markdown(history: TableHistory) -> dict[str, str]:
     """Drift over time and histograms of the columns that moved most: at most four, and the newest 45 days."""
-    shown = _columns_to_show(watched)
+    shown = _columns_to_show(history)
     found: dict[str, str] = {}
     if not shown:
         return found
-    first = watched.newest_decided.filter(pl.col("column") == shown[0]).row(0, named=True)
-    lines = [history(watched, "baseline", name, str(first["method"]), last=_MOST_POINTS, name=name) for name in shown]
+    first = history.newest_decided.filter(pl.col("column") == shown[0]).row(0, named=True)
+    lines = [
+        measure_by_day(history, "baseline", name, str(first["method"]), last=_MOST_POINTS, name=name) for name in shown
+    ]
     chart = line_chart(
         lines,
-        title=f"{watched.table}: against the baseline",
+        title=f"{history.table}: against the baseline",
         threshold=first["threshold"],
         y_label="distance",
         size=_SIZE,
@@ -49,11 +51,11 @@ def pictures_as_markdown(watched: Watched) -> dict[str, str]:
             shape.current,
             title=f"{name}: share of rows",
             names=("baseline", "newest window"),
-            x_label=watched.units.get(name, ""),
+            x_label=history.units.get(name, ""),
             size=_SIZE,
         )
         for name in shown
-        if (shape := watched.histograms.get(name))
+        if (shape := history.histograms.get(name))
     ]
     if shapes:
         found["baseline_and_newest_window"] = "\n\n".join(
@@ -62,7 +64,7 @@ def pictures_as_markdown(watched: Watched) -> dict[str, str]:
     return found
 
 
-def _columns_to_show(watched: Watched) -> list[str]:
+def _columns_to_show(history: TableHistory) -> list[str]:
     ratio = pl.col("value") / pl.col("threshold")
-    compared = watched.newest_decided.filter(pl.col("comparison") == "baseline", pl.col("value").is_not_null())
+    compared = history.newest_decided.filter(pl.col("comparison") == "baseline", pl.col("value").is_not_null())
     return compared.sort(ratio, descending=True, maintain_order=True)["column"].head(_MOST_COLUMNS).to_list()

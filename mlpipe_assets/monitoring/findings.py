@@ -7,7 +7,7 @@ import polars as pl
 
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.report_parts import spell_number
-from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.monitoring.table_history import TableHistory
 
 AGAINST = {"baseline": "the baseline", "previous": "the period before", "skew": "the training set"}
 
@@ -20,63 +20,63 @@ class Finding:
     text: str
 
 
-def no_column_drifted(watched: Watched) -> Finding:
+def no_column_drifted(history: TableHistory) -> Finding:
     """Whether any column drifted from the baseline or the period before; what may have drifted is named, and holds."""
-    return _moved(watched, ("baseline", "previous"), "No column drifted")
+    return _moved(history, ("baseline", "previous"), "No column drifted")
 
 
-def training_matches_serving(watched: Watched) -> Finding:
+def training_matches_serving(history: TableHistory) -> Finding:
     """Whether predictions are made on rows like those the champion learnt from."""
-    return _moved(watched, ("skew",), "The features predictions were made on are like those of the training set")
+    return _moved(history, ("skew",), "The features predictions were made on are like those of the training set")
 
 
-def performance_holds(watched: Watched) -> Finding:
+def performance_holds(history: TableHistory) -> Finding:
     """Whether predictions whose labels are known ranked as the champion did on its test set."""
-    rows = _newest(watched, "performance").to_dicts()
+    rows = _newest(history, "performance").to_dicts()
     whole = [row for row in rows if row["column"] == "overall" and row["method"] == "roc_auc"]
     if not whole or whole[0]["value"] is None:
-        return Finding(holds=True, text=f"{_day(watched)}: {whole[0]['note'] if whole else 'nothing was predicted'}.")
+        return Finding(holds=True, text=f"{_day(history)}: {whole[0]['note'] if whole else 'nothing was predicted'}.")
     worse = [_spell_ranking(row) for row in rows if row["verdict"] == "drift"]
     perhaps = [_spell_ranking(row) for row in rows if row["verdict"] == "possible"]
     holds = whole[0]["verdict"] != "drift"
-    parts = [f"{_day(watched)}: {_spell_ranking(whole[0])}"]
+    parts = [f"{_day(history)}: {_spell_ranking(whole[0])}"]
     parts += [f"worse than tested: {_some(worse, 5)}"] if worse else []
     parts += [f"perhaps worse: {_some(perhaps, 5)}"] if perhaps else []
     advice = "" if holds else " Look at the drift of its features, then train a new model with training_job."
     return Finding(holds=holds, text="; ".join(parts) + "." + advice)
 
 
-def baseline_is_complete(watched: Watched) -> Finding:
+def baseline_is_complete(history: TableHistory) -> Finding:
     """Whether there is a baseline to hold the newest day against."""
-    if not watched.days:
+    if not history.days:
         return Finding(holds=False, text="Nothing was monitored yet.")
-    state = f"{_day(watched)}: {watched.days[-1].state}. " if watched.days[-1].state else ""
-    return Finding(holds=watched.frozen, text=f"{state}{watched.reference}")
+    state = f"{_day(history)}: {history.days[-1].state}. " if history.days[-1].state else ""
+    return Finding(holds=history.frozen, text=f"{state}{history.reference}")
 
 
-def _moved(watched: Watched, comparisons: tuple[str, ...], fine: str) -> Finding:
-    rows = [row for name in comparisons for row in _newest(watched, name).to_dicts()]
+def _moved(history: TableHistory, comparisons: tuple[str, ...], fine: str) -> Finding:
+    rows = [row for name in comparisons for row in _newest(history, name).to_dicts()]
     measured = [row for row in rows if row["value"] is not None]
     drifted = [_spell(row) for row in measured if row["verdict"] == "drift"]
     possible = [_spell(row) for row in measured if row["verdict"] == "possible"]
     perhaps = f" Possible: {_some(possible, 5)}." if possible else ""
     if drifted:
-        return Finding(holds=False, text=f"{_day(watched)}: {_some(drifted, 8)}.{perhaps}")
+        return Finding(holds=False, text=f"{_day(history)}: {_some(drifted, 8)}.{perhaps}")
     if not measured:
         why = rows[0]["note"] if rows else "nothing was monitored yet"
-        return Finding(holds=True, text=f"{_day(watched)}: nothing measured, {why}.")
+        return Finding(holds=True, text=f"{_day(history)}: nothing measured, {why}.")
     return Finding(
-        holds=True, text=f"{_day(watched)}: {fine} ({len({row['column'] for row in measured})} looked at).{perhaps}"
+        holds=True, text=f"{_day(history)}: {fine} ({len({row['column'] for row in measured})} looked at).{perhaps}"
     )
 
 
-def _newest(watched: Watched, comparison: str) -> pl.DataFrame:
-    rows = watched.newest if comparison == "performance" else watched.newest_decided
+def _newest(history: TableHistory, comparison: str) -> pl.DataFrame:
+    rows = history.newest if comparison == "performance" else history.newest_decided
     return rows.filter(pl.col("comparison") == comparison)
 
 
-def _day(watched: Watched) -> str:
-    return f"[{watched.days[-1].day}]" if watched.days else "[no day]"
+def _day(history: TableHistory) -> str:
+    return f"[{history.days[-1].day}]" if history.days else "[no day]"
 
 
 def _spell(row: dict[str, object]) -> str:

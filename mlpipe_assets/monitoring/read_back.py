@@ -10,7 +10,7 @@ from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
 from mlpipe_assets.monitoring.monitored_table import MonitoredTable
 from mlpipe_assets.monitoring.table_days import windows_of
-from mlpipe_assets.monitoring.watched import DayState, Watched
+from mlpipe_assets.monitoring.table_history import DayState, TableHistory
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.store.keys import DRIFT
@@ -20,7 +20,7 @@ from mlpipe_assets.store.refusals import refused_days
 DAYS = 90
 
 
-def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = DAYS) -> Watched:
+def read_history(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = DAYS) -> TableHistory:
     """The newest days of a table, with the shapes of its columns on the newest."""
     monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
     name = monitor.folder
@@ -40,7 +40,7 @@ def read_watched(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
     )
     paths = lake.check(lake.path(DRIFT, name, day) for day in kept)
     rows = pl.read_parquet(paths, hive_partitioning=False, glob=False) if paths else pl.DataFrame(schema=SCHEMA)
-    return Watched(
+    return TableHistory(
         table=monitor.table,
         retrain_above=monitor.retrain_above,
         days=states,
@@ -69,7 +69,7 @@ def inputs_of_report(lake: Lake, catalog: Catalog) -> str:
 
 
 def _shapes(monitored: MonitoredTable, day: date) -> dict[str, Histogram]:
-    """Baseline and current window of each watched column, off stored profiles; of predictions also the features they use."""
+    """Baseline and current window of each compared column, off stored profiles; of predictions also the features they use."""
     learnt = monitored.serving.shapes(day) if monitored.serving else {}
     store = monitored.store()
     if store is None or monitored.state(day):

@@ -10,7 +10,7 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.changes import Change, in_drift, list_changes, newest_day, spell_older
 from mlpipe_assets.monitoring.report_parts import SKEW_WORDS, cards_css, spell_number, table_of, verdict_mark, worst
 from mlpipe_assets.monitoring.report_section import MEASURES, PERFORMANCE, anchor, section_of
-from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.pictures.charts import sparkline
 from mlpipe_assets.pictures.theme import theme_css
@@ -26,7 +26,7 @@ _KINDS = {
 }
 
 
-def render_report(tables: Sequence[Watched], *, written: datetime | None = None) -> bytes:
+def render_report(tables: Sequence[TableHistory], *, written: datetime | None = None) -> bytes:
     """The page. Nothing in it is fetched, now or later: style, script and pictures are part of it.
 
     A policy in its head lets a browser run this script and no other. `written` is when, UTC; None leaves it out.
@@ -36,7 +36,7 @@ def render_report(tables: Sequence[Watched], *, written: datetime | None = None)
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()]
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digests[0]}'"
     newest = newest_day(tables)
-    body = "".join(section_of(watched) for watched in tables)
+    body = "".join(section_of(history) for history in tables)
     page = f"""<!doctype html>
 <html lang="en">
 <head>
@@ -72,7 +72,7 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _lead(tables: Sequence[Watched], written: datetime | None) -> str:
+def _lead(tables: Sequence[TableHistory], written: datetime | None) -> str:
     """How old the newest day is, and when the page was written."""
     newest = newest_day(tables)
     if newest is None:
@@ -84,12 +84,12 @@ def _lead(tables: Sequence[Watched], written: datetime | None) -> str:
     return f"Newest day {newest}, {old} when this page was written: {written:%Y-%m-%d %H:%M} UTC."
 
 
-def _changes(tables: Sequence[Watched]) -> str:
+def _changes(tables: Sequence[TableHistory]) -> str:
     """What changed, one card each; or that nothing did, of what could be compared."""
     found = list_changes(tables)
     if found:
         return f'<ul class="changes">{"".join(map(_card, found))}</ul>{_not_compared(tables)}{_older(tables)}'
-    measured = sum(1 for watched in tables if watched.days and watched.days[-1].score is not None)
+    measured = sum(1 for history in tables if history.days and history.days[-1].score is not None)
     if not measured:
         calm = "No table has a baseline to be held against yet." if newest_day(tables) else ""
     elif measured == 1:
@@ -108,44 +108,44 @@ def _card(change: Change) -> str:
     )
 
 
-def _not_compared(tables: Sequence[Watched]) -> str:
+def _not_compared(tables: Sequence[TableHistory]) -> str:
     """Tables of which nothing can be said yet, and why."""
     waiting = [
-        f"{watched.table} ({watched.days[-1].state or 'no baseline'})"
-        if watched.days
-        else f"{watched.table} (no day yet)"
-        for watched in tables
-        if not watched.days or watched.days[-1].score is None
+        f"{history.table} ({history.days[-1].state or 'no baseline'})"
+        if history.days
+        else f"{history.table} (no day yet)"
+        for history in tables
+        if not history.days or history.days[-1].score is None
     ]
     return f'<p class="muted">Not compared with a baseline yet: {escape("; ".join(waiting))}.</p>' if waiting else ""
 
 
-def _older(tables: Sequence[Watched]) -> str:
+def _older(tables: Sequence[TableHistory]) -> str:
     """Tables whose part of the page is of another day than the page."""
     found = spell_older(tables)
     return f"<p>Not of the newest day: {escape('; '.join(found))}.</p>" if found else ""
 
 
-def _summary(tables: Sequence[Watched]) -> str:
-    rows = [_summary_row(watched) for watched in tables]
+def _summary(tables: Sequence[TableHistory]) -> str:
+    rows = [_summary_row(history) for history in tables]
     return table_of("Every monitored table on its newest day", _SUMMARY, rows, kind="summary")
 
 
-def _summary_row(watched: Watched) -> list[str]:
-    link = f'<a href="#{anchor(watched.table)}">{escape(watched.table)}</a>'
-    if not watched.days:
+def _summary_row(history: TableHistory) -> list[str]:
+    link = f'<a href="#{anchor(history.table)}">{escape(history.table)}</a>'
+    if not history.days:
         return [link, verdict_mark(None), "", "", "", "", ""]
-    newest = watched.days[-1]
+    newest = history.days[-1]
     known = newest.score is not None
-    drifted, skewed = ([row["column"] for row in in_drift(watched, c)] for c in ("baseline", "skew"))
-    marks = [verdict_mark(worst(watched.newest_verdicts("baseline").values()) if known else None)]
-    if compared := watched.newest_verdicts("skew"):
+    drifted, skewed = ([row["column"] for row in in_drift(history, c)] for c in ("baseline", "skew"))
+    marks = [verdict_mark(worst(history.newest_verdicts("baseline").values()) if known else None)]
+    if compared := history.newest_verdicts("skew"):
         marks.append(verdict_mark(worst(compared.values()), SKEW_WORDS))
     moved = [f"{len(drifted)} in drift"] if known else []
     moved += [f"{len(skewed)} in skew"] if any(compared.values()) else []
-    line = sparkline([state.score for state in watched.days], title=f"drift score of {watched.table} over time")
+    line = sparkline([state.score for state in history.days], title=f"drift score of {history.table} over time")
     score = (
-        f'{spell_number(newest.score)} <span class="muted">(bad from {watched.retrain_above:g})</span>' if known else ""
+        f'{spell_number(newest.score)} <span class="muted">(bad from {history.retrain_above:g})</span>' if known else ""
     )
     return [
         link,
@@ -154,7 +154,7 @@ def _summary_row(watched: Watched) -> list[str]:
         score,
         line if known else "",
         f"{newest.day}",
-        escape(watched.performance_in_words()),
+        escape(history.performance_in_words()),
     ]
 
 

@@ -16,7 +16,7 @@ from mlpipe_assets.monitoring.report_parts import (
     verdict_mark,
     worst,
 )
-from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pictures.charts import bars, line_chart
 from mlpipe_assets.pictures.lines import Series, Verdict
@@ -52,27 +52,27 @@ def anchor(table: str) -> str:
     return "table-" + re.sub(r"[^\w-]", "-", table)
 
 
-def section_of(watched: Watched) -> str:
+def section_of(history: TableHistory) -> str:
     """All of one table."""
-    name = anchor(watched.table)
-    head = f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(watched.table)}</h2>'
-    if not watched.days:
+    name = anchor(history.table)
+    head = f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(history.table)}</h2>'
+    if not history.days:
         return f"{head}<p>Nothing was monitored yet.</p></section>"
-    newest = watched.days[-1]
+    newest = history.days[-1]
     state = f" {newest.state[0].upper()}{newest.state[1:]}." if newest.state else ""
-    told = f"<p>Newest day {newest.day}. {escape(watched.reference)}{escape(state)}</p>"
-    moved = {column: _moved(watched, column) for column in watched.columns()}
+    told = f"<p>Newest day {newest.day}. {escape(history.reference)}{escape(state)}</p>"
+    moved = {column: _moved(history, column) for column in history.columns()}
     columns = sorted(moved, key=lambda column: -_SEVERITY.index(moved[column]))  # stable: the contract's order within
     shown = [column for column in columns if moved[column] == "drift"][:_OPENED]
-    folds = "".join(_fold(watched, column, moved[column], opened=column in shown) for column in columns)
-    return f"{head}{told}{_score(watched)}{_performance(watched)}<h3>Columns</h3>{folds}</section>"
+    folds = "".join(_fold(history, column, moved[column], opened=column in shown) for column in columns)
+    return f"{head}{told}{_score(history)}{_performance(history)}<h3>Columns</h3>{folds}</section>"
 
 
-def _score(watched: Watched) -> str:
-    if all(state.score is None for state in watched.days):
+def _score(history: TableHistory) -> str:
+    if all(state.score is None for state in history.days):
         return ""
-    by_day = {state.day: state for state in watched.days}
-    days = days_between(watched.days[0].day, watched.days[-1].day)
+    by_day = {state.day: state for state in history.days}
+    days = days_between(history.days[0].day, history.days[-1].day)
     states = [by_day.get(day) for day in days]
     series = Series(
         name="drift score",
@@ -82,16 +82,16 @@ def _score(watched: Watched) -> str:
     chart = line_chart(
         [series],
         title="Drift score over time",
-        description=f"Share of columns of {watched.table} in drift against the baseline, {days[0]} to {days[-1]}",
-        threshold=watched.retrain_above,
+        description=f"Share of columns of {history.table} in drift against the baseline, {days[0]} to {days[-1]}",
+        threshold=history.retrain_above,
         threshold_label="bad from",
         size=(720, 220),
     )
     return f'<figure class="wide">{_lighter(chart, len(days))}</figure>'
 
 
-def _performance(watched: Watched) -> str:
-    rows = watched.newest.filter(pl.col("comparison") == "performance")
+def _performance(history: TableHistory) -> str:
+    rows = history.newest.filter(pl.col("comparison") == "performance")
     if not rows.height:
         return ""
     if rows["value"].is_null().all():
@@ -109,11 +109,11 @@ def _performance(watched: Watched) -> str:
         for row in rows.to_dicts()
     ]
     method = rows["method"][0]
-    realised = history(watched, "performance", "overall", method)
+    realised = measure_by_day(history, "performance", "overall", method)
     chart = line_chart(
         [realised],
         title=f"Realised {spell_method(method)} over time",
-        description=f"Over all predictions of {watched.table} whose labels are known",
+        description=f"Over all predictions of {history.table} whose labels are known",
         threshold=rows["threshold"][0],
         threshold_label="holds down to",
         size=(720, 220),
@@ -126,21 +126,21 @@ def _performance_table(cells: list[list[str]]) -> str:
     return table_of("Realised performance, newest window", PERFORMANCE, cells, (3, 4, 5), kind="performance")
 
 
-def _decided(watched: Watched, column: str) -> list[dict[str, object]]:
+def _decided(history: TableHistory, column: str) -> list[dict[str, object]]:
     """The deciding measurements of a column on the newest day."""
-    return watched.newest_decided.filter(
+    return history.newest_decided.filter(
         (pl.col("column") == column) & (pl.col("comparison") != "performance")
     ).to_dicts()
 
 
-def _moved(watched: Watched, column: str) -> str:
+def _moved(history: TableHistory, column: str) -> str:
     """The worst verdict of a column on the newest day."""
-    return worst(str(row["verdict"]) for row in _decided(watched, column) if row["value"] is not None) or "none"
+    return worst(str(row["verdict"]) for row in _decided(history, column) if row["value"] is not None) or "none"
 
 
-def _fold(watched: Watched, column: str, moved: str, *, opened: bool) -> str:
+def _fold(history: TableHistory, column: str, moved: str, *, opened: bool) -> str:
     """One column: its verdicts in a line, and behind it charts and every measurement."""
-    newest = _decided(watched, column)
+    newest = _decided(history, column)
     cells = "".join(
         f'<span class="cell"><span class="against">{AGAINST[str(row["comparison"])]}</span>'
         f"{verdict_mark(_verdict(row), _WORDS.get(str(row['comparison']), WORDS))} {_against(row)}</span>"
@@ -149,7 +149,7 @@ def _fold(watched: Watched, column: str, moved: str, *, opened: bool) -> str:
     return (
         f'<details class="column" data-verdict="{moved}"{" open" if opened else ""}>'
         f'<summary><span class="name">{escape(column)}</span>{cells}</summary>'
-        f'<div class="inside">{_figures(watched, column, newest)}{_measurements(watched, column)}</div></details>'
+        f'<div class="inside">{_figures(history, column, newest)}{_measurements(history, column)}</div></details>'
     )
 
 
@@ -167,12 +167,12 @@ def _verdict(row: dict[str, object]) -> str | None:
     return str(row["verdict"]) if row["value"] is not None else None
 
 
-def _figures(watched: Watched, column: str, newest: list[dict[str, object]]) -> str:
+def _figures(history: TableHistory, column: str, newest: list[dict[str, object]]) -> str:
     found: list[str] = []
     measured = [row for row in newest if row["value"] is not None]
     if measured:
         method = str(measured[0]["method"])
-        lines = [history(watched, str(row["comparison"]), column, method) for row in measured]
+        lines = [measure_by_day(history, str(row["comparison"]), column, method) for row in measured]
         chart = line_chart(
             lines,
             title=f"{column}: {spell_method(method)} over time",
@@ -181,9 +181,9 @@ def _figures(watched: Watched, column: str, newest: list[dict[str, object]]) -> 
             size=(560, 260),
         )
         found.append(_lighter(chart, max(len(line.points) for line in lines)))
-    shape = watched.histograms.get(column)
+    shape = history.histograms.get(column)
     if shape:
-        unit = watched.units.get(column)
+        unit = history.units.get(column)
         then = "training set" if any(row["comparison"] == "skew" for row in newest) else "baseline"
         chart = bars(
             shape.labels,
@@ -199,8 +199,8 @@ def _figures(watched: Watched, column: str, newest: list[dict[str, object]]) -> 
     return f'<div class="figures">{"".join(f"<figure>{chart}</figure>" for chart in found)}</div>' if found else ""
 
 
-def _measurements(watched: Watched, column: str) -> str:
-    rows = watched.newest.filter((pl.col("column") == column) & (pl.col("comparison") != "performance"))
+def _measurements(history: TableHistory, column: str) -> str:
+    rows = history.newest.filter((pl.col("column") == column) & (pl.col("comparison") != "performance"))
     cells = [
         [
             AGAINST[row["comparison"]].removeprefix("against "),
@@ -220,17 +220,17 @@ def _measurements(watched: Watched, column: str) -> str:
     )
 
 
-def history(
-    watched: Watched, comparison: str, column: str, method: str, *, last: int = 0, name: str | None = None
+def measure_by_day(
+    history: TableHistory, comparison: str, column: str, method: str, *, last: int = 0, name: str | None = None
 ) -> Series:
-    """One measure of a column over the days watched, or the `last` of them, with gaps where a day was not."""
-    found = watched.rows.filter(
+    """One measure of a column over the days measured, or the `last` of them, with gaps where a day was not."""
+    found = history.rows.filter(
         (pl.col("comparison") == comparison) & (pl.col("column") == column) & (pl.col("method") == method)
     )
     by_day: dict[date, tuple[float | None, Verdict]] = {
         day: (value, verdict) for day, value, verdict in found.select("date", "value", "verdict").iter_rows()
     }
-    days = days_between(watched.days[0].day, watched.days[-1].day)[-last:]
+    days = days_between(history.days[0].day, history.days[-1].day)[-last:]
     return Series(
         name=name or AGAINST.get(comparison, "realised"),
         points=[(day, by_day[day][0] if day in by_day else None) for day in days],

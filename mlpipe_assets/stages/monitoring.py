@@ -16,9 +16,9 @@ from mlpipe_assets.monitoring.deciding import SCHEMA, write_summary
 from mlpipe_assets.monitoring.evidence import pictures_as_markdown, verdicts_as_markdown
 from mlpipe_assets.monitoring.findings import Finding
 from mlpipe_assets.monitoring.monitored_table import MonitoredTable
-from mlpipe_assets.monitoring.read_back import inputs_of_report, read_watched
+from mlpipe_assets.monitoring.read_back import inputs_of_report, read_history
 from mlpipe_assets.monitoring.report import render_report
-from mlpipe_assets.monitoring.watched import Watched
+from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.monitoring_plan import record_of_report
@@ -26,14 +26,14 @@ from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
-_CHECKS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
+_CHECKS: dict[str, tuple[Callable[[TableHistory], Finding], str]] = {
     "no_column_drifted": (findings.no_column_drifted, "No column drifted from the baseline or the period before."),
     "baseline_is_complete": (
         findings.baseline_is_complete,
         "There is a frozen baseline to hold the newest day against.",
     ),
 }
-_OF_PREDICTIONS: dict[str, tuple[Callable[[Watched], Finding], str]] = {
+_OF_PREDICTIONS: dict[str, tuple[Callable[[TableHistory], Finding], str]] = {
     "training_matches_serving": (
         findings.training_matches_serving,
         "Predictions are made on rows like those the champion learnt from.",
@@ -69,16 +69,16 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             outcomes = build_monitoring(lake, engine, catalog, monitor, days)
-            watched = read_watched(lake, catalog, monitor)
-        newest = watched.days[-1].day if watched.days else None
+            history = read_history(lake, catalog, monitor)
+        newest = history.days[-1].day if history.days else None
         if newest in days and all(o.written for o in outcomes):
-            shown = {name: dg.MetadataValue.md(text) for name, text in pictures_as_markdown(watched).items()}
+            shown = {name: dg.MetadataValue.md(text) for name, text in pictures_as_markdown(history).items()}
             context.add_asset_metadata(
-                {"verdicts": dg.MetadataValue.md(verdicts_as_markdown(watched)), **shown},
+                {"verdicts": dg.MetadataValue.md(verdicts_as_markdown(history)), **shown},
                 asset_key=key,
                 partition_key=f"{newest}",
             )
-        results = [_result(name, judge(watched), watched) for name, (judge, _) in judged.items()]
+        results = [_result(name, judge(history), history) for name, (judge, _) in judged.items()]
         yield from tell(context, lake, key, outcomes, extra_checks=results, balanced=False)
 
     return build
@@ -112,11 +112,11 @@ def report_asset(catalog: Catalog) -> dg.AssetsDefinition:
     return build
 
 
-def write_report(lake: Lake, catalog: Catalog) -> list[Watched]:
+def write_report(lake: Lake, catalog: Catalog) -> list[TableHistory]:
     """Write the page and the summary of what is stored now."""
     inputs = inputs_of_report(lake, catalog)  # first: what is measured meanwhile leaves the report behind
-    tables = [read_watched(lake, catalog, monitor) for monitor in catalog.monitors]
-    rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(watched.rows for watched in tables)])
+    tables = [read_history(lake, catalog, monitor) for monitor in catalog.monitors]
+    rows = pl.concat([pl.DataFrame(schema=SCHEMA), *(history.rows for history in tables)])
     page = render_report(tables, written=datetime.now(tz=UTC))
     lake.publish({keys.DRIFT_SUMMARY: write_summary(rows), keys.REPORT_PAGE: page})
     record_of_report(lake).write({"inputs": inputs})
@@ -140,17 +140,17 @@ def _code_version(catalog: Catalog, monitor: Monitor) -> str:
     return MonitoredTable(lake=Lake(data_dir=""), catalog=catalog, monitor=monitor).code_version
 
 
-def _checks_of(monitor: Monitor) -> dict[str, tuple[Callable[[Watched], Finding], str]]:
+def _checks_of(monitor: Monitor) -> dict[str, tuple[Callable[[TableHistory], Finding], str]]:
     return {**_CHECKS, **(_OF_PREDICTIONS if monitor.stage == "predictions" else {})}
 
 
-def _result(name: str, finding: Finding, watched: Watched) -> CheckResult:
-    newest = watched.days[-1] if watched.days else None
+def _result(name: str, finding: Finding, history: TableHistory) -> CheckResult:
+    newest = history.days[-1] if history.days else None
     numbers = {"drift_score": newest.score} if newest and newest.score is not None else {}
     return CheckResult(
         check_name=name,
         passed=finding.holds,
         warns=True,
         description=finding.text[:2000],
-        metadata={"day": f"{newest.day}" if newest else "none", "retrain_above": watched.retrain_above, **numbers},
+        metadata={"day": f"{newest.day}" if newest else "none", "retrain_above": history.retrain_above, **numbers},
     )

@@ -17,9 +17,9 @@ import pytest
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.monitoring.evidence import pictures_as_markdown, verdicts_as_markdown
 from mlpipe_assets.monitoring.histograms import Histogram
-from mlpipe_assets.monitoring.read_back import read_watched
+from mlpipe_assets.monitoring.read_back import read_history
 from mlpipe_assets.monitoring.report import render_report
-from mlpipe_assets.monitoring.watched import DayState, Watched
+from mlpipe_assets.monitoring.table_history import DayState, TableHistory
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.monitoring.readings import Readings, measure, put, readings, readings_catalog, readings_lake
 from mlpipe_assets_tests.planted import day
@@ -58,7 +58,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def watched_table(table: str, columns: int, days: int, seed: int = 1) -> Watched:
+def planted_history(table: str, columns: int, days: int, seed: int = 1) -> TableHistory:
     """Made-up measurements of the size of real ones; the second column drifts in the end."""
     chance = np.random.default_rng(seed)
     methods = ("null_share", "ks", "psi", "js", "jsd", "wasserstein", "shift", "difference")
@@ -90,7 +90,7 @@ def watched_table(table: str, columns: int, days: int, seed: int = 1) -> Watched
                 ]
         score = 1 / columns if late else 0.0
         states.append(DayState(day=on, score=score, drifting=late, bad=late))
-    return Watched(
+    return TableHistory(
         table=table,
         retrain_above=0.05,
         days=tuple(states),
@@ -103,7 +103,7 @@ def watched_table(table: str, columns: int, days: int, seed: int = 1) -> Watched
 
 
 def test_the_summary_names_what_drifts_and_by_how_much() -> None:
-    page = Page(render_report([watched_table("interim/orders", 4, 20), watched_table("features/customers", 4, 5)]))
+    page = Page(render_report([planted_history("interim/orders", 4, 20), planted_history("features/customers", 4, 5)]))
     assert page.text.count("1 column moved away from the baseline") == 2
     assert re.search(r"column_1 most: 0\.2\d+, 2\.\d times its threshold of 0\.1\.", page.text)
     assert " 0.25 " in page.text
@@ -120,20 +120,20 @@ def test_the_summary_names_what_drifts_and_by_how_much() -> None:
 )
 def test_the_summary_says_how_many_tables_did_not_move(compared: int, waiting: int, said: str) -> None:
     state = DayState(day=day(1), score=0.0, drifting=False, bad=False)
-    still = replace(watched_table("interim/orders", 1, 1), days=(state,))
+    still = replace(planted_history("interim/orders", 1, 1), days=(state,))
     without = replace(still, days=(replace(state, score=None),))
     tables = [still] * compared + [without] * waiting
     assert said in Page(render_report([replace(table, table=f"interim/t{n}") for n, table in enumerate(tables)])).text
 
 
 def test_the_page_says_how_old_the_newest_day_is_and_when_it_was_written() -> None:
-    html = render_report([watched_table("interim/orders", 2, 40)], written=datetime(2026, 3, 9, 4, 5, tzinfo=UTC))
+    html = render_report([planted_history("interim/orders", 2, 40)], written=datetime(2026, 3, 9, 4, 5, tzinfo=UTC))
     assert "Newest day 2026-03-08, 1 day old when this page was written: 2026-03-09 04:05 UTC." in Page(html).text
 
 
 def test_a_table_whose_newest_day_is_older_than_that_of_others_is_named_with_its_day() -> None:
-    fresh = watched_table("interim/orders", 2, 40)
-    old = replace(watched_table("interim/customers", 2, 30), present=date(2026, 2, 26))
+    fresh = planted_history("interim/orders", 2, 40)
+    old = replace(planted_history("interim/customers", 2, 30), present=date(2026, 2, 26))
     behind = replace(old, table="features/customers", present=date(2026, 3, 8))
 
     changes = Page(render_report([fresh, old, behind])).text.partition("What changed")[2].partition("Tables")[0]
@@ -147,10 +147,10 @@ def test_a_table_whose_newest_day_is_older_than_that_of_others_is_named_with_its
 
 @pytest.mark.parametrize("lasts", [False, True])
 def test_predictions_that_were_worse_for_a_day_or_two_are_shown_and_said_to_ask_for_nothing(*, lasts: bool) -> None:
-    watched = watched_table("predictions/repeat", 1, 3)
+    history = planted_history("predictions/repeat", 1, 3)
     performance = {
-        "table": watched.table,
-        "date": watched.days[-1].day,
+        "table": history.table,
+        "date": history.days[-1].day,
         "comparison": "performance",
         "column": "overall",
         "method": "roc_auc",
@@ -161,10 +161,10 @@ def test_predictions_that_were_worse_for_a_day_or_two_are_shown_and_said_to_ask_
         "verdict": "drift",
         "note": "",
     }
-    rows = pl.concat([watched.rows, pl.DataFrame([performance], schema=SCHEMA)])
-    days = (*watched.days[:-1], replace(watched.days[-1], bad=lasts, performance_bad=lasts))
+    rows = pl.concat([history.rows, pl.DataFrame([performance], schema=SCHEMA)])
+    days = (*history.days[:-1], replace(history.days[-1], bad=lasts, performance_bad=lasts))
 
-    text = Page(render_report([replace(watched, rows=rows, days=days)])).text
+    text = Page(render_report([replace(history, rows=rows, days=days)])).text
 
     assert "predictions come true less often than in the champion's test" in text
     assert "first seen on 2026-01-30" in text
@@ -172,7 +172,7 @@ def test_predictions_that_were_worse_for_a_day_or_two_are_shown_and_said_to_ask_
 
 
 def test_refused_days_are_the_first_thing_told_with_what_to_do() -> None:
-    refused = replace(watched_table("interim/orders", 2, 40), refused=(date(2026, 3, 1), date(2026, 3, 2)))
+    refused = replace(planted_history("interim/orders", 2, 40), refused=(date(2026, 3, 1), date(2026, 3, 2)))
     page = Page(render_report([refused]))
     changes = page.text[page.text.index("What changed") : page.text.index("Tables")]
     assert changes.index("2 days were refused") < changes.index("1 column moved")
@@ -181,38 +181,38 @@ def test_refused_days_are_the_first_thing_told_with_what_to_do() -> None:
 
 
 def test_the_chance_of_a_value_stands_beside_its_threshold() -> None:
-    text = " ".join(Page(render_report([watched_table("interim/orders", 1, 3)])).text.split())
+    text = " ".join(Page(render_report([planted_history("interim/orders", 1, 3)])).text.split())
     assert re.search(r"no drift 0\.0\d+ \(threshold 0\.1, chance up to 0\.01\)", text)
 
 
 def test_the_distributions_of_what_moved_stand_open_and_come_first() -> None:
-    page = Page(render_report([watched_table("interim/orders", 4, 40)]))
+    page = Page(render_report([planted_history("interim/orders", 4, 40)]))
     assert next((fold["data-verdict"], "open" in fold) for fold in page.all("details")) == ("drift", True)
     assert sum("open" in fold for fold in page.all("details")) == 1
 
 
 def test_columns_in_skew_are_counted_apart_from_columns_in_drift() -> None:
-    watched = watched_table("predictions/repeat", 4, 3)
-    rows = watched.rows.with_columns(comparison=pl.lit("skew"), verdict=pl.lit("drift")).unique(
+    history = planted_history("predictions/repeat", 4, 3)
+    rows = history.rows.with_columns(comparison=pl.lit("skew"), verdict=pl.lit("drift")).unique(
         ["date", "column", "method"], maintain_order=True
     )
-    unscored = tuple(replace(state, score=None, drifting=False, bad=False) for state in watched.days)
-    text = " ".join(Page(render_report([replace(watched, rows=rows, days=unscored)])).text.split())
+    unscored = tuple(replace(state, score=None, drifting=False, bad=False) for state in history.days)
+    text = " ".join(Page(render_report([replace(history, rows=rows, days=unscored)])).text.split())
     assert "not measured skew 4 in skew" in text
     assert not re.search(r"\d in drift", text)
 
 
 def test_text_from_data_is_text_on_the_page() -> None:
     evil = "<script>alert(1)</script>"
-    watched = watched_table("interim/orders", 1, 3)
-    rows = watched.rows.with_columns(column=pl.lit(evil), note=pl.lit(evil))
-    page = Page(render_report([replace(watched, rows=rows, reference=evil, table=f"interim/{evil}", histograms={})]))
+    history = planted_history("interim/orders", 1, 3)
+    rows = history.rows.with_columns(column=pl.lit(evil), note=pl.lit(evil))
+    page = Page(render_report([replace(history, rows=rows, reference=evil, table=f"interim/{evil}", histograms={})]))
     assert len(page.all("script")) == 1
     assert page.text.count(evil) > 4
 
 
 def test_headings_landmarks_and_tables_can_be_followed_without_seeing() -> None:
-    page = Page(render_report([watched_table("interim/orders", 3, 40)]))
+    page = Page(render_report([planted_history("interim/orders", 3, 40)]))
     assert page.all("html")[0]["lang"] == "en"
     assert [len(page.all(tag)) for tag in ("header", "main", "h1")] == [1, 1, 1]
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
@@ -229,28 +229,28 @@ def test_headings_landmarks_and_tables_can_be_followed_without_seeing() -> None:
 
 
 def test_a_verdict_is_a_word_and_a_shape_besides_a_colour() -> None:
-    html = render_report([watched_table("interim/orders", 2, 20)]).decode()
+    html = render_report([planted_history("interim/orders", 2, 20)]).decode()
     marks = set(re.findall(r'<span class="verdict (\w+)"><svg[^>]*><(\w+)[^>]*/></svg>([\w ]+)</span>', html))
     shapes = {(verdict, word) for verdict, _, word in marks}
     assert shapes == {("drift", "drift"), ("none", "no drift"), ("possible", "possible drift")}
 
 
 def test_nothing_is_fetched() -> None:
-    html = render_report([watched_table("interim/orders", 3, 40)]).decode()
+    html = render_report([planted_history("interim/orders", 3, 40)]).decode()
     assert re.findall(r"(?:src|href)=[\"'](?!#)[^\"']*", html) == []
     assert re.findall(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", html) == []
 
 
 def test_the_page_of_four_tables_of_fifteen_columns_over_ninety_days_stays_below_two_megabytes() -> None:
     names = ("interim/orders", "interim/customers", "features/customers", "predictions/repeat")
-    tables = [watched_table(name, 15, 90, seed) for seed, name in enumerate(names)]
+    tables = [planted_history(name, 15, 90, seed) for seed, name in enumerate(names)]
     html = render_report(tables)
     assert len(html) < 2_000_000
     assert render_report(tables) == html
 
 
 def test_the_page_without_anything_to_tell_says_so() -> None:
-    empty = Watched(table="interim/orders", retrain_above=0.05, days=(), rows=pl.DataFrame(schema=SCHEMA))
+    empty = TableHistory(table="interim/orders", retrain_above=0.05, days=(), rows=pl.DataFrame(schema=SCHEMA))
     assert "Nothing was monitored yet." in Page(render_report([empty])).text
     assert "Nothing was monitored yet." in Page(render_report([])).text
 
@@ -260,15 +260,15 @@ def test_stored_days_become_a_page(tmp_path: Path) -> None:
     lake = readings_lake(tmp_path, catalog, range(1, 7))
     put(lake, catalog, {n: readings(n, shift=1.0) for n in (7, 8)})
     measure(lake, catalog, range(1, 9))
-    watched = read_watched(lake, catalog, catalog.monitors[0])
-    assert [state.score for state in watched.days] == [None, None, None, None, None, 0.0, 0.5, 0.5]
-    assert watched.days[-1].day == day(8)
-    assert watched.histograms["colour"].labels == ("blue", "red")
-    assert watched.reference == (
+    history = read_history(lake, catalog, catalog.monitors[0])
+    assert [state.score for state in history.days] == [None, None, None, None, None, 0.0, 0.5, 0.5]
+    assert history.days[-1].day == day(8)
+    assert history.histograms["colour"].labels == ("blue", "red")
+    assert history.reference == (
         f"The baseline is frozen: 4 days, 2026-01-01 to 2026-01-04, 1,200 rows (version "
-        f"{watched.reference.split('version ')[1][:16]}). Windows are of 2 days, the newest from 2026-01-07 to 2026-01-08."
+        f"{history.reference.split('version ')[1][:16]}). Windows are of 2 days, the newest from 2026-01-07 to 2026-01-08."
     )
-    page = Page(render_report([watched]))
+    page = Page(render_report([history]))
     assert "1 column moved away from the baseline" in page.text
     assert "since 2026-01-07 (2 days)" in page.text
     assert [fold["data-verdict"] for fold in page.all("details")] == ["drift", "none"]
@@ -278,7 +278,7 @@ def test_days_that_cannot_be_compared_yet_say_why(tmp_path: Path) -> None:
     catalog = readings_catalog()
     lake = readings_lake(tmp_path, catalog, range(1, 3))
     measure(lake, catalog, [1, 2])
-    page = Page(render_report([read_watched(lake, catalog, catalog.monitors[0])]))
+    page = Page(render_report([read_history(lake, catalog, catalog.monitors[0])]))
     assert "Baseline not complete: 2 of 4 days." in page.text
     assert "No table has a baseline to be held against yet." in page.text
 
@@ -301,20 +301,20 @@ def test_texts_that_no_contract_lists_stand_in_no_page_picture_or_note(tmp_path:
     put(lake, catalog, {number: dyed(number, third=0.9) for number in (7, 8)})
     measure(lake, catalog, range(1, 9))
 
-    watched = read_watched(lake, catalog, catalog.monitors[0])
+    history = read_history(lake, catalog, catalog.monitors[0])
 
-    assert watched.histograms["colour"].labels == ("category 1", "category 2", "category 3")
-    assert watched.histograms["colour"].current[0] == 0.9
-    assert "new: a category (540 rows)" in "".join(watched.rows["note"].drop_nulls())
+    assert history.histograms["colour"].labels == ("category 1", "category 2", "category 3")
+    assert history.histograms["colour"].current[0] == 0.9
+    assert "new: a category (540 rows)" in "".join(history.rows["note"].drop_nulls())
     pictures = [
-        base64.b64decode(found) for text in pictures_as_markdown(watched).values() for found in _DATA.findall(text)
+        base64.b64decode(found) for text in pictures_as_markdown(history).values() for found in _DATA.findall(text)
     ]
     assert pictures
     shown = [
-        render_report([watched]),
-        verdicts_as_markdown(watched).encode(),
+        render_report([history]),
+        verdicts_as_markdown(history).encode(),
         *pictures,
-        watched.rows.write_json().encode(),
+        history.rows.write_json().encode(),
     ]
     for name in (b"Ann", b"Bob", b"Cid"):
         assert not any(name in part for part in shown)

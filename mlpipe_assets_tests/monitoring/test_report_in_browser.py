@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from mlpipe_assets.monitoring.report import render_report
-from mlpipe_assets_tests.monitoring.test_report import watched_table
+from mlpipe_assets_tests.monitoring.test_report import planted_history
 
 pytestmark = pytest.mark.browser
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_bytes(
-        render_report([watched_table("interim/orders", 4, 40), watched_table("features/customers", 2, 40)])
+        render_report([planted_history("interim/orders", 4, 40), planted_history("features/customers", 2, 40)])
     )
     return path
 

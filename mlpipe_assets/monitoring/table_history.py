@@ -33,8 +33,8 @@ class DayState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
-    """One monitored table.
+class TableHistory:
+    """The newest days of a monitored table, and what else is told of it.
 
     Attributes:
         retrain_above: Drift score from which a day is bad.
