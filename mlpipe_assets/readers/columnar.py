@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, time
@@ -10,13 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from mlpipe_assets.readers.blocks import Block, UnreadableFileError, malformed_frame, records_frame
 from mlpipe_assets.readers.delimited_header import column_names
 from mlpipe_assets.readers.delimited_slow import is_utf8
 from mlpipe_assets.readers.options import Budget, ReadOptions
+from mlpipe_assets.readers.parquet_sizes import unpacked_bytes
 from mlpipe_assets.readers.payload import payloads
 
 _FIRST_ROWS = 1_000
@@ -68,20 +67,9 @@ def read_parquet(path: Path, options: ReadOptions, budget: Budget, *, block_byte
 
 def _weigh(path: Path, budget: Budget) -> None:
     """Check what the pages of the file unpack to by its own word, before one of them fills the memory."""
-    try:
-        with duckdb.connect() as connection:
-            found = connection.execute(
-                "select sum(total_uncompressed_size) from parquet_metadata($1)", [_literal(path)]
-            )
-            (size,) = found.fetchone() or (0,)
-    except duckdb.Error:
-        return  # what polars can read and DuckDB cannot is weighed as it is read
-    replace(budget).unpack(int(size or 0))
-
-
-def _literal(path: Path) -> str:
-    """A path in which nothing is a pattern."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
+    size = unpacked_bytes(path)
+    if size is not None:  # what does not tell its size is weighed as it is read
+        replace(budget).unpack(size)
 
 
 def read_column(column: pl.Series, name: str, options: ReadOptions) -> tuple[pl.Series, pl.Series | None, str]:
