@@ -147,10 +147,10 @@ class Project:
 
         Raises: SqlError when the text is no select or the engine refuses it.
         """
-        from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+        from mlpipe_assets.engines.registry import open_engine
         from mlpipe_assets.publish.warehouse import query_frame
 
-        return query_frame(self._lake, DuckDBEngine(memory_limit=self._memory_limit), self._catalog, select)
+        return query_frame(self._lake, open_engine(self._memory_limit), self._catalog, select)
 
     def status(self) -> pl.DataFrame:
         """One row a partition, as `mlpipe status --json` has them, tables in flow order.

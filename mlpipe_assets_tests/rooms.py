@@ -28,13 +28,34 @@ def arrows() -> dict[str, set[str]]:
     return found
 
 
-def _imported(path: Path) -> Iterator[str]:
+def modules_imported(room: str) -> set[str]:
+    """Every module of the package that a room imports, without the package's name."""
+    paths = [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0].removesuffix(".py") == room]
+    return {name.removeprefix(f"{_NAME}.") for path in paths for name in _names(path) if name.startswith(f"{_NAME}.")}
+
+
+def files_importing(library: str) -> set[Path]:
+    """Files of the package that import a library, or a part of it."""
+    return {
+        path.relative_to(PACKAGE)
+        for path in PACKAGE.rglob("*.py")
+        if library in {name.partition(".")[0] for name in _names(path)}
+    }
+
+
+def _imported(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in _names(path) if name.startswith(f"{_NAME}.")}
+
+
+def _names(path: Path) -> Iterator[str]:
+    """The modules that a file imports; of the package itself, the names below it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == _NAME:
-            below = (node.module or "").split(".")[1:]
-            yield from [below[0]] if below else [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module == _NAME:
+            yield from (f"{_NAME}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
         elif isinstance(node, ast.Import):
-            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith(f"{_NAME}."))
+            yield from (alias.name for alias in node.names)
 
 
 def reachable(found: Arrows, room: str) -> set[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.settings import PROJECT_ROOT
-from mlpipe_assets_tests.rooms import PACKAGE, arrows, draw, reachable
+from mlpipe_assets_tests.rooms import PACKAGE, arrows, draw, files_importing, modules_imported, reachable
 
 WITHOUT_DAGSTER = (
     *("alerting", "catalog", "contracts", "engines", "freshness", "intake", "learning", "monitoring", "new_project"),
@@ -31,9 +31,10 @@ LAYERS = (
     ("training",),
     ("point_in_time",),
     ("resources", "alerting"),
-    ("engines", "intake", "learning", "new_project"),
+    ("intake", "learning", "new_project"),
     ("store", "transforms"),
     ("catalog",),
+    ("engines",),
     ("contracts", "pictures", "readers", "statistics"),
 )
 PURE = ("contracts", "learning", "pictures", "readers", "statistics", "transforms")
@@ -79,7 +80,31 @@ def test_every_room_has_a_layer() -> None:
 
 @pytest.mark.parametrize("room", PURE)
 def test_a_pure_room_knows_no_store_and_no_stage(room: str) -> None:
-    assert reachable(arrows(), room) & {"automation", "engines", "intake", "resources", "stages", "store"} == set()
+    found = arrows()
+
+    assert reachable(found, room) & {"automation", "intake", "resources", "stages", "store"} == set()
+    # The catalog has its SQL bound over empty tables when it is loaded; nobody runs a select through it.
+    assert reachable({**found, "catalog": found["catalog"] - {"engines"}}, room) & {"engines"} == set()
+
+
+def test_of_the_engines_the_catalog_asks_only_how_its_sql_is_read() -> None:
+    asked = {name for name in modules_imported("catalog") if name.startswith("engines.")}
+    texts = [path.read_text(encoding="utf-8") for path in (PACKAGE / "catalog").rglob("*.py")]
+
+    assert asked == {"engines.engine", "engines.refused", "engines.registry"}
+    assert {word for text in texts for word in re.findall(r"open_engine\(\)\.(\w+)", text)} == {"bind", "spell_type"}
+
+
+def test_only_the_engines_know_duckdb() -> None:
+    knowing = {path.parts[0] for path in files_importing("duckdb")}
+
+    assert knowing == {"engines"}
+
+
+def test_outside_of_the_engines_one_is_known_by_its_protocol() -> None:
+    asked = {name for room in arrows() if room != "engines" for name in modules_imported(room) if "engines." in name}
+
+    assert asked == {"engines.distinct_names", "engines.engine", "engines.refused", "engines.registry"}
 
 
 def test_a_kind_of_intake_is_known_to_its_registry_alone() -> None:

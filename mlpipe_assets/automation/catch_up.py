@@ -25,7 +25,6 @@ from mlpipe_assets.training.champion_record import lost_record
 
 _log = logging.getLogger("mlpipe")
 _INTERRUPTED = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
-_STOPPED_QUERY = "Query interrupted"  # what DuckDB makes of the signal
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
@@ -203,7 +202,7 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
         error = errors.pop()
         if error is None:
             continue
-        if error.cls_name in _INTERRUPTED or _STOPPED_QUERY in (error.message or ""):
+        if error.cls_name in _INTERRUPTED:
             return True
         errors.append(error.cause)
     return False

@@ -9,6 +9,7 @@ import sqlglot
 from sqlglot.tokenizer_core import TokenType
 
 from mlpipe_assets.catalog.places import place_of, spell_place
+from mlpipe_assets.engines.engine import DIALECT
 
 
 @cache
@@ -48,7 +49,7 @@ def read_sql_file(path: Path) -> str:
     ):  # nothing to take away; to cut it into tokens takes 20 ms a file
         return text
     try:
-        tokens = sqlglot.tokenize(text, dialect="duckdb")
+        tokens = sqlglot.tokenize(text, dialect=DIALECT)
     except sqlglot.errors.SqlglotError:  # said by the parser, with its line
         return text
     end = len(tokens)
@@ -63,7 +64,7 @@ def statements_of(sql: str) -> tuple[sqlglot.exp.Expr | None, ...]:
 
     Raises: SqlglotError when it does not parse; RecursionError when it nests too deeply.
     """
-    return tuple(sqlglot.parse(sql, dialect="duckdb"))
+    return tuple(sqlglot.parse(sql, dialect=DIALECT))
 
 
 @cache

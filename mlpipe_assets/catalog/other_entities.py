@@ -12,6 +12,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from mlpipe_assets.catalog.declarations import Entity
 from mlpipe_assets.catalog.versions import parsed
+from mlpipe_assets.engines.engine import DIALECT
 
 _OUTER = ""  # stands for the rows of the query around a subquery
 _KEEPS_THE_KEY = (exp.Alias, exp.Cast, exp.TryCast, exp.Paren)
@@ -187,7 +188,7 @@ def _judge_grouping(walk: _Walk, scope: Scope, sources: dict[str, _Rows]) -> Non
     inside = {id(_function(window)) for window in windows}
     aggregates = [a for a in scope.find_all(exp.AggFunc) if id(a) not in inside and a.find_ancestor(exp.Window) is None]
     if (group or aggregates) and not _has_key(walk, scope, sources, _grouped_by(query, group)):
-        shown = aggregates[0].sql(dialect="duckdb")[:60] if aggregates else "group by"
+        shown = aggregates[0].sql(dialect=DIALECT)[:60] if aggregates else "group by"
         walk.found.append((line_of(aggregates[0] if aggregates else query), f"{shown} is not grouped by {walk.key}"))
     elif group is not None and any(group.args.get(kind) for kind in ("rollup", "cube", "grouping_sets")):
         walk.found.append((line_of(query), f"the group by has totals over every {walk.key}"))
@@ -196,7 +197,7 @@ def _judge_grouping(walk: _Walk, scope: Scope, sources: dict[str, _Rows]) -> Non
             continue
         keys = [key for part in window_parts(window) for key in part.args.get("partition_by") or []]
         if not _has_key(walk, scope, sources, keys):
-            shown = window.this.sql(dialect="duckdb")[:60]
+            shown = window.this.sql(dialect=DIALECT)[:60]
             walk.found.append((line_of(window), f"{shown} over (...) is not partitioned by {walk.key}"))
     if distinct is not None:
         on = distinct.args.get("on")

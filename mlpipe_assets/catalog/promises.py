@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from mlpipe_assets.catalog.binding import Bound, Tables, bind, sql_type
+from mlpipe_assets.catalog.binding import Bound, Tables, bind, spell_type
 from mlpipe_assets.catalog.columns import columns_of, read_sql_file
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, is_snapshot
 from mlpipe_assets.rules import Contract, columns
@@ -78,6 +78,6 @@ def _broken(path: str, bound: Bound, contract: Contract, promised: Mapping[str, 
 
 
 def _other_type(path: str, name: str, found: pl.DataType | None, who: str, dtype: pl.DataType) -> str:
-    kind = sql_type(dtype)
+    kind = spell_type(dtype)
     cast = f": write cast(... as {kind.lower()}) as {name}" if kind else ""
     return f"{path} gives {name!r} as {found}, and {who} {dtype}{cast}"

@@ -9,6 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
 from mlpipe_assets.catalog.other_entities import find_other_entities, line_of, window_parts
 from mlpipe_assets.catalog.versions import parsed
+from mlpipe_assets.engines.engine import DIALECT
 
 # What DuckDB itself lists as volatile, and what it forgets there; each gives another answer tomorrow, or at once.
 _VOLATILE_CALLS = frozenset(
@@ -114,7 +115,7 @@ def _keyed(catalog: Catalog, view: FeatureView, inputs: Sequence[str]) -> frozen
 
 def _words(sql: str) -> list[tuple[int, str]]:
     """Calls and words that are forbidden wherever they stand; comments, texts and columns do not count."""
-    tokens = sqlglot.tokenize(sql, dialect="duckdb")
+    tokens = sqlglot.tokenize(sql, dialect=DIALECT)
     found: list[tuple[int, str]] = []
     for i, token in enumerate(tokens):
         word = token.text.lower()
@@ -162,7 +163,7 @@ def _chances(tree: exp.Expr) -> list[tuple[int, str]]:
 def _strangers(tree: exp.Expr, tables: Sequence[str]) -> list[tuple[int, str]]:
     known = {*tables, *(cte.alias for cte in tree.find_all(exp.CTE))}
     return [
-        (line_of(table), f"reads {table.sql(dialect='duckdb')}, which is not among its inputs ({', '.join(tables)})")
+        (line_of(table), f"reads {table.sql(dialect=DIALECT)}, which is not among its inputs ({', '.join(tables)})")
         for table in tree.find_all(exp.Table)
         if table.name not in known or table.db
     ]

@@ -15,6 +15,7 @@ from sqlglot import exp
 from mlpipe_assets.catalog.columns import statements_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source
 from mlpipe_assets.catalog.feeds import Files
+from mlpipe_assets.engines.engine import DIALECT
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
@@ -76,7 +77,7 @@ def sql_digest(sql: str, name: str = "") -> str:
 
     Raises: SqlError when it does not parse, with file and line.
     """
-    return digest(parsed(sql, name).sql(dialect="duckdb", comments=False, normalize=True))
+    return digest(parsed(sql, name).sql(dialect=DIALECT, comments=False, normalize=True))
 
 
 @cache

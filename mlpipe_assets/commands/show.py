@@ -23,10 +23,10 @@ from mlpipe_assets.commands.console import (
     print_lines,
 )
 from mlpipe_assets.commands.tables import print_rows, print_table
-from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.engines.distinct_names import distinct_names
+from mlpipe_assets.engines.registry import open_engine
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.publish.answers import distinct_names
 from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.raw_plan import look_at_intakes
@@ -133,7 +133,7 @@ def _sum(rows: Sequence[Any], name: str) -> str:
 def sql(options: argparse.Namespace) -> int:
     """Rows of one statement over the lake."""
     lake, catalog = open_lake()
-    names, rows = query(lake, DuckDBEngine(memory_limit=read_settings().memory_limit), catalog, options.query)
+    names, rows = query(lake, open_engine(read_settings().memory_limit), catalog, options.query)
     if options.json:
         keys = distinct_names(names)
         print(

@@ -1,1 +1,1 @@
-"""Who runs a select: the protocol that stages know, and the engines behind it."""
+"""Who runs SQL: the protocol that the rest of the package knows, and the engines behind it."""

@@ -1,4 +1,7 @@
-"""What a stage asks of a SQL engine. How keys are cut into parts, literals spelled and errors named is the engine's business."""
+"""What the rest of the package asks of a SQL engine. How keys are cut into parts, literals spelled and errors named is its business.
+
+`mlpipe_assets_tests/engines/test_conformance.py` holds every engine to what is promised here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +11,21 @@ from typing import Any, Protocol, Self
 
 import polars as pl
 
+DIALECT = "duckdb"
+"""The dialect that SQL is written in, as sqlglot calls it; an engine that speaks another one translates."""
+
+DAY_OF_A_FILE = "date=([^/]*)/[^/]*$"
+"""The day that the folder of a file tells, as a regular expression that polars and engines read alike."""
+
 Slice = Sequence[Path] | pl.DataFrame
-"""Part of a table as a select reads it: Parquet files, each with the day of its `date=` folder as the column `date`, or rows."""
+"""Part of a table as a select reads it: rows, or Parquet files, each with the day of its `date=` folder as the column `date`.
+
+There is a file at least: only rows can be empty, for these have names and types all the same.
+"""
+
+Columns = Mapping[str, pl.DataType]
+Bound = tuple[tuple[str, pl.DataType | None], ...]
+"""Names and types of what a select gives, in order; no type where only the data can tell it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +34,44 @@ class OnlyKeys:
 
     column: str
     keys: Sequence[object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """Columns of a few rows, which a table has beside those of its files, and in place of those with the same names.
+
+    Attributes:
+        rows: One for each key.
+        by: Columns of the key; a row of the table without such a row has nulls.
+    """
+
+    rows: pl.DataFrame
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedTable:
+    """A table that a statement finds by `schema.name`, and the Parquet files it is made of; without files it is not there.
+
+    Attributes:
+        schemas: Each of them has it.
+        name: Of the table.
+        files: All with the same columns.
+        dated: Whether the day of a file's `date=` folder is its column `date`.
+        day: A column that is its `date` as well, where no folder tells the day.
+        stem: A column for the name of the file without its ending; None for none.
+        joined: Further columns; None for none.
+        plain: Whether a column whose name SQL reserves gets `_name` behind it, so that nobody has to quote it.
+    """
+
+    schemas: tuple[str, ...]
+    name: str
+    files: Sequence[Path]
+    dated: bool = True
+    day: str | None = None
+    stem: str | None = None
+    joined: Joined | None = None
+    plain: bool = False
 
 
 class DayRows(Protocol):
@@ -33,9 +87,9 @@ class DayRows(Protocol):
 
 
 class Engine(Protocol):
-    """Runs one select over named slices of tables. Times are UTC; memory is bounded, whatever the slices hold.
+    """Runs SQL over named tables, and reads nothing but these. Times are UTC; memory is bounded, whatever the tables hold.
 
-    A select can read the slices it is given, and nothing else.
+    Whatever text it is given, it raises RefusedSqlError and nothing of its own.
     """
 
     def select(
@@ -49,7 +103,7 @@ class Engine(Protocol):
             params: Values it binds; others are ignored.
             only: Rows of the tables that take part; None takes all.
 
-        Raises: SqlError with the engine's own words, without values of the data.
+        Raises: RefusedSqlError with the engine's own words, without values of the data.
         """
         ...
 
@@ -68,7 +122,37 @@ class Engine(Protocol):
             key: Column to cut by; tables without it are whole in each part.
             days: Days in the range.
 
-        Raises: SqlError with the engine's own words, without values of the data.
+        Raises: RefusedSqlError with the engine's own words, without values of the data.
+        """
+        ...
+
+    def bind(self, sql: str, tables: Mapping[str, Columns], params: Mapping[str, Any]) -> Bound | None:
+        """What `select` would give over tables of these columns, without a row of them; None where only the data can tell.
+
+        Args:
+            sql: One select.
+            tables: Columns by the names the select uses.
+            params: A value of each parameter it may bind.
+
+        Raises: RefusedSqlError when it cannot be run, with the line.
+        """
+        ...
+
+    def spell_type(self, dtype: pl.DataType) -> str | None:
+        """What a SQL text calls the type of a column; None for types that tables do not hold."""
+        ...
+
+    def answer_rows(self, sql: str, tables: Sequence[NamedTable]) -> tuple[list[str], list[tuple[object, ...]]]:
+        """Names and rows of one statement of a person, whatever it is, as long as it only reads; the engine decides what does.
+
+        Raises: RefusedSqlError with all that the engine says, also values; of tables it suggests the given ones only.
+        """
+        ...
+
+    def answer_frame(self, sql: str, tables: Sequence[NamedTable]) -> pl.DataFrame:
+        """The same as a frame with the types of the statement, also without rows; a name that comes twice has a number.
+
+        Raises: as `answer_rows`.
         """
         ...
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mlpipe_assets.store.keys import DAY_OF_A_FILE
+from mlpipe_assets.engines.engine import DAY_OF_A_FILE
 
 CUT, PLANT = "_cut", "_plant"
 _PAIRS = 2000  # entities over all days of one proof

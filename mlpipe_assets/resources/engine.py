@@ -2,15 +2,15 @@
 
 import dagster as dg
 
-from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import Engine
+from mlpipe_assets.engines.registry import MEMORY_LIMIT, open_engine
 
 
 class SqlEngine(dg.ConfigurableResource[Engine]):
     """Gives assets the engine that runs their selects."""
 
-    memory_limit: str = DuckDBEngine.memory_limit
+    memory_limit: str = MEMORY_LIMIT
 
     def create_resource(self, _: dg.InitResourceContext) -> Engine:
-        """DuckDB, within the limit."""
-        return DuckDBEngine(memory_limit=self.memory_limit)
+        """The engine, within the limit."""
+        return open_engine(self.memory_limit)

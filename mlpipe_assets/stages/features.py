@@ -13,6 +13,7 @@ from mlpipe_assets.catalog.sql_lint import lint_view
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.engines.engine import DayRows, Engine
+from mlpipe_assets.engines.registry import KIND
 from mlpipe_assets.errors import naming, shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
@@ -47,7 +48,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
             key,
             description=first_sentence(view.contract),
             owners=view.owners,
-            kinds={"duckdb", "sql", "parquet"},
+            kinds={KIND, "sql", "parquet"},
             code_version=view_version(catalog, view),
             contract=view.contract,
             checks=checks,

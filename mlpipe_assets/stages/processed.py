@@ -10,6 +10,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.engines.engine import DayRows, Engine
+from mlpipe_assets.engines.registry import KIND
 from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
@@ -39,7 +40,7 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             key,
             description=first_sentence(model.contract),
             owners=model.owners,
-            kinds={"duckdb", "sql", "parquet"},
+            kinds={KIND, "sql", "parquet"},
             code_version=model_version(catalog, model),
             contract=model.contract,
             checks=checks,

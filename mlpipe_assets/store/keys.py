@@ -31,7 +31,6 @@ DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"
 
 _DAY = "date="
-DAY_OF_A_FILE = f"{_DAY}([^/]*)/[^/]*$"  # as a regular expression of polars and of the engine
 _PARQUET = ".parquet"
 _HASH = "[0-9a-f]" * 64
 

@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.engines import duckdb_engine as engine_module
+from mlpipe_assets.engines.duckdb_connection import connect
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import OnlyKeys
 from mlpipe_assets.errors import SqlError
@@ -152,7 +153,7 @@ def test_files_are_taken_by_their_names_whatever_characters_these_have(tmp_path:
 
 
 def test_a_long_query_prints_nothing_into_the_output_of_a_command(capfd: pytest.CaptureFixture[str]) -> None:
-    with DuckDBEngine().connect() as connection:
+    with connect("1GB") as connection:
         connection.execute("set progress_bar_time = 1")
         connection.execute(
             "create temp table t as select count(*) from range(20000) a, range(20000) b where a.range * b.range % 7 = 3"

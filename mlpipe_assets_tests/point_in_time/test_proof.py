@@ -12,7 +12,7 @@ import pytest
 
 from mlpipe_assets.catalog import validation
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
-from mlpipe_assets.engines import duckdb_engine
+from mlpipe_assets.engines import duckdb_connection
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError, SqlError
 from mlpipe_assets.partitions import days_between
@@ -157,7 +157,7 @@ def test_a_value_that_depends_on_the_order_of_rows_is_refused(
     lake = planted_lake(tmp_path / "data", catalog, rows, SNAPSHOTS)
 
     # Two threads break ties as they come: once in a while all of them as the opposite order does.
-    monkeypatch.setitem(duckdb_engine._ALONE, "threads", 1)
+    monkeypatch.setitem(duckdb_connection.ALONE, "threads", 1)
 
     _, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(10 - days), day(9)))
 

@@ -3,18 +3,14 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import duckdb
 import polars as pl
 import pytest
 
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.publish.answers import answer_frame
 
 
 def ask(sql: str) -> pl.DataFrame:
-    with DuckDBEngine().connect() as connection:
-        (statement,) = duckdb.extract_statements(sql)
-        return answer_frame(connection, statement)
+    return DuckDBEngine().answer_frame(sql, [])
 
 
 @pytest.mark.parametrize(

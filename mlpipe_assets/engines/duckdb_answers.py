@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from itertools import count
 
 import duckdb
 import polars as pl
 
-from mlpipe_assets.publish.arrow_stream import ArrowStream
+from mlpipe_assets.engines.arrow_stream import ArrowStream
+from mlpipe_assets.engines.distinct_names import distinct_names
+from mlpipe_assets.engines.duckdb_files import quoted_name
 
 # Parts of a type that Python, or Arrow, cannot hold; quoted parts are names and values.
 _TEXTLESS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b(?P<kind>INTERVAL|BLOB)(?=[\[,)]|$)""")
@@ -38,19 +39,10 @@ def answer_frame(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statem
     relation = connection.sql(statement)
     kinds = [f"{kind}" for kind in relation.types]
     names = distinct_names(relation.columns)
-    frame = pl.DataFrame(ArrowStream(_cast(relation, list(map(_for_arrow, kinds)), names).__arrow_c_stream__))
+    cast = _cast(relation, list(map(_for_arrow, kinds)), names)
+    frame = pl.DataFrame(ArrowStream(cast.__arrow_c_stream__))
     sums = [name for name, kind in zip(names, kinds, strict=True) if kind == "HUGEINT"]
     return frame.with_columns(_whole(frame[name]) for name in sums)
-
-
-def distinct_names(names: Sequence[str]) -> list[str]:
-    """Names with a number after each that was there before: JSON and frames would keep one value of them."""
-    found: list[str] = []
-    for name in names:
-        numbered = (f"{name}_{number}" for number in count(1))
-        taken = {*found, *names}
-        found.append(next(new for new in numbered if new not in taken) if name in found else name)
-    return found
 
 
 def _cast(relation: duckdb.DuckDBPyRelation, kinds: Sequence[str], names: Sequence[str]) -> duckdb.DuckDBPyRelation:
@@ -58,7 +50,7 @@ def _cast(relation: duckdb.DuckDBPyRelation, kinds: Sequence[str], names: Sequen
     if kinds == [f"{kind}" for kind in relation.types] and names == relation.columns:
         return relation
     chosen = (
-        f'cast(#{n} as {kind}) as "{name.replace(chr(34), chr(34) * 2)}"'
+        f"cast(#{n} as {kind}) as {quoted_name(name)}"
         for n, (kind, name) in enumerate(zip(kinds, names, strict=True), 1)
     )
     return relation.project(", ".join(chosen))
