@@ -20,13 +20,25 @@ def intake_of(lake: Lake, source: Source) -> Intake:
 
     Raises: SettingsError for a kind of feed that none is registered for.
     """
+    return _maker(source)(lake, source)
+
+
+def check_feed(source: Source) -> None:
+    """Refuse a source that no intake takes the feed of.
+
+    Raises: SettingsError as `intake_of`.
+    """
+    _maker(source)
+
+
+def _maker(source: Source) -> Callable[[Lake, Source], Intake]:
     make = next((INTAKES[kind] for kind in type(source.feed).__mro__ if kind in INTAKES), None)
     if make is None:
         raise SettingsError(
             f"source {source.name!r}: no intake takes a feed of {type(source.feed).__name__}; there are "
             f"{', '.join(sorted(kind.__name__ for kind in INTAKES))}. Add yours to INTAKES in mlpipe_assets.intake.registry."
         )
-    return make(lake, source)
+    return make
 
 
 def find_idle_folders(lake: Lake, sources: Sequence[Source]) -> list[DeliveryProblem]:

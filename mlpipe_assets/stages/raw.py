@@ -18,7 +18,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery, identity, natural
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Pending, find_moving
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, Reading, arrival_day
-from mlpipe_assets.intake.registry import intake_of
+from mlpipe_assets.intake.registry import check_feed, intake_of
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.settings import read_settings
@@ -34,7 +34,11 @@ _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one 
 
 
 def raw_asset(source: Source) -> dg.AssetsDefinition:
-    """The asset that ingests every delivery of a source not known yet, whichever days it brings."""
+    """The asset that ingests every delivery of a source not known yet, whichever days it brings.
+
+    Raises: SettingsError for a kind of feed that no intake is registered for.
+    """
+    check_feed(source)
     key = dg.AssetKey(["raw", source.name])
     checks = (
         check(key, FILES_CHECK, "Every file of the drop zone could be read, and none is still being written."),

@@ -18,10 +18,11 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.registry import INTAKES, intake_of
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.stages.raw import raw_asset
 from mlpipe_assets.stages.raw_plan import look_at_intakes, new_files
 from mlpipe_assets.status import arrivals
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, drop, events, file_digests, order_ids, take
+from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, drop, events, file_digests, materialize, order_ids, take
 from mlpipe_assets_tests.own_intake import TOPICS, Message, Topic, TopicIntake
 
 ORDERS = replace(orders, feed=Topic(name="shop.orders"))
@@ -69,6 +70,19 @@ def test_what_was_published_waits_as_one_range_and_is_taken_once(lake: Lake) -> 
         ("0-2", 2, JAN_6),
     ]
     assert new_files(lake, ORDERS) == []
+
+
+def test_a_run_of_dagster_takes_it_and_its_checks_hold(lake: Lake) -> None:
+    publish("o1", at=hour(1))
+
+    run = materialize(lake, JAN_5, source=ORDERS)
+
+    assert run.result.success
+    assert {name: check.passed for name, check in run.checks.items() if name.startswith("raw/")} == {
+        "raw/orders:files_are_readable": True,
+        "raw/orders:rows_are_accounted_for": True,
+    }
+    assert order_ids(lake, JAN_5) == ["o1"]
 
 
 def test_a_replay_rewrites_nothing_and_what_came_since_is_the_next_range(lake: Lake) -> None:
@@ -177,6 +191,8 @@ class Unknown(Feed):
 def test_a_feed_without_an_intake_is_refused_with_what_to_do(lake: Lake) -> None:
     source: Source = replace(orders, feed=Unknown())
 
+    with pytest.raises(SettingsError, match="no intake takes a feed of Unknown"):
+        raw_asset(source)
     with pytest.raises(
         SettingsError, match=r"'orders': no intake takes a feed of Unknown; there are Files, Topic\. Add yours"
     ):
