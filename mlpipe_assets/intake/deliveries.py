@@ -13,7 +13,6 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake, Staged
 from mlpipe_assets.store.records import Record, list_documents
 
-_OF_THE_LEDGER = ("delivery", "problem", "code")  # beside the mark, in the record of what was seen
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
 
 
@@ -270,15 +269,12 @@ def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:
 
 
 def _dump_seen(seen: Seen) -> dict[str, Any]:
-    own = {"delivery": seen.delivery, "problem": seen.problem, "code": seen.code}
-    return {**seen.mark, **own}
+    return {**seen.mark, "delivery": seen.delivery, "problem": seen.problem, "code": seen.code}
 
 
-def _parse_seen(record: dict[str, Any]) -> dict[str, Seen]:
+def _parse_seen(record: dict[str, dict[str, Any]]) -> dict[str, Seen]:
+    """What was seen, from its record; what is left of an entry without the ledger's own words is the mark."""
     return {
-        name: Seen(
-            mark={key: value for key, value in known.items() if key not in _OF_THE_LEDGER},
-            **{key: known[key] for key in _OF_THE_LEDGER},
-        )
+        name: Seen(delivery=known.pop("delivery"), problem=known.pop("problem"), code=known.pop("code"), mark=known)
         for name, known in record.items()
     }

@@ -53,6 +53,24 @@ def test_a_ledger_reads_back_what_it_wrote(ledger: Ledger) -> None:
     assert FIRST.received == 4
 
 
+def test_what_is_on_record_of_a_file_is_what_earlier_versions_wrote(lake: Lake) -> None:
+    path = drop(lake, "orders_2026-01-05.csv", orders_csv(order()))
+    found = take(lake)
+
+    [delivery] = found.new
+    seen = json.loads((lake.root / "meta" / "drop_zone" / "orders.json").read_text())
+    record = json.loads((lake.root / "meta" / "deliveries" / "orders" / f"{delivery.delivery}.json").read_text())
+    mark = {"size": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns}
+    assert seen == {path.name: {**mark, "delivery": delivery.delivery, "problem": None, "code": ""}}
+    assert "mark" not in record
+
+
+def test_the_mark_of_what_cannot_change_is_part_of_its_delivery(ledger: Ledger) -> None:
+    ledger.complete(replace(FIRST, delivery="d" * 64, source_file="0-5", mark={"start": 0, "end": 5}), [])
+
+    assert Ledger.load(ledger.lake, "orders").taken == {"0-5": {"start": 0, "end": 5}}
+
+
 def test_a_record_of_the_version_before_is_read_as_named_by_its_content(ledger: Ledger) -> None:
     path = ledger.lake.root / "meta" / "deliveries" / "orders" / f"{'a' * 64}.json"
     record = json.loads(path.read_text())
