@@ -104,9 +104,8 @@ def _first(statements: Sequence[exp.Expr | None]) -> exp.Expr:
 
 def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     values = _values(item)
-    if isinstance(
-        feed := values.get("feed"), Files
-    ):  # as when these were fields of the source: no table is built again
+    feed = values.get("feed")
+    if type(feed) is Files:  # as when these were fields of the source itself: no table is built again
         values = {name: value for name, value in values.items() if name != "feed"} | _values(feed)
     spelled = {
         name: function_digest(value) if callable(value) else repr(value)
