@@ -17,8 +17,8 @@ from mlpipe_assets.stages.processed_plan import training_work
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store.lake import Lake
 
-# What a server of processes imports before it forks. No catalog: to judge its contracts starts threads of polars, and a
-# child that is forked beside threads may wait for ever.
+# What a server of processes imports before it forks. No catalog: a child that is forked beside threads of polars waits for
+# ever, and whoever loads a catalog to work with it starts them.
 PRELOADED = ["mlpipe_assets.engines.duckdb_engine", "mlpipe_assets.monitoring.building"]
 PRELOADED += [
     f"mlpipe_assets.stages.{stage}" for stage in ("raw", "interim", "features", "processed", "monitoring_plan")
