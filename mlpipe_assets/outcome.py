@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mlpipe_assets.store.lake import Staged
+from mlpipe_assets.store.staging import Staged
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,10 +114,11 @@ class Project:
         stage, name, files = self._place(table)
         earliest, latest = _day(day if day is not None else first), _day(day if day is not None else last)
         parts: list[pl.LazyFrame] = []
+        state = self._lake.state(stage, name)
         for file in files:
-            wanted = [d for d in self._lake.days(stage, name, file) if (earliest or d) <= d <= (latest or d)]
+            wanted = [d for d in state.days(file) if (earliest or d) <= d <= (latest or d)]
             if wanted:
-                rows = _scan([self._lake.path(stage, name, d, file) for d in wanted])
+                rows = _scan(state.files(wanted, file))
                 parts.append(rows if len(files) == 1 else rows.with_columns(split=pl.lit(Path(file).stem)))
         if not parts:
             there = self.days(table)

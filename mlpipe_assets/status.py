@@ -1,4 +1,4 @@
-"""What the lake holds, partition by partition, read off ledgers and footers."""
+"""What the lake holds, partition by partition, read off ledgers and manifests."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -10,9 +10,7 @@ from mlpipe_assets.errors import LakeError
 from mlpipe_assets.flow import Table, tables_of
 from mlpipe_assets.intake.deliveries import Ledger, count_by_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
-from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refused_days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,20 +118,17 @@ def _raw(lake: Lake, name: str) -> Iterator[Partition]:
 def _partitions_of(lake: Lake, table: Table, file: str, *, digests: bool) -> Iterator[Partition]:
     """The days of a table that are there or were refused; of a partition in several files, those of one."""
     stage, name = table.place
-    refused = refused_days(lake, stage, name)
-    present = lake.days(stage, name, file)
+    state = lake.state(stage, name)
+    refused, present = state.refused, state.days(file)
     shown = table.key if len(table.files) == 1 else f"{table.key}/{file.removesuffix('.parquet')}"
     for day in sorted({*present, *refused}):
         try:
-            facts, wrong = lake.facts(stage, name, day, file) or {}, None
+            facts, wrong = state.facts(day, file) or {}, None
         except LakeError as error:
             facts, wrong = {}, str(error)
         note = f"accepted: {facts['accepted_because']}" if "accepted_because" in facts else wrong
         if day in refused:
             note = "refused; the partition before stays" if facts else "refused"
-        digest = None
-        if digests and facts:
-            digest = hashlib.sha256(lake.objects.get(keys.partition(stage, name, day, file)).content).hexdigest()
         yield Partition(
             table=shown,
             date=day,
@@ -142,7 +137,7 @@ def _partitions_of(lake: Lake, table: Table, file: str, *, digests: bool) -> Ite
             duplicates=facts.get("duplicates"),
             quarantined=facts.get("quarantined"),
             rows=facts.get("rows", facts.get("accepted")),
-            digest=digest,
+            digest=state.digest(day, file) if digests and facts else None,
             as_of=_as_of(day) if facts else None,
             note=note,
         )

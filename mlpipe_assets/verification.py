@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
@@ -20,6 +21,7 @@ from mlpipe_assets.store.digest_log import log_path, read_log
 from mlpipe_assets.store.digests import accuse, cure_of, damage
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
+from mlpipe_assets.store.table_state import TableState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,29 +73,73 @@ def verify(lake: Lake, catalog: Catalog, table: str | None, progress: Callable[[
     """
     found = Verified()
     recorded = _recorded(lake, found, table)
+    published = _published(lake, found, table)
     there = {
         str(path.relative_to(lake.root)): path
         for path in _files(lake.root)
         if _wanted(path.relative_to(lake.root), table)
     }
-    if table and not recorded and not there:
+    if table and not recorded and not published and not there:
         raise SettingsError(
             f"{table} has no files in {lake.root}. Name a table as mlpipe status does, such as interim/orders."
         )
     with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as threads:
-        looks = threads.map(lambda name: (name, damage(lake.root, lake.root / name)), sorted(recorded))
+        looks = threads.map(
+            lambda name: (name, published[name].look() if name in published else damage(lake.root, lake.root / name)),
+            sorted({*recorded, *published}),
+        )
         for name, wrong in looks:
             found.files += 1
             found.size += there[name].stat().st_size if name in there and not wrong else 0
             if wrong:
                 found.wrong.append(_described(lake, catalog, Path(name), wrong))
-                with suppress(DamagedError):  # on record, so that the next run decides by content
-                    accuse(lake.root, lake.root / name, wrong)
+                if name in published:  # so that the next run decides by content
+                    published[name].suspect()
+                else:
+                    with suppress(DamagedError):
+                        accuse(lake.root, lake.root / name, wrong)
             progress(found)
     found.wrong = _without_promises_that_fail(lake, catalog, found.wrong)
     for name, path in sorted(there.items()):
-        _look_at_other(lake, found, Path(name), path, recorded=name in recorded)
+        _look_at_other(lake, found, Path(name), path, recorded=name in recorded or name in published)
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Published:
+    """A file that the manifest of its table speaks of."""
+
+    state: TableState
+    day: date
+    file: str
+
+    def look(self) -> str | None:
+        """What is wrong with it by its content; None when nothing is."""
+        return self.state.damage(self.day, self.file)
+
+    def suspect(self) -> None:
+        """Let no size and time vouch for it any more."""
+        self.state.suspect(self.day, self.file)
+
+
+def _published(lake: Lake, found: Verified, table: str | None) -> dict[str, _Published]:
+    """Files that manifests speak of, by path below the data folder."""
+    files: dict[str, _Published] = {}
+    for path in sorted((lake.root / keys.TABLES).glob("*.json")):
+        name = keys.table_of_manifest(path.name)
+        try:
+            state = lake.state(*name.rsplit("/", 1))
+        except LakeError as error:
+            found.wrong.append(
+                Wrong(path=f"{path.relative_to(lake.root)}", what="is damaged", again=False, to_do=f"{error}")
+            )
+            continue
+        for day, parts in state.manifest.days.items():
+            for file in parts:
+                key = f"{name}/{keys.name_day(day)}/{file}"
+                if _wanted(Path(key), table):
+                    files[key] = _Published(state=state, day=day, file=file)
+    return files
 
 
 def _without_promises_that_fail(lake: Lake, catalog: Catalog, wrong: list[Wrong]) -> list[Wrong]:
@@ -155,7 +201,7 @@ def _look_at_other(lake: Lake, found: Verified, name: Path, path: Path, *, recor
                 found.wrong.append(Wrong(path=f"{name}", what="cannot be read", again=again, to_do=f"{error}"))
     elif recorded:
         return
-    elif log_path(lake.root, table).exists():
+    elif log_path(lake.root, table).exists() or (lake.root / keys.manifest(f"{table}")).exists():
         found.wrong.append(
             Wrong(
                 path=f"{name}",

@@ -12,16 +12,19 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from mlpipe_assets.catalog.declarations import Source, Tolerance
+from mlpipe_assets.catalog.declarations import Catalog, Model, Source, Tolerance
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.intake.deliveries import Ledger
-from mlpipe_assets.outcome import Outcome
+from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.interim import build_interim, interim_asset
+from mlpipe_assets.stages.processed import build_training_sets
 from mlpipe_assets.stages.raw import ingest, raw_asset
 from mlpipe_assets.stages.raw_report import Ingested
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
 JAN_5, JAN_6, JAN_7, JAN_8 = (date(2026, 1, day) for day in (5, 6, 7, 8))
@@ -103,8 +106,12 @@ def refusals(*rows: tuple[date, str, int, str]) -> pl.DataFrame:
 
 
 def file_digests(root: Path, *below: str) -> dict[str, str]:
-    """SHA-256 of every file below folders of the lake, by path."""
-    paths = sorted(path for folder in below for path in (root / folder).rglob("*") if path.is_file())
+    """SHA-256 of every file below folders of the lake, by path.
+
+    Manifests and locks are left out: each write of one has a number of its own, and what manifests say is in the files.
+    """
+    there = (path for folder in below for path in (root / folder).rglob("*") if path.is_file())
+    paths = sorted(path for path in there if not path.is_relative_to(root / keys.TABLES) and "locks" not in path.parts)
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
@@ -167,3 +174,25 @@ def materialize(lake: Lake, first: date, last: date | None = None, *, source: So
 def days_from(first: date, offsets: Iterable[int]) -> list[date]:
     """Days counted from the first."""
     return [first + timedelta(days=offset) for offset in offsets]
+
+
+def refuse(lake: Lake, stage: str, name: str, day: date, *, problem: str, inputs: str, **more: object) -> None:
+    """Put on record that a day was refused."""
+    change = lake.change(stage, name)
+    change.refuse(day, problem=problem, inputs=inputs, **more)
+    change.publish()
+
+
+def clear(lake: Lake, stage: str, name: str, day: date) -> None:
+    """Take a refusal back."""
+    change = lake.change(stage, name)
+    change.clear(day)
+    change.publish()
+
+
+def build_training_set(
+    lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_of: date
+) -> tuple[Outcome, list[CheckResult]]:
+    """The training set of one day."""
+    (outcome,), checks = build_training_sets(lake, engine, catalog, model, [as_of])
+    return outcome, checks

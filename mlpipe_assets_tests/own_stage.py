@@ -16,8 +16,8 @@ from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.work import Work
+from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import clear, refuse
 
 CROWD = 3
 
@@ -65,21 +65,23 @@ def sizes_asset(view: FeatureView) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
-            outcomes = [_count(lake, view, day) for day in days]
+            change = lake.change("sizes", view.name)
+            outcomes = [_count(lake, change, view, day) for day in days]
+            change.publish()
         yield from tell(context, lake, key, outcomes, balanced=False)
 
     return build
 
 
-def _count(lake: Lake, view: FeatureView, day: date) -> Outcome:
+def _count(lake: Lake, change: TableChange, view: FeatureView, day: date) -> Outcome:
     count, inputs = lake.read("features", view.name, day).height, _inputs(lake, view, day)
     if count >= CROWD:
-        refuse(lake, "sizes", view.name, day, problem=f"{count} are a crowd", inputs=inputs)
+        change.refuse(day, problem=f"{count} are a crowd", inputs=inputs)
         return Outcome(day=day, refused=f"{count} are a crowd")
-    clear(lake, "sizes", view.name, day)
+    change.clear(day)
     rows, facts = pl.DataFrame({"entities": [count]}), {"inputs": inputs, "rows": 1}
     staged = lake.stage(lake.path("sizes", view.name, day), rows, facts)
-    lake.commit(staged)
+    change.put(staged)
     return Outcome(day=day, counts={"rows": 1}, written=staged, facts=facts)
 
 

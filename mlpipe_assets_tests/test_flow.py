@@ -23,9 +23,9 @@ from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.status import partitions
-from mlpipe_assets.store.refusals import refuse
 from mlpipe_assets.verification import verify
 from mlpipe_assets_tests import own_stage
+from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.own_stage import CROWD, sizes
 from mlpipe_assets_tests.planted import day, materialize, one_a_day, planted_catalog, planted_lake
 

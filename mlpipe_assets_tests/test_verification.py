@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -13,9 +14,9 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.verification import Verified, verify
+from mlpipe_assets_tests.frames import build_training_set
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake
 
 
@@ -46,7 +47,7 @@ def test_a_lake_as_it_was_written_has_nothing_wrong(lake: Lake, catalog: Catalog
 
     assert found(verified) == []
     assert verified.files == len(
-        [p for p in lake.root.rglob("*.parquet") if p.relative_to(lake.root).parts[:2] != ("raw", "orders")]
+        [p for p in lake.root.rglob("*.parquet") if p.relative_to(lake.root).parts[0] != ".store"]
     )
     assert (verified.unknown, verified.open_to_others) == (0, 0)
 
@@ -102,10 +103,26 @@ def test_files_that_nobody_wrote_and_records_that_cannot_be_read_are_named(lake:
 
 
 def test_a_damaged_log_of_digests_is_named(lake: Lake, catalog: Catalog) -> None:
-    log = lake.root / "meta" / "digests" / "interim.orders.log"
-    log.write_bytes(log.read_bytes().replace(b"part", b"pert", 1))
+    log = lake.root / "meta" / "digests" / "raw._events.orders.log"
+    log.write_bytes(log.read_bytes().replace(b"parquet", b"parquat", 1))
 
-    assert ("meta/digests/interim.orders.log", "is damaged", False) in found(look(lake, catalog))
+    assert ("meta/digests/raw._events.orders.log", "is damaged", False) in found(look(lake, catalog))
+
+
+def test_a_damaged_manifest_is_named_and_so_is_a_content_that_its_face_does_not_share(
+    lake: Lake, catalog: Catalog, tmp_path: Path
+) -> None:
+    manifest = lake.root / "meta" / "tables" / "features.spend.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"sha", b"shb").replace(b'"gen":', b'"gen" :'))
+    copy = Lake(data_dir=f"{tmp_path / 'copy'}")
+    shutil.copytree(lake.root, copy.root)  # without hard links
+    content = next(copy.root.glob(f".store/interim/orders/date={day(3)}/*.parquet"))
+    content.write_bytes(bytes(content.stat().st_size))
+
+    assert ("meta/tables/features.spend.json", "is damaged", False) in found(look(lake, catalog))
+    assert [path for path, _, _ in found(look(copy, catalog)) if path.startswith("interim")] == [
+        f"interim/orders/date={day(3)}/part.parquet"
+    ]
 
 
 def test_one_table_can_be_asked_for(lake: Lake, catalog: Catalog) -> None:
@@ -118,7 +135,7 @@ def test_one_table_can_be_asked_for(lake: Lake, catalog: Catalog) -> None:
 
 
 def test_a_lake_of_before_has_files_of_which_nothing_is_known(lake: Lake, catalog: Catalog) -> None:
-    (lake.root / "meta" / "digests" / "interim.orders.log").unlink()
+    (lake.root / "meta" / "digests" / "raw._events.orders.log").unlink()
     lake.path("interim", "orders", day(3)).chmod(0o644)
 
     verified = look(lake, catalog)

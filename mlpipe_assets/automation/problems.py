@@ -21,7 +21,6 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of, refused_days, refused_tables
 
 
 def problems_now(lake: Lake, catalog: Catalog, now: datetime) -> dict[str, list[Problem]]:
@@ -51,7 +50,7 @@ def late_tables(lake: Lake, catalog: Catalog, found: Sequence[TableFreshness]) -
 
     def stops_at_a_refusal(table: TableFreshness) -> bool:
         newest, expected = table.newest or date.min, table.expected
-        refused = [day for name in _ancestors(table.table, upstream) for day in refused_days(lake, *_split(name))]
+        refused = [day for name in _ancestors(table.table, upstream) for day in lake.state(*_split(name)).refused]
         return expected is not None and any(newest < day <= expected for day in refused)
 
     explained = {table.table for table in found if table.state != "fresh" and stops_at_a_refusal(table)}
@@ -72,14 +71,14 @@ def refused_without_a_run(lake: Lake, catalog: Catalog, known: set[str]) -> list
     """Refused days of tables of which the alerts know no failed check: no run of this Dagster was read, or none is left."""
     problems: list[Problem] = []
     for stage in stage_names():
-        for name in refused_tables(lake, stage):
+        for name in lake.refused_tables(stage):
             table = f"{stage}/{name}"
-            refused = {day: refusal_of(lake, stage, name, day) for day in refused_days(lake, stage, name)}
+            refused = lake.state(stage, name).refused
             # a day that needs lost events is reported with the file that they came from
-            days = sorted(day for day, why in refused.items() if not (why and "lost" in why))
+            days = sorted(day for day, why in refused.items() if "lost" not in why)
             if not days or table in known:
                 continue
-            reason = refused[days[-1]] or {"problem": "no reason on record"}
+            reason = refused[days[-1]]
             problems.append(
                 Problem(
                     key=f"{table}: contract_holds",

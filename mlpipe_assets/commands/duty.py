@@ -11,7 +11,6 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.store.acceptances import accept as put_on_record
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of
 from mlpipe_assets.training.champions import roll_back
 
 
@@ -54,7 +53,7 @@ def _may_be_accepted(lake: Lake, source: Source, day: date) -> bool:
 
     Raises: LakeError for a day whose events are damaged: no decision of a person brings its rows back.
     """
-    if refusal := refusal_of(lake, "interim", source.name, day):
+    if refusal := lake.state("interim", source.name).refused.get(day):
         if "lost" in refusal:
             raise LakeError(f"interim/{source.name} {day} cannot be accepted: {refusal['problem']}")
         return True

@@ -12,7 +12,6 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import acceptances
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refused_days
 from mlpipe_assets.training.champions import champion
 from mlpipe_assets.training.plan import plan_training_set
 from mlpipe_assets.training.versions import versions
@@ -72,7 +71,7 @@ def judge_measurements(monitor: Monitor, lake: Lake, now: datetime) -> TableFres
 def is_long_enough(lake: Lake, model: Model, day: date) -> bool:
     """Whether the features up to a day fill every split of a training set."""
     days = lake.days("features", model.view.name)
-    return bool(days) and all(plan_training_set(model, day, days[0]).splits.values())
+    return bool(days) and _fills(model, day, days[0])
 
 
 def _comes_daily(source: Source) -> bool:
@@ -98,9 +97,16 @@ def _known(lake: Lake, source: Source) -> dict[date, datetime]:
 
 def _present(lake: Lake, stage: str, name: str) -> set[date]:
     """Days with a partition that was not refused since."""
-    return set(lake.days(stage, name)) - refused_days(lake, stage, name)
+    state = lake.state(stage, name)
+    return set(state.days()) - set(state.refused)
 
 
 def _first_training_day(lake: Lake, model: Model) -> date | None:
     """The first day the history is long enough to train; None while it is not."""
-    return next((day for day in lake.days("features", model.view.name) if is_long_enough(lake, model, day)), None)
+    days = lake.days("features", model.view.name)
+    return next((day for day in days if _fills(model, day, days[0])), None)
+
+
+def _fills(model: Model, day: date, first: date) -> bool:
+    """Whether features from the first day up to a day fill every split of a training set."""
+    return all(plan_training_set(model, day, first).splits.values())

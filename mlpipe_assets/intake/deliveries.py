@@ -10,8 +10,9 @@ from mlpipe_assets.intake.delivery import Delivery, dump, identity, parse
 from mlpipe_assets.intake.intake import Mark, Pending
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record, list_documents
+from mlpipe_assets.store.staging import Staged
 
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
 

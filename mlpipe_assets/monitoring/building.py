@@ -47,9 +47,9 @@ def build_monitoring(
 
 
 def monitoring_inputs_digest(lake: Lake, catalog: Catalog, monitor: Monitor, day: date) -> str | None:
-    """What a day's drift would be made of now, as its footer's `inputs` says it; None when the table has no such day.
+    """What a day's drift would be made of now, as its `inputs` says it; None when the table has no such day.
 
-    For many days, ask one `MonitoredTable` for `inputs(day)` of each: it reads every footer once.
+    For many days, ask one `MonitoredTable` for `inputs(day)` of each: it reads the table once.
     """
     return MonitoredTable(lake=lake, catalog=catalog, monitor=monitor).inputs(day)
 
@@ -65,12 +65,14 @@ def _build(
     if monitored.serving:
         monitored.serving.prepare(engine, days)
     outcomes = [_write(monitored, measure_day(monitored, store, day)) for day in days]
-    monitored.lake.commit(*(o.written for o in outcomes if o.written))
+    change = monitored.lake.change(DRIFT, monitored.monitor.folder)
+    change.put(*(o.written for o in outcomes if o.written))
+    change.publish()
     return outcomes
 
 
 def _write(monitored: MonitoredTable, found: DriftOfDay) -> Outcome:
-    """One day staged with its verdict in the footer, not yet visible."""
+    """One day staged with its verdict in its facts, not yet visible."""
     serving = monitored.serving
     measured = {**found.measured, **(serving.measure(found.day) if serving else {})}
     frame = frame_of(monitored.monitor.table, found.day, measured)
@@ -98,8 +100,8 @@ def _write(monitored: MonitoredTable, found: DriftOfDay) -> Outcome:
         "rows": frame.height,
         **moved,
     }
-    target = monitored.lake.path(DRIFT, monitored.monitor.folder, found.day)
-    return Outcome(day=found.day, counts=counts, written=monitored.lake.stage(target, frame, facts), facts=facts)
+    staged = monitored.lake.table(DRIFT, monitored.monitor.folder).stage(found.day, frame, facts)
+    return Outcome(day=found.day, counts=counts, written=staged, facts=facts)
 
 
 def count_moved(measured: Mapping[str, Sequence[Measurement]]) -> dict[str, int | None]:

@@ -29,7 +29,7 @@ _MEASURES = 6  # counted up when the same windows would be measured or told diff
 
 @dataclass(kw_only=True)
 class MonitoredTable:
-    """A monitored table. Reads each footer once, so one of these serves every day of a plan or a run."""
+    """A monitored table. It is read once, so one of these serves every day of a plan or a run."""
 
     lake: Lake
     catalog: Catalog
@@ -105,8 +105,7 @@ class MonitoredTable:
             return
         first = [d for d in self.candidates if d <= day][: self.monitor.baseline.days]
         if len(first) == self.monitor.baseline.days:
-            files = self.table.files
-            frozen = freeze(self.profiled, self.lake.check(files[d] for d in first), days=first, origin=self.origin)
+            frozen = freeze(self.profiled, self.table.state.files(first), days=first, origin=self.origin)
             write_reference(self.lake, self.monitor.folder, frozen)
             self.reference = frozen
 
@@ -169,14 +168,7 @@ class MonitoredTable:
 
     def store_by(self, reference: Reference, name: str, table: TableDays | None = None) -> ProfileStore:
         """Profiles of a table's days by a reference."""
-        days = table or self.table
-        return ProfileStore(
-            lake=self.lake,
-            name=name,
-            reference=reference,
-            files=days.files,
-            fingerprint=days.fingerprint,
-        )
+        return ProfileStore(lake=self.lake, name=name, reference=reference, table=table or self.table)
 
 
 def entity_of(catalog: Catalog, monitor: Monitor) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -13,12 +13,14 @@ import polars as pl
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.monitoring.references import Reference
+from mlpipe_assets.monitoring.table_days import TableDays
 from mlpipe_assets.statistics.merging import merge
 from mlpipe_assets.statistics.profile_json import from_json, to_json
 from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, profile_frame
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import UNREADABLE, spell_reason
+from mlpipe_assets.store.table_state import TableState
 
 _log = logging.getLogger("mlpipe")
 _PROFILE = ', "profile": '
@@ -39,15 +41,13 @@ class ProfileStore:
 
     Attributes:
         name: Folder below monitoring/profiles.
-        files: Where the rows of a day are.
-        fingerprint: What a partition holds now, in one word.
+        table: The days of the table.
     """
 
     lake: Lake
     name: str
     reference: Reference
-    files: Mapping[date, Path]
-    fingerprint: Callable[[date], str]
+    table: TableDays
     _known: dict[date, Profile] = field(default_factory=dict)
 
     def path(self, day: date) -> Path:
@@ -56,18 +56,19 @@ class ProfileStore:
 
     def prepare(self, days: Iterable[date]) -> list[date]:
         """Have the profile of each day that has rows, reading a partition only where none fits. Returns the days read."""
-        wanted = [day for day in sorted(set(days)) if day in self.files and day not in self._known]
+        wanted = [day for day in sorted(set(days)) if day in self.table.present_days and day not in self._known]
+        state = self.state()
         for day in wanted:
-            if (stored := self._stored(day)) is not None:
+            if (stored := self._stored(state, day)) is not None:
                 self._known[day] = stored
         due = [day for day in wanted if day not in self._known]
-        staged: list[Staged] = []
+        change = self.lake.change(keys.PROFILES, self.name)
         for day, profile in zip(due, in_order(self._make, due), strict=True):
             self._known[day] = profile
-            head = json.dumps({"fingerprint": self.fingerprint(day), "reference": self.reference.version})[:-1]
-            staged.append(self.lake.stage_bytes(self.path(day), f"{head}{_PROFILE}{to_json(profile)}}}\n".encode()))
-        if staged:
-            self.lake.commit(*staged)
+            head = json.dumps({"fingerprint": self.table.fingerprint(day), "reference": self.reference.version})[:-1]
+            content = f"{head}{_PROFILE}{to_json(profile)}}}\n".encode()
+            change.put(self.lake.table(keys.PROFILES, self.name).stage_bytes(day, content, keys.PROFILE))
+        change.publish()
         return due
 
     def window(self, days: Sequence[date]) -> Profile:
@@ -81,8 +82,10 @@ class ProfileStore:
 
     def stored_window(self, days: Sequence[date]) -> Profile:
         """The same of the profiles that are on disk and still fit; none is made."""
+        state = self.state()
         for day in days:
-            if day in self.files and day not in self._known and (stored := self._stored(day)) is not None:
+            there = day in self.table.present_days and day not in self._known
+            if there and (stored := self._stored(state, day)) is not None:
                 self._known[day] = stored
         return self.window(days)
 
@@ -91,24 +94,29 @@ class ProfileStore:
         for known in [known for known in self._known if known < day]:
             del self._known[known]
 
-    def _stored(self, day: date) -> Profile | None:
+    def state(self) -> TableState:
+        """The profiles on disk as they are now."""
+        return self.lake.state(keys.PROFILES, self.name)
+
+    def _stored(self, state: TableState, day: date) -> Profile | None:
         """The profile on disk, if it still fits; one that cannot be read is as good as none: its rows are still there."""
-        path = self.path(day)
-        if not path.exists():
+        if not state.has(day, keys.PROFILE):
             return None
-        expected = {"fingerprint": self.fingerprint(day), "reference": self.reference.version}
+        expected = {"fingerprint": self.table.fingerprint(day), "reference": self.reference.version}
         try:
-            head, _, rest = self.lake.read_bytes(path).decode().partition(_PROFILE)
+            head, _, rest = state.read_bytes(day, keys.PROFILE).decode().partition(_PROFILE)
             made_of: dict[str, Any] = json.loads(head + "}")
             return from_json(rest.rstrip()[:-1], self.reference.bins) if made_of == expected else None
         except (*UNREADABLE, DamagedError) as error:
             _log.warning(
-                "%s cannot be read: %s. It is left out, and made again when next needed.", path, spell_reason(error)
+                "%s cannot be read: %s. It is left out, and made again when next needed.",
+                self.path(day),
+                spell_reason(error),
             )
             return None
 
     def _make(self, day: date) -> Profile:
-        content = self.lake.read_bytes(self.files[day])
+        content = self.table.state.read_bytes(day)
         frame = pl.read_parquet(content, columns=list(self.reference.bins), hive_partitioning=False)
         return profile_frame(frame, self.reference.bins)
 

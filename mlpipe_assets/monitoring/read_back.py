@@ -15,7 +15,6 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refused_days
 
 DAYS = 90
 
@@ -24,9 +23,10 @@ def read_history(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
     """The newest days of a table, with the shapes of its columns on the newest."""
     monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
     name = monitor.folder
-    stored = lake.days(DRIFT, name)
+    measured = lake.state(DRIFT, name)
+    stored = measured.days()
     kept = [day for day in stored if day > stored[-1] - timedelta(days=days)]
-    facts = {day: lake.facts(DRIFT, name, day) or {} for day in kept}
+    facts = {day: measured.facts(day) or {} for day in kept}
     states = tuple(
         DayState(
             day=day,
@@ -38,7 +38,7 @@ def read_history(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         )
         for day, f in facts.items()
     )
-    paths = lake.check(lake.path(DRIFT, name, day) for day in kept)
+    paths = measured.files(kept)
     rows = pl.read_parquet(paths, hive_partitioning=False, glob=False) if paths else pl.DataFrame(schema=SCHEMA)
     return TableHistory(
         table=monitor.table,
@@ -47,7 +47,7 @@ def read_history(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
         rows=rows,
         histograms=_shapes(monitored, kept[-1]) if kept else {},
         present=max(monitored.table.present, default=None),
-        refused=tuple(sorted(refused_days(lake, monitor.stage, monitor.name))),
+        refused=tuple(sorted(lake.state(monitor.stage, monitor.name).refused)),
         retrains=monitor.retrains,
         units={c.name: c.metadata["unit"] for c in columns(catalog.contract(monitor.table)) if "unit" in c.metadata},
         reference=_spell_reference(monitored, kept[-1]) if kept else "",
@@ -56,14 +56,15 @@ def read_history(lake: Lake, catalog: Catalog, monitor: Monitor, *, days: int = 
 
 
 def inputs_of_report(lake: Lake, catalog: Catalog) -> str:
-    """Digest of what the report shows: the newest days of each table and of its measurements, as footers name them, and the refused."""
+    """Digest of what the report shows: the newest days of each table and of its measurements, as manifests name them, and the refused."""
     made: dict[str, object] = {}
     for monitor in catalog.monitors:
-        stored = lake.days(DRIFT, monitor.folder)
+        measured, watched = lake.state(DRIFT, monitor.folder), lake.state(monitor.stage, monitor.name)
+        stored = measured.days()
         kept = [day for day in stored if day > stored[-1] - timedelta(days=DAYS)]
-        facts = {day: lake.facts(DRIFT, monitor.folder, day) or {} for day in kept}
-        refused = sorted(f"{day}" for day in refused_days(lake, monitor.stage, monitor.name))
-        newest = max(lake.days(monitor.stage, monitor.name), default=None)
+        facts = {day: measured.facts(day) or {} for day in kept}
+        refused = sorted(f"{day}" for day in watched.refused)
+        newest = max(watched.days(), default=None)
         made[monitor.table] = [f"{newest}", refused, {f"{day}": found.get("inputs") for day, found in facts.items()}]
     return digest(made)
 

@@ -15,7 +15,9 @@ from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.point_in_time.windows import SourceDays
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.keys import REALISED
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.staging import Staged
+from mlpipe_assets.store.table_state import TableState
 
 
 @dataclass(kw_only=True)
@@ -63,7 +65,8 @@ class Realised:
 
     def prepare(self, engine: Engine, days: Sequence[date]) -> None:
         """Store what is not stored yet of complete days, all of them in one pass over the labels."""
-        due = [day for day in sorted(set(days)) if self.complete(day) and not self._fresh(day)]
+        stored = self.lake.state(REALISED, self.model.name)
+        due = [day for day in sorted(set(days)) if self.complete(day) and not self._fits(stored, day)]
         if not due:
             return
         ahead = sorted({d for day in due for d in self.label_days(day)})
@@ -74,7 +77,9 @@ class Realised:
             else:
                 with self._select(engine, self.model.slices, due, back) as slices:
                     staged = [self._join(day, labels, slices) for day in due]
-        self.lake.commit(*staged)
+        change = self.lake.change(REALISED, self.model.name)
+        change.put(*staged)
+        change.publish()
 
     def window(self, days: Sequence[date]) -> pl.DataFrame | None:
         """Realised predictions of those of the days that are complete; None when none is."""
@@ -91,14 +96,12 @@ class Realised:
         own = {self.model.view.entity.join_key, "as_of", "model_version", "probability", "label"}
         return [name for name in rows.columns if name not in own]
 
-    def _fresh(self, day: date) -> bool:
-        facts = self.lake.facts(REALISED, self.model.name, day)
+    def _fits(self, stored: TableState, day: date) -> bool:
+        facts = stored.facts(day)
         return facts is not None and facts["inputs"] == self.inputs(day)
 
     def _select(self, engine: Engine, sql: str, days: Sequence[date], read: Sequence[date]) -> DayRows:
-        tables: dict[str, Slice] = {
-            "features": self.lake.check(self.lake.path(self.features.stage, self.features.name, day) for day in days)
-        }
+        tables: dict[str, Slice] = {"features": self.features.state.files(days)}
         for source in self.sources:
             tables[source.source.name] = source.paths(d for d in read if d in source.present)
         rows = sum(s.rows(d for d in read if d in s.present) for s in self.sources)
@@ -125,4 +128,4 @@ class Realised:
             "rows": joined.height,
             "known_on": f"{day + self.model.horizon}",
         }
-        return self.lake.stage(self.lake.path(REALISED, self.model.name, day), joined.sort(key), facts)
+        return self.lake.table(REALISED, self.model.name).stage(day, joined.sort(key), facts)

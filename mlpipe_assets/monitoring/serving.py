@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 import polars as pl
 
@@ -216,17 +215,17 @@ class Serving:
         cure = f"Delete it and run again: it is made anew from the training set of {version}, if that is still there."
         reference = read_reference(self.lake, name, cure=cure)
         if reference is None or (reference.profiled, reference.origin) != (self.profiled.digest, origin):
-            facts = self.lake.facts("processed", self.model.name, champion.as_of, keys.TRAIN)
+            sets = self.lake.state("processed", self.model.name)
+            facts = sets.facts(champion.as_of, keys.TRAIN)
             if facts is None or facts.get("fingerprint") != origin:
                 return None
-            train: Path = self.lake.path("processed", self.model.name, champion.as_of, keys.TRAIN)
-            reference = freeze(self.profiled, self.lake.check([train]), days=[champion.as_of], origin=origin)
+            train = sets.files([champion.as_of], keys.TRAIN)
+            reference = freeze(self.profiled, train, days=[champion.as_of], origin=origin)
             write_reference(self.lake, name, reference)
         days = self.features
         return ProfileStore(
             lake=self.lake,
             name=f"training.{self.model.name}",
             reference=reference,
-            files=days.files,
-            fingerprint=days.fingerprint,
+            table=days,
         )

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
@@ -12,7 +11,7 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refused_days
+from mlpipe_assets.store.table_state import TableState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ def windows_of(day: date, length: timedelta) -> Windows:
 
 @dataclass(kw_only=True)
 class TableDays:
-    """Which days a table has, and what each partition was made of; footers are read once."""
+    """Which days a table has, and what each partition was made of."""
 
     lake: Lake
     stage: str
@@ -39,24 +38,24 @@ class TableDays:
     _facts: dict[date, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
+    def state(self) -> TableState:
+        """The table as it was at the first look."""
+        return self.lake.state(self.stage, self.name)
+
+    @cached_property
     def present(self) -> list[date]:
         """Days with a partition that was not refused since, in order."""
-        return sorted(set(self.lake.days(self.stage, self.name)) - refused_days(self.lake, self.stage, self.name))
+        return [day for day in self.state.days() if day not in self.state.refused]
 
     @cached_property
     def present_days(self) -> frozenset[date]:
         """The same, to look days up in."""
         return frozenset(self.present)
 
-    @property
-    def files(self) -> dict[date, Path]:
-        """Where the rows of each day are."""
-        return {day: self.lake.path(self.stage, self.name, day) for day in self.present}
-
     def facts(self, day: date) -> dict[str, Any]:
-        """The footer of a partition; empty when there is none."""
+        """The facts of a partition; empty when there is none."""
         if day not in self._facts:
-            self._facts[day] = (self.lake.facts(self.stage, self.name, day) or {}) if day in self.present_days else {}
+            self._facts[day] = (self.state.facts(day) or {}) if day in self.present_days else {}
         return self._facts[day]
 
     def fingerprint(self, day: date) -> str:

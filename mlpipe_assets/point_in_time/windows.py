@@ -15,7 +15,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of, refused_days
+from mlpipe_assets.store.table_state import TableState
 
 
 @dataclass(kw_only=True)
@@ -27,14 +27,19 @@ class SourceDays:
     _facts: dict[date, dict[str, object]] = field(default_factory=dict)
 
     @cached_property
+    def state(self) -> TableState:
+        """The table as it was at the first look."""
+        return self.lake.state("interim", self.source.name)
+
+    @cached_property
     def present(self) -> set[date]:
         """Days with a partition that was not refused since."""
-        return set(self.lake.days("interim", self.source.name)) - self.refused
+        return set(self.state.days()) - self.refused
 
     @cached_property
     def refused(self) -> set[date]:
         """Days whose newest attempt was refused."""
-        return refused_days(self.lake, "interim", self.source.name)
+        return set(self.state.refused)
 
     @cached_property
     def came(self) -> list[date]:
@@ -55,7 +60,7 @@ class SourceDays:
 
     def _holds_nothing(self, day: date) -> bool:
         """Whether rows came for a day and none was taken: refused, or superseded by another day's."""
-        refusal = refusal_of(self.lake, "interim", self.source.name, day) if day in self.refused else None
+        refusal = self.state.refused.get(day)
         if refusal is not None:
             counts = refusal.get("counts")
             return isinstance(counts, dict) and counts.get("accepted") == 0
@@ -77,9 +82,9 @@ class SourceDays:
         return max((d for d in self.present if d <= day), default=None)
 
     def fact(self, day: date, name: str) -> object:
-        """One fact of a partition's footer, read once."""
+        """One fact of a partition."""
         if day not in self._facts:
-            self._facts[day] = self.lake.facts("interim", self.source.name, day) or {}
+            self._facts[day] = self.state.facts(day) or {}
         return self._facts[day].get(name)
 
     def rows(self, days: Iterable[date]) -> int:
@@ -92,7 +97,7 @@ class SourceDays:
 
         Raises: DamagedError when one does not hold what was written to it.
         """
-        return self.lake.check(self.lake.path("interim", self.source.name, day) for day in sorted(days))
+        return self.state.files(sorted(days))
 
 
 @dataclass(kw_only=True)
@@ -102,6 +107,11 @@ class Inputs:
     lake: Lake
     catalog: Catalog
     view: FeatureView
+
+    @cached_property
+    def made(self) -> TableState:
+        """The view's own table as it was at the first look."""
+        return self.lake.state("features", self.view.name)
 
     @cached_property
     def sources(self) -> list[SourceDays]:
@@ -121,7 +131,7 @@ class Inputs:
     def strays(self) -> set[date]:
         """Days the view has a partition of, and whose rows have all been placed on other days since."""
         came = [s.came for s in self.sources if not is_snapshot(s.source)]
-        there = set(self.lake.days("features", self.view.name))
+        there = set(self.made.days())
         if not all(came) or not came:
             return there if came else set()
         first, last = max(days[0] for days in came), max(days[-1] for days in came)

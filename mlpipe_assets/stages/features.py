@@ -22,9 +22,9 @@ from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, contract_digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.telling import tell
-from mlpipe_assets.store.lake import Lake, Staged
-from mlpipe_assets.store.refusals import clear, refuse
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import register
+from mlpipe_assets.store.staging import Staged
 
 _log = logging.getLogger("mlpipe")
 _PROOF = "features_ignore_the_future"
@@ -88,7 +88,7 @@ def build_features(
     start, end = sound[0], sound[-1]
     if unlawful := lint_view(catalog, view):
         refused = [Outcome(day=day, refused=shorten(unlawful, 3)) for day in sound]
-        _put_on_record(lake, inputs, refused)
+        _publish(lake, inputs, refused)
         return sorted([*outcomes, *refused], key=lambda o: o.day), _unproven(unlawful)
     _log.info("features/%s: %s to %s", view.name, start, end)
     with (
@@ -114,29 +114,32 @@ def build_features(
     if proof.cause:
         lake.discard(*staged)
         outcomes = [o if o.missing else _unwritten(o, proof.cause) for o in outcomes]
-    _put_on_record(lake, inputs, [o for o in outcomes if o.day in sound])
     if staged and not proof.cause:
         register(lake, "feature_registry", [_registry_row(catalog, view)])
-        lake.commit(*staged)
-        for outcome in outcomes:
-            if outcome.written:
-                clear(lake, "features", view.name, outcome.day)
+    _publish(lake, inputs, [o for o in outcomes if o.day in sound])
     return sorted(outcomes, key=lambda o: o.day), proof.result(_PROOF)
 
 
-def _put_on_record(lake: Lake, inputs: Inputs, outcomes: Sequence[Outcome]) -> None:
-    """Note refused days before anything else is written: whoever reads these features later has to know."""
+def _publish(lake: Lake, inputs: Inputs, outcomes: Sequence[Outcome]) -> None:
+    """Make days visible together with the refusals of others: whoever reads these features later has to know."""
+    change = lake.change("features", inputs.view.name)
     for outcome in outcomes:
         if outcome.refused:
             problem = f"{outcome.refused} ({shorten(list(outcome.breaches))})" if outcome.breaches else outcome.refused
-            refuse(lake, "features", inputs.view.name, outcome.day, problem=problem, inputs=inputs.digest(outcome.day))
+            change.refuse(outcome.day, problem=problem, inputs=inputs.digest(outcome.day))
+        elif outcome.written:
+            change.put(outcome.written)
+            change.clear(outcome.day)
+    change.publish()
 
 
 def _remove_strays(inputs: Inputs, days: Sequence[date]) -> list[Outcome]:
     """Take away partitions whose rows have all been placed on other days since: a day that never was describes nobody."""
     gone = sorted(inputs.strays() & {*days})
+    change = inputs.lake.change("features", inputs.view.name)
     for day in gone:
-        inputs.lake.remove(inputs.lake.path("features", inputs.view.name, day))
+        change.remove(day)
+    change.publish()
     return [Outcome(day=day, missing="its rows are of other days now; its partition was removed") for day in gone]
 
 
@@ -161,7 +164,7 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outc
         "fingerprint": digest,
         **counts,
     }
-    staged: Staged = lake.stage(lake.path("features", view.name, day), frame, facts)
+    staged: Staged = lake.table("features", view.name).stage(day, frame, facts)
     return Outcome(day=day, counts=counts, written=staged, facts=facts), frame
 
 

@@ -7,7 +7,6 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of
 
 
 @or_unreadable(lambda view: f"features/{view.name}")
@@ -24,8 +23,8 @@ def feature_work(lake: Lake, catalog: Catalog, view: FeatureView, wanted: Wanted
         if obstacle:
             blocked.append((day, obstacle))
             continue
-        facts = lake.facts("features", view.name, day)
-        refusal = refusal_of(lake, "features", view.name, day)
+        facts = inputs.made.facts(day)
+        refusal = inputs.made.refused.get(day)
         if refusal and refusal["inputs"] == inputs.digest(day):
             blocked.append((day, str(refusal["problem"])))
         elif refusal or not facts or facts["inputs"] != inputs.digest(day):

@@ -25,7 +25,13 @@ from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
 from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, spell_ties_across, table_of_each_day
-from mlpipe_assets.stages.interim_writing import leave_blocked, settle, withdraw
+from mlpipe_assets.stages.interim_writing import (
+    find_left_behind,
+    leave_blocked,
+    settle,
+    settle_quarantine,
+    withdraw,
+)
 from mlpipe_assets.stages.raw_healing import sound
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
@@ -105,7 +111,6 @@ def _build_together(lake: Lake, engine: Engine, source: Source, days: Sequence[d
     if freed := find_days_freed(source, ledger, replaced, wider):
         wider |= freed
         replaced = find_replaced(engine, source, ledger, {*wider, *neighbours(ledger, source, wider)})
-    # Days not asked for come first: a run killed in between must leave a day that is still to be built.
     built = {day: Day(day=day, deliveries=ledger.of_day(day)) for day in (*sorted(wider - asked), *sorted(asked))}
     standing = _snapshot_before(lake, source, min(built, default=START_DATE))
     hashes: list[np.ndarray] = []
@@ -126,8 +131,8 @@ def _build_together(lake: Lake, engine: Engine, source: Source, days: Sequence[d
                 standing = rows.select(*source.key, "delivery")
             hashes.append(key_hash(rows, source.key).to_numpy())
             where.append(np.full(rows.height, entry.day.toordinal(), dtype=np.int32))
-            entry.staged = lake.stage(
-                lake.path("interim", source.name, entry.day),
+            entry.staged = lake.table("interim", source.name).stage(
+                entry.day,
                 rows.drop("event_date"),
                 facts_of(source, entry, None),
             )
@@ -146,9 +151,16 @@ def _build_together(lake: Lake, engine: Engine, source: Source, days: Sequence[d
         entry.superseded = sorted(
             (row["delivery"], row["record_number"]) for row in lost.filter(pl.col("event_date") == entry.day).to_dicts()
         )
-    # First: a run killed in between must leave a day that is still to be built, not a key that stands twice.
-    withdrawn = withdraw(lake, source, lost.filter(~pl.col("event_date").is_in(list(built))))
-    settled = [settle(lake, source, entry, ledger, accepted.get(entry.day)) for entry in built.values()]
+    # At once, so that a run killed in between leaves no key that stands twice.
+    change = lake.change("interim", source.name)
+    withdrawn = withdraw(lake, change, source, lost.filter(~pl.col("event_date").is_in(list(built))))
+    left = find_left_behind(lake, source, ledger)
+    settled = [
+        settle(lake, change, source, entry, accepted.get(entry.day), ledger=ledger, left_behind=left)
+        for entry in built.values()
+    ]
+    settle_quarantine(lake, source, built.values())
+    change.publish()
     return [replace(o, beyond_the_run=o.day not in asked) for o in settled] + withdrawn
 
 

@@ -12,7 +12,7 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.rules import digest
-from mlpipe_assets.store.lake import Staged
+from mlpipe_assets.store.staging import Staged
 
 
 @dataclass(kw_only=True)
@@ -137,7 +137,7 @@ def refusal_digest(source: Source, ledger: Ledger, day: date) -> str:
 
 
 def facts_of(source: Source, entry: Day, reason: str | None) -> dict[str, object]:
-    """What the partition's footer says of a day: what it was made of, and what became of the rows received."""
+    """The facts of a day: what it was made of, and what became of the rows received."""
     inputs = inputs_digest(source, entry.deliveries)
     return {
         "table": f"interim/{source.name}",

@@ -1,5 +1,6 @@
 """Which days of interim are behind: those that are not what their events and the code make of them."""
 
+from collections.abc import Collection
 from datetime import date
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
@@ -12,7 +13,6 @@ from mlpipe_assets.stages.raw_healing import find_lost
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.acceptances import NOTHING_CAME, acceptances
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of
 
 
 @or_unreadable(lambda source: f"interim/{source.name}")
@@ -21,21 +21,22 @@ def interim_work(lake: Lake, source: Source, wanted: Wanted) -> Work:
     ledger = Ledger.load(lake, source.name, source_version(source))
     last = last_partition()
     came = ledger.days_in_partitions()
-    arrived = SourceDays(lake=lake, source=source).arrived
+    known = SourceDays(lake=lake, source=source)
+    arrived, state = known.arrived, known.state
     accepted = acceptances(lake, source.name)
     # A partition whose rows are of other days now, or whose deliveries are copies, is taken away.
-    candidates = {*came, *accepted, *lake.days("interim", source.name)}
+    candidates = {*came, *accepted, *state.days()}
     candidates = {day for day in candidates if START_DATE <= day <= last}
     if source.empty_days and not is_snapshot(source) and arrived:
         candidates |= set(days_between(arrived[0], arrived[-1]))
-    candidates |= {d for d in _unread_days(ledger, source) if START_DATE <= d <= last}
+    candidates |= {d for d in _unread_days(ledger, source, state.refused) if START_DATE <= d <= last}
     days: list[date] = []
     blocked: list[tuple[date, str]] = []
     lost: set[str] | None = None
     for day in sorted(filter(wanted, candidates)):
         inputs = inputs_digest(source, ledger.of_day(day))
-        facts = lake.facts("interim", source.name, day)
-        refusal = refusal_of(lake, "interim", source.name, day)
+        facts = state.facts(day)
+        refusal = state.refused.get(day)
         if refusal and "lost" in refusal:
             lost = find_lost(lake, source, ledger) if lost is None else lost
             if lost.isdisjoint(refusal["lost"]):
@@ -54,15 +55,11 @@ def interim_work(lake: Lake, source: Source, wanted: Wanted) -> Work:
     return Work(table=f"interim/{source.name}", days=tuple(days), blocked=tuple(sorted(blocked)))
 
 
-def _unread_days(ledger: Ledger, source: Source) -> set[date]:
+def _unread_days(ledger: Ledger, source: Source, refused: Collection[date]) -> set[date]:
     """Days of arrival that no event may tell of: with too many unreadable rows, or a file without times, or refused for them."""
     unread: dict[date, int] = {}
     for d in ledger.deliveries.values():
         if d.quarantined:
             unread[d.arrived] = unread.get(d.arrived, 0) + (0 if d.delivery in ledger.corrected else d.quarantined)
     timeless = {d.arrived for d in without_time(source, ledger)}
-    return timeless | {
-        day
-        for day, rows in unread.items()
-        if not source.tolerance.allows(rows, rows) or refusal_of(ledger.lake, "interim", source.name, day)
-    }
+    return timeless | {day for day, rows in unread.items() if not source.tolerance.allows(rows, rows) or day in refused}

@@ -1,5 +1,6 @@
 """A judged day of interim written, or left as it was with the reason; rows that lost to another day taken out of theirs."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
@@ -12,45 +13,52 @@ from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.stages.interim_day import Day, digest_seen, facts_of, fingerprint, problem_of, refusal_digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import NOTHING_CAME, Acceptance
-from mlpipe_assets.store.lake import Lake, Staged
-from mlpipe_assets.store.refusals import clear, refuse
+from mlpipe_assets.store.changes import TableChange
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.transforms.events import own_columns
 from mlpipe_assets.transforms.staging import column_digests
 
 
-def settle(lake: Lake, source: Source, entry: Day, ledger: Ledger, acceptance: Acceptance | None) -> Outcome:
-    """Write a day, or leave it as it was and say why."""
+def settle(
+    lake: Lake,
+    change: TableChange,
+    source: Source,
+    entry: Day,
+    acceptance: Acceptance | None,
+    *,
+    ledger: Ledger,
+    left_behind: set[date],
+) -> Outcome:
+    """Write a day, or leave it as it was and say why; visible when the change is published."""
     outcome = Outcome(day=entry.day, counts=entry.counts, breaches=entry.errors, remarks=entry.remarks)
-    if entry.quarantine:
-        lake.commit(entry.quarantine)
-    else:
-        lake.remove(lake.root / keys.refused_by_contract(source.name, entry.day))
     problem = problem_of(source, entry)
     nothing_came = not entry.events and not entry.on_arrival and not source.empty_days
-    nothing_came |= entry.day in _left_behind(lake, source, ledger)
+    nothing_came |= entry.day in left_behind
     seen = digest_seen(entry) if problem else NOTHING_CAME if nothing_came else ""
     if seen and not (acceptance and acceptance.holds_for(seen)):
         if entry.staged:
             lake.discard(entry.staged)
         if problem is None or not entry.deliveries:  # its rows are of another day now, or of deliveries that are copies
-            lake.remove(lake.path("interim", source.name, entry.day))
+            change.remove(entry.day)
         if problem is None:
-            clear(lake, "interim", source.name, entry.day)
+            change.clear(entry.day)
             return replace(outcome, missing=f"nothing came for {entry.day}")
         problem += _spell_outlived(acceptance)
         inputs = refusal_digest(source, ledger, entry.day)
         told = {"counts": entry.counts, "accepts": seen}
-        refuse(lake, "interim", source.name, entry.day, problem=problem, inputs=inputs, **told)
+        change.refuse(entry.day, problem=problem, inputs=inputs, **told)
         return replace(outcome, refused=problem)
     if source.event_time is None and not entry.events:
         if entry.staged:
             lake.discard(entry.staged)
-        lake.remove(lake.path("interim", source.name, entry.day))
-        clear(lake, "interim", source.name, entry.day)
+        change.remove(entry.day)
+        change.clear(entry.day)
         return replace(outcome, carried=True)
     reason = acceptance.reason if acceptance and seen else None
-    written = _commit(lake, source, entry, reason)
-    clear(lake, "interim", source.name, entry.day)
+    if written := _written(lake, source, entry, reason):
+        change.put(written)
+    change.clear(entry.day)
     remarks = [*entry.remarks, *entry.refused_files]
     facts = facts_of(source, entry, reason)
     return replace(outcome, written=written, facts=facts, remarks=remarks, accepted_because=reason)
@@ -60,20 +68,31 @@ def leave_blocked(lake: Lake, source: Source, day: date, error: DamagedError) ->
     """Leave a day as it was, since what it is made of is damaged; on record until that can be made again."""
     if error.lost:
         inputs = refusal_digest(source, Ledger.load(lake, source.name), day)
-        refuse(lake, "interim", source.name, day, problem=str(error), inputs=inputs, lost=error.lost, accepts="nothing")
+        change = lake.change("interim", source.name)
+        change.refuse(day, problem=str(error), inputs=inputs, lost=error.lost, accepts="nothing")
+        change.publish()
     return Outcome(day=day, refused=str(error), blocked=True)
 
 
-def withdraw(lake: Lake, source: Source, lost: pl.DataFrame) -> list[Outcome]:
-    """Take rows that lost to a newer day's out of partitions that were not being built."""
+def settle_quarantine(lake: Lake, source: Source, entries: Collection[Day]) -> None:
+    """Put rows that were refused where people look for them, and take away what is not refused any more."""
+    lake.commit(*(entry.quarantine for entry in entries if entry.quarantine))
+    for entry in entries:
+        if not entry.quarantine:
+            lake.remove(lake.root / keys.refused_by_contract(source.name, entry.day))
+
+
+def withdraw(lake: Lake, change: TableChange, source: Source, lost: pl.DataFrame) -> list[Outcome]:
+    """Take rows that lost to a newer day's out of partitions that were not being built; visible with the change."""
+    state = lake.state("interim", source.name)
     outcomes: list[Outcome] = []
     for (day,), gone in lost.group_by("event_date", maintain_order=True):
         if not isinstance(day, date):
             continue
-        facts = lake.facts("interim", source.name, day)
+        facts = state.facts(day)
         if facts is None:
             continue
-        rows = lake.read("interim", source.name, day)
+        rows = state.read(day)
         kept = rows.join(gone, on=["delivery", "record_number"], how="anti", maintain_order="left")
         if kept.height == rows.height:
             continue
@@ -82,22 +101,23 @@ def withdraw(lake: Lake, source: Source, lost: pl.DataFrame) -> list[Outcome]:
         facts |= {"columns": column_digests(kept.select(own_columns(source)))}
         facts |= {"superseded": away, "fingerprint": fingerprint(facts["inputs"], away, facts.get("replaced", []))}
         facts |= {"accepted": facts["accepted"] - moved, "duplicates": facts["duplicates"] + moved}
-        staged = lake.stage(lake.path("interim", source.name, day), kept, facts)
-        lake.commit(staged)
+        staged = change.table.stage(day, kept, facts)
+        change.put(staged)
         counts = {name: facts[name] for name in ("received", "accepted", "duplicates", "quarantined")}
         outcomes.append(Outcome(day=day, counts=counts, written=staged, facts=facts, beyond_the_run=True))
     return outcomes
 
 
-def _left_behind(lake: Lake, source: Source, ledger: Ledger) -> set[date]:
+def find_left_behind(lake: Lake, source: Source, ledger: Ledger) -> set[date]:
     """Days whose partition has rows, all of which have been placed on other days since."""
     came = ledger.days_in_partitions()
-    gone = set(lake.days("interim", source.name)) - set(came)
+    state = lake.state("interim", source.name)
+    gone = set(state.days()) - set(came)
     if is_snapshot(source) or not gone:
         return set()
     if source.empty_days and came:  # between the first and the newest day an empty partition belongs there
         gone = {day for day in gone if not came[0] <= day <= came[-1]}
-    facts = {day: lake.facts("interim", source.name, day) or {} for day in gone}
+    facts = {day: state.facts(day) or {} for day in gone}
     return {day for day, known in facts.items() if known.get("accepted", 0) + known.get("duplicates", 0)}
 
 
@@ -111,19 +131,18 @@ def _spell_outlived(acceptance: Acceptance | None) -> str:
     )
 
 
-def _commit(lake: Lake, source: Source, entry: Day, reason: str | None) -> Staged | None:
-    """Replace the day's partition with the staged rows, less those superseded by another day's."""
+def _written(lake: Lake, source: Source, entry: Day, reason: str | None) -> Staged | None:
+    """The day's partition to be: the staged rows, less those superseded by another day's."""
     staged = entry.staged
     if staged is None:
         return None
     if reason is not None and not entry.superseded:
         rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
-        staged = lake.stage(staged.target, rows, facts_of(source, entry, reason))
+        staged = lake.table("interim", source.name).stage(entry.day, rows, facts_of(source, entry, reason))
     if entry.superseded:
         gone = pl.DataFrame(entry.superseded, schema={"delivery": pl.String, "record_number": pl.Int64}, orient="row")
         rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
         rows = rows.join(gone, on=["delivery", "record_number"], how="anti", maintain_order="left")
         entry.columns = column_digests(rows.select(own_columns(source)))
-        staged = lake.stage(staged.target, rows, facts_of(source, entry, reason))
-    lake.commit(staged)
+        staged = lake.table("interim", source.name).stage(entry.day, rows, facts_of(source, entry, reason))
     return staged

@@ -20,11 +20,12 @@ def read_slices(
     if model.slices is None:
         return {}
     days = sorted({day for frame in splits.values() for day in feature_days(frame)})
-    there = [day for day in days if lake.has("features", model.view.name, day)]
+    state = lake.state("features", model.view.name)
+    there = [day for day in days if state.has(day)]
     if not there:
         return {}
     window = days_between(there[0] - model.view.lookback + ONE_DAY, there[-1])
-    tables = {"features": lake.check(lake.path("features", model.view.name, day) for day in there)}
+    tables = {"features": state.files(there)}
     for name in model.inputs:
         source = SourceDays(lake=lake, source=catalog.source(name))
         tables[name] = source.paths(day for day in window if day in source.present)

@@ -11,7 +11,8 @@ from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.metrics import MAIN_METRICS, flat
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.training.model_files import CARD, CARD_JSON, METRICS, MODEL_FILE
 from mlpipe_assets.training.versions import NOT_JUDGED, ModelVersion, digest_of
 from mlpipe_assets.transforms.splits import feature_days
@@ -84,6 +85,8 @@ def write_marker(lake: Lake, model: Model, fresh: ModelVersion, inputs: str) -> 
         "rows": 1,
     }
     rows = pl.DataFrame({"version": [fresh.version], "file_digest": [fresh.file_digest]})
-    staged = lake.stage(lake.path("models", model.name, fresh.as_of), rows, facts)
-    lake.commit(staged)
+    change = lake.change("models", model.name)
+    staged = change.table.stage(fresh.as_of, rows, facts)
+    change.put(staged)
+    change.publish()
     return staged

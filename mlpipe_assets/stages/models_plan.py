@@ -43,7 +43,8 @@ def libraries() -> str:
 
 def find_obstacle(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> str | None:
     """Why no model can be fitted as of a day: the training set is missing, of another version, or of several."""
-    facts = {name: lake.facts("processed", model.name, as_of, keys.split(name)) for name in SPLITS}
+    sets = lake.state("processed", model.name)
+    facts = {name: sets.facts(as_of, keys.split(name)) for name in SPLITS}
     absent = [name for name, fact in facts.items() if fact is None]
     if absent:
         return f"processed/{model.name} has no {', '.join(absent)} of {as_of}; materialize it first (training_job does)"
@@ -58,7 +59,8 @@ def find_obstacle(lake: Lake, catalog: Catalog, model: Model, as_of: date) -> st
 
 def too_little_history(lake: Lake, model: Model, as_of: date) -> str | None:
     """Why there is nothing to fit or judge a model on yet: a training set without rows to learn from, or to test on."""
-    facts = {name: lake.facts("processed", model.name, as_of, keys.split(name)) or {} for name in ("train", "test")}
+    sets = lake.state("processed", model.name)
+    facts = {name: sets.facts(as_of, keys.split(name)) or {} for name in ("train", "test")}
     empty = [name for name, fact in facts.items() if fact.get("rows") == 0]
     if not empty:
         return None

@@ -22,11 +22,11 @@ def monitor_work(lake: Lake, catalog: Catalog, monitor: Monitor, wanted: Wanted)
     monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
     name = monitor.folder
     lacking = _windows_without_profile(monitored)
+    measured = lake.state(DRIFT, name)
     days = [
         day
         for day in monitored.table.present
-        if wanted(day)
-        and (day in lacking or (lake.facts(DRIFT, name, day) or {}).get("inputs") != monitored.inputs(day))
+        if wanted(day) and (day in lacking or (measured.facts(day) or {}).get("inputs") != monitored.inputs(day))
     ]
     return Work(table=f"monitoring/{monitor.name}", days=tuple(days))
 
@@ -38,7 +38,9 @@ def _windows_without_profile(monitored: MonitoredTable) -> set[date]:
         return set()
     present = monitored.table.present
     found: set[date] = set()
-    for damaged in (day for day in present if changed(monitored.lake.root, store.path(day))):
+    profiles = store.state()
+    damaged_days = [d for d in present if profiles.has(d, keys.PROFILE) and profiles.facts(d, keys.PROFILE) is None]
+    for damaged in damaged_days:
         over = [d for d in present if damaged in days_of_windows(monitor, [d]) and not monitored.state(d)]
         found |= set(over[-1:])
     return found

@@ -16,6 +16,7 @@ from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions_plan import declared, inputs_digest, list_objections, prediction_version
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, champion_of
 from mlpipe_assets.training.versions import ModelVersion, load
@@ -78,6 +79,7 @@ def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence
     outcomes = [Outcome(day=day, refused=shorten(reasons)) for day, reasons in barred.items() if reasons]
     sound = [day for day in days if not barred[day]]
     fitted: dict[str, FittedModel] = {}
+    change = lake.change("predictions", model.name)
     for day in sound:
         used = champion_of(lake, model.name, day)
         if used is None:
@@ -85,14 +87,21 @@ def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence
         if used.version not in fitted:
             fitted[used.version] = load(lake, model.name, used.version)
         _log.info("predictions/%s: %s", model.name, day)
-        outcomes.append(_predict_day(lake, catalog, model, used, fitted[used.version], day))
+        outcomes.append(_predict_day(lake, change, catalog, model, used, fitted[used.version], day))
+    change.publish()
     return sorted(outcomes, key=lambda o: o.day)
 
 
 def _predict_day(
-    lake: Lake, catalog: Catalog, model: Model, used: ModelVersion, fitted: "FittedModel", day: date
+    lake: Lake,
+    change: TableChange,
+    catalog: Catalog,
+    model: Model,
+    used: ModelVersion,
+    fitted: "FittedModel",
+    day: date,
 ) -> Outcome:
-    """One day of predictions, written whole with its export, or refused."""
+    """One day of predictions with its export, visible when the change is published, or refused."""
     from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
 
     learner, contract = declared(model)
@@ -127,9 +136,8 @@ def _predict_day(
         "fingerprint": inputs,
         **counts,
     }
-    export = lake.stage_bytes(lake.path("predictions", model.name, day, CSV), write_csv(rows))
-    written = lake.stage(lake.path("predictions", model.name, day), rows, facts)
-    lake.commit(export, written)
+    written = change.table.stage(day, rows, facts)
+    change.put(written, change.table.stage_bytes(day, write_csv(rows), CSV))
     return Outcome(day=day, counts=counts, written=written, facts=facts)
 
 

@@ -10,9 +10,7 @@ from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import Contract, digest
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
-from mlpipe_assets.store.digests import changed_beside
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of, refused_days
 from mlpipe_assets.training.champions import champion, champion_of, champions
 from mlpipe_assets.training.versions import ModelVersion, damage
 
@@ -33,14 +31,14 @@ def prediction_work(lake: Lake, catalog: Catalog, model: Model, wanted: Wanted) 
     days = [day for day in described if day >= used.as_of]
     if days and (wrong := damage(lake, used)):  # known before a day is due, while there is time to mend it
         return Work(table=table, blocked=((days[-1], wrong),))
-    there = lake.days("predictions", model.name)
-    made = {day for day in there if not changed_beside(lake.root, lake.path("predictions", model.name, day))}
+    predicted = lake.state("predictions", model.name)
+    made = {day for day in predicted.days() if predicted.facts(day) is not None}
     due = [day for day in days if day not in made]
     before = [day for day in described if day < used.as_of and day not in made]
     missed, unanswered = _missed(lake, catalog, model, used, before)
     due += missed
     if days and days[-1] in made:
-        facts = lake.facts("predictions", model.name, days[-1]) or {}
+        facts = predicted.facts(days[-1]) or {}
         due += [days[-1]] if facts.get("inputs") != inputs_digest(lake, model, used.version, days[-1]) else []
     barred = list_objections(lake, catalog, model, due)
     return Work(
@@ -110,8 +108,8 @@ def _objections_of(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion 
     view = model.view
     table = f"features/{view.name}"
     found: list[str] = []
-    refusal = refusal_of(lake, "features", view.name, day)
-    facts = lake.facts("features", view.name, day)
+    refusal = inputs.made.refused.get(day)
+    facts = inputs.made.facts(day)
     if refusal:
         found.append(f"{table} [{day}] failed its blocking check: {refusal['problem']}")
     elif facts is None:
@@ -131,8 +129,7 @@ def _objections_of(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion 
             f"{used.feature_version}; train a model on the new features, or build the day with the old ones"
         )
     name = model.golden
-    for failed in sorted(refused_days(lake, "validation", name)):
-        known = refusal_of(lake, "validation", name, failed) or {}
+    for failed, known in lake.state("validation", name).refused.items():
         if failed <= day and known.get("champion") == used.version:
             found.append(f"validation/{name} [{failed}] failed for the champion: {known.get('problem')}")
     return found

@@ -1,7 +1,7 @@
 """processed: the training set as of a day, features of past days with the label that followed, split by time."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -20,8 +20,10 @@ from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.processed_plan import find_obstacle, inputs_digest, spell_too_early
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.changes import TableChange
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import register
+from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.training.checks import TRAINING_CHECKS, WARNINGS, judge_training_set, nothing_to_judge
 from mlpipe_assets.training.plan import TrainingPlan, plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
@@ -53,23 +55,34 @@ def training_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        outcomes: list[Outcome] = []
-        proofs: list[CheckResult] = []
         with at_work(context, lake, key) as days:
-            for day in days:
-                outcome, found = build_training_set(lake, engine, catalog, model, day)
-                outcomes.append(outcome)
-                proofs += found
+            outcomes, proofs = build_training_sets(lake, engine, catalog, model, days)
         yield from tell(context, lake, key, outcomes, extra_checks=worst_of(proofs), balanced=False)
 
     return build
 
 
-def build_training_set(
-    lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_of: date
+def build_training_sets(
+    lake: Lake, engine: Engine, catalog: Catalog, model: Model, days: Sequence[date]
+) -> tuple[list[Outcome], list[CheckResult]]:
+    """Build the training sets of some days, visible together; each is written whole, or not at all when anything is wrong with it."""
+    change = lake.change("processed", model.name)
+    outcomes: list[Outcome] = []
+    proofs: list[CheckResult] = []
+    for day in days:
+        outcome, found = _build(lake, change, engine, catalog, model, day)
+        outcomes.append(outcome)
+        proofs += found
+    change.publish()
+    return outcomes, proofs
+
+
+def _build(
+    lake: Lake, change: TableChange, engine: Engine, catalog: Catalog, model: Model, as_of: date
 ) -> tuple[Outcome, list[CheckResult]]:
-    """Build one training set; it is written whole, or not at all when anything is wrong with it."""
-    days = lake.days("features", model.view.name)
+    """One training set, visible when the change is published."""
+    features = lake.state("features", model.view.name)
+    days = features.days()
     plan = plan_training_set(model, as_of, days[0] if days else None)
     if not days or as_of > days[-1] or not plan.used:
         return Outcome(day=as_of, missing=spell_too_early(plan, days)), nothing_to_judge()
@@ -80,11 +93,11 @@ def build_training_set(
     sources = {name: SourceDays(lake=lake, source=catalog.source(name)) for name in model.inputs}
     label_days = plan.label_days()
     tables = {
-        "features": lake.check(lake.path("features", model.view.name, day) for day in plan.used),
+        "features": features.files(plan.used),
         **{name: source.paths(label_days) for name, source in sources.items()},
     }
     rows = sum(source.rows(label_days) for source in sources.values())
-    rows += sum(int((lake.facts("features", model.view.name, day) or {}).get("rows", 0)) for day in plan.used)
+    rows += sum(int((features.facts(day) or {}).get("rows", 0)) for day in plan.used)
     sql = catalog.read_sql(model.sql)
     params = {"horizon": model.horizon.days}
     key = model.view.entity.join_key
@@ -92,11 +105,11 @@ def build_training_set(
         naming(model.sql),
         engine.select_by_day(sql, tables, params, rows=rows, key=key, days=len(plan.used)) as frames,
     ):
-        return _judge_and_write(lake, engine, catalog, plan, frames)
+        return _judge_and_write(lake, change, engine, catalog, plan, frames)
 
 
 def _judge_and_write(
-    lake: Lake, engine: Engine, catalog: Catalog, plan: TrainingPlan, frames: DayRows
+    lake: Lake, change: TableChange, engine: Engine, catalog: Catalog, plan: TrainingPlan, frames: DayRows
 ) -> tuple[Outcome, list[CheckResult]]:
     model = plan.model
     key = model.view.entity.join_key
@@ -120,11 +133,13 @@ def _judge_and_write(
     if broken:
         text = "; ".join(f"{c.check_name}: {c.description}" for c in broken)
         return Outcome(day=plan.as_of, counts=counts, refused=text[:500]), checks
-    outcome = Outcome(day=plan.as_of, counts=counts, written=_write(lake, catalog, plan, splits))
+    outcome = Outcome(day=plan.as_of, counts=counts, written=_write(lake, change, catalog, plan, splits))
     return outcome, checks
 
 
-def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]) -> Staged:
+def _write(
+    lake: Lake, change: TableChange, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]
+) -> Staged:
     """The three files under one fingerprint, and what meta.dataset_splits says of them."""
     model = plan.model
     fingerprint = inputs_digest(lake, catalog, plan)
@@ -140,7 +155,7 @@ def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str
             "rows": frame.height,
             "days": [f"{day}" for day in plan.splits[name]],
         }
-        staged[name] = lake.stage(lake.path("processed", model.name, plan.as_of, keys.split(name)), frame, facts)
+        staged[name] = change.table.stage(plan.as_of, frame, facts, keys.split(name))
     rows: list[dict[str, object]] = []
     for name, frame in splits.items():
         days = plan.splits[name]
@@ -157,7 +172,6 @@ def _write(lake: Lake, catalog: Catalog, plan: TrainingPlan, splits: Mapping[str
             "digest": staged[name].digest,
         }
         rows.append(row)
-    # Train last: its footer says that the set is there, so a run killed before it leaves a set that is still to be built.
     register(lake, "dataset_splits", rows, key=("model", "as_of", "split"))
-    lake.commit(*(staged[name] for name in reversed(SPLITS)))
+    change.put(*staged.values())
     return staged["train"]

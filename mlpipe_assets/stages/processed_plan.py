@@ -25,14 +25,15 @@ def training_work(lake: Lake, catalog: Catalog, model: Model, wanted: Wanted) ->
     features = [day for day in lake.days("features", model.view.name) if wanted(day)]
     if not features:
         return Work(table=table)
-    built = [day for day in lake.days("processed", model.name, keys.TRAIN) if day <= features[-1] and wanted(day)]
+    sets = lake.state("processed", model.name)
+    built = [day for day in sets.days(keys.TRAIN) if day <= features[-1] and wanted(day)]
     newest = built[-1] if built else None
     as_of = features[-1] if newest is None or features[-1] - newest >= model.every else newest
     plan = plan_training_set(model, as_of, lake.days("features", model.view.name)[0])
     obstacle = find_obstacle(lake, catalog, plan)
     if obstacle:
         return Work(table=table, blocked=((as_of, obstacle),))
-    facts = lake.facts("processed", model.name, as_of, keys.TRAIN)
+    facts = sets.facts(as_of, keys.TRAIN)
     fresh = facts is not None and facts["inputs"] == inputs_digest(lake, catalog, plan)
     return Work(table=table, days=() if fresh else (as_of,))
 
@@ -43,7 +44,8 @@ def find_obstacle(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str | Non
     if not plan.used:
         return spell_too_early(plan, [plan.as_of])
     problems: list[str] = []
-    facts = {day: lake.facts("features", model.view.name, day) for day in plan.used}
+    features = lake.state("features", model.view.name)
+    facts = {day: features.facts(day) for day in plan.used}
     absent = [day for day, fact in facts.items() if fact is None]
     version = view_version(catalog, model.view)
     other = [day for day, fact in facts.items() if fact is not None and fact.get("code_version") != version]
@@ -72,7 +74,8 @@ def inputs_digest(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str:
     """Digest of all a training set is made of: the code, its feature days and the days its labels look at."""
     model = plan.model
     read: list[object] = [model_version(catalog, model)]
-    made = {day: lake.facts("features", model.view.name, day) or {} for day in plan.used}
+    features = lake.state("features", model.view.name)
+    made = {day: features.facts(day) or {} for day in plan.used}
     read += [[f"{day}", facts.get("fingerprint")] for day, facts in made.items()]
     for name in model.inputs:
         source = SourceDays(lake=lake, source=catalog.source(name))

@@ -27,7 +27,8 @@ from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
 from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows, read_delivery
 from mlpipe_assets.stages.raw_report import FILES_CHECK, ROWS_CHECK, Ingested, tell_ingested
 from mlpipe_assets.stages.raw_states import settle_states
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.staging import Staged
 
 _log = logging.getLogger("mlpipe")
 _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy

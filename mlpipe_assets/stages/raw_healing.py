@@ -18,7 +18,8 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.stages.raw_placement import find_misplaced, read_delivery
 from mlpipe_assets.store.digests import changed, damage, doubtful
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.staging import Staged
 
 _log = logging.getLogger("mlpipe")
 

@@ -23,7 +23,8 @@ from mlpipe_assets.intake.states import snapshot_days
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.readers.blocks import MALFORMED_SCHEMA, Block
 from mlpipe_assets.rules import digest
-from mlpipe_assets.store.lake import Lake, Staged
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.transforms.arrival import NO_COLUMN, NO_TIME, arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, decode, decode_flat
 

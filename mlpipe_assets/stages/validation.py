@@ -20,8 +20,8 @@ from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions_plan import declared
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.validation_plan import facts_of_features, golden_inputs
+from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import clear, refuse, refused_days
 from mlpipe_assets.training.champions import champion, read_golden
 from mlpipe_assets.training.model_files import Golden
 from mlpipe_assets.training.versions import load
@@ -83,7 +83,9 @@ def ask_again(lake: Lake, catalog: Catalog, model: Model, days: Sequence[date]) 
     rows, corrected, silence = _asked(lake, catalog, model, golden)
     moved = rows.filter("moved")
     problem = _named(moved, model, silence) if moved.height else None
-    outcomes = [_settle(lake, catalog, model, golden, rows, problem, corrected, day) for day in due]
+    change = lake.change("validation", model.golden)
+    outcomes = [_settle(lake, change, catalog, model, golden, rows, problem, corrected, day) for day in due]
+    change.publish()
     return sorted([*early, *outcomes], key=lambda o: o.day)
 
 
@@ -144,6 +146,7 @@ def _answers(fitted: "FittedModel", rows: pl.DataFrame) -> tuple[pl.Series, str]
 
 def _settle(
     lake: Lake,
+    change: TableChange,
     catalog: Catalog,
     model: Model,
     golden: Golden,
@@ -152,12 +155,12 @@ def _settle(
     corrected: list[date],
     day: date,
 ) -> Outcome:
-    """Write the day, or put on record that the champion is not to be asked."""
+    """Write the day, or put on record that the champion is not to be asked; visible when the change is published."""
     name = model.golden
     counts = {"rows": rows.height, "moved": int(rows["moved"].sum())}
     inputs = golden_inputs(lake, catalog, model, golden)
     if problem:
-        refuse(lake, "validation", name, day, problem=problem, inputs=inputs, champion=golden.champion)
+        change.refuse(day, problem=problem, inputs=inputs, champion=golden.champion)
         return Outcome(day=day, counts=counts, breaches=[problem], refused="golden answers moved")
     judgement = judge(rows, GoldenAnswers)
     if not judgement.holds:
@@ -172,10 +175,10 @@ def _settle(
         "fingerprint": inputs,
         **counts,
     }
-    staged = lake.stage(lake.path("validation", name, day), rows, facts)
-    lake.commit(staged)
-    for earlier in refused_days(lake, "validation", name):
-        clear(lake, "validation", name, earlier)
+    staged = change.table.stage(day, rows, facts)
+    change.put(staged)
+    for earlier in lake.state("validation", name).refused:
+        change.clear(earlier)
     return Outcome(day=day, counts=counts, written=staged, facts=facts)
 
 

@@ -8,7 +8,6 @@ from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refusal_of, refused_days
 from mlpipe_assets.training.champions import champion, read_golden
 from mlpipe_assets.training.model_files import Golden
 
@@ -27,12 +26,12 @@ def golden_work(lake: Lake, catalog: Catalog, model: Model, wanted: Wanted) -> W
     if not days:
         return Work(table=table)
     inputs = golden_inputs(lake, catalog, model, golden)
-    for day in sorted(refused_days(lake, "validation", name), reverse=True):
-        refusal = refusal_of(lake, "validation", name, day) or {}
-        if refusal.get("inputs") == inputs:
+    state = lake.state("validation", name)
+    for day, refusal in sorted(state.refused.items(), reverse=True):
+        if refusal["inputs"] == inputs:
             return Work(table=table, blocked=((day, str(refusal["problem"])),))
-    asked = lake.days("validation", name)
-    same = bool(asked) and (lake.facts("validation", name, asked[-1]) or {}).get("inputs") == inputs
+    asked = state.days()
+    same = bool(asked) and (state.facts(asked[-1]) or {}).get("inputs") == inputs
     return Work(table=table, days=() if same else (days[-1],))
 
 

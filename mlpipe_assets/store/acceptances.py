@@ -8,7 +8,6 @@ from typing import Any
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Log
-from mlpipe_assets.store.refusals import refusal_of
 
 NOTHING_CAME = "nothing came"
 
@@ -54,7 +53,7 @@ def acceptances(lake: Lake, source: str) -> dict[date, Acceptance]:
 
 def _seen(lake: Lake, source: str, day: date) -> str | None:
     """What a person who accepts a day sees of it: what was refused, or that nothing came."""
-    refusal = refusal_of(lake, "interim", source, day)
+    refusal = lake.state("interim", source).refused.get(day)
     return refusal.get("accepts") if refusal else NOTHING_CAME
 
 

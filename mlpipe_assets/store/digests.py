@@ -4,7 +4,6 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import lru_cache
@@ -16,7 +15,6 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.digest_log import Log, Written, append, read_log
 
 _log = logging.getLogger("mlpipe")
-_THREADS = 4
 _MADE_OF_OTHERS = ("interim", "features", "processed", "predictions", "monitoring")
 _contents: dict[Path, tuple[tuple[int, int, int, int], str]] = {}
 _warned: set[tuple[Path, int, int]] = set()
@@ -73,17 +71,15 @@ def _has_size_and_time(root: Path, log: Log, name: str) -> bool:
     return name not in log.suspects and any(w and (w.size, w.mtime_ns) == state for w in log.files[name])
 
 
-def check(root: Path, paths: Iterable[Path]) -> list[Path]:
-    """The same paths, when each holds what was written to it; a file is read once for each state a process meets.
+def check_file(root: Path, path: Path) -> Path:
+    """The same path, when it holds what was written to it; a file is read once for each state a process meets.
 
-    Raises: DamagedError with the first that does not, what is wrong and what to do.
+    Raises: DamagedError with what is wrong and what to do.
     """
-    wanted = list(paths)
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for path, wrong in zip(wanted, threads.map(lambda one: damage(root, one), wanted), strict=True):
-            if wrong or not path.exists():
-                accuse(root, path, wrong or "is gone")
-    return wanted
+    wrong = damage(root, path)
+    if wrong or not path.exists():
+        accuse(root, path, wrong or "is gone")
+    return path
 
 
 def check_content(root: Path, path: Path, content: bytes) -> None:
@@ -215,9 +211,14 @@ def _allowed(root: Path, path: Path) -> list[Written | None] | None:
 
 def _differs(allowed: Sequence[Written | None], size: int, found: str) -> str:
     wanted = next(w for w in reversed(allowed) if w)
-    if size != wanted.size:
-        return f"has {size:,} bytes where {wanted.size:,} were written"
-    return f"does not hold what was written to it (SHA-256 {found[:12]}…, written {wanted.sha256[:12]}…)"
+    return spell_difference(wanted.sha256, wanted.size, size, found)
+
+
+def spell_difference(sha256: str, size: int, found_size: int, found: str) -> str:
+    """How a file differs from what was written to it."""
+    if found_size != size:
+        return f"has {found_size:,} bytes where {size:,} were written"
+    return f"does not hold what was written to it (SHA-256 {found[:12]}…, written {sha256[:12]}…)"
 
 
 def _state(stat: os.stat_result) -> tuple[int, int, int, int]:

@@ -28,7 +28,9 @@ DELIVERIES = "meta/deliveries"
 FRESHNESS = "meta/freshness.jsonl"
 REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
-REFUSALS = "meta/refused"
+REFUSALS = "meta/refused"  # where refused days were on record before there were manifests
+TABLES = "meta/tables"
+CONTENTS = ".store"  # the files of tables, by their digests
 
 _DAY = "date="
 _PARQUET = ".parquet"
@@ -115,16 +117,6 @@ def seen_files(source: str) -> str:
     return f"meta/drop_zone/{source}.json"
 
 
-def refusals(stage: str, name: str) -> str:
-    """The folder of the records of the refused days of a table."""
-    return f"{REFUSALS}/{stage}/{name}"
-
-
-def refusal(stage: str, name: str, day: date) -> str:
-    """The record of a refused day."""
-    return f"{refusals(stage, name)}/{day}.json"
-
-
 def automation(name: str) -> str:
     """One of the records that automation keeps between two looks."""
     return f"meta/automation/{name}.json"
@@ -175,6 +167,38 @@ def run_lock(run_id: str) -> str:
     return f"meta/locks/runs/{run_id}.lock"
 
 
+def contents(table: str) -> str:
+    """The folder of the contents of a table's files."""
+    return f"{CONTENTS}/{table}"
+
+
+def manifest(table: str) -> str:
+    """The manifest of a table."""
+    return f"{TABLES}/{table.replace('/', '.')}.json"
+
+
+def table_of_manifest(name: str) -> str:
+    """The table of a manifest, of which the name of the file is given."""
+    stage, _, rest = name.removesuffix(".json").partition(".")
+    return f"{stage}/{rest.replace('.', '/', 1)}" if stage == "monitoring" else f"{stage}/{rest}"
+
+
+def is_written_by(manifest_name: str, stage: str, name: str) -> bool:
+    """Whether the run that writes `stage/name` writes the table of a manifest, of which the name of the file is given."""
+    return manifest_name.startswith(f"{stage}.") and manifest_name.endswith(f".{name}.json")
+
+
+def dated_table(key: PurePath) -> str | None:
+    """The table that a file of a day is of; None for files that are of no day, and for events and quarantine.
+
+    Of those a day has one file for each delivery, and the ledger says which count.
+    """
+    if is_below(key, EVENTS) or is_below(key, QUARANTINE) or key.parts[0] == CONTENTS:
+        return None
+    folders = key.parts[:-1]
+    return "/".join(folders[:-1]) if len(folders) > 1 and is_day(folders[-1]) else None
+
+
 def digests(table: str) -> str:
     """The log of the digests of a table's files."""
     return f"{DIGESTS}/{table.replace('/', '.')}.log"
@@ -213,7 +237,8 @@ def leftovers(stage: str, name: str) -> Iterator[str]:
     """Patterns of temporary files of one table, never of another, whose run may live."""
     if stage != DROP_ZONE:  # what is in there is not ours
         yield f"{stage}/{name}/*/.*.tmp"
-    yield f"{refusals(stage, name)}/.*.tmp"
+        yield f"{contents(f'{stage}/{name}')}/.*.tmp"
+    yield f"{TABLES}/.{stage}*.{name}.json.*.tmp"
     yield f"{DIGESTS}/.{stage}*.{name}.log.*.tmp"
     match stage:
         case "raw":
@@ -227,8 +252,9 @@ def leftovers(stage: str, name: str) -> Iterator[str]:
             yield f"{META}/.{name}.*.tmp"
             yield _temporary(automation(name.removeprefix("automation.")))
         case "monitoring":
-            yield f"monitoring/*/*.{name}/*/.*.tmp"
-            yield f"{REALISED}/{name}/*/.*.tmp"
+            for folder in (f"monitoring/*/*.{name}", f"{REALISED}/{name}"):
+                yield f"{folder}/*/.*.tmp"
+                yield f"{contents(folder)}/.*.tmp"
             yield f"{BASELINES}/.*{name}*.tmp"
             if name == "report":
                 yield "monitoring/.*.tmp"

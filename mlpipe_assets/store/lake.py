@@ -1,48 +1,35 @@
-"""The lake: partitioned Parquet on disk, whole or not at all, with each partition's facts in its own footer."""
+"""The lake: tables of day partitions below one data folder, whole or not at all, and the files that are of no day."""
 
-import fcntl
-import hashlib
-import json
-import os
 import shlex
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from io import BytesIO
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.errors import BusyError, LakeError, SettingsError
-from mlpipe_assets.partitions import START_DATE
+from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.changes import TableChange
+from mlpipe_assets.store.contents import Contents
 from mlpipe_assets.store.digest_log import Written, on_record
-from mlpipe_assets.store.digests import accuse, changed_beside, check, check_content, content_digest, warn_once
+from mlpipe_assets.store.digests import accuse, check_content, check_file, content_digest
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects, explain_writing, sync_folder
-from mlpipe_assets.store.private_files import create_file, make_folder
+from mlpipe_assets.store.staging import Staged, beside, spell_frame, stage_bytes, stage_with
+from mlpipe_assets.store.table import Table
+from mlpipe_assets.store.table_state import TableState
+from mlpipe_assets.store.turns import PATIENCE, Turn, take_turn
 
-FACTS = "mlpipe"
-_PATIENCE = 10.0  # seconds to wait for another run of the same table
+_THREADS = 4
 _FLUSHES = (
     8  # folders at a time: flushed side by side they share what the file system writes, 0.7 ms instead of 4 for eight
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Staged:
-    """A file written beside its target under a temporary name, not yet visible."""
-
-    temporary: Path
-    target: Path
-    size: int
-    digest: str
-    mtime_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,50 +68,42 @@ class Lake:
             )
 
     def folder(self, stage: str, name: str, day: date | None = None) -> Path:
-        """Where a table, or one of its partitions, lives."""
+        """Where a table, or one of its partitions, lives for every other tool."""
         table = self.root / stage / name
         return table / keys.name_day(day) if day else table
 
     def path(self, stage: str, name: str, day: date, file: str = PART) -> Path:
-        """The file of a partition."""
+        """The file of a partition for every other tool."""
         return Path(self.data_dir, keys.partition(stage, name, day, file))
+
+    def table(self, stage: str, name: str) -> Table:
+        """A table."""
+        return self._table(f"{stage}/{name}")
+
+    def state(self, stage: str, name: str) -> TableState:
+        """What a table holds now: ask it for many days, since it is read whole.
+
+        Raises: LakeError when its manifest cannot be read.
+        """
+        return self.table(stage, name).state()
+
+    def refused_tables(self, stage: str) -> list[str]:
+        """Tables of a stage that have refused days, by name."""
+        names = [path.name for path in (self.root / keys.TABLES).glob(f"{stage}.*.json")]
+        tables = sorted(keys.table_of_manifest(name).partition("/")[2] for name in names)
+        return [table for table in tables if self.state(stage, table).refused]
 
     def days(self, stage: str, name: str, file: str = PART) -> list[date]:
         """The days a table has a partition for, in order; those before MLPIPE_START_DATE are left out, as everywhere."""
-        folder = self.folder(stage, name)
-        if not folder.is_dir():
-            return []
-        there = [e.name for e in os.scandir(folder) if keys.is_day(e.name) and Path(e.path, file).exists()]
-        found = {name: keys.read_day(name) for name in there}
-        if strange := sorted(name for name, day in found.items() if day is None):
-            raise LakeError(
-                f"{folder / strange[0]} is not the folder of a day, which is called {keys.name_day(START_DATE)}. Move it away, "
-                "then run again."
-            )
-        return sorted(day for day in found.values() if day and day >= START_DATE)
+        return self.state(stage, name).days(file)
 
     def has(self, stage: str, name: str, day: date, file: str = PART) -> bool:
         """Whether a table has a partition for a day, without a look at what it holds."""
-        return self.objects.head(keys.partition(stage, name, day, file)) is not None
+        return self.state(stage, name).has(day, file)
 
     def facts(self, stage: str, name: str, day: date, file: str = PART) -> dict[str, Any] | None:
-        """What a partition's footer says of how it was made.
-
-        None when there is no such partition, or when it does not hold what was written to it: it is to be built again.
-        """
-        path = self.path(stage, name, day, file)
-        if not path.exists():
-            return None
-        if path.is_dir():
-            raise LakeError(f"{path} is a folder where a file belongs. Take it away and run again.")
-        if wrong := changed_beside(self.root, path):
-            warn_once(path, wrong)
-            return None
-        try:
-            text = pl.read_parquet_metadata(path).get(FACTS)
-            return json.loads(text) if text else {}
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-            raise LakeError(f"{path} cannot be read: {error}. Delete it and run again to rebuild it.") from error
+        """How a partition was made; see `TableState.facts`."""
+        return self.state(stage, name).facts(day, file)
 
     def read(
         self, stage: str, name: str, day: date, columns: list[str] | None = None, file: str = PART
@@ -133,15 +112,16 @@ class Lake:
 
         Raises: DamagedError when it does not hold what was written to it.
         """
-        return pl.read_parquet(
-            self.read_bytes(self.path(stage, name, day, file)), columns=columns, hive_partitioning=False
-        )
+        return self.state(stage, name).read(day, columns, file)
 
     def read_bytes(self, path: Path) -> bytes:
         """A file of the lake, at once: polars opens a path twice, and a run may replace it in between.
 
         Raises: DamagedError when it is gone, cannot be read, or does not hold what was written to it.
         """
+        if place := self._place(path):
+            table, day, file = place
+            return table.state().read_bytes(day, file)
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -154,56 +134,99 @@ class Lake:
         return content
 
     def check(self, paths: Iterable[Path]) -> list[Path]:
-        """The same paths, when each is there and holds what was written to it.
+        """Where to read files, when each is there and holds what was written to it.
 
         Raises: DamagedError with the first that does not.
         """
-        return check(self.root, paths)
+        wanted = list(paths)
+        places = [self._place(path) for path in wanted]
+        states = {table.name: table.state() for table in {p[0].name: p[0] for p in places if p}.values()}
+        with ThreadPoolExecutor(_THREADS) as threads:
+            found = threads.map(
+                lambda path, place: (
+                    states[place[0].name].files([place[1]], place[2])[0] if place else check_file(self.root, path)
+                ),
+                wanted,
+                places,
+            )
+            return list(found)
+
+    def _place(self, path: Path) -> tuple[Table, date, str] | None:
+        """The table, the day and the name of a file that a manifest speaks of."""
+        name = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        table = None if name.is_absolute() else keys.dated_table(name)
+        day = keys.read_day(name.parts[-2]) if table else None
+        return (self._table(table), day, name.name) if table and day else None
+
+    def _table(self, name: str) -> Table:
+        if name not in self._tables:
+            self._tables[name] = Table(root=self.root, name=name, turn=partial(self._turn_of, name))
+        return self._tables[name]
+
+    @cached_property
+    def _tables(self) -> dict[str, Table]:
+        return {}
+
+    @cached_property
+    def _turns(self) -> list[Turn]:
+        """Turns that this process has, the innermost last."""
+        return []
+
+    @contextmanager
+    def _turn_of(self, table: str, patience: float) -> Iterator[Turn]:
+        """The turn of the run that writes a table, or one for the moment where none has been taken."""
+        stage, name = table.partition("/")[0], table.rpartition("/")[2]
+        own = [
+            turn for turn in self._turns if keys.is_written_by(Path(keys.manifest(table)).name, turn.stage, turn.name)
+        ]
+        if own:
+            yield own[-1]
+            return
+        begun = Contents(root=self.root, table=table).begun()
+        if begun:
+            stage, name = begun[1]
+        with take_turn(self.root, stage, name, patience=patience, highest=lambda: self._highest(stage, name)) as turn:
+            yield turn
 
     def stage(self, target: Path, frame: pl.DataFrame, facts: Mapping[str, Any]) -> Staged:
-        """Write a frame under a temporary name in the target's folder.
+        """Write a frame, with its facts in the footer, to be seen at `target` once it is committed.
 
         Raises: LakeError when the disk is full or the folder cannot be written; nothing is left behind.
         """
-        buffer = BytesIO()
-        frame.write_parquet(
-            buffer, compression="zstd", compression_level=1, metadata={FACTS: json.dumps(facts, sort_keys=True)}
-        )
-        return self.stage_bytes(target, buffer.getbuffer())
+        return self.stage_bytes(target, spell_frame(frame, facts), facts)
 
-    def stage_bytes(self, target: Path, content: bytes | memoryview) -> Staged:
-        """Write bytes under a temporary name in the target's folder."""
-
-        def write(temporary: Path) -> None:
-            with temporary.open("wb") as handle:
-                handle.write(content)
-
-        return self._staged(target, write, hashlib.sha256(content).hexdigest())
+    def stage_bytes(self, target: Path, content: bytes | memoryview, facts: Mapping[str, Any] | None = None) -> Staged:
+        """Write bytes to be seen at `target` once they are committed."""
+        return stage_bytes(self.root, self._temporary(target), target, content, facts or {})
 
     def stage_with(self, target: Path, write: Callable[[Path], None]) -> Staged:
-        """Let `write` make a temporary file in the target's folder."""
-        return self._staged(target, write, None)
+        """Let `write` make the file that is seen at `target` once it is committed."""
+        return stage_with(self.root, self._temporary(target), target, write)
 
-    def _staged(self, target: Path, write: Callable[[Path], None], digest: str | None) -> Staged:
-        """The same; a digest that is not known yet is taken of the file."""
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            make_folder(self.root, target.parent)
-            create_file(temporary)
-            write(temporary)
-            with temporary.open("rb") as handle:
-                digest = digest or hashlib.file_digest(handle, "sha256").hexdigest()
-                os.fsync(handle.fileno())
-        except (OSError, pl.exceptions.PolarsError) as error:
-            if temporary.exists():
-                temporary.unlink()
-            raise explain_writing(error, target, self.root) from error
-        stat = temporary.stat()
-        return Staged(temporary=temporary, target=target, size=stat.st_size, digest=digest, mtime_ns=stat.st_mtime_ns)
+    def _temporary(self, target: Path) -> Path:
+        place = self._place(target)
+        return place[0].contents.temporary(place[1], place[2]) if place else beside(target)
 
     def commit(self, *staged: Staged) -> None:
-        """Make staged files visible, one atomic rename each, with their digests on record."""
-        held = {s.target: Written(sha256=s.digest, size=s.size, mtime_ns=s.mtime_ns) for s in staged}
+        """Make staged files visible: those of one table at once, others by an atomic rename each with their digests on record."""
+        changes: dict[str, TableChange] = {}
+        others: list[Staged] = []
+        for item in staged:
+            if place := self._place(item.target):
+                changes.setdefault(place[0].name, TableChange(table=place[0])).put(item)
+            else:
+                others.append(item)
+        if others:
+            self._rename(others)
+        for change in changes.values():
+            change.publish()
+
+    def change(self, stage: str, name: str) -> TableChange:
+        """A change to a table, to be filled and published."""
+        return TableChange(table=self.table(stage, name))
+
+    def _rename(self, staged: Sequence[Staged]) -> None:
+        held = {s.target: Written(sha256=s.part.sha256, size=s.part.size, mtime_ns=s.part.mtime_ns) for s in staged}
         try:
             with on_record(self.root, held, content_digest):
                 for item in staged:
@@ -220,11 +243,15 @@ class Lake:
     def discard(self, *staged: Staged) -> None:
         """Forget staged files."""
         for item in staged:
-            item.temporary.unlink(missing_ok=True)
+            item.discard()
 
     def remove(self, path: Path) -> None:
-        """Remove a file that may not be there."""
-        if path.exists():
+        """Remove a file, or the day it is of, that may not be there."""
+        if place := self._place(path):
+            change = TableChange(table=place[0])
+            change.remove(place[1])
+            change.publish()
+        elif path.exists():
             with on_record(self.root, {path: None}, content_digest):
                 path.unlink()
 
@@ -234,33 +261,23 @@ class Lake:
 
         Raises: BusyError when another run still writes it after ten seconds.
         """
-        path = self.root / keys.lock(stage, name)
-        try:
-            make_folder(self.root, path.parent)
-            if not path.exists():
-                create_file(path)
-            handle = path.open("a+")
-        except OSError as error:
-            raise explain_writing(error, path, self.root) from error
-        with handle:
-            deadline = time.monotonic() + _PATIENCE
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise BusyError(
-                            f"{stage}/{name}: another run is writing this table. Nothing was changed here; "
-                            "run again when it has ended."
-                        ) from None
-                    time.sleep(0.1)
-            self.sweep(stage, name)
+        with take_turn(self.root, stage, name, patience=PATIENCE, highest=lambda: self._highest(stage, name)) as turn:
+            self._turns.append(turn)
             try:
+                self.sweep(stage, name)
                 yield
             except BaseException:  # a full disk above all: what is not visible by now never will be
                 self.sweep(stage, name)
                 raise
+            finally:
+                self._turns.remove(turn)
+
+    def _highest(self, stage: str, name: str) -> int:
+        """The highest number of a turn that anything was published in by runs which write `stage/name`."""
+        folder = self.root / keys.TABLES
+        found = sorted(path.name for path in folder.glob("*.json")) if folder.is_dir() else []
+        mine = [keys.table_of_manifest(file) for file in found if keys.is_written_by(file, stage, name)]
+        return max((self._table(table).gen() for table in mine), default=0)
 
     def sweep_documents(self) -> None:
         """Remove what killed processes left of small documents that are no table's, such as reports and acceptances."""

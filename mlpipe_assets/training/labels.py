@@ -83,7 +83,7 @@ def _labels(
         return
     sql = inputs.catalog.read_sql(model.sql)
     keys = pl.concat([rows.select(key) for rows in chosen.values()]).unique()[key]
-    described = read_entities([lake.path("features", view.name, day) for day in chosen], key, keys, None)
+    described = read_entities(lake.state("features", view.name).files(chosen), key, keys, None)
     sources = [SourceDays(lake=lake, source=inputs.catalog.source(name)) for name in model.inputs]
     owned = {s.source.name for s in sources if key in s.source.contract.to_schema().columns}
     ahead = days_between(min(chosen) + ONE_DAY, max(chosen) + model.horizon)

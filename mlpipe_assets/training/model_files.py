@@ -14,9 +14,10 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.errors import MlpipeError
-from mlpipe_assets.store.lake import FACTS, Lake
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.objects import MissingError, StoreError
 from mlpipe_assets.store.records import spell_reason
+from mlpipe_assets.store.recovery import FACTS
 from mlpipe_assets.store.registry import read_registry
 
 MODEL_FILE, CARD, CARD_JSON, METRICS, GOLDEN = "model.skops", "card.md", "card.json", "metrics.json", "golden.parquet"

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -13,10 +12,12 @@ import pytest
 
 from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import NOTHING_CAME, accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import (
@@ -233,40 +234,28 @@ def test_days_behind_one_hole_are_one_line(run: Run, lake: Lake) -> None:
     assert errors == [f"features/spend {day(4)} to {day(6)}: interim/orders has holes: {day(4)} missing"]
 
 
-def without_digests(lake: Lake) -> None:
-    """Make it a lake of the time before digests were kept: what a file held is not known."""
-    shutil.rmtree(lake.root / "meta" / "digests")
-
-
-def test_a_partition_that_cannot_be_read_stops_its_own_table_is_named_and_heals_once_it_is_deleted(
+def test_a_manifest_that_cannot_be_read_stops_its_own_table_is_named_and_heals_once_it_is_deleted(
     lake: Lake, run: Run, tmp_path: Path
 ) -> None:
     run()
-    without_digests(lake)
-    broken = lake.path("features", "spend", day(2))
+    broken = lake.root / keys.manifest("features/spend")
     broken.write_text("half")
     drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
 
     summary = run()
 
-    assert [error.partition(": file")[0].partition(" cannot")[0] for error in summary.errors][:1] == [
-        f"features/spend: {broken}"
-    ]
+    assert [error.partition(" cannot")[0] for error in summary.errors][:1] == [f"features/spend: {broken}"]
     assert lake.days("interim", "orders")[-1] == day(LAST + 1)
-    assert lake.days("features", "spend")[-1] == day(LAST)
-    [noted] = [p for p in partitions(lake, planted_catalog(tmp_path / "sql")) if p.note]
-    assert (noted.table, noted.date) == ("features/spend", day(2))
-    assert "Delete it and run again to rebuild it" in str(noted.note)
+    with pytest.raises(LakeError, match=r"features\.spend\.json cannot be read: .*delete it and run again"):
+        list(partitions(lake, planted_catalog(tmp_path / "sql")))
     broken.unlink()
     assert run().errors == []
     assert lake.days("features", "spend")[-1] == day(LAST + 1)
 
 
-def test_a_training_set_that_cannot_be_read_is_an_error_too(lake: Lake, run: Run) -> None:
+def test_a_manifest_of_training_sets_that_cannot_be_read_is_an_error_too(lake: Lake, run: Run) -> None:
     run()
-    as_of = lake.days("processed", "returning", "train.parquet")[-1]
-    without_digests(lake)
-    lake.path("processed", "returning", as_of, "train.parquet").write_text("half")
+    (lake.root / keys.manifest("processed/returning")).write_text("half")
 
     assert [error for error in run().errors if error.startswith("processed/returning: ") and "cannot be read" in error]
 

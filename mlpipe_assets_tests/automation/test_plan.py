@@ -14,12 +14,12 @@ from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.processed_plan import training_work
 from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import build_training_set
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     START,

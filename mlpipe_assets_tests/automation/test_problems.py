@@ -11,7 +11,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.monitoring.deciding import SCHEMA
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import clear, refuse
+from mlpipe_assets_tests.frames import clear, refuse
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day
 
 SKEWED = {

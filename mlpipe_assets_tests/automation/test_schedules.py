@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from mlpipe_assets.automation.freshness_checks import with_freshness_job
@@ -18,9 +19,9 @@ from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import build_training_set
 from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
 
 
@@ -68,8 +69,7 @@ def test_predictions_wait_for_their_features(tmp_path: Path) -> None:
         ("features", "customer_features", day(5)),
         ("predictions", "repeat_purchase", "2026-01-05 is predicted"),
     ):
-        lake.path(stage, name, day(5)).parent.mkdir(parents=True)
-        lake.path(stage, name, day(5)).touch()
+        lake.commit(lake.stage(lake.path(stage, name, day(5)), pl.DataFrame({"n": [1]}), {}))
         assert day_to_predict(lake, CATALOG, day(5)) == expected
 
 

@@ -113,7 +113,7 @@ def test_two_runs_of_a_table_at_once_take_turns_and_lose_nothing(lake: Lake) -> 
 def test_a_run_that_waits_too_long_says_who_is_in_the_way_and_changes_nothing(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lake_module, "_PATIENCE", 0.2)
+    monkeypatch.setattr(lake_module, "PATIENCE", 0.2)
     drop(lake, "orders.csv", orders_csv(order("o1")))
     holder = subprocess.Popen(
         [

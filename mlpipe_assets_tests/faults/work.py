@@ -12,10 +12,10 @@ from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.stages.monitoring_plan import monitor_work
-from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.processed_plan import training_work
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import build_training_set
 
 # What a server of processes imports before it forks. No catalog: a child that is forked beside threads of polars waits for
 # ever, and whoever loads a catalog to work with it starts them.

@@ -208,7 +208,7 @@ def test_an_empty_window_is_said_and_has_no_score(tmp_path: Path) -> None:
 
 
 def test_a_refused_day_is_no_part_of_a_window(tmp_path: Path) -> None:
-    from mlpipe_assets.store.refusals import refuse
+    from mlpipe_assets_tests.frames import refuse
 
     lake = readings_lake(tmp_path, CATALOG, range(1, 9))
     refuse(lake, "interim", "readings", day(7), problem="too many rows", inputs="x")

@@ -9,6 +9,7 @@ import pytest
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.monitoring.profiles import ProfileStore
 from mlpipe_assets.monitoring.references import ProfiledColumns, Reference, freeze, read_reference, write_reference
+from mlpipe_assets.monitoring.table_days import TableDays
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5
 
@@ -18,7 +19,7 @@ PROFILED = ProfiledColumns(kinds={"amount": "number"}, unseen=frozenset(), thres
 @pytest.fixture
 def rows(lake: Lake) -> Path:
     target = lake.path("interim", "orders", JAN_5)
-    lake.commit(lake.stage(target, pl.DataFrame({"amount": [1.0, 2.0, 3.0]}), {}))
+    lake.commit(lake.stage(target, pl.DataFrame({"amount": [1.0, 2.0, 3.0]}), {"fingerprint": "abc"}))
     return target
 
 
@@ -27,36 +28,35 @@ def reference(rows: Path) -> Reference:
     return freeze(PROFILED, [rows], days=[JAN_5], origin="")
 
 
-def _store(lake: Lake, reference: Reference, rows: Path) -> ProfileStore:
-    return ProfileStore(
-        lake=lake, name="interim.orders", reference=reference, files={JAN_5: rows}, fingerprint=lambda _: "abc"
-    )
+def _store(lake: Lake, reference: Reference) -> ProfileStore:
+    table = TableDays(lake=lake, stage="interim", name="orders")
+    return ProfileStore(lake=lake, name="interim.orders", reference=reference, table=table)
 
 
 @pytest.mark.parametrize("kept", [0, 10, 40, 70, 90, -3])
 def test_a_profile_cut_short_is_told_and_made_again_from_its_rows(
-    lake: Lake, reference: Reference, rows: Path, kept: int, caplog: pytest.LogCaptureFixture
+    lake: Lake, reference: Reference, kept: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = _store(lake, reference, rows)
+    made = _store(lake, reference)
     assert made.prepare([JAN_5]) == [JAN_5]
     before = made.path(JAN_5).read_bytes()
     made.path(JAN_5).write_bytes(before[:kept])
 
-    assert _store(lake, reference, rows).stored_window([JAN_5]).rows == 0
+    assert _store(lake, reference).stored_window([JAN_5]).rows == 0
     assert "profile.json cannot be read" in caplog.text
-    assert _store(lake, reference, rows).prepare([JAN_5]) == [JAN_5]
+    assert _store(lake, reference).prepare([JAN_5]) == [JAN_5]
 
     assert made.path(JAN_5).read_bytes() == before
-    assert _store(lake, reference, rows).prepare([JAN_5]) == []
+    assert _store(lake, reference).prepare([JAN_5]) == []
 
 
-def test_a_profile_of_another_shape_is_made_again_too(lake: Lake, reference: Reference, rows: Path) -> None:
-    made = _store(lake, reference, rows)
+def test_a_profile_of_another_shape_is_made_again_too(lake: Lake, reference: Reference) -> None:
+    made = _store(lake, reference)
     made.prepare([JAN_5])
     head = made.path(JAN_5).read_text().partition(', "profile": ')[0]
     made.path(JAN_5).write_text(f'{head}, "profile": []}}\n')
 
-    assert _store(lake, reference, rows).prepare([JAN_5]) == [JAN_5]
+    assert _store(lake, reference).prepare([JAN_5]) == [JAN_5]
 
 
 def test_a_reference_of_an_earlier_version_of_the_code_is_frozen_anew_and_no_error(

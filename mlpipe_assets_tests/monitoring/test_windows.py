@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
+
 from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.monitoring.table_days import TableDays, settled_from, windows_of
 from mlpipe_assets.store.lake import Lake
@@ -34,8 +36,6 @@ def test_the_first_days_of_a_feature_view_are_no_baseline(tmp_path: Path) -> Non
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 4))
     facts = {"code_version": view_version(catalog, spend)}
     for number in (1, 2, 3):
-        import polars as pl
-
         frame = pl.DataFrame({"customer_id": ["ann"]})
         lake.commit(lake.stage(lake.path("features", "spend", day(number)), frame, facts))
     monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
@@ -48,8 +48,7 @@ def test_the_first_days_of_a_feature_view_are_no_baseline(tmp_path: Path) -> Non
 def test_holes_are_spelled_out(tmp_path: Path) -> None:
     lake = Lake(data_dir=str(tmp_path))
     for number in (1, 4):
-        lake.path("interim", "orders", day(number)).parent.mkdir(parents=True)
-        lake.path("interim", "orders", day(number)).touch()
+        lake.commit(lake.stage(lake.path("interim", "orders", day(number)), pl.DataFrame({"n": [1]}), {}))
     days = TableDays(lake=lake, stage="interim", name="orders")
     assert days.spell_missing([day(n) for n in range(1, 5)]) == "2 of 4 days missing: 2026-01-02 to 2026-01-03"
     assert days.spell_missing([day(1), day(4)]) == ""

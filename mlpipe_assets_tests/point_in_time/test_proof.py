@@ -18,9 +18,9 @@ from mlpipe_assets.errors import CatalogError, SqlError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.proof import different
 from mlpipe_assets.stages.features import build_features, feature_asset
-from mlpipe_assets.stages.processed import build_training_set, training_asset
+from mlpipe_assets.stages.processed import training_asset
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.frames import file_digests
+from mlpipe_assets_tests.frames import build_training_set, file_digests
 from mlpipe_assets_tests.planted import (
     RETURNING_SQL,
     SPEND_SQL,

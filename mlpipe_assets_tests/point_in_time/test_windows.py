@@ -8,8 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
-from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.planted import (
     ANN,
     START,
@@ -71,7 +71,7 @@ def test_a_hole_is_a_day_of_the_window_that_is_not_there(
 
 def test_missing_and_refused_days_are_told_apart(inputs: Inputs) -> None:
     inputs.lake.path("interim", "orders", day(4)).unlink()
-    inputs.lake.objects.put(keys.refusal("interim", "orders", day(5)), b"{}")
+    refuse(inputs.lake, "interim", "orders", day(5), problem="too many", inputs="abc")
 
     assert (
         inputs.find_obstacle(day(6))

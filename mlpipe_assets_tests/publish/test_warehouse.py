@@ -15,11 +15,11 @@ from mlpipe_assets.errors import SqlError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.versions import register_version
 from mlpipe_assets_tests.champions import crowned_lake
+from mlpipe_assets_tests.frames import build_training_set
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day, planted_catalog, planted_lake
 from mlpipe_assets_tests.training.older_lakes import make_older
 

@@ -31,8 +31,7 @@ from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refuse, refused_days
-from mlpipe_assets_tests.frames import drop, orders_csv
+from mlpipe_assets_tests.frames import drop, orders_csv, refuse
 from mlpipe_assets_tests.planted import (
     ANN,
     RETURNING_SQL,
@@ -390,8 +389,8 @@ def test_a_new_day_hands_the_engine_the_files_of_its_window_only(
 
     build_features(lake, DuckDBEngine(), catalog, spend, [day(20)])
 
-    window = [lake.path("interim", "orders", day(n)) for n in (18, 19, 20)]
-    assert sorted(set(handed)) == sorted([*window, lake.path("interim", "customers", day(1))])
+    window = lake.state("interim", "orders").files([day(n) for n in (18, 19, 20)])
+    assert sorted(set(handed)) == sorted([*window, *lake.state("interim", "customers").files([day(1)])])
 
 
 def test_building_a_day_again_leaves_the_same_bytes(tmp_path: Path) -> None:
@@ -472,7 +471,7 @@ def test_a_refused_day_is_on_record_and_not_tried_again_until_something_it_is_ma
     assert blocked.days == ()
     assert blocked.blocked[0][1].startswith("breaks its contract (orders_3d: >= 1 fails on 1 of 1 rows")
     assert to_do.days == (day(1),)
-    assert refused_days(lake, "features", "spend") == set()
+    assert set(lake.state("features", "spend").refused) == set()
 
 
 def test_each_version_of_a_view_is_registered_once(tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.models import Built, build_model, model_asset
 from mlpipe_assets.stages.models_plan import inputs_digest, libraries
-from mlpipe_assets.stages.processed import build_training_set
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -42,7 +41,7 @@ from mlpipe_assets.training.champion_record import read_decisions
 from mlpipe_assets.training.champions import champion, champion_history, read_golden
 from mlpipe_assets.training.model_files import ModelError
 from mlpipe_assets.training.versions import find_version, load, register_version, versions
-from mlpipe_assets_tests.frames import file_digests
+from mlpipe_assets_tests.frames import build_training_set, file_digests
 from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
 
 NAME = repeat_purchase.name
@@ -321,9 +320,9 @@ def plant_other_code(lake: Lake) -> None:
 def plant_mixture(lake: Lake) -> None:
     plant_training_set(lake, APRIL_30, mislabelled=True)
     target = lake.path("processed", NAME, APRIL_30, "test.parquet")
-    kept = target.read_bytes()
+    kept, facts = target.read_bytes(), lake.facts("processed", NAME, APRIL_30, "test.parquet")
     plant_training_set(lake, APRIL_30)
-    lake.commit(lake.stage_bytes(target, kept))
+    lake.commit(lake.stage_bytes(target, kept, facts))
 
 
 def test_a_history_too_short_for_a_test_split_is_no_fault_and_gives_no_model(lake: Lake) -> None:

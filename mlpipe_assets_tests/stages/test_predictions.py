@@ -10,11 +10,12 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.stages.features import feature_asset
 from mlpipe_assets.stages.predictions import build_predictions, prediction_asset
 from mlpipe_assets.stages.predictions_plan import list_objections, prediction_work
-from mlpipe_assets.store.lake import FACTS, Lake
-from mlpipe_assets.store.refusals import clear, refuse
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.recovery import FACTS
 from mlpipe_assets.training.champions import roll_back
 from mlpipe_assets.training.versions import ModelVersion
 from mlpipe_assets_tests.champions import crown, crowned_lake, learning_catalog, learning_lake
+from mlpipe_assets_tests.frames import clear, refuse
 from mlpipe_assets_tests.planted import SPEND_SQL, day, failed_checks, materialize, written_days
 
 

@@ -14,11 +14,12 @@ from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.processed import build_training_set, training_asset
+from mlpipe_assets.stages.processed import training_asset
 from mlpipe_assets.stages.processed_plan import inputs_digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.plan import plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
+from mlpipe_assets_tests.frames import build_training_set
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     Order,

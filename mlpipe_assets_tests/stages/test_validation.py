@@ -13,7 +13,6 @@ from mlpipe_assets.stages.predictions_plan import list_objections
 from mlpipe_assets.stages.validation import ask_again, golden_asset
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.refusals import refused_days
 from mlpipe_assets_tests.champions import crowned_lake, learning_catalog, learning_lake
 from mlpipe_assets_tests.planted import SPEND_SQL, bring_in, day, drop_orders, failed_checks, materialize, spend
 
@@ -99,12 +98,12 @@ def test_once_the_answers_stand_again_nothing_is_on_record_against_the_champion(
     catalog, lake, _ = crowned_lake(tmp_path)
     _move_kept_answers(lake, 0.5)
     ask_again(lake, catalog, catalog.models[0], [day(5)])
-    assert refused_days(lake, "validation", "returning_golden") == {day(5)}
+    assert set(lake.state("validation", "returning_golden").refused) == {day(5)}
     _move_kept_answers(lake, -1.0)
 
     ask_again(lake, catalog, catalog.models[0], [day(6)])
 
-    assert refused_days(lake, "validation", "returning_golden") == set()
+    assert set(lake.state("validation", "returning_golden").refused) == set()
 
 
 @pytest.mark.parametrize(("asked", "said"), [(4, "the champion is of 2026-01-05, after this day")])

@@ -44,7 +44,8 @@ def test_a_key_is_below_a_folder_by_whole_names() -> None:
 @pytest.mark.parametrize("stage", ["raw", "interim", "features", "models", "monitoring", "meta"])
 def test_what_is_swept_of_a_table_is_never_in_the_drop_zone_nor_of_another_table(tmp_path: Path, stage: str) -> None:
     theirs = ["raw/orders/2026/.a.csv.1.tmp", f"{stage}/customers/date=2026-01-05/.part.parquet.1.tmp"]
-    theirs += ["meta/refused/interim/customers/.2026-01-05.json.1.tmp", "meta/drop_zone/.customers.json.1.tmp"]
+    theirs += [f"meta/tables/.{stage}.customers.json.1.0a1b2c3d.tmp", "meta/drop_zone/.customers.json.1.tmp"]
+    theirs += [f".store/{stage}/customers/.2026-01-05.part.parquet.1.tmp"]
     for key in theirs:
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).touch()
@@ -64,8 +65,8 @@ def test_a_killed_write_of_any_place_of_a_table_is_swept(tmp_path: Path) -> None
         ("interim", "orders"): [
             keys.partition("interim", "orders", JAN_5),
             keys.refused_by_contract("orders", JAN_5),
-            keys.refusal("interim", "orders", JAN_5),
-            keys.digests("interim/orders"),
+            keys.manifest("interim/orders"),
+            f"{keys.contents('interim/orders')}/2026-01-05.part.parquet",
         ],
         ("models", "m"): [keys.version("m", "v1", "card.md"), keys.champion("m"), keys.golden("m")],
         ("meta", "automation.requests"): [keys.automation("requests")],
@@ -74,6 +75,10 @@ def test_a_killed_write_of_any_place_of_a_table_is_swept(tmp_path: Path) -> None
             keys.partition(keys.DRIFT, "interim.orders", JAN_5),
             keys.baseline("interim.orders"),
             keys.partition(keys.PROFILES, "interim.orders", JAN_5, keys.PROFILE),
+            keys.manifest(f"{keys.DRIFT}/interim.orders"),
+            keys.manifest(f"{keys.REALISED}/orders"),
+            f"{keys.contents(f'{keys.PROFILES}/interim.orders')}/2026-01-05.profile.json",
+            f"{keys.contents(f'{keys.REALISED}/orders')}/2026-01-05.part.parquet",
         ],
         ("monitoring", "report"): [keys.REPORT_PAGE, keys.DRIFT_SUMMARY],
     }
@@ -118,8 +123,8 @@ def test_a_file_belongs_to_its_table(key: str, table: str) -> None:
         keys.delivery("orders", "abc"),
         keys.report("r"),
         keys.schema("s"),
-        keys.refusal("interim", "orders", JAN_5),
-        keys.digests("interim/orders"),
+        keys.manifest("interim/orders"),
+        keys.digests("raw/_events/orders"),
     ],
 )
 def test_a_small_document_belongs_to_no_table(key: str) -> None:

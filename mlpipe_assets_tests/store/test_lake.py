@@ -61,12 +61,13 @@ def test_discarded_files_leave_nothing(lake: Lake) -> None:
     assert [path for path in lake.root.rglob("*") if path.is_file()] == []
 
 
-def test_a_broken_partition_is_named_with_what_to_do(lake: Lake) -> None:
+def test_a_folder_in_the_place_of_a_partition_is_named_with_what_to_do(lake: Lake) -> None:
     path = lake.path("interim", "orders", JAN_5)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"PAR1 no more")
+    lake.commit(lake.stage(path, FRAME, {}))
+    path.unlink()
+    path.mkdir()
 
-    with pytest.raises(LakeError, match=r"part\.parquet cannot be read: .*Delete it and run again"):
+    with pytest.raises(LakeError, match=r"part\.parquet is a folder where a file belongs\. Take it away and run again"):
         lake.facts("interim", "orders", JAN_5)
 
 
@@ -126,7 +127,7 @@ def test_a_data_folder_that_cannot_be_written_is_named_with_what_to_check(
 def test_one_run_at_a_time_writes_a_table_and_the_next_says_who_is_in_the_way(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lake_module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(lake_module, "PATIENCE", 0.0)
 
     with lake.writing("interim", "orders"):
         with (
@@ -151,7 +152,8 @@ def test_a_killed_runs_temporary_files_are_swept_by_the_next_and_no_others(lake:
     of_interim = [
         "interim/orders/date=2026-01-05/.part.parquet.1.tmp",
         "validation/quarantine/orders/date=2026-01-05/.refused.parquet.1.tmp",
-        "meta/refused/interim/orders/.2026-01-05.json.1.tmp",
+        "meta/tables/.interim.orders.json.1.tmp",
+        ".store/interim/orders/.2026-01-05.part.parquet.1.tmp",
     ]
     others = ["interim/customers/date=2026-01-05/.part.parquet.1.tmp", "meta/drop_zone/.customers.json.1.tmp"]
     for name in (*of_raw, *of_interim, *others):

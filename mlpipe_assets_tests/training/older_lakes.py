@@ -6,7 +6,8 @@ from io import BytesIO
 
 import polars as pl
 
-from mlpipe_assets.store.lake import FACTS, Lake
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.recovery import FACTS
 from mlpipe_assets.training.champion_record import KEPT, line_of_champions, read_decisions, spell_decisions
 from mlpipe_assets.training.versions import versions
 

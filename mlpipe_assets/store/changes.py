@@ -1,0 +1,49 @@
+"""What becomes visible of a table together: files of days, days taken away, refusals made and taken back."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.manifest import Change
+from mlpipe_assets.store.staging import Staged
+from mlpipe_assets.store.table import Table
+
+
+@dataclass(kw_only=True)
+class TableChange:
+    """What becomes visible of a table at once, gathered day by day."""
+
+    table: Table
+    _change: Change = field(default_factory=Change)
+    _staged: dict[Path, Path] = field(default_factory=dict)
+
+    def put(self, *staged: Staged) -> None:
+        """Take written files for their days; what was refused of a day stays refused until `clear`."""
+        for item in staged:
+            day, file = keys.read_day(item.target.parent.name), item.target.name
+            if day is None:  # narrowed by the caller; states it for the type checker
+                raise ValueError(item.target)
+            self._change.gone.discard(day)
+            self._change.files.setdefault(day, {})[file] = item.part
+            self._staged[item.temporary] = self.table.contents.content(day, file, item.part)
+
+    def remove(self, day: date) -> None:
+        """Take a day away, with all of its files."""
+        self._change.files.pop(day, None)
+        self._change.gone.add(day)
+
+    def refuse(self, day: date, *, problem: str, inputs: str, **more: object) -> None:
+        """Put on record that a day was refused, why, and over which inputs; the partition that was there stays."""
+        self._change.refused[day] = {"problem": problem, "inputs": inputs, **more}
+
+    def clear(self, day: date) -> None:
+        """Take a refusal back: the day was written, or there is nothing to refuse any more."""
+        self._change.refused[day] = None
+
+    def publish(self) -> None:
+        """Make all of it visible.
+
+        Raises: BusyError when another run has taken the table over; StoreError when the disk says no. Nothing is visible then.
+        """
+        self.table.publish(self._change, self._staged)

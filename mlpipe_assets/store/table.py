@@ -1,0 +1,189 @@
+"""A table of the lake: what it holds by its manifest, and changes to it that become visible at once."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mlpipe_assets.errors import BusyError, LakeError
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.contents import Contents
+from mlpipe_assets.store.digest_log import log_path
+from mlpipe_assets.store.keys import PART
+from mlpipe_assets.store.local import LocalObjects
+from mlpipe_assets.store.manifest import Change, Manifest, parse, spell
+from mlpipe_assets.store.objects import ABSENT, Condition, ConflictError, MissingError, StoreError
+from mlpipe_assets.store.records import UNREADABLE, spell_reason
+from mlpipe_assets.store.recovery import recover
+from mlpipe_assets.store.staging import Staged, spell_frame, stage_bytes
+from mlpipe_assets.store.table_state import TableState
+from mlpipe_assets.store.turns import PATIENCE, Turn
+
+_CURE = (
+    "Restore it from a copy, or delete it and run again: it is made again from the files of its days. Days that had been refused "
+    "are tried again then."
+)
+
+
+@dataclass(kw_only=True)
+class Table:
+    """One table below a local data folder.
+
+    Attributes:
+        root: The data folder.
+        name: The folder of its days, such as `interim/orders`.
+        turn: Gives the turn in which it is written: that of the run which has it, or one for the moment; told for how
+            many seconds to wait where another run has it.
+    """
+
+    root: Path
+    name: str
+    turn: Callable[[float], AbstractContextManager[Turn]]
+    _known: tuple[str | Condition, Manifest] = field(default=(ABSENT, Manifest()))
+
+    @property
+    def key(self) -> str:
+        """The key of its manifest."""
+        return keys.manifest(self.name)
+
+    @property
+    def contents(self) -> Contents:
+        """Where its files are."""
+        return Contents(root=self.root, table=self.name)
+
+    @property
+    def _objects(self) -> LocalObjects:
+        return LocalObjects(self.root)
+
+    def state(self) -> TableState:
+        """What the table holds now, as it stays for whoever has it, whatever is published meanwhile.
+
+        Raises: LakeError when the manifest cannot be read.
+        """
+        begun = self.contents.begun()
+        if begun:
+            self._finish()
+            begun = self.contents.begun()
+        tag, manifest = self._read()
+        return TableState(
+            contents=self.contents,
+            manifest=manifest,
+            pending=frozenset(begun[0]) if begun else frozenset(),
+            is_newest=lambda: self._tag() == tag,
+        )
+
+    def gen(self) -> int:
+        """The number of the turn that it was published in last; 0 before there was one.
+
+        Raises: LakeError when the manifest cannot be read.
+        """
+        return self._read()[1].gen
+
+    def stage(self, day: date, frame: pl.DataFrame, facts: Mapping[str, Any], file: str = PART) -> Staged:
+        """Write the rows of a day, to be seen once a change that has them is published.
+
+        Args:
+            day: The day.
+            frame: Its rows.
+            facts: How they were made; also in the footer of the file.
+            file: The name of the file, where a day has several.
+
+        Raises: StoreError when the disk is full or the folder cannot be written; nothing is left behind.
+        """
+        return self.stage_bytes(day, spell_frame(frame, facts), file, facts)
+
+    def stage_bytes(
+        self, day: date, content: bytes | memoryview, file: str, facts: Mapping[str, Any] | None = None
+    ) -> Staged:
+        """Write a file of a day that is no frame; see `stage`."""
+        contents = self.contents
+        return stage_bytes(self.root, contents.temporary(day, file), contents.face(day, file), content, facts or {})
+
+    def publish(self, change: Change, staged: Mapping[Path, Path]) -> None:
+        """Make a change visible, all of it at once.
+
+        Args:
+            change: Files of days, days taken away, refusals.
+            staged: Where each new content is to be, by where it was written.
+
+        Raises: BusyError when another run has taken the table over; StoreError when the disk says no. Nothing is visible then.
+        """
+        with self.turn(PATIENCE) as turn:
+            self._publish(change, staged, turn)
+
+    def _publish(self, change: Change, staged: Mapping[Path, Path], turn: Turn) -> None:
+        self._heal()
+        contents = self.contents
+        _, before = self._read()
+        had = {day: list(before.days.get(day, ())) for day in sorted(change.days)}
+        if change.days:
+            contents.begin(had, (turn.stage, turn.name))
+            contents.place(staged)
+        while True:
+            tag, manifest = self._read()
+            if manifest.gen > turn.gen or not turn.is_held():
+                raise self._lost()
+            changed, expired = manifest.after(change, gen=turn.gen, now=time.time())
+            try:
+                self._objects.put(self.key, spell(changed), tag)
+            except ConflictError:
+                continue
+            break
+        if change.days:
+            contents.complete(had, changed)
+        contents.forget(expired)
+
+    def _finish(self) -> None:
+        """Complete what a dead writer began; one that lives completes it itself, and who may only read leaves it to others."""
+        with suppress(BusyError, StoreError), self.turn(0.0):
+            self._heal()
+
+    def _heal(self) -> None:
+        """The same in our own turn."""
+        if begun := self.contents.begun():
+            _, manifest = self._read()
+            self.contents.sweep(begun[0], manifest)
+            self.contents.complete(begun[0], manifest)
+
+    def _lost(self) -> BusyError:
+        return BusyError(
+            f"{self.name}: another run took this table over while this one was stopped. Nothing was changed here; run again."
+        )
+
+    def _tag(self) -> str | Condition:
+        there = self._objects.head(self.key)
+        return there.tag if there else ABSENT
+
+    def _read(self) -> tuple[str | Condition, Manifest]:
+        """The manifest with its tag, read again only when it was written again; made anew from the files where it is lost."""
+        tag = self._tag()
+        if tag is not ABSENT and tag == self._known[0]:
+            return self._known
+        try:
+            found = self._objects.get(self.key)
+            self._known = (found.tag, parse(found.content))
+        except MissingError:
+            self._known = self._made_again()
+        except UNREADABLE as error:
+            where = self._objects.locate(self.key)
+            raise LakeError(f"{where} cannot be read: {spell_reason(error)}. {_CURE}") from error
+        return self._known
+
+    def _made_again(self) -> tuple[str | Condition, Manifest]:
+        """A manifest from the files of the days: of a lake from before there were manifests, or whose manifest was lost."""
+        found = recover(self.contents)
+        if found is None:
+            return ABSENT, Manifest()
+        try:
+            tag = self._objects.put(self.key, spell(found), ABSENT)
+        except ConflictError:
+            return self._read()
+        except StoreError:  # who may only read goes by the files themselves
+            return ABSENT, found
+        log_path(self.root, Path(self.name)).unlink(missing_ok=True)
+        return tag, found
