@@ -11,7 +11,7 @@ from mlpipe_assets.intake.intake import Mark, Pending
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.records import Record, list_documents
+from mlpipe_assets.store.records import Record, list_documents, list_tags
 from mlpipe_assets.store.staging import Staged
 
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
@@ -46,6 +46,7 @@ class Ledger:
     _order: dict[str, int] | None = None
     _named: dict[str, list[str]] = field(default_factory=dict)
     _held: dict[str, str] = field(default_factory=dict)
+    _by_day: dict[date, list[Delivery]] | None = None
 
     @classmethod
     def load(cls, lake: Lake, source: str, code: str = "") -> "Ledger":
@@ -53,9 +54,12 @@ class Ledger:
         ledger = cls(lake=lake, source=source, code=code)
         ledger.seen = ledger._seen_files.read() or {}
         names = {known.delivery: name for name, known in ledger.seen.items()}
-        for delivery in list_documents(lake.objects, keys.deliveries(source)):
-            found = ledger._record(delivery, names.get(delivery)).read()
+        for delivery, tag in list_tags(lake.objects, keys.deliveries(source)).items():
+            key = keys.delivery(source, delivery)
+            known = lake.parsed.get(key)
+            found = known[1] if known and known[0] == tag else ledger._record(delivery, names.get(delivery)).read()
             if found:
+                lake.parsed[key] = tag, found
                 ledger._remember(found)
         return ledger
 
@@ -182,8 +186,12 @@ class Ledger:
 
     def of_day(self, day: date) -> list[Delivery]:
         """Deliveries that brought rows of a day, or were refused rows on it, the one known last at the end."""
-        found = [d for d in self.deliveries.values() if day in d.events or (d.quarantined and d.arrived == day)]
-        return sorted(found, key=lambda d: self.order[d.delivery])
+        if self._by_day is None:
+            self._by_day = {}
+            for delivery in sorted(self.deliveries.values(), key=lambda d: self.order[d.delivery]):
+                for one in {*delivery.events, *([delivery.arrived] if delivery.quarantined else [])}:
+                    self._by_day.setdefault(one, []).append(delivery)
+        return list(self._by_day.get(day, ()))
 
     def days(self) -> list[date]:
         """Every event date that rows came for, in order."""
@@ -220,7 +228,7 @@ class Ledger:
 
     def _remember(self, delivery: Delivery) -> None:
         self.deliveries[delivery.delivery] = delivery
-        self._order = None
+        self._order = self._by_day = None
         under = self._named.setdefault(delivery.source_file, [])
         if delivery.delivery not in under:
             under.append(delivery.delivery)

@@ -48,6 +48,11 @@ class Lake:
         """The data folder as a store of objects."""
         return LocalObjects(self.root)
 
+    @cached_property
+    def parsed(self) -> dict[str, tuple[str, Any]]:
+        """What documents that are many and seldom change were found to stand for: tag and value by key."""
+        return {}
+
     @property
     def is_new(self) -> bool:
         """Whether no run has written anything here yet."""

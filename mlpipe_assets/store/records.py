@@ -114,8 +114,17 @@ class Log(Generic[T]):
 
 def list_documents(objects: Objects, folder: str, ending: str = ".json") -> list[str]:
     """The names, without their ending, of what is kept in a folder itself, in order."""
-    found = (head.key for head in objects.list(folder) if head.key.endswith(ending))
-    return [key.removesuffix(ending).removeprefix(f"{folder}/") for key in found if key.rpartition("/")[0] == folder]
+    return list(list_tags(objects, folder, ending))
+
+
+def list_tags(objects: Objects, folder: str, ending: str = ".json") -> dict[str, str]:
+    """The same, each with the tag of its document."""
+    found = (head for head in objects.list(folder) if head.key.endswith(ending))
+    return {
+        head.key.removesuffix(ending).removeprefix(f"{folder}/"): head.tag
+        for head in found
+        if head.key.rpartition("/")[0] == folder
+    }
 
 
 def spell_document(document: object) -> bytes:

@@ -161,15 +161,15 @@ class TableState:
         return self._seen[day, file]
 
     def _look_once(self, day: date, file: str, part: Part) -> str | None:
-        face = self.contents.face(day, file)
-        try:
-            found = os.stat(face)  # noqa: PTH116 (planning asks this of every file; paths of pathlib take four times as long)
+        try:  # planning asks this of every file: paths of pathlib take four times as long
+            found = os.stat(f"{self.contents.root}/{self.contents.table}/{keys.name_day(day)}/{file}")  # noqa: PTH116
             if (found.st_size, found.st_mtime_ns) == (part.size, part.mtime_ns) and stat.S_ISREG(found.st_mode):
                 return None
         except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
             return f"cannot be read: {error.strerror}"
+        face = self.contents.face(day, file)
         wrong = self._by_content(face, part)
         if wrong is None:  # a copy has other times: each file is looked at once, not on every run
             with suppress(OSError):
