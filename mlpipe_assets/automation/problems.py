@@ -71,7 +71,7 @@ def refused_without_a_run(lake: Lake, catalog: Catalog, known: set[str]) -> list
     """Refused days of tables of which the alerts know no failed check: no run of this Dagster was read, or none is left."""
     problems: list[Problem] = []
     for stage in stage_names():
-        for name in lake.refused_tables(stage):
+        for name in lake.names(stage):
             table = f"{stage}/{name}"
             refused = lake.state(stage, name).refused
             # a day that needs lost events is reported with the file that they came from

@@ -57,7 +57,7 @@ def _show(connection: duckdb.DuckDBPyConnection, tables: Sequence[NamedTable]) -
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, table: NamedTable, reserved: set[str]) -> str:
     """The select of a table."""
-    more = f"parse_filename(filename, true) as {quoted_name(table.stem)}" if table.stem else ""
+    more = f"split_part(parse_filename(filename), '.', 1) as {quoted_name(table.stem)}" if table.stem else ""
     rows = select_files(table.files, dated=table.dated, more=more)
     if table.day:
         rows = f"select *, {quoted_name(table.day)} as date from ({rows})"

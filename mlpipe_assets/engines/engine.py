@@ -59,7 +59,7 @@ class NamedTable:
         files: All with the same columns.
         dated: Whether the day of a file's `date=` folder is its column `date`.
         day: A column that is its `date` as well, where no folder tells the day.
-        stem: A column for the name of the file without its ending; None for none.
+        stem: A column for the name of the file up to its first dot; None for none.
         joined: Further columns; None for none.
         plain: Whether a column whose name SQL reserves gets `_name` behind it, so that nobody has to quote it.
     """

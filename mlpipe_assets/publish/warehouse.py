@@ -14,7 +14,6 @@ from mlpipe_assets.engines.engine import Engine, Joined, NamedTable
 from mlpipe_assets.engines.refused import Reason, RefusedSqlError
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
-from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record, list_documents
@@ -111,6 +110,12 @@ def _decided(lake: Lake, catalog: Catalog) -> Joined:
     return Joined(rows=pl.DataFrame(told, schema=columns, orient="row"), by=("model", "version"))
 
 
+def _files_of(lake: Lake, stage: str, name: str, file: str = keys.PART) -> list[Path]:
+    """The files of a table as they are now, whatever is published while a query reads them."""
+    state = lake.state(stage, name)
+    return [state.locate(day, file) for day in state.days(file)]
+
+
 def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     def files(pattern: str) -> list[Path]:
         return sorted(lake.root.glob(pattern))
@@ -129,11 +134,10 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
         yield _Table(schemas=("raw",), name=source.name, files=own, dated=False, listed=False, day="event_date")
     for table in tables_of(catalog):
         if table.schema:
-            found = [path for file in table.files for path in files(keys.partitions(*table.place, file))]
-            within = [path for path in found if path.parent.name >= keys.name_day(START_DATE)]  # as Lake.days has it
+            found = [path for file in table.files for path in _files_of(lake, *table.place, file)]
             schemas = tuple(dict.fromkeys((table.schema, table.stage)))
-            yield _Table(schemas=schemas, name=table.name, files=within, stem="split" if len(table.files) > 1 else None)
-    drift = files(keys.partitions(keys.DRIFT, "*"))
+            yield _Table(schemas=schemas, name=table.name, files=found, stem="split" if len(table.files) > 1 else None)
+    drift = [path for name in lake.names(keys.DRIFT) for path in _files_of(lake, keys.DRIFT, name)]
     yield _Table(schemas=("monitoring",), name="drift", files=drift, dated=False, plain=True)
     for path in files(keys.registry("*")):
         joined = _decided(lake, catalog) if path.stem == REGISTRY else None

@@ -92,11 +92,12 @@ class Lake:
         """
         return self.table(stage, name).state()
 
-    def refused_tables(self, stage: str) -> list[str]:
-        """Tables of a stage that have refused days, by name."""
-        names = [path.name for path in (self.root / keys.TABLES).glob(f"{stage}.*.json")]
-        tables = sorted(keys.table_of_manifest(name).partition("/")[2] for name in names)
-        return [table for table in tables if self.state(stage, table).refused]
+    def names(self, stage: str) -> list[str]:
+        """The tables there are of a stage, or of a kind such as `monitoring/drift`, declared or not."""
+        found = {path.name for path in (self.root / keys.TABLES).glob(f"{stage.replace('/', '.')}.*.json")}
+        told = {keys.table_of_manifest(name).removeprefix(f"{stage}/") for name in found}
+        folders = {path.parent.name for path in (self.root / stage).glob(f"*/{keys.name_day('*')}")}
+        return sorted(told | folders)
 
     def days(self, stage: str, name: str, file: str = PART) -> list[date]:
         """The days a table has a partition for, in order; those before MLPIPE_START_DATE are left out, as everywhere."""

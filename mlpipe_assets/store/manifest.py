@@ -79,7 +79,8 @@ class Manifest:
 
 def content_key(day: date, file: str, sha256: str) -> str:
     """Where a file's content is, below the folder of the contents of its table."""
-    return f"date={day}/{sha256}.{file.rpartition('.')[2]}"
+    name, _, kind = file.rpartition(".")
+    return f"date={day}/{name}.{sha256}.{kind}"
 
 
 def spell(manifest: Manifest) -> bytes:

@@ -90,6 +90,11 @@ class TableState:
         """SHA-256 of a file, as it was written."""
         return self.manifest.days[day][file].sha256
 
+    def locate(self, day: date, file: str = PART) -> Path:
+        """Where to read a file of a day, without a look at what it holds: its content, or its face where that is lost."""
+        content = self.contents.content(day, file, self.manifest.days[day][file])
+        return content if content.exists() else self.contents.face(day, file)
+
     def files(self, days: Iterable[date], file: str = PART) -> list[Path]:
         """Where to read a file of some days: each holds what was written, and goes on to while others are published.
 

@@ -340,4 +340,4 @@ def test_refusing_a_day_of_a_table_without_partitions_makes_no_folder_of_it(lake
     refuse(lake, "interim", "orders", JAN_5, problem="too many", inputs="abc")
 
     assert not (lake.root / "interim").exists()
-    assert lake.refused_tables("interim") == ["orders"]
+    assert lake.names("interim") == ["orders"]
