@@ -25,14 +25,15 @@ from mlpipe_assets.readers.blocks import MALFORMED_SCHEMA, Block
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.staging import Staged
-from mlpipe_assets.transforms.arrival import NO_COLUMN, NO_TIME, arrive
+from mlpipe_assets.transforms.arrival import NO_COLUMN, NO_TIME, UNREAD_TIME, arrive
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA, decode, decode_flat
 
 _SPILL_BYTES = 96 << 20
 _ROWS_AT_ONCE = 1 << 18
 _A_YEAR = timedelta(days=366)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
-_WITHOUT_DAY = re.compile(f": ({NO_COLUMN}|{NO_TIME})$")
+# Of lakes before the causes were told apart: one text for the last two.
+_WITHOUT_DAY = re.compile(f": ({NO_COLUMN}|{NO_TIME}|{UNREAD_TIME}|{NO_TIME} or {UNREAD_TIME})$")
 
 
 def located(source: Source, delivery: Delivery) -> Delivery:

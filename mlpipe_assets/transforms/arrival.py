@@ -8,7 +8,7 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.readers.blocks import Block
 from mlpipe_assets.transforms.events import EVENT_SCHEMA, QUARANTINE_SCHEMA, clean_text, decode, event_dates
 
-NO_COLUMN, NO_TIME = "the file has no such column", "is null or cannot be read as a time"
+NO_COLUMN, NO_TIME, UNREAD_TIME = "the file has no such column", "is null", "cannot be read as a time"
 
 
 def arrive(
@@ -38,18 +38,14 @@ def arrive(
             if block.text is not None
             else decode(records["payload"], None if source.prepare else [source.event_time])
         )
-        days = (
-            event_dates(clean_text(text, source, [source.event_time]), source)
-            if text.width
-            else pl.Series([None], dtype=pl.Date)
-        )
-        records = records.with_columns(event_date=days if records.height else pl.lit(None, dtype=pl.Date))
+        no_text = pl.Series([None], dtype=pl.String).new_from_index(0, records.height).to_frame(source.event_time)
+        clean = clean_text(text, source, [source.event_time]) if text.width and records.height else no_text
+        records = records.with_columns(event_dates(clean, source))
         missing = block.text is not None and source.prepare is None and source.event_time not in text.columns
-        reason = NO_COLUMN if missing else NO_TIME
-        unread = records.filter(pl.col("event_date").is_null())
-        refused.append(
-            unread.with_columns(event_date=pl.lit(arrived), reason=pl.lit(f"{source.event_time}: {reason}"), **stamp)
-        )
+        why = pl.lit(NO_COLUMN if missing else NO_TIME)
+        reasons = pl.when(clean[source.event_time].is_null()).then(why).otherwise(pl.lit(UNREAD_TIME))
+        unread = records.with_columns(reason=pl.format("{}: {}", pl.lit(source.event_time), reasons))
+        refused.append(unread.filter(pl.col("event_date").is_null()).with_columns(event_date=pl.lit(arrived), **stamp))
         records = records.filter(pl.col("event_date").is_not_null())
     events = records.with_columns(**stamp).select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
     named = [frame.rename({"reason": "reasons"}) for frame in refused]

@@ -125,8 +125,8 @@ def block(rows: list[tuple[int, str]], text: pl.DataFrame | None, malformed: lis
 
 
 def test_a_block_is_events_under_their_day_and_refused_rows_under_the_day_of_arrival() -> None:
-    rows = [(2, '{"order_ts":"2026-01-05"}'), (3, '{"order_ts":"soon"}')]
-    arrived = block(rows, None, [(4, "cut off", "1 field where the header has 8")])
+    rows = [(2, '{"order_ts":"2026-01-05"}'), (3, '{"order_ts":"soon"}'), (4, '{"order_ts":" "}'), (5, "{}")]
+    arrived = block(rows, None, [(6, "cut off", "1 field where the header has 8")])
 
     events, refused = arrive(
         arrived, orders, delivery="d", source_file="f.jsonl", known_at=KNOWN, snapshot_day=JAN_7, arrived=JAN_7
@@ -138,8 +138,10 @@ def test_a_block_is_events_under_their_day_and_refused_rows_under_the_day_of_arr
         pl.DataFrame([(*stamp, 2, JAN_5, KNOWN, '{"order_ts":"2026-01-05"}')], schema=EVENT_SCHEMA, orient="row"),
     )
     expected = [
-        (*stamp, 4, JAN_7, KNOWN, "cut off", "1 field where the header has 8"),
-        (*stamp, 3, JAN_7, KNOWN, '{"order_ts":"soon"}', "order_ts: is null or cannot be read as a time"),
+        (*stamp, 6, JAN_7, KNOWN, "cut off", "1 field where the header has 8"),
+        (*stamp, 3, JAN_7, KNOWN, '{"order_ts":"soon"}', "order_ts: cannot be read as a time"),
+        (*stamp, 4, JAN_7, KNOWN, '{"order_ts":" "}', "order_ts: is null"),
+        (*stamp, 5, JAN_7, KNOWN, "{}", "order_ts: is null"),
     ]
     assert_frame_equal(refused, pl.DataFrame(expected, schema=QUARANTINE_SCHEMA, orient="row"))
 
