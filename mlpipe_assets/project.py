@@ -11,6 +11,7 @@ import polars as pl
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store.data_folder import expect_records
 from mlpipe_assets.store.lake import Lake
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ class Project:
         from mlpipe_assets.commands.by_call import run_project  # it brings Dagster
 
         self._lake.expect_used()
+        expect_records(self._lake.root)
         earliest, latest = _day(first), _day(last)
         tables = run_project(self._lake, self._catalog, lambda day: (earliest or day) <= day <= (latest or day))
         return pl.DataFrame(tables, schema=_BUILT)

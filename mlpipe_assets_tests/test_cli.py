@@ -9,6 +9,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mlpipe_assets.arguments import make_parser
@@ -117,6 +118,17 @@ def test_status_leaves_a_damaged_partition_to_the_next_run_and_says_so_once(
 
     assert [m.rpartition("; ")[2] for m in caplog.messages if "bytes" in m] == ["the next run builds it again"]
     assert "it is built again" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["run"], ["status"], ["sql", "select 1"]])
+def test_no_command_takes_a_lake_that_lost_its_records_for_a_new_one(
+    lake: Lake, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake.commit(lake.stage(lake.path("interim", "orders", day(1)), pl.DataFrame({"n": [1]}), {}))
+
+    assert main(command) == 1
+
+    assert "deliveries is gone, and there are partitions of interim/orders." in capsys.readouterr().err
 
 
 def test_one_new_file_is_not_several(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.flow import written_folders
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.data_folder import expect_access
+from mlpipe_assets.store.data_folder import expect_access, expect_records
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.visible import visible
 
@@ -45,6 +45,7 @@ def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Cata
         )
     if not begin:
         lake.expect_used()
+        expect_records(lake.root)
     return lake, catalog
 
 

@@ -12,9 +12,11 @@ from mlpipe_assets.errors import LakeError, MissingPartitionError, MlpipeError
 from mlpipe_assets.partitions import START_DATE, days_between, existing_days, last_partition
 from mlpipe_assets.rules import Contract
 from mlpipe_assets.stages.table_types import column_schema, table_type
+from mlpipe_assets.store.data_folder import expect_records
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import add_to_report
 
+_OF_WHAT_CAME = ("raw", "interim")  # stages made of deliveries: without their records all would be new, or nothing
 DAILY = dg.DailyPartitionsDefinition(start_date=START_DATE.isoformat(), end_offset=1)
 
 # Used on purpose and pinned by the lock; a line per asset at every start would bury what matters.
@@ -83,9 +85,12 @@ def days_of_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> list[dat
 def at_work(context: dg.AssetExecutionContext, lake: Lake, key: dg.AssetKey) -> Iterator[list[date]]:
     """The days a run was asked for, while no other run may write the table; what stops it goes into the run's report too.
 
-    Raises: SettingsError for a mistyped data folder, MissingPartitionError, BusyError, and whatever the work itself raises.
+    Raises: SettingsError for a mistyped data folder, LakeError for one that lost its records, MissingPartitionError,
+        BusyError, and whatever the work itself raises.
     """
     lake.expect_used()
+    if key.path[0] in _OF_WHAT_CAME:
+        expect_records(lake.root)
     try:
         days = days_of_run(context, key)
         with lake.writing(key.path[0], key.path[-1]):

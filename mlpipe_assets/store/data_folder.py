@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from mlpipe_assets.errors import LakeError, SettingsError
+from mlpipe_assets.errors import LakeError, SettingsError, shorten
 from mlpipe_assets.store import keys
 
 
@@ -30,6 +30,28 @@ def expect_access(root: Path, written: Iterable[str], *, writing: bool) -> None:
     if writing:
         for folder in folders[1:]:
             _expect_writable(folder)
+
+
+def expect_records(root: Path) -> None:
+    """Make sure that what came is on record where there are partitions: without it a lake would begin as if it were new.
+
+    Raises: LakeError that says what is gone, and how to go on.
+    """
+    if (root / keys.DELIVERIES).exists():
+        return
+    days = [day.relative_to(root) for day in root.glob(f"*/*/{keys.ANY_DAY}")]
+    days = [day for day in days if not keys.is_below(day, keys.DROP_ZONE)]  # senders name their folders as they like
+    days += [day.relative_to(root) for day in root.glob(f"{keys.EVENTS}/*/{keys.ANY_DAY}")]
+    tables = sorted({f"{day.parent}" for day in days})
+    if not tables:
+        return
+    raise LakeError(
+        f"{root / keys.DELIVERIES} is gone, and there are partitions of {shorten(tables, 3)}. What came, was accepted, is champion "
+        f"and was reported is on record below {root / keys.META}; a run without it would begin as in a new lake. Nothing was "
+        f"changed. Restore {keys.META}/ from a copy. Without one, put every file that was ever delivered back into "
+        f"{keys.DROP_ZONE}/, then: mkdir -p {shlex.quote(f'{root / keys.DELIVERIES}')}, and run: each file is read again, and "
+        "days that were accepted have to be accepted again."
+    )
 
 
 def _expect_folder(folder: Path, rights: int, *, setting: bool = False) -> None:

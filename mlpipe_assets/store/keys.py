@@ -34,6 +34,7 @@ TABLES = "meta/tables"
 CONTENTS = ".store"  # the files of tables, by their digests
 
 _DAY = "date="
+ANY_DAY = f"{_DAY}*"  # pattern of the folders of days
 _PARQUET = ".parquet"
 _HASH = "[0-9a-f]" * 64
 
@@ -65,7 +66,7 @@ def partition(stage: str, name: str, day: date, file: str = PART) -> str:
 
 def partitions(stage: str, name: str, file: str = PART) -> str:
     """Pattern of the files of all days of a table; a name of `*` takes every table."""
-    return f"{stage}/{name}/{_DAY}*/{file}"
+    return f"{stage}/{name}/{ANY_DAY}/{file}"
 
 
 def split(name: str) -> str:

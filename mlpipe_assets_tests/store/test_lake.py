@@ -13,9 +13,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlpipe_assets.errors import BusyError, LakeError, SettingsError
+from mlpipe_assets.store import keys
 from mlpipe_assets.store import lake as lake_module
+from mlpipe_assets.store.data_folder import expect_records
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.frames import JAN_5, JAN_6
+from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, drop, order, orders_csv, take
 
 FRAME = pl.DataFrame({"id": ["a", "b"], "n": [1, 2]})
 
@@ -199,3 +201,26 @@ def test_a_folder_with_a_drop_zone_may_begin(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
 
     Lake(data_dir=str(tmp_path)).expect_used()
+
+
+def test_a_drop_zone_with_a_folder_a_day_may_begin(lake: Lake) -> None:
+    drop(lake, f"date={JAN_5}/orders.csv", orders_csv(order("o1")))
+
+    expect_records(lake.root)
+
+
+@pytest.mark.parametrize("gone", [keys.META, keys.DELIVERIES])
+def test_a_lake_that_lost_its_records_is_not_a_new_one(lake: Lake, gone: str) -> None:
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1")))
+    take(lake)
+    build(lake, [JAN_5])
+    expect_records(lake.root)
+    shutil.rmtree(lake.root / gone)
+
+    with pytest.raises(
+        LakeError, match=r"deliveries is gone, and there are partitions of interim/orders, raw/_events/orders\."
+    ):
+        expect_records(lake.root)
+
+    (lake.root / keys.DELIVERIES).mkdir(parents=True)  # as the message says, to begin again on purpose
+    expect_records(lake.root)
