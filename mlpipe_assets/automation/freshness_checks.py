@@ -15,6 +15,7 @@ from mlpipe_assets.automation.memory import remember
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.freshness.rules import TableFreshness
+from mlpipe_assets.partitions import days_between, spell_days
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Log
@@ -115,9 +116,18 @@ def spell(table: TableFreshness) -> str:
     if table.state == "fresh":
         due = f"{table.expected} was due" if table.expected else "nothing more is due"
         return f"{due}, {newest}." if table.newest else "Nothing is due yet."
-    missing = f"no partition of {table.expected}" if table.expected else "no delivery in time"
+    missing = _spell_missing(table)
     because = f" because {table.cause} is late" if table.cause != table.table else ""
     return f"{missing}{because}; {newest}, late since {table.late_since:%Y-%m-%d %H:%M} UTC."
+
+
+def _spell_missing(table: TableFreshness) -> str:
+    """What a late table lacks: every day up to the newest that is due, or a newer partition than it has."""
+    if not table.expected:
+        return "no delivery in time"
+    if table.lacking:
+        return f"no partition of {spell_days(days_between(table.lacking, table.expected))}"
+    return f"no partition of {table.expected} or later"
 
 
 def problems_of(found: Sequence[TableFreshness]) -> list[Problem]:
@@ -135,7 +145,7 @@ def problems_of(found: Sequence[TableFreshness]) -> list[Problem]:
         problems.append(
             Problem(
                 key=root.table,
-                what=f"no partition of {root.expected}" if root.expected else "no delivery in time",
+                what=_spell_missing(root),
                 where=root.table,
                 how_many=f"{1 + len(caused)} tables late: {shorten([root.table, *caused], 6)}",
                 example=f"the newest partition is {root.newest}" if root.newest else "there is no partition yet",

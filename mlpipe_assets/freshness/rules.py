@@ -19,6 +19,7 @@ class TableFreshness:
         state: `never` is late without a single partition.
         newest: Newest partition there is.
         expected: Newest day that must have a partition by now; None where nothing is expected yet.
+        lacking: The first of the days up to `expected` that have none, of a table of each day; else None.
         late_since: When the first of the days that are missing was due; None for `fresh`.
         cause: The late table furthest upstream that explains this one; the table itself when no upstream is late.
         fresh_within: As declared.
@@ -31,6 +32,7 @@ class TableFreshness:
     late_since: datetime | None
     cause: str | None
     fresh_within: timedelta
+    lacking: date | None = None
 
 
 def due(day: date, fresh_within: timedelta) -> datetime:
@@ -52,7 +54,8 @@ def judge_daily(
     if expected < begun:
         return _verdict(table, days, fresh_within, None, None)
     missing = max(((day + ONE_DAY) for day in days if day < expected), default=begun)
-    return _verdict(table, days, fresh_within, expected, None if expected in days else missing)
+    lacking = None if expected in days else missing
+    return replace(_verdict(table, days, fresh_within, expected, lacking), lacking=lacking)
 
 
 def judge_newest(

@@ -93,6 +93,7 @@ def test_a_daily_table_is_late_since_its_first_missing_day_was_due() -> None:
         late_since=at(5, 6),  # the third ended when the fourth began, plus thirty hours
         cause=None,
         fresh_within=HOURS_30,
+        lacking=day(3),
     )
 
 
@@ -192,7 +193,7 @@ def test_one_problem_a_cause_with_what_it_made_late_counted(lake: Lake, catalog:
 
     [problem] = problems_of(freshness_of(lake, catalog, at(9)))
 
-    assert (problem.key, problem.what) == ("raw/orders", f"no partition of {day(7)}")
+    assert (problem.key, problem.what) == ("raw/orders", f"no partition of {day(6)} to {day(7)}")
     assert problem.how_many == "3 tables late: raw/orders, interim/orders, features/spend"
     assert problem.example == f"the newest partition is {day(5)}"
     assert problem.since == at(8, 6)
@@ -232,7 +233,7 @@ def test_the_check_says_which_upstream_made_a_table_late_and_shows_its_history(l
 
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)  # raw/orders is the error
     assert result.description == (
-        "no partition of 2026-01-07 because raw/orders is late; the newest is 2026-01-05, "
+        "no partition of 2026-01-06 to 2026-01-07 because raw/orders is late; the newest is 2026-01-05, "
         "late since 2026-01-08 06:00 UTC."
     )
     assert result.metadata["late_because_of"] == dg.MetadataValue.text("raw/orders")
@@ -247,7 +248,14 @@ def test_fresh_and_new_tables_are_told_in_words() -> None:
 
     assert spell(fresh) == "2026-01-09 was due, the newest is 2026-01-09."
     assert spell(judge_daily("t", [], HOURS_30, at(2))) == "Nothing is due yet."
-    assert spell(never) == "no partition of 2026-01-09; there is none yet, late since 2026-01-03 06:00 UTC."
+    weekly = replace(judge_newest("t", [day(2)], HOURS_30, at(11), day(2)), cause="t")
+
+    assert spell(never) == (
+        "no partition of 2026-01-01 to 2026-01-09; there is none yet, late since 2026-01-03 06:00 UTC."
+    )
+    assert spell(weekly) == (
+        "no partition of 2026-01-09 or later; the newest is 2026-01-02, late since 2026-01-04 06:00 UTC."
+    )
 
 
 def test_the_check_of_the_newest_partition_is_the_only_verdict_on_freshness() -> None:
