@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import yaml
-from dagster._core.instance.ref import InstanceRef
+from dagster._core.instance.ref import InstanceRef, compute_logs_directory
 
 from mlpipe_assets.errors import SettingsError
 
@@ -77,15 +78,19 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _BATCH)
     config = home / "dagster.yaml"
     declared = yaml.safe_load(config.read_text(encoding="utf-8")) or {} if config.exists() else {}
-    if any(declared.get(name, _OURS) != _OURS for name in _STORAGES):
-        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home)))
-    batched = {
-        "storage": {
+    ours: dict[str, Any] = {}
+    if "compute_logs" not in declared:
+        ours["compute_logs"] = {
+            "module": "mlpipe_assets.resources.compute_logs",
+            "class": "UninterruptedLogs",
+            "config": {"base_dir": compute_logs_directory(str(home))},
+        }
+    if all(declared.get(name, _OURS) == _OURS for name in _STORAGES):
+        ours["storage"] = {
             "custom": {
                 "module": "mlpipe_assets.resources.batched_events",
                 "class": "BatchedStorage",
                 "config": {"base_dir": str(home)},
             }
         }
-    }
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=batched))
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=ours))
