@@ -11,7 +11,7 @@ import dagster as dg
 
 from mlpipe_assets.automation.outside import describe_ahead, describe_outside
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source
-from mlpipe_assets.errors import LakeError, spell_count
+from mlpipe_assets.errors import BusyError, LakeError, spell_count
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
@@ -93,8 +93,17 @@ def catch_up(
     for table in tables_of(catalog):
         if table.behind is None:
             continue
-        work = table.behind(lake, wanted)
-        runner.build(table.jobs[0], work)
+        try:
+            with lake.writing(
+                "catch_up", table.key.replace("/", ".")
+            ):  # another run's days are behind no more when it is out
+                work = table.behind(lake, wanted)
+                runner.build(table.jobs[0], work)
+        except BusyError:
+            summary.errors.append(
+                f"{table.key}: another `mlpipe run` is building this table, and does what follows from it. Run again when it has ended."
+            )
+            break
         # A run of interim may refuse days, which the table is asked for again; what refuses days elsewhere tells so itself.
         told = table.behind(lake, wanted) if table.stage == "interim" and work.days else work
         _tell_blocked(summary, told, error=table.blocked == "error")

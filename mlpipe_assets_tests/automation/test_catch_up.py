@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -12,12 +13,15 @@ import pytest
 
 from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.status import partitions
 from mlpipe_assets.store import keys
+from mlpipe_assets.store import lake as lake_module
 from mlpipe_assets.store.acceptances import NOTHING_CAME, accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import (
@@ -410,3 +414,35 @@ def test_ctrl_c_in_the_middle_of_a_step_ends_the_run_and_is_no_failure_of_its_ta
 
     assert lake.days("interim", "orders") != []
     assert lake.days("processed", "returning", "train.parquet") == []
+
+
+def test_what_another_run_was_building_is_not_built_again(lake: Lake, run: Run, tmp_path: Path) -> None:
+    run()
+    for built in lake.days("features", "spend"):
+        lake.remove(lake.path("features", "spend", built))
+    catalog = planted_catalog(tmp_path / "sql")
+    second: list[Summary] = []
+
+    with lake.writing("catch_up", "features.spend"):  # as the first run holds it
+        waiting = threading.Thread(target=lambda: second.append(run()))
+        waiting.start()
+        days = days_between(day(1), day(LAST))
+        build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days)
+    waiting.join()
+
+    assert lake.days("features", "spend") == days
+    assert [summary.tables for summary in second] == [{}]
+
+
+def test_a_run_leaves_what_follows_to_the_run_that_is_in_its_way(
+    lake: Lake, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake_module, "PATIENCE", 0.1)
+
+    with lake.writing("catch_up", "interim.orders"):
+        summary = run()
+
+    assert summary.errors == [
+        "interim/orders: another `mlpipe run` is building this table, and does what follows from it. Run again when it has ended."
+    ]
+    assert [*summary.tables] == ["raw/orders", "raw/customers"]
