@@ -20,6 +20,12 @@ def days_between(first: date, last: date) -> list[date]:
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
 
+def gaps(days: Iterable[date]) -> list[date]:
+    """The days between the first and the last of some days that are not among them."""
+    there = set(days)
+    return [day for day in days_between(min(there), max(there)) if day not in there] if there else []
+
+
 def existing_days(keys: Sequence[str], asset: str) -> list[date]:
     """The days of partition keys, in order.
 
@@ -61,3 +67,8 @@ def contiguous(days: Iterable[date]) -> Iterator[tuple[date, date]]:
 def spell_days(days: Iterable[date]) -> str:
     """Days as short text: `2026-01-05, 2026-01-09 to 2026-01-12`."""
     return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in contiguous(days)) or "no day"
+
+
+def spell_gaps(days: Iterable[date]) -> str:
+    """What a table that is read lacks, in words that follow its name."""
+    return f"has no {spell_days(days)}: `mlpipe status` says why. What is read of it is without them."

@@ -1,5 +1,6 @@
 """The lake from Python: any table or partition as a polars frame, from a notebook or a script."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
-from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.partitions import gaps, spell_days, spell_gaps
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.data_folder import expect_records
 from mlpipe_assets.store.lake import Lake
 
 if TYPE_CHECKING:
     from mlpipe_assets.catalog.declarations import Catalog
+    from mlpipe_assets.flow import Table
 
 _COUNTS = ("received", "accepted", "duplicates", "quarantined", "not_processed", "rows")
 _STATUS = {
@@ -25,6 +27,7 @@ _STATUS = {
     "as_of": pl.String,
     "note": pl.String,
 }
+_log = logging.getLogger("mlpipe")
 _BUILT = {"table": pl.String, "partitions": pl.Int64, "first": pl.Date, "last": pl.Date, "seconds": pl.Float64}
 
 Day = date | str
@@ -84,8 +87,8 @@ class Project:
 
     def days(self, table: str) -> list[date]:
         """The days a table has partitions of, in order."""
-        stage, name, files = self._place(table)
-        return sorted({day for file in files for day in self._lake.days(stage, name, file)})
+        known = self._known(table)
+        return sorted({day for file in known.files for day in self._lake.days(*known.place, file)})
 
     def read(
         self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None
@@ -112,15 +115,17 @@ class Project:
 
         Raises: as `read`.
         """
-        stage, name, files = self._place(table)
+        known = self._known(table)
         earliest, latest = _day(day if day is not None else first), _day(day if day is not None else last)
         parts: list[pl.LazyFrame] = []
-        state = self._lake.state(stage, name)
-        for file in files:
+        state = self._lake.state(*known.place)
+        for file in known.files:
             wanted = [d for d in state.days(file) if (earliest or d) <= d <= (latest or d)]
             if wanted:
                 rows = _scan(state.files(wanted, file))
-                parts.append(rows if len(files) == 1 else rows.with_columns(split=pl.lit(Path(file).stem)))
+                parts.append(rows if len(known.files) == 1 else rows.with_columns(split=pl.lit(Path(file).stem)))
+            if known.each_day and (lacking := gaps(wanted)):
+                _log.warning("%s %s", table, spell_gaps(lacking))
         if not parts:
             there = self.days(table)
             raise MissingPartitionError(
@@ -150,9 +155,12 @@ class Project:
         Raises: SqlError when the text is no select or the engine refuses it.
         """
         from mlpipe_assets.engines.registry import open_engine
-        from mlpipe_assets.publish.warehouse import query_frame
+        from mlpipe_assets.publish.warehouse import query_frame, tell_gaps
 
-        return query_frame(self._lake, open_engine(self._memory_limit), self._catalog, select)
+        answer = query_frame(self._lake, open_engine(self._memory_limit), self._catalog, select)
+        for line in tell_gaps(self._lake, self._catalog, select):
+            _log.warning("%s", line)
+        return answer
 
     def status(self) -> pl.DataFrame:
         """One row a partition, as `mlpipe status --json` has them, tables in flow order.
@@ -186,12 +194,12 @@ class Project:
         tables = run_project(self._lake, self._catalog, lambda day: (earliest or day) <= day <= (latest or day))
         return pl.DataFrame(tables, schema=_BUILT)
 
-    def _place(self, table: str) -> tuple[str, str, tuple[str, ...]]:
-        """Stage, folder and files of a table, by its asset's name or by its name in SQL."""
+    def _known(self, table: str) -> "Table":
+        """A table by its asset's name or by its name in SQL."""
         asked = table.replace(".", "/", 1)
         for known in self._tables:
             if asked in (known.key, f"{known.schema}/{known.name}"):
-                return *known.place, known.files
+                return known
         raise MissingPartitionError(f"There is no table {table!r}; there are {', '.join(self.tables()) or 'none'}.")
 
 

@@ -15,6 +15,7 @@ import pytest
 from mlpipe_assets.arguments import make_parser
 from mlpipe_assets.cli import main
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
@@ -129,6 +130,20 @@ def test_no_command_takes_a_lake_that_lost_its_records_for_a_new_one(
     assert main(command) == 1
 
     assert "deliveries is gone, and there are partitions of interim/orders." in capsys.readouterr().err
+
+
+def test_sql_says_beside_its_answer_which_days_it_is_without(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    for n in (1, 3):
+        lake.commit(lake.stage(lake.path("interim", "orders", day(n)), pl.DataFrame({"n": [n]}), {}))
+    lake.objects.put(f"{keys.DELIVERIES}/orders/none", b"")
+
+    assert main(["sql", "--json", "select n from stg.orders"]) == 0
+
+    answer, note = capsys.readouterr()
+    assert json.loads(answer) == [{"n": 1}, {"n": 3}]
+    assert note.startswith("note: stg.orders has no 2026-01-02: `mlpipe status` says why.")
+    assert main(["sql", "--quiet", "select n from stg.orders"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_one_new_file_is_not_several(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:

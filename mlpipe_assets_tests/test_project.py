@@ -151,3 +151,18 @@ def test_a_run_names_everything_that_needs_a_person_after_building_the_rest(tmp_
 def test_a_run_of_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not exist"):
         Project(tmp_path / "mistyped").run()
+
+
+def test_days_that_are_missing_from_a_frame_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = Lake(data_dir=str(tmp_path))
+    rows = pl.DataFrame({"order_id": ["o1"]})
+    for n in (1, 3):
+        lake.commit(lake.stage(lake.path("interim", "orders", day(n)), rows, {}))
+    project = Project(tmp_path)
+
+    assert project.read("stg.orders").height == project.sql("select 1 from stg.orders").height == 2
+    assert [m.partition(":")[0] for m in caplog.messages] == ["stg.orders has no 2026-01-02"] * 2
+
+    caplog.clear()
+    assert project.read("stg.orders", "2026-01-03").height == 1
+    assert caplog.messages == []

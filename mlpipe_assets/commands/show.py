@@ -27,7 +27,7 @@ from mlpipe_assets.engines.distinct_names import distinct_names
 from mlpipe_assets.engines.registry import open_engine
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.publish.warehouse import query
+from mlpipe_assets.publish.warehouse import query, tell_gaps
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.raw_plan import look_at_intakes
 from mlpipe_assets.stages.work import spell_blocked
@@ -134,6 +134,9 @@ def sql(options: argparse.Namespace) -> int:
     """Rows of one statement over the lake."""
     lake, catalog = open_lake()
     names, rows = query(lake, open_engine(read_settings().memory_limit), catalog, options.query)
+    if not options.quiet:  # beside the answer, which may go to a file
+        beside = Console(stderr=True, highlight=False, emoji=False)
+        print_lines(beside, "[yellow]note:[/]", tell_gaps(lake, catalog, options.query), whole=options.verbose)
     if options.json:
         keys = distinct_names(names)
         print(

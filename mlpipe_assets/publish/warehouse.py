@@ -14,6 +14,7 @@ from mlpipe_assets.engines.engine import Engine, Joined, NamedTable
 from mlpipe_assets.engines.refused import Reason, RefusedSqlError
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.partitions import gaps, spell_gaps
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record, list_documents
@@ -55,6 +56,16 @@ def query_frame(lake: Lake, engine: Engine, catalog: Catalog, sql: str) -> pl.Da
     return _ask(lake, catalog, sql, engine.answer_frame)
 
 
+def tell_gaps(lake: Lake, catalog: Catalog, sql: str) -> list[str]:
+    """A line for each table of each day that a text names and that lacks days between its first and its last.
+
+    An answer looks the same with a day that was refused, deleted or never built as without one.
+    """
+    asked = [t for t in tables_of(catalog) if t.each_day and t.schema and _names(sql, (t.schema, t.stage), t.name)]
+    lacking = {table: gaps(lake.days(*table.place)) for table in asked}
+    return [f"{table.schema}.{table.name} {spell_gaps(days)}" for table, days in lacking.items() if days]
+
+
 def _ask(lake: Lake, catalog: Catalog, sql: str, answer: Callable[[str, Sequence[NamedTable]], _Answer]) -> _Answer:
     tables = list(_tables(lake, catalog))
     try:
@@ -77,16 +88,17 @@ def _explain(sql: str, tables: Sequence[_Table], error: RefusedSqlError) -> str:
             said = f"The query would leave the lake: mlpipe sql opens the files of the lake's tables, and no other.\n{said}"
         case _:
             pass
-    names = ", ".join(f"{t.schemas[0]}.{t.name}" for t in tables if not t.files and _named(t, sql))
+    names = ", ".join(f"{t.schemas[0]}.{t.name}" for t in tables if not t.files and _names(sql, t.schemas, t.name))
     if names:
         said = f"{names}: declared, and no partition yet. mlpipe status says what it waits for."
     there = ", ".join(sorted(f"{t.schemas[0]}.{t.name}" for t in tables if t.files and t.listed))
     return f"{said}\nTables: {there or 'none yet: run `mlpipe run` first'}"
 
 
-def _named(table: _Table, sql: str) -> bool:
-    schemas = "|".join(table.schemas)
-    return bool(re.search(rf'(?<!\w)"?({schemas})"?\s*\.\s*"?{re.escape(table.name)}(?!\w)', sql, re.IGNORECASE))
+def _names(sql: str, schemas: Sequence[str], name: str) -> bool:
+    """Whether a text names a table by one of its schemas."""
+    named = rf'(?<!\w)"?({"|".join(schemas)})"?\s*\.\s*"?{re.escape(name)}(?!\w)'
+    return bool(re.search(named, sql, re.IGNORECASE))
 
 
 def _stem_of_files(lake: Lake, source: str, delivery: str) -> str:

@@ -13,7 +13,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.publish.warehouse import query
+from mlpipe_assets.publish.warehouse import query, tell_gaps
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -380,3 +380,17 @@ def test_whatever_is_asked_nothing_is_written_and_no_other_file_is_read(built: t
     with suppress(SqlError):  # any other error fails the test
         assert "hidden" not in str(query(lake, DuckDBEngine(), catalog, sql)[1])
     assert tree(lake.root.parent) == before
+
+
+def test_days_that_a_table_lacks_are_told_to_who_asks_for_it(tmp_path: Path) -> None:
+    catalog = planted_catalog(tmp_path / "sql")
+    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 7))
+    asked = "select count(*) from stg.orders join features.spend using (date)"
+    assert tell_gaps(lake, catalog, asked) == []
+    for missing in (3, 4, 6):
+        lake.remove(lake.path("interim", "orders", day(missing)))
+
+    assert tell_gaps(lake, catalog, asked) == [
+        "stg.orders has no 2026-01-03 to 2026-01-04, 2026-01-06: `mlpipe status` says why. What is read of it is without them."
+    ]
+    assert tell_gaps(lake, catalog, "select count(*) from feats.spend") == []
