@@ -5,11 +5,12 @@ TEXT_FILES or VALUES below, which are tried in this module). A row without a tes
 """
 
 import ast
+import io
 import os
 import re
 import stat
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,7 @@ from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.casts import cast_column
-from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, drop, events, order, orders_csv, take
+from mlpipe_assets_tests.frames import HEADER, JAN_5, JAN_6, build, drop, events, order, orders_csv, take
 from mlpipe_assets_tests.readers.reading import read_bytes
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "files.md"
@@ -161,6 +162,9 @@ TRIED: dict[str, str] = {
         f"{_EXCEL}::test_of_merged_cells_the_first_holds_the_value_and_a_formula_never_computed_holds_none"
     ),
     "Excel: dates of the 1900 and of the 1904 calendar": f"{_EXCEL}::test_dates_of_both_calendars_are_read",
+    "typed dates and times of Excel and Parquet under `Source.time_formats`": (
+        f"{_HERE}::test_a_typed_date_needs_its_iso_form_beside_the_one_that_people_type"
+    ),
     "Excel: formulas": (
         f"{_EXCEL}::test_of_merged_cells_the_first_holds_the_value_and_a_formula_never_computed_holds_none"
     ),
@@ -392,6 +396,27 @@ def test_a_folder_beside_the_sources_that_is_a_link_to_itself_stops_nothing(tmp_
     (tmp_path / "other").mkdir()
 
     assert undeclared_folders(tmp_path, ["orders"]) == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("more", "read"),
+    [((), {JAN_6: 1}), (("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"), {JAN_5: 2, JAN_6: 1})],
+    ids=["one form", "both"],
+)
+def test_a_typed_date_needs_its_iso_form_beside_the_one_that_people_type(
+    tmp_path: Path, more: tuple[str, ...], read: dict[date, int]
+) -> None:
+    lake, book = Lake(data_dir=str(tmp_path)), io.BytesIO()
+    workbook = openpyxl.Workbook()
+    workbook["Sheet"].append(HEADER.split(","))
+    for time in (datetime(2026, 1, 5, 10), date(2026, 1, 5), "06.01.2026 10:00"):
+        workbook["Sheet"].append(["o1", "c1", time, 1, 1, "P00001", "web", "north"])
+    workbook.save(book)
+    drop(lake, "orders_2026-01-06.xlsx", book.getvalue())
+
+    found = take(lake, replace(orders, time_formats=("%d.%m.%Y %H:%M", *more)))
+
+    assert found.new[0].events == read
 
 
 def test_a_file_taken_away_leaves_its_events(tmp_path: Path) -> None:
