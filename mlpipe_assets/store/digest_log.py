@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
@@ -49,14 +49,6 @@ class Log:
     suspects: set[str] = field(default_factory=set)
     lines: int = 0
     _open: dict[str, list[str]] = field(default_factory=dict)
-
-    @cached_property
-    def by_folder(self) -> dict[str, list[str]]:
-        """The files of each folder; asked for once all lines are there."""
-        folders: dict[str, list[str]] = {}
-        for name in self.files:
-            folders.setdefault(name.rpartition("/")[0], []).append(name)
-        return folders
 
     def add(self, line: dict[str, Any]) -> None:
         """Take one line."""

@@ -15,7 +15,6 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.digest_log import Log, Written, append, read_log
 
 _log = logging.getLogger("mlpipe")
-_MADE_OF_OTHERS = ("interim", "features", "processed", "predictions", "monitoring")
 _contents: dict[Path, tuple[tuple[int, int, int, int], str]] = {}
 _warned: set[tuple[Path, int, int]] = set()
 _looking: ContextVar[bool] = ContextVar("looking", default=False)
@@ -29,16 +28,6 @@ def damage(root: Path, path: Path) -> str | None:
 def changed(root: Path, path: Path) -> str | None:
     """The same, but a file of the size and time on record is taken as it is: to plan must cost no reading."""
     return _damage(root, path, trust_times=True)
-
-
-def changed_beside(root: Path, path: Path) -> str | None:
-    """The same of all files of the partition that a file is in: one is as good as none without the others."""
-    table, folder = _place(root, os.fspath(path.parent))
-    log = read_log(root, table) if table is not None else None
-    for name in log.by_folder.get(folder, []) if log else []:
-        if not (log and _has_size_and_time(root, log, name)) and (wrong := changed(root, root / name)):
-            return wrong if root / name == path else f"is beside {Path(name).name}, which {wrong}"
-    return None
 
 
 def doubtful(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
@@ -82,16 +71,6 @@ def check_file(root: Path, path: Path) -> Path:
     return path
 
 
-def check_content(root: Path, path: Path, content: bytes) -> None:
-    """Make sure that bytes just read are what was written to their file.
-
-    Raises: DamagedError when they are not.
-    """
-    allowed = _allowed(root, path)
-    if allowed and (found := hashlib.sha256(content).hexdigest()) not in {w.sha256 for w in allowed if w}:
-        accuse(root, path, _differs(allowed, len(content), found))
-
-
 def accuse(root: Path, path: Path, wrong: str) -> NoReturn:
     """Remember a damaged file, so that the next look at it is at its content, and stop.
 
@@ -105,16 +84,9 @@ def accuse(root: Path, path: Path, wrong: str) -> NoReturn:
     raise DamagedError(f"{path} {wrong}. {cure_of(name)}")
 
 
-def is_made_again(name: Path) -> bool:
-    """Whether a damaged file, named below the data folder, is one that the next run builds from others of the lake."""
-    if name.parts[0] in ("models", "validation"):
-        return not keys.is_below(name, keys.QUARANTINE) and any(map(keys.is_day, name.parts))
-    return name.parts[0] in _MADE_OF_OTHERS and not keys.is_below(name, keys.BASELINES)
-
-
 def cure_of(name: Path) -> str:
     """What to do about a damaged file, named below the data folder."""
-    if is_made_again(name):
+    if keys.is_made_of_others(name):
         return "Next: mlpipe run; it is built again."
     if keys.is_refused_by_contract(name):
         return f"Delete interim/{name.parts[2]}/{name.parts[3]} and run again: both are made again."

@@ -18,7 +18,7 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.contents import Contents
 from mlpipe_assets.store.digest_log import Written, on_record
-from mlpipe_assets.store.digests import accuse, check_content, check_file, content_digest
+from mlpipe_assets.store.digests import check_file, content_digest
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects, explain_writing, sync_folder
 from mlpipe_assets.store.staging import Staged, beside, spell_frame, stage_bytes, stage_with
@@ -120,42 +120,13 @@ class Lake:
         """
         return self.state(stage, name).read(day, columns, file)
 
-    def read_bytes(self, path: Path) -> bytes:
-        """A file of the lake, at once: polars opens a path twice, and a run may replace it in between.
-
-        Raises: DamagedError when it is gone, cannot be read, or does not hold what was written to it.
-        """
-        if place := self._place(path):
-            table, day, file = place
-            return table.state().read_bytes(day, file)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            accuse(
-                self.root,
-                path,
-                "is gone" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}",
-            )
-        check_content(self.root, path, content)
-        return content
-
     def check(self, paths: Iterable[Path]) -> list[Path]:
-        """Where to read files, when each is there and holds what was written to it.
+        """The same paths, of files that no manifest speaks of, when each is there and holds what was written to it.
 
         Raises: DamagedError with the first that does not.
         """
-        wanted = list(paths)
-        places = [self._place(path) for path in wanted]
-        states = {table.name: table.state() for table in {p[0].name: p[0] for p in places if p}.values()}
         with ThreadPoolExecutor(_THREADS) as threads:
-            found = threads.map(
-                lambda path, place: (
-                    states[place[0].name].files([place[1]], place[2])[0] if place else check_file(self.root, path)
-                ),
-                wanted,
-                places,
-            )
-            return list(found)
+            return list(threads.map(partial(check_file, self.root), paths))
 
     def _place(self, path: Path) -> tuple[Table, date, str] | None:
         """The table, the day and the name of a file that a manifest speaks of."""
@@ -252,12 +223,8 @@ class Lake:
             item.discard()
 
     def remove(self, path: Path) -> None:
-        """Remove a file, or the day it is of, that may not be there."""
-        if place := self._place(path):
-            change = TableChange(table=place[0])
-            change.remove(place[1])
-            change.publish()
-        elif path.exists():
+        """Remove a file that no manifest speaks of, if it is there; a day of a table goes by a change."""
+        if path.exists():
             with on_record(self.root, {path: None}, content_digest):
                 path.unlink()
 

@@ -1,7 +1,6 @@
 """The log of the digests of files that no manifest speaks of, events above all: a kill accuses nobody, damage is found."""
 
 import os
-from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +26,7 @@ def written(lake: Lake) -> Path:
 
 
 def read(lake: Lake, path: Path) -> pl.DataFrame:
-    return pl.read_parquet(BytesIO(lake.read_bytes(path)), hive_partitioning=False)
+    return pl.read_parquet(lake.check([path]), hive_partitioning=False)
 
 
 def flip(path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_partition_that_does_not_hold_what_was_written_is_not_read(lake: Lake,
     with pytest.raises(DamagedError, match=r"date=2026-01-05/part\.parquet .*Next: mlpipe run; it is built again"):
         lake.read("interim", "orders", JAN_5)
     with pytest.raises(DamagedError, match=r"date=2026-01-05/part\.parquet"):
-        lake.check([lake.path("interim", "orders", JAN_6), written])
+        lake.state("interim", "orders").files([JAN_6, JAN_5])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in DAMAGE if kind not in ("flipped", "a folder")])
@@ -84,7 +84,7 @@ def test_bytes_flipped_behind_size_and_time_are_planned_for_once_somebody_read_t
     assert lake.facts("interim", "orders", JAN_5) == {"inputs": "5"}
 
     with pytest.raises(DamagedError):
-        lake.check([written])
+        lake.state("interim", "orders").files([JAN_5])
 
     assert lake.facts("interim", "orders", JAN_5) is None
     lake.commit(lake.stage(written, ONE, {"inputs": "5"}))
