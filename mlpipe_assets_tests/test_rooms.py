@@ -1,5 +1,6 @@
 """What each room of the package may import: `docs/architecture.md` draws it, these tests hold it."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -131,3 +132,24 @@ def test_no_module_is_longer_than_a_person_reads_at_once() -> None:
     }
 
     assert {path: length for path, length in lengths.items() if length > _LONGEST} == {}
+
+
+def test_the_walks_of_the_architecture_name_functions_that_are_there() -> None:
+    page = (PROJECT_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    walks = page.partition("## Two walks")[2].partition("\n## ")[0]
+    named = re.findall(r"`((?:[a-z_]+\.)+[\w.]+)`", walks)
+    assert len(named) > 15
+
+    for name in named:
+        module, *rest = _module_and_rest(name)
+        thing: object = importlib.import_module(f"mlpipe_assets.{module}")
+        for part in rest:
+            thing = getattr(thing, part)
+        assert callable(thing), name
+
+
+def _module_and_rest(name: str) -> list[str]:
+    """The module a dotted name begins with, and the parts after it."""
+    parts = name.split(".")
+    length = next(n for n in range(len(parts), 0, -1) if (PACKAGE / Path(*parts[:n])).with_suffix(".py").exists())
+    return [".".join(parts[:length]), *parts[length:]]
