@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -365,6 +367,45 @@ def test_features_need_a_snapshot_at_or_before_their_day(tmp_path: Path) -> None
 
     refusals = {o.day: o.refused for o in outcomes}
     assert refusals == {day(2): "no snapshot of interim/customers at or before 2026-01-02", day(3): None}
+
+
+def test_who_reads_all_through_a_range_run_sees_all_of_the_old_or_all_of_the_new(tmp_path: Path) -> None:
+    catalog, lake = spend_lake(tmp_path, one_a_day(1, 12))
+    days = days_between(day(1), day(12))
+    build_features(lake, DuckDBEngine(), catalog, spend, days)
+    drop_orders(lake, "orders_2026-06-01.csv", [(f"late{n}", "ann", day(n), "1.00", "web") for n in range(1, 13)])
+    bring_in(lake, catalog)
+    seen: set[tuple[object, ...]] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        reader = Lake(data_dir=lake.data_dir)
+        while not done.is_set():
+            state = reader.state("features", "spend")
+            rows = [state.read(on)["orders_3d"].sum() for on in state.days()]
+            seen.add((*rows, *((state.facts(on) or {})["fingerprint"] for on in state.days())))
+
+    def known() -> tuple[object, ...]:
+        facts = [lake.facts("features", "spend", on) or {} for on in days]
+        return (
+            *(lake.read("features", "spend", on)["orders_3d"].sum() for on in days),
+            *(f["fingerprint"] for f in facts),
+        )
+
+    before = known()
+    reader = threading.Thread(target=read)
+    reader.start()
+    while not seen:
+        time.sleep(0.01)
+    build_features(lake, DuckDBEngine(), catalog, spend, days)
+    after = known()
+    while after not in seen:
+        time.sleep(0.01)
+    done.set()
+    reader.join()
+
+    assert seen == {before, after}
+    assert not {f for f in before if isinstance(f, str)} & {f for f in after if isinstance(f, str)}, "every day changed"
 
 
 def test_a_new_day_hands_the_engine_the_files_of_its_window_only(
