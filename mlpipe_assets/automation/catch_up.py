@@ -94,9 +94,8 @@ def catch_up(
         if table.behind is None:
             continue
         try:
-            with lake.writing(
-                "catch_up", table.key.replace("/", ".")
-            ):  # another run's days are behind no more when it is out
+            # What is behind is asked for in turn: it is behind no more when another run has built it.
+            with lake.writing("catch_up", table.key.replace("/", ".")):
                 work = table.behind(lake, wanted)
                 runner.build(table.jobs[0], work)
         except BusyError:
