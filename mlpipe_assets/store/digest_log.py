@@ -50,6 +50,11 @@ class Log:
     lines: int = 0
     _open: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def has_days(self) -> bool:
+        """Whether it has files of days on record, as before there were manifests."""
+        return any(any(found) and is_of_day(name) for name, found in self.files.items())
+
     def add(self, line: dict[str, Any]) -> None:
         """Take one line."""
         self.lines += 1
@@ -99,6 +104,28 @@ def on_record(root: Path, written: Mapping[Path, Written | None], digest_of: Cal
     yield
     for table in tables:
         append(root, table, {"done": number})
+
+
+def forget_days(root: Path, table: Path) -> None:
+    """Take the files of days out of a log, as the manifest of their table has them; files of no day stay on record.
+
+    Raises: LakeError when the log is damaged.
+    """
+    log = read_log(root, table)
+    if log is None:
+        return
+    if all(map(is_of_day, log.files)):
+        log_path(root, table).unlink(missing_ok=True)
+        return
+    number = secrets.token_hex(4)
+    if days := {name: None for name, found in log.files.items() if is_of_day(name) and any(found)}:
+        append(root, table, {"files": days, "id": number})
+        append(root, table, {"done": number})
+
+
+def is_of_day(name: str) -> bool:
+    """Whether a file, by its path below the data folder, is one that a manifest speaks of."""
+    return keys.dated_table(Path(name)) is not None
 
 
 def read_log(root: Path, table: Path) -> Log | None:
@@ -193,10 +220,15 @@ def _as_found(root: Path, table: Path, digest_of: Callable[[Path], str]) -> list
 
 
 def files_below(root: Path, table: Path) -> Iterator[Path]:
-    """The files of a table that are there, without hidden and temporary ones."""
+    """The files of a table that are there, without hidden and temporary ones, and those that a manifest speaks of."""
     for path in (root / table).rglob("*"):
         name = path.relative_to(root)
-        if path.is_file() and not path.name.startswith(".") and keys.table_of(name) == table:
+        if (
+            path.is_file()
+            and not path.name.startswith(".")
+            and keys.table_of(name) == table
+            and not is_of_day(f"{name}")
+        ):
             yield path
 
 

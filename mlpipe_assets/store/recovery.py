@@ -12,7 +12,7 @@ import polars as pl
 
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.contents import Contents
-from mlpipe_assets.store.digest_log import log_path
+from mlpipe_assets.store.digest_log import read_log
 from mlpipe_assets.store.digests import content_digest, damage
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import Manifest, Part
@@ -39,8 +39,8 @@ def recover(contents: Contents) -> Manifest | None:
                 found.setdefault(day, {})[path.name] = part
                 with suppress(OSError):
                     contents.bring_back(day, path.name, part)
-    before = log_path(contents.root, Path(contents.table))
-    if not before.exists():
+    before = read_log(contents.root, Path(contents.table))
+    if before is None or (before.files and not before.has_days):
         _log.warning(
             "%s had no manifest; it is made again from the files of %s days", contents.table, f"{len(found):,}"
         )

@@ -13,7 +13,7 @@ import polars as pl
 from mlpipe_assets.errors import BusyError, LakeError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.contents import Contents
-from mlpipe_assets.store.digest_log import log_path
+from mlpipe_assets.store.digest_log import forget_days
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import Change, Manifest, parse, spell
@@ -185,5 +185,5 @@ class Table:
             return self._read()
         except StoreError:  # who may only read goes by the files themselves
             return ABSENT, found
-        log_path(self.root, Path(self.name)).unlink(missing_ok=True)
+        forget_days(self.root, Path(self.name))
         return tag, found

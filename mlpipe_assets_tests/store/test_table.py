@@ -1,5 +1,6 @@
 """A table of the lake: a range is seen whole or not at all, by whoever reads, whatever happens to its writer."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.errors import BusyError, LakeError
-from mlpipe_assets.store import keys
+from mlpipe_assets.store import digest_log, keys
+from mlpipe_assets.store.digest_log import Written
+from mlpipe_assets.store.digests import content_digest, damage
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, refuse
@@ -271,6 +274,29 @@ def test_a_lake_from_before_there_were_manifests_is_taken_over_with_its_refusals
     assert state.refused == {date(2026, 1, 7): {"problem": "too many", "inputs": "abc"}}
     assert caplog.messages == []
     assert not log.exists()
+
+
+def test_a_manifest_made_again_leaves_on_record_what_is_of_no_day(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    day, version = lake.path("models", "churn", JAN_5), lake.root / keys.version("churn", "v1", "card.json")
+    on_record = {
+        path: Written(sha256=hashlib.sha256(b"old").hexdigest(), size=3, mtime_ns=1) for path in (day, version)
+    }
+    for path in on_record:
+        path.parent.mkdir(parents=True)
+    with digest_log.on_record(lake.root, on_record, content_digest):  # as before there were manifests
+        version.write_bytes(b"old")
+        pl.DataFrame({"n": [1]}).write_parquet(day)
+
+    assert lake.days("models", "churn") == []  # it does not hold what was written to it
+    assert caplog.messages == []
+    lake.commit(lake.stage(day, pl.DataFrame({"n": [2]}), {}))
+    (lake.root / keys.manifest("models/churn")).unlink()
+
+    assert Lake(data_dir=lake.data_dir).days("models", "churn") == [JAN_5]
+    assert [m for m in caplog.messages if "models/churn had no manifest; it is made again" in m]
+    assert damage(lake.root, version) is None
+    version.write_bytes(b"new")
+    assert damage(lake.root, version)
 
 
 def test_a_file_that_is_no_partition_is_left_out_of_a_manifest_made_again(
