@@ -65,11 +65,12 @@ class Table:
 
         Raises: LakeError when the manifest cannot be read.
         """
-        begun = self.contents.begun()
+        tag, manifest = self._read()
+        begun = self.contents.begun()  # after the manifest: a publication between the two must not look like damage
         if begun:
             self._finish()
+            tag, manifest = self._read()
             begun = self.contents.begun()
-        tag, manifest = self._read()
         return TableState(
             contents=self.contents,
             manifest=manifest,

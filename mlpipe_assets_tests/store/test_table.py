@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from mlpipe_assets.errors import BusyError, LakeError
 from mlpipe_assets.store import digest_log, keys
+from mlpipe_assets.store.contents import Contents
 from mlpipe_assets.store.digest_log import Written
 from mlpipe_assets.store.digests import content_digest, damage
 from mlpipe_assets.store.lake import Lake
@@ -359,6 +360,28 @@ def test_a_user_who_may_only_read_reads_what_a_killed_writer_left(lake: Lake, mo
         patch.setattr(Path, "open", deny)
         assert held(Lake(data_dir=lake.data_dir)) == [3] * 5
     assert faces(lake) == before
+    assert held(lake) == faces(lake) == [3] * 5
+
+
+def test_a_publication_while_a_state_is_being_read_is_no_damage(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(lake, 1)
+    with dying(200) as steps:
+        publish(lake, 2)
+    last_put = len(steps) - 1 - steps[::-1].index("put")
+    really_begun = Contents.begun
+
+    def begun(contents: Contents) -> Any:
+        found = really_begun(contents)
+        monkeypatch.setattr(Contents, "begun", really_begun)
+        with suppress(Death), dying(last_put + 2):
+            publish(Lake(data_dir=lake.data_dir), 3)  # its manifest is there, its faces are not
+        return found
+
+    monkeypatch.setattr(Contents, "begun", begun)
+    state = lake.state("features", "view")
+
+    assert [state.facts(day) for day in DAYS] == [{"inputs": "2"}] * 5
+    assert [state.read(day)["n"][0] for day in DAYS] == [2] * 5
     assert held(lake) == faces(lake) == [3] * 5
 
 
