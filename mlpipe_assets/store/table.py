@@ -45,6 +45,7 @@ class Table:
     name: str
     turn: Callable[[float], AbstractContextManager[Turn]]
     _known: tuple[str | Condition, Manifest] = field(default=(ABSENT, Manifest()))
+    _publishing: bool = False
 
     @property
     def key(self) -> str:
@@ -115,20 +116,24 @@ class Table:
         Raises: BusyError when another run has taken the table over; StoreError when the disk says no. Nothing is visible then.
         """
         with self.turn(PATIENCE) as turn:
-            self._publish(change, staged, turn)
+            self._publishing = True
+            try:
+                self._publish(change, staged, turn)
+            finally:
+                self._publishing = False
 
     def _publish(self, change: Change, staged: Mapping[Path, Path], turn: Turn) -> None:
-        self._heal()
         contents = self.contents
         _, before = self._read()
+        self._expect_own(turn, before)  # else what we took for left behind may be what the other has just placed
+        self._heal()
         had = {day: list(before.days.get(day, ())) for day in sorted(change.days)}
         if change.days:
             contents.begin(had, (turn.stage, turn.name))
             contents.place(staged)
         while True:
             tag, manifest = self._read()
-            if manifest.gen > turn.gen or not turn.is_held():
-                raise self._lost()
+            self._expect_own(turn, manifest)
             changed, expired = manifest.after(change, gen=turn.gen, now=time.time())
             try:
                 self._objects.put(self.key, spell(changed), tag)
@@ -141,7 +146,10 @@ class Table:
 
     def _finish(self) -> None:
         """Complete what a dead writer began; one that lives completes it itself, and who may only read leaves it to others."""
-        with suppress(BusyError, StoreError), self.turn(0.0):
+        if self._publishing:  # by another thread of this process, whose turn would pass for ours
+            return
+        with suppress(BusyError, StoreError), self.turn(0.0) as turn:
+            self._expect_own(turn, self._read()[1])
             self._heal()
 
     def _heal(self) -> None:
@@ -151,10 +159,12 @@ class Table:
             self.contents.sweep(begun[0], manifest)
             self.contents.complete(begun[0], manifest)
 
-    def _lost(self) -> BusyError:
-        return BusyError(
-            f"{self.name}: another run took this table over while this one was stopped. Nothing was changed here; run again."
-        )
+    def _expect_own(self, turn: Turn, manifest: Manifest) -> None:
+        """Make sure that no other run has taken the table over since our turn began."""
+        if manifest.gen > turn.gen or not turn.is_held():
+            raise BusyError(
+                f"{self.name}: another run took this table over while this one was stopped. Nothing was changed here; run again."
+            )
 
     def _tag(self) -> str | Condition:
         there = self._objects.head(self.key)

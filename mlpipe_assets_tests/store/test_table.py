@@ -72,6 +72,27 @@ def test_a_range_is_seen_whole_or_not_at_all_all_through_its_publication(lake: L
     assert len(seen) > 1
 
 
+def test_a_thread_of_the_writer_that_reads_takes_nothing_of_what_is_published_away(lake: Lake) -> None:
+    publish(lake, 0)
+    seen: set[tuple[int, ...]] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(tuple(held(lake)))
+
+    thread = threading.Thread(target=read)
+    with lake.writing("features", "view"):
+        thread.start()
+        for value in range(1, 20):
+            publish(lake, value)
+        done.set()
+        thread.join()
+
+    assert held(lake) == faces(lake) == [19] * 5
+    assert all(len(values) == len(DAYS) and len(set(values)) == 1 for values in seen), seen
+
+
 def test_who_has_a_state_reads_what_it_says_whatever_is_published_meanwhile(lake: Lake) -> None:
     publish(lake, 1)
     state = lake.state("features", "view")
@@ -172,6 +193,29 @@ def test_a_writer_that_was_stopped_is_refused_before_the_other_has_published(lak
             publish(lake, 1)
 
     assert held(lake) == [0] * 5
+
+
+def test_a_writer_that_was_stopped_takes_nothing_away_of_what_the_other_is_publishing(lake: Lake) -> None:
+    publish(lake, 0)
+    with dying(200) as steps:
+        publish(lake, 1)
+    last_put = len(steps) - 1 - steps[::-1].index("put")
+    with lake.writing("features", "view"):
+        (lake.root / keys.lock("features", "view")).unlink()
+        other = Lake(data_dir=lake.data_dir)
+        with other.writing("features", "view"):
+            with suppress(Death), dying(last_put):
+                publish(other, 2)
+            note = (lake.root / keys.contents("features/view") / "publishing.json").read_bytes()
+            placed = sorted(lake.root.glob(".store/features/view/date=*/*"))
+
+            with pytest.raises(BusyError, match="took this table over"):
+                publish(lake, 3)
+            assert held(lake) == [1] * 5
+
+            assert (lake.root / keys.contents("features/view") / "publishing.json").read_bytes() == note
+            assert sorted(lake.root.glob(".store/features/view/date=*/*")) == placed
+            assert len(placed) == 3 * len(DAYS)
 
 
 def test_a_lock_that_was_lost_with_its_number_stops_nobody_for_good(lake: Lake) -> None:
