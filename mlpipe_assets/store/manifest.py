@@ -70,8 +70,9 @@ class Manifest:
         refused |= {day: record for day, record in change.refused.items() if record is not None}
         named = {content for day in change.days for content in _contents(day, days.get(day, {}))}
         replaced = {content for day in change.days for content in _contents(day, self.days.get(day, {}))} - named
-        old = {content: since for content, since in self.old.items() if content not in named}
-        expired = {content for content, since in old.items() if not 0 <= now - since <= _KEPT}
+        # A clock that was set back must not make young contents old, nor keep them until it has caught up.
+        old = {content: min(since, now) for content, since in self.old.items() if content not in named}
+        expired = {content for content, since in old.items() if now - since > _KEPT}
         old = {content: since for content, since in old.items() if content not in expired}
         old |= dict.fromkeys(replaced, now)
         return Manifest(gen=gen, days=days, refused=refused, old=old), expired

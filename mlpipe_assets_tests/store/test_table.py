@@ -383,6 +383,23 @@ def test_contents_that_nobody_needs_any_more_go_after_an_hour(lake: Lake, monkey
     assert held(lake) == [3]
 
 
+def test_contents_are_kept_for_their_hour_when_the_clock_is_set_back(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("mlpipe_assets.store.table.time.time", lambda: now)
+    for value in range(2):
+        publish(lake, value, [JAN_5])
+
+    now -= 10_000
+    publish(lake, 2, [JAN_5])
+    assert len(list(lake.root.glob(".store/features/view/date=*/*"))) == 3
+
+    now += 3601
+    publish(lake, 3, [JAN_5])
+    assert len(list(lake.root.glob(".store/features/view/date=*/*"))) == 2
+
+
 def test_a_user_who_may_only_read_reads_what_a_killed_writer_left(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(lake, 1)
     with dying(200) as steps:
