@@ -44,6 +44,11 @@ class Change:
         """Days whose files change."""
         return {*self.files, *self.gone}
 
+    def changes(self, manifest: "Manifest") -> bool:
+        """Whether a manifest would be another one after it."""
+        gone = self.gone & set(manifest.days)
+        return bool(self.files or gone or any(record != manifest.refused.get(d) for d, record in self.refused.items()))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:

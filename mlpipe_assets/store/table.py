@@ -125,6 +125,8 @@ class Table:
     def _publish(self, change: Change, staged: Mapping[Path, Path], turn: Turn) -> None:
         contents = self.contents
         _, before = self._read()
+        if not change.changes(before):
+            return
         self._expect_own(turn, before)  # else what we took for left behind may be what the other has just placed
         self._heal()
         had = {day: list(before.days.get(day, ())) for day in sorted(change.days)}

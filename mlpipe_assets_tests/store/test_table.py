@@ -451,3 +451,19 @@ def test_refusing_a_day_of_a_table_without_partitions_makes_no_folder_of_it(lake
 
     assert not (lake.root / "interim").exists()
     assert lake.names("interim") == ["orders"]
+
+
+def test_a_change_that_changes_nothing_writes_nothing(lake: Lake) -> None:
+    publish(lake, 1, DAYS[:2])
+    manifest = lake.root / keys.manifest("features/view")
+    before = manifest.read_bytes()
+
+    publish(lake, 0, days=())
+    change = lake.change("features", "view")
+    change.remove(DAYS[4])
+    change.clear(DAYS[0])
+    change.publish()
+    lake.change("features", "other").publish()
+
+    assert manifest.read_bytes() == before
+    assert not (lake.root / keys.manifest("features/other")).exists()
