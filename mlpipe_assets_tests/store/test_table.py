@@ -21,6 +21,7 @@ from mlpipe_assets.store.digest_log import Written
 from mlpipe_assets.store.digests import content_digest, damage
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.local import LocalObjects
+from mlpipe_assets.store.objects import FullError
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, refuse
 
 DAYS = [JAN_5 + timedelta(days=n) for n in range(5)]
@@ -216,6 +217,24 @@ def test_a_writer_that_was_stopped_takes_nothing_away_of_what_the_other_is_publi
             assert (lake.root / keys.contents("features/view") / "publishing.json").read_bytes() == note
             assert sorted(lake.root.glob(".store/features/view/date=*/*")) == placed
             assert len(placed) == 3 * len(DAYS)
+
+
+def test_a_publication_that_finds_the_disk_full_leaves_nothing_on_it(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(lake, 0)
+    before = sorted(lake.root.rglob("*"))
+
+    def full(*_: object) -> str:
+        raise FullError("No space left", reason="no space left")
+
+    with monkeypatch.context() as patch, lake.writing("features", "view"):
+        patch.setattr(LocalObjects, "put", full)
+        with pytest.raises(FullError):
+            publish(lake, 1, [*DAYS, DAYS[-1] + timedelta(days=1)])
+
+    assert sorted(path for path in lake.root.rglob("*") if path.is_file()) == [p for p in before if p.is_file()]
+    assert held(lake) == faces(lake) == [0] * 5
 
 
 def test_a_lock_that_was_lost_with_its_number_stops_nobody_for_good(lake: Lake) -> None:
