@@ -101,10 +101,10 @@ def stage_with(
         with temporary.open("rb") as handle:
             digest = digest or hashlib.file_digest(handle, "sha256").hexdigest()
             os.fsync(handle.fileno())
+            stat = os.fstat(handle.fileno())
     except (OSError, pl.exceptions.PolarsError) as error:
         if temporary.exists():
             temporary.unlink()
         raise explain_writing(error, target, root) from error
-    stat = temporary.stat()
     part = Part(digest, stat.st_size, stat.st_mtime_ns, facts or {})
     return Staged(temporary=temporary, target=target, part=part)
