@@ -159,6 +159,10 @@ class Contents:
                 if f"{path.parent.name}/{path.name}" not in kept:
                     path.unlink(missing_ok=True)
 
+    def names(self) -> set[str]:
+        """All contents that are there, named below their folder."""
+        return {f"{path.parent.name}/{path.name}" for path in self.folder.glob("date=*/[!.]*")}
+
     def forget(self, contents: Iterable[str]) -> None:
         """Take away contents that nobody needs any more, named below the folder of the contents."""
         for content in contents:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ from mlpipe_assets.store.contents import Contents
 from mlpipe_assets.store.digest_log import read_log
 from mlpipe_assets.store.digests import content_digest, damage
 from mlpipe_assets.store.local import LocalObjects
-from mlpipe_assets.store.manifest import Manifest, Part
+from mlpipe_assets.store.manifest import Manifest, Part, content_key
 
 FACTS = "mlpipe"  # the key of the facts in a footer
 _log = logging.getLogger("mlpipe")
@@ -24,7 +25,8 @@ _log = logging.getLogger("mlpipe")
 def recover(contents: Contents) -> Manifest | None:
     """What the files of a table come to; None for a table that has none.
 
-    A file that a record of digests says is damaged, or that cannot be read, is left out: its day is built again.
+    A file that a record of digests says is damaged, or that cannot be read, is left out: its day is built again. Contents that
+    are no face's count as replaced just now.
     """
     folder = contents.root / contents.table
     days = sorted(day for path in folder.glob("date=*") if (day := keys.read_day(path.name)))
@@ -44,7 +46,8 @@ def recover(contents: Contents) -> Manifest | None:
         _log.warning(
             "%s had no manifest; it is made again from the files of %s days", contents.table, f"{len(found):,}"
         )
-    return Manifest(days=found, refused=refused)
+    named = {content_key(day, file, part.sha256) for day, files in found.items() for file, part in files.items()}
+    return Manifest(days=found, refused=refused, old=dict.fromkeys(sorted(contents.names() - named), time.time()))
 
 
 def _part(root: Path, path: Path) -> Part | None:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
@@ -400,6 +401,21 @@ def test_contents_that_nobody_needs_any_more_go_after_an_hour(lake: Lake, monkey
 
     assert len(list(lake.root.glob(".store/features/view/date=*/*"))) == 2  # this one, and the one before
     assert held(lake) == [3]
+
+
+def test_what_a_lost_manifest_had_replaced_goes_after_an_hour_too(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    for value in range(3):
+        publish(lake, value, [JAN_5])
+    (lake.root / keys.manifest("features/view")).unlink()
+    assert held(lake) == [2]
+    assert len(list(lake.root.glob(".store/features/view/date=*/*"))) == 3
+
+    monkeypatch.setattr("mlpipe_assets.store.table.time.time", lambda: now + 3700)
+    publish(lake, 3, [JAN_6])
+
+    assert len(list(lake.root.glob(".store/features/view/date=*/*"))) == 2
+    assert held(lake) == [2, 3]
 
 
 def test_contents_are_kept_for_their_hour_when_the_clock_is_set_back(
