@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from mlpipe_assets.freshness.rules import expected_day
-from mlpipe_assets.partitions import days_between
+from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.automation.dev_server import DevServer, dev_server
@@ -77,7 +77,8 @@ def test_files_that_stopped_coming_are_told_once_however_many_tables_are_late(
     dev.wait_for("the freshness alert", lambda: listener.received, PATIENCE)
 
     missing = expected_day(datetime.now(tz=UTC), FRESH_WITHIN)
-    assert listener.titles() == [f"raw/orders: no partition of {missing}"]
+    lacking = spell_days(days_between(LAST + ONE_DAY, missing))
+    assert listener.titles() == [f"raw/orders: no partition of {lacking}"]
     assert (
         "how many: 5 tables late: raw/orders, interim/orders, features/customer_features, predictions/repeat_purchase, "
         f"monitoring/orders\nexample: the newest partition is {LAST}\n"
