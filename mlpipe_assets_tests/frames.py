@@ -196,3 +196,12 @@ def build_training_set(
     """The training set of one day."""
     (outcome,), checks = build_training_sets(lake, engine, catalog, model, [as_of])
     return outcome, checks
+
+
+def flip(path: Path) -> None:
+    """Eight bytes of a data page turned over, size and time as before."""
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    for place in range(20, 28):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))

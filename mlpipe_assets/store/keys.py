@@ -6,7 +6,6 @@ A key is text with slashes; below a local data folder it is the path. No other m
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path, PurePath
-from typing import Literal
 
 PART = "part.parquet"  # the rows of a day
 TRAIN = "train.parquet"  # the split by which a training set counts as there
@@ -39,8 +38,8 @@ _PARQUET = ".parquet"
 _HASH = "[0-9a-f]" * 64
 
 
-def name_day(day: date | Literal["*"]) -> str:
-    """The folder of a day; `*` gives the pattern of all of them."""
+def name_day(day: date) -> str:
+    """The folder of a day."""
     return f"{_DAY}{day}"
 
 

@@ -29,7 +29,7 @@ def recover(contents: Contents) -> Manifest | None:
     are no face's count as replaced just now.
     """
     folder = contents.root / contents.table
-    days = sorted(day for path in folder.glob("date=*") if (day := keys.read_day(path.name)))
+    days = sorted(day for path in folder.glob(keys.ANY_DAY) if (day := keys.read_day(path.name)))
     refused = _earlier_refusals(contents)
     if not days and not refused:
         return None

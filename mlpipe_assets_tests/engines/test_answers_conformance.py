@@ -11,21 +11,9 @@ from polars.testing import assert_frame_equal
 
 from mlpipe_assets.engines.engine import Engine, Joined, NamedTable
 from mlpipe_assets.engines.refused import Reason, RefusedSqlError
-from mlpipe_assets_tests.engines.implementations import IMPLEMENTATIONS, Implementation
+from mlpipe_assets_tests.engines.implementations import Implementation
 
 ROWS = pl.DataFrame({"k": ["ann", None], "amount": [Decimal("1.50"), Decimal("2.00")]})
-
-
-@pytest.fixture(params=IMPLEMENTATIONS, ids=lambda one: one.name)
-def implementation(request: pytest.FixtureRequest) -> Implementation:
-    found = request.param
-    assert isinstance(found, Implementation)
-    return found
-
-
-@pytest.fixture
-def engine(implementation: Implementation) -> Engine:
-    return implementation.open()
 
 
 @pytest.fixture

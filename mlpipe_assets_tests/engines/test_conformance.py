@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from mlpipe_assets.engines.engine import Engine, OnlyKeys
 from mlpipe_assets.engines.refused import Reason, RefusedSqlError
-from mlpipe_assets_tests.engines.implementations import IMPLEMENTATIONS, Implementation
+from mlpipe_assets_tests.engines.implementations import Implementation
 
 IN_ONE_PASS, IN_PARTS = {"rows": 0, "days": 1}, {"rows": 5_000_000, "days": 90}
 UTC_TIME = pl.Datetime("us", "UTC")
@@ -28,18 +28,6 @@ VISITS = pl.DataFrame(
     }
 )
 BY_DAY = "select k, n, cast(day + interval '1' day as timestamp) as as_of from t order by as_of, k"
-
-
-@pytest.fixture(params=IMPLEMENTATIONS, ids=lambda one: one.name)
-def implementation(request: pytest.FixtureRequest) -> Implementation:
-    found = request.param
-    assert isinstance(found, Implementation)
-    return found
-
-
-@pytest.fixture
-def engine(implementation: Implementation) -> Engine:
-    return implementation.open()
 
 
 @pytest.fixture(params=["Pacific/Auckland", "America/New_York"])

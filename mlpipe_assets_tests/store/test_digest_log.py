@@ -1,6 +1,5 @@
 """The log of the digests of files that no manifest speaks of, events above all: a kill accuses nobody, damage is found."""
 
-import os
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +9,7 @@ from mlpipe_assets.errors import DamagedError, LakeError
 from mlpipe_assets.store import digests, keys
 from mlpipe_assets.store.digest_log import log_path, read_log
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.frames import JAN_5, JAN_6
+from mlpipe_assets_tests.frames import JAN_5, JAN_6, flip
 
 ONE, OTHER = pl.DataFrame({"n": [1, 2, 3]}), pl.DataFrame({"n": [9, 9, 9]})
 TABLE = Path("raw/_events/orders")
@@ -27,15 +26,6 @@ def written(lake: Lake) -> Path:
 
 def read(lake: Lake, path: Path) -> pl.DataFrame:
     return pl.read_parquet(lake.check([path]), hive_partitioning=False)
-
-
-def flip(path: Path) -> None:
-    """Eight bytes of a data page turned over, size and time as before."""
-    stat, content = path.stat(), bytearray(path.read_bytes())
-    for place in range(20, 28):
-        content[place] ^= 0xFF
-    path.write_bytes(content)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 @pytest.mark.parametrize("visible", [0, 1])

@@ -11,7 +11,7 @@ import pytest
 from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.store import digests
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.frames import JAN_5, JAN_6
+from mlpipe_assets_tests.frames import JAN_5, JAN_6, flip
 
 ONE, OTHER = pl.DataFrame({"n": [1, 2, 3]}), pl.DataFrame({"n": [9, 9, 9]})
 
@@ -22,15 +22,6 @@ def written(lake: Lake) -> Path:
     lake.commit(lake.stage(lake.path("interim", "orders", JAN_6), OTHER, {"inputs": "6"}))
     lake.commit(lake.stage(lake.path("interim", "orders", JAN_5), ONE, {"inputs": "5"}))
     return lake.path("interim", "orders", JAN_5)
-
-
-def flip(path: Path) -> None:
-    """Eight bytes of a data page turned over, size and time as before."""
-    stat, content = path.stat(), bytearray(path.read_bytes())
-    for place in range(20, 28):
-        content[place] ^= 0xFF
-    path.write_bytes(content)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def swap(path: Path) -> None:

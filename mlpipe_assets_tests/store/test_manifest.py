@@ -1,5 +1,6 @@
 """The manifest of a table: a change is all of it or nothing, and no flipped bit passes for a fact."""
 
+import hashlib
 from datetime import date, timedelta
 
 import pytest
@@ -40,7 +41,6 @@ def test_a_flipped_bit_anywhere_is_damage() -> None:
 
 def test_a_newer_format_is_told_from_damage() -> None:
     text = spell(Manifest()).rpartition(b',"seal"')[0].replace(b'"format":1', b'"format":2')
-    import hashlib
 
     newer = text + b',"seal":"' + hashlib.sha256(text).hexdigest().encode() + b'"}\n'
 
