@@ -86,6 +86,7 @@ class FeatureView(Declared):
         inputs: Names of sources the SQL reads.
         sql: Path below the catalog's SQL folder; binds $start and $end, the first and last day wanted.
         lookback: How far back a row may look, and how long a join key is described after its last event.
+        ttl: How old a row may be when it is joined to a later time, this age included; None for any age.
     """
 
     name: str
@@ -94,6 +95,7 @@ class FeatureView(Declared):
     sql: str
     contract: type[pa.DataFrameModel]
     lookback: timedelta
+    ttl: timedelta | None = None
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
 

@@ -92,6 +92,12 @@ def _length(least: timedelta, *, days: bool = False) -> _Test:
     return test
 
 
+def _above_zero(value: object) -> str:
+    return _length(_NONE)(value) or (
+        "" if value else "is no time at all: a row would be too old at once. Unset it for any age"
+    )
+
+
 def _number(least: float, most: float = float("inf"), *, whole: bool = False) -> _Test:
     def test(value: object) -> str:
         kinds = int if whole else int | float
@@ -213,6 +219,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "sql": _text,
         "contract": _contract,
         "lookback": _length(_DAY, days=True),
+        "ttl": _or_none(_above_zero),
         "fresh_within": _length(_NONE),
         "owners": _owners,
     },

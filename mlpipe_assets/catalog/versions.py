@@ -20,6 +20,7 @@ from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
+_READING = {"ttl"}  # decides which rows are found, not what they hold
 _AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices", "suspect_above"}
 _PLACING = 1  # goes up when the code reads a time in another way than before
 _FRACTION = 2  # the same for formats with a fraction of a second of any length
@@ -110,7 +111,7 @@ def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     spelled = {
         name: function_digest(value) if callable(value) else repr(value)
         for name, value in values.items()
-        if name not in _WORDING | _AFTER_TRAINING_SET
+        if name not in _WORDING | _READING | _AFTER_TRAINING_SET
     }
     return digest([spelled, *parts])[:16]
 

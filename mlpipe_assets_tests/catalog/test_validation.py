@@ -101,6 +101,8 @@ def test_a_field_of_a_source_that_cannot_be_is_named(wrong: dict[str, Any], said
     [
         ({"lookback": timedelta(days=-90)}, "is shorter than 1 days"),
         ({"lookback": timedelta(hours=36)}, "is not a number of whole days"),
+        ({"ttl": timedelta(0)}, "is no time at all: a row would be too old at once"),
+        ({"ttl": 7}, "ttl=7 is not a length of time: write timedelta(days=7)"),
         ({"inputs": ("ordres",)}, "input 'ordres' is no source; there are customers, orders"),
         ({"inputs": "orders"}, "inputs='orders' is a text, not a tuple of texts"),
         ({"inputs": ()}, "inputs is empty"),

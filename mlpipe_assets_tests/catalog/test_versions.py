@@ -58,6 +58,7 @@ COSMETIC: dict[str, Callable[[Path], Catalog]] = {
     "owners and freshness": lambda p: planted_catalog(
         p, view=replace(spend, owners=("team:x",), fresh_within=timedelta(days=3))
     ),
+    "how old a row may be that is joined": lambda p: planted_catalog(p, view=replace(spend, ttl=timedelta(days=3))),
 }
 DECISIVE: dict[str, Callable[[Path], Catalog]] = {
     "a window": lambda p: planted_catalog(p, spend_sql=SPEND_SQL.replace("d.day - 3", "d.day - 2")),
