@@ -160,7 +160,12 @@ def _add_trace(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "  mlpipe explain-prediction repeat_purchase C00001 2026-04-30",
     )
     explain.add_argument("model", metavar="MODEL", help="a model of the catalog, such as repeat_purchase")
-    explain.add_argument("key", metavar="KEY", help="the join key of the entity, such as C00001")
+    explain.add_argument(
+        "key",
+        metavar="KEY",
+        nargs="+",
+        help="the join key of the entity, such as C00001; its values in turn where it has several",
+    )
     explain.add_argument("day", type=_day, metavar="DATE", help="the day of the prediction, such as 2026-04-30")
     explain.add_argument("--json", action="store_true", help="print everything as one JSON object")
 

@@ -1,5 +1,6 @@
 """From one prediction back to everything it rests on: champion, training set, features, clean rows, and the lines of the files."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
-from mlpipe_assets.errors import MissingPartitionError
+from mlpipe_assets.errors import MissingPartitionError, SettingsError, spell_count
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
@@ -43,17 +44,24 @@ class Explanation:
     rows_gone: dict[str, str]
 
 
-def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> Explanation:
-    """What the prediction of one entity on one day rests on.
+def explain(lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day: date) -> Explanation:
+    """What the prediction of one entity on one day rests on; `key` has the values of its join keys, as text.
 
-    Raises: MissingPartitionError when nothing was predicted that day, or not for that entity.
+    Raises: MissingPartitionError when nothing was predicted that day, or not for that entity; SettingsError when there are
+        more or fewer values than join keys.
     """
     view = model.view
-    join_key = view.entity.join_key
-    prediction = _prediction(lake, model, key, day)
+    names = view.entity.join_keys
+    if len(key) != len(names):
+        raise SettingsError(
+            f"{view.entity.name} is identified by {', '.join(names)}: give {spell_count(len(names), 'value')}, in that order, "
+            f"not {len(key)}."
+        )
+    entity = dict(zip(names, key, strict=True))
+    prediction = _prediction(lake, model, entity, day)
     facts = lake.facts("predictions", model.name, day) or {}
     version = next((v for v in versions(lake, model.name) if v["version"] == prediction["model_version"]), {})
-    features = _rows_of(lake, "features", view.name, day, join_key, key)
+    features = _rows_of(lake, "features", view.name, day, entity)
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
     gone = day not in lake.days("features", view.name)
     changed = facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day)
@@ -65,32 +73,43 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: str, day: date) -> 
         features=features.to_dicts()[0] if features.height else {},
         features_gone=gone,
         features_changed=changed and not gone,
-        rows={f"interim/{s.source.name}": _clean_rows(lake, inputs, s, join_key, key, day) for s in inputs.sources},
+        rows={f"interim/{s.source.name}": _clean_rows(lake, inputs, s, entity, day) for s in inputs.sources},
         rows_gone={table: words for table, words in rows_gone.items() if words},
     )
 
 
-def _prediction(lake: Lake, model: Model, key: str, day: date) -> dict[str, Any]:
+def _prediction(lake: Lake, model: Model, entity: Mapping[str, str], day: date) -> dict[str, Any]:
     days = lake.days("predictions", model.name)
     if day not in days:
         raise MissingPartitionError(
             f"predictions/{model.name}: nothing was predicted for {day}; "
             + (f"there are {spell_days(days)}." if days else "there are no predictions yet. Next: mlpipe run")
         )
-    found = _rows_of(lake, "predictions", model.name, day, model.view.entity.join_key, key)
+    found = _rows_of(lake, "predictions", model.name, day, entity)
     if not found.height:
-        known = lake.read("predictions", model.name, day, [model.view.entity.join_key]).height
+        known = lake.read("predictions", model.name, day, [*entity]).height
         raise MissingPartitionError(
-            f"predictions/{model.name} [{day}]: no prediction for {model.view.entity.join_key} {key!r}; it holds "
+            f"predictions/{model.name} [{day}]: no prediction for {_spell(entity)}; it holds "
             f"{known:,}. They are in predictions.{model.name}: mlpipe sql."
         )
     return dict(found.to_dicts()[0])
 
 
-def _rows_of(lake: Lake, stage: str, name: str, day: date, join_key: str, key: str) -> pl.DataFrame:
+def _rows_of(lake: Lake, stage: str, name: str, day: date, entity: Mapping[str, str]) -> pl.DataFrame:
     if day not in lake.days(stage, name):
         return pl.DataFrame()
-    return lake.read(stage, name, day).filter(pl.col(join_key).cast(pl.String) == key)
+    return _of_entity(lake.read(stage, name, day), entity)
+
+
+def _of_entity(rows: pl.DataFrame, entity: Mapping[str, str]) -> pl.DataFrame:
+    """Rows of one entity, by those of its keys that they have."""
+    return rows.filter(
+        *(pl.col(name).cast(pl.String) == value for name, value in entity.items() if name in rows.columns)
+    )
+
+
+def _spell(entity: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in entity.items())
 
 
 def _splits(lake: Lake, model: Model, as_of: object) -> list[dict[str, Any]]:
@@ -101,11 +120,11 @@ def _splits(lake: Lake, model: Model, as_of: object) -> list[dict[str, Any]]:
 
 
 def _clean_rows(
-    lake: Lake, inputs: Inputs, days: SourceDays, join_key: str, key: str, day: date
+    lake: Lake, inputs: Inputs, days: SourceDays, entity: Mapping[str, str], day: date
 ) -> list[dict[str, Any]]:
     """Rows of one entity the features of a day may look at, newest first, each with its file and line."""
     source = days.source
-    if join_key not in source.contract.to_schema().columns:
+    if not {*entity} & {*source.contract.to_schema().columns}:
         return []
     read = inputs.days_read(days, day, day)
     if is_snapshot(source):
@@ -114,7 +133,7 @@ def _clean_rows(
     shown = _shown(source)
     found: list[dict[str, Any]] = []
     for on in sorted(read, reverse=True):
-        rows = lake.read("interim", source.name, on, shown).filter(pl.col(join_key).cast(pl.String) == key)
+        rows = _of_entity(lake.read("interim", source.name, on), entity).select(shown)
         if source.event_time:
             rows = rows.sort(source.event_time, *source.key, descending=True)
         for row in rows.to_dicts():

@@ -5,7 +5,9 @@ by a column puts an address into `region`, so a column of text is not quoted for
 """
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -64,6 +66,12 @@ def name_key(contract: Contract, name: str, value: object) -> str:
     found: dict[str, Column] = {column.name: column for column in columns(contract)}
     shown = quote(value, found[name]) if name in found else None
     return shown or hash_name(value)
+
+
+def name_entity(contract: Contract, names: Sequence[str], spelled: str) -> str:
+    """An entity as a message may name it, given as `join_keys.spell_entity` spells it: `customer_id C00001, channel web`."""
+    values = {names[0]: spelled} if len(names) == 1 else json.loads(spelled)
+    return ", ".join(f"{name} {name_key(contract, name, values[name])}" for name in names)
 
 
 def hash_name(value: object) -> str:

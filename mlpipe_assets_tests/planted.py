@@ -83,7 +83,7 @@ order by f.as_of, f.customer_id
 
 spend = FeatureView(
     name="spend",
-    entity=Entity(name="customer", join_key="customer_id"),
+    entity=Entity(name="customer", join_keys=("customer_id",)),
     inputs=("orders", "customers"),
     sql="spend.sql",
     contract=Spend,

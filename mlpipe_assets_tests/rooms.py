@@ -10,7 +10,18 @@ PACKAGE = Path(mlpipe_assets.__file__).parent
 _NAME = "mlpipe_assets"
 # Modules of a few lines that any room may use; they would only hide the picture.
 EVERYWHERE = {
-    *("arguments", "concurrency", "errors", "gate", "outcome", "partitions", "project_folder", "quoting", "rules"),
+    *(
+        "arguments",
+        "concurrency",
+        "errors",
+        "gate",
+        "join_keys",
+        "outcome",
+        "partitions",
+        "project_folder",
+        "quoting",
+        "rules",
+    ),
     *("sample", "sample_files", "settings", "streams", "visible"),
 }
 

@@ -20,7 +20,7 @@ def test_a_prediction_leads_back_to_champion_features_rows_and_lines(tmp_path: P
     catalog, lake, used = crowned_lake(tmp_path)
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
 
-    found = explain(lake, catalog, catalog.models[0], "ann", day(6))
+    found = explain(lake, catalog, catalog.models[0], ["ann"], day(6))
 
     assert found.prediction["model_version"] == found.model["version"] == used.version
     assert found.features["orders_3d"] == 3
@@ -44,7 +44,7 @@ def test_features_built_again_since_are_said_to_be_other_values(tmp_path: Path) 
     bring_in(lake, catalog)
     build_features(lake, DuckDBEngine(), catalog, spend, [day(6)])
 
-    found = explain(lake, catalog, catalog.models[0], "ann", day(6))
+    found = explain(lake, catalog, catalog.models[0], ["ann"], day(6))
 
     assert found.features_changed
     assert found.features["orders_3d"] == 4
@@ -55,7 +55,7 @@ def test_features_that_are_not_there_any_more_are_said_to_be_gone_not_built_agai
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
     lake.path("features", "spend", day(6)).unlink()
 
-    found = explain(lake, catalog, catalog.models[0], "ann", day(6))
+    found = explain(lake, catalog, catalog.models[0], ["ann"], day(6))
 
     assert (found.features_gone, found.features_changed, found.features) == (True, False, {})
     text = shown(found, day(6))
@@ -70,7 +70,7 @@ def test_days_of_the_window_that_are_not_there_any_more_are_named(tmp_path: Path
     lake.path("interim", "orders", day(5)).unlink()
     lake.path("interim", "customers", day(1)).unlink()
 
-    found = explain(lake, catalog, catalog.models[0], "ann", day(6))
+    found = explain(lake, catalog, catalog.models[0], ["ann"], day(6))
 
     assert found.rows_gone == {
         "interim/orders": "2026-01-04 to 2026-01-05 not there any more",
@@ -100,4 +100,4 @@ def test_what_was_not_predicted_is_said_with_what_was(tmp_path: Path, key: str, 
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
 
     with pytest.raises(MissingPartitionError, match=said):
-        explain(lake, catalog, catalog.models[0], key, day(number))
+        explain(lake, catalog, catalog.models[0], [key], day(number))

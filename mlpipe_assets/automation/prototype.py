@@ -122,7 +122,7 @@ def is_sampled(key: str, share: float) -> bool:
 def _entity_column(catalog: Catalog, source: Source) -> str | None:
     """The column of a source that names the entity of a view; None takes the whole source."""
     names = source.contract.to_schema().columns
-    keys = [view.entity.join_key for view in catalog.feature_views if source.name in view.inputs]
+    keys = [view.entity.join_keys[0] for view in catalog.feature_views if source.name in view.inputs]
     return next((key for key in keys if key in names), None)
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from mlpipe_assets.catalog.columns import read_sql_file
 from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
-from mlpipe_assets.catalog.older_spelling import with_older_spelling
+from mlpipe_assets.catalog.older_spelling import with_older_spelling, with_one_join_key
 from mlpipe_assets.catalog.places import Declared, sql_folder
 from mlpipe_assets.errors import CatalogError, SettingsError
 
@@ -29,12 +29,13 @@ class Tolerance:
         return refused <= max(self.rows, self.share * received)
 
 
+@with_one_join_key
 @dataclass(frozen=True, kw_only=True)
 class Entity(Declared):
-    """A thing features describe, and the column that identifies it."""
+    """A thing features describe, and the columns that identify it together."""
 
     name: str
-    join_key: str
+    join_keys: tuple[str, ...]
 
 
 @with_older_spelling

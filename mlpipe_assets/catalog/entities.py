@@ -1,5 +1,5 @@
-"""The entities that features describe, each with the column that identifies it."""
+"""The entities that features describe, each with the columns that identify it."""
 
 from mlpipe_assets.catalog.declarations import Entity
 
-customer = Entity(name="customer", join_key="customer_id")
+customer = Entity(name="customer", join_keys=("customer_id",))

@@ -36,6 +36,20 @@ def with_older_spelling(kind: _Kind) -> _Kind:
     return kind
 
 
+def with_one_join_key(kind: _Kind) -> _Kind:
+    """The class of entities, which also takes the only key by itself: `Entity(join_key="customer_id")`."""
+    init: Callable[..., None] = kind.__init__
+
+    @wraps(init)
+    def take(entity: object, *args: object, **given: Any) -> None:  # noqa: ANN401 (what a dataclass takes)
+        if "join_key" in given:
+            given["join_keys"] = (given.pop("join_key"),)
+        init(entity, *args, **given)
+
+    kind.__init__ = take
+    return kind
+
+
 def _reader(name: str) -> Callable[[Any], object]:
     def read(source: Any) -> object:  # noqa: ANN401 (a source, whose class is made with this function)
         _warn(f"source {source.name!r}: read feed.{name} instead of {name}")

@@ -5,6 +5,7 @@ as it is grouped, partitioned and joined by the key. Whatever cannot be followed
 which recomputes a few entities alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -36,25 +37,28 @@ class _Walk:
     known: dict[int, _Rows] = field(default_factory=dict)
 
 
-def find_other_entities(sql: str, name: str, owned_tables: frozenset[str], entity: Entity) -> list[str]:
+def find_other_entities(sql: str, name: str, owned_tables: Mapping[str, frozenset[str]], entity: Entity) -> list[str]:
     """Where a select mixes rows of several entities, one line each; empty where it describes each entity by itself.
 
     Args:
         sql: The select.
         name: Its file.
-        owned_tables: Tables whose rows carry the join key.
+        owned_tables: By join key the tables whose rows carry it.
         entity: What the select describes.
     """
-    walk = _Walk(owned_tables=owned_tables, key=entity.join_key)
-    root = build_scope(parsed(sql, name))
-    for scope in root.traverse() if root is not None else ():
-        walk.known[id(scope)] = _read(walk, scope)
+    found: list[tuple[int, str]] = []
+    for key in entity.join_keys:
+        walk = _Walk(owned_tables=owned_tables[key], key=key)
+        root = build_scope(parsed(sql, name))
+        for scope in root.traverse() if root is not None else ():
+            walk.known[id(scope)] = _read(walk, scope)
+        found += walk.found
     advice = (
         f"it looks at other {entity.name} rows. A view is per entity: what it says of a {entity.name} may come from the "
-        f'rows of its own {entity.join_key} only; scope="population" is not built yet. Take the column out, or bring the '
+        f'rows of its own {", ".join(entity.join_keys)} only; scope="population" is not built yet. Take the column out, or bring the '
         "figure in as a source of its own"
     )
-    return [f"{name}:{line}: {what}: {advice}" for line, what in dict.fromkeys(sorted(walk.found))]
+    return [f"{name}:{line}: {what}: {advice}" for line, what in dict.fromkeys(sorted(found))]
 
 
 def _read(walk: _Walk, scope: Scope) -> _Rows:

@@ -37,8 +37,8 @@ def broken_by_slices(catalog: Catalog, model: Model, path: str) -> Iterator[str]
         yield f"the SQL cannot be run, {bound.problem}"
     if bound.columns is None:
         return
-    given, key = dict(bound.columns), model.view.entity.join_key
-    for name, dtype in {key: columns_of(model.view.contract)[0][key], "as_of": _UTC_TIME}.items():
+    given, described = dict(bound.columns), columns_of(model.view.contract)[0]
+    for name, dtype in {**{key: described[key] for key in model.view.entity.join_keys}, "as_of": _UTC_TIME}.items():
         if name not in given:
             yield f"{path} gives no column {name!r}, which its slices are joined by"
         elif (found := given[name]) not in (None, dtype):

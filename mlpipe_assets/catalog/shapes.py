@@ -193,7 +193,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "records": _or_none(_path),
         "limits": _kind(Limits),
     },
-    Entity: {"name": _text, "join_key": _text},
+    Entity: {"name": _text, "join_keys": _some_texts},
     Source: {
         "name": _text,
         "contract": _contract,

@@ -93,8 +93,8 @@ def lint_model(catalog: Catalog, model: Model) -> list[str]:
     """What is wrong with the SQL that adds the label."""
     sql = catalog.read_sql(model.sql)
     found = lint_sql(sql, model.sql, ("features", *model.inputs))
-    keyed = {"features", *_keyed(catalog, model.view, model.inputs)}
-    return found + find_other_entities(sql, model.sql, frozenset(keyed), model.view.entity)
+    keyed = {key: tables | {"features"} for key, tables in _keyed(catalog, model.view, model.inputs).items()}
+    return found + find_other_entities(sql, model.sql, keyed, model.view.entity)
 
 
 def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
@@ -107,10 +107,10 @@ def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
     return [f"{name}:{line}: {text}" for line, text in dict.fromkeys(sorted(problems))]
 
 
-def _keyed(catalog: Catalog, view: FeatureView, inputs: Sequence[str]) -> frozenset[str]:
-    """Those of the inputs whose rows belong to one entity each."""
-    key = view.entity.join_key
-    return frozenset(n for n in inputs if key in catalog.source(n).contract.to_schema().columns)
+def _keyed(catalog: Catalog, view: FeatureView, inputs: Sequence[str]) -> dict[str, frozenset[str]]:
+    """By join key those of the inputs whose rows carry it."""
+    names = {name: catalog.source(name).contract.to_schema().columns for name in inputs}
+    return {key: frozenset(name for name in inputs if key in names[name]) for key in view.entity.join_keys}
 
 
 def _words(sql: str) -> list[tuple[int, str]]:

@@ -150,7 +150,7 @@ def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator
     for key in _keys(view.entity):
         if read and not any(key in columns_of(source.contract)[0] for source in read):
             names = ", ".join(source.name for source in read)
-            yield f"join_key {key!r} of entity {view.entity.name!r} ({view.entity.place}) is no column of its inputs ({names})"
+            yield f"join key {key!r} of entity {view.entity.name!r} ({view.entity.place}) is no column of its inputs ({names})"
 
 
 def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
         yield from _label(model)
     if "learner" not in bad and model.learner is not None:
         yield from _learning(model, model.learner, bad)
-    if not {"inputs", "horizon"} & {*bad} and columns_of(model.view.contract)[0].get(model.view.entity.join_key):
+    if not {"inputs", "horizon"} & {*bad} and _has_keys(model.view):
         yield from _bound(catalog, model, bad)
 
 
@@ -275,7 +275,11 @@ def _promised(field: str, contract: Any, names: Sequence[str]) -> Iterator[str]:
 
 
 def _keys(entity: Entity) -> tuple[str, ...]:
-    return (entity.join_key,)
+    return tuple(entity.join_keys)
+
+
+def _has_keys(view: FeatureView) -> bool:
+    return {*view.entity.join_keys} <= {*columns_of(view.contract)[0]}
 
 
 def _absent(field: str, names: Sequence[str], dtypes: Iterable[str], of: str) -> Iterator[str]:

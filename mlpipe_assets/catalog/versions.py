@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from mlpipe_assets.catalog.columns import statements_of
-from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source
+from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Source
 from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.engines.engine import DIALECT
 from mlpipe_assets.errors import SqlError
@@ -109,11 +109,17 @@ def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     if type(feed) is Files:  # as when these were fields of the source itself: no table is built again
         values = {name: value for name, value in values.items() if name != "feed"} | _values(feed)
     spelled = {
-        name: function_digest(value) if callable(value) else repr(value)
+        name: function_digest(value) if callable(value) else _spelled(value)
         for name, value in values.items()
         if name not in _WORDING | _READING | _AFTER_TRAINING_SET
     }
     return digest([spelled, *parts])[:16]
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, Entity) and len(value.join_keys) == 1:  # as before there were several: no table is built again
+        return f"Entity(name={value.name!r}, join_key={value.join_keys[0]!r})"
+    return repr(value)
 
 
 def _values(item: Source | FeatureView | Model | Files) -> dict[str, Any]:

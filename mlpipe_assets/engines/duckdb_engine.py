@@ -5,7 +5,7 @@ import logging
 import math
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ _LAST_ORDER = re.compile(r"\border\s+by\s+(?:(?!\b(?:limit|offset|fetch)\b)[\w.,
 
 @dataclass(frozen=True, kw_only=True)
 class _Only:
-    """A condition on the tables that have a column: for parts of the keys, and for samples."""
+    """A condition on the tables that have all of some columns: for parts of the keys, and for samples."""
 
-    column: str
+    columns: frozenset[str]
     condition: str
 
 
@@ -97,7 +97,7 @@ class DuckDBEngine:
 
         Raises: RefusedSqlError with DuckDB's own words.
         """
-        chosen = _Only(column=only.column, condition=_is_one_of(only.column, only.keys)) if only else None
+        chosen = _Only(columns=frozenset(only.rows.columns), condition=_is_one_of(only.rows)) if only else None
         with tempfile.TemporaryDirectory(prefix="mlpipe-select-") as folder:
             target = Path(folder) / "rows.parquet"
             try:
@@ -109,7 +109,14 @@ class DuckDBEngine:
             return read_rows(target)
 
     def select_by_day(
-        self, sql: str, tables: Mapping[str, Slice], params: Mapping[str, Any], *, rows: int, key: str, days: int
+        self,
+        sql: str,
+        tables: Mapping[str, Slice],
+        params: Mapping[str, Any],
+        *,
+        rows: int,
+        keys: Sequence[str],
+        days: int,
     ) -> DayFrames:
         """The rows of a select by day, one pass over the range for each part of the keys; see `Engine`.
 
@@ -124,11 +131,8 @@ class DuckDBEngine:
             frames = DayFrames()
             try:
                 for part in range(parts):
-                    only = (
-                        _Only(column=key, condition=f"hash({quoted_name(key)}) % {parts} = {part}")
-                        if parts > 1
-                        else None
-                    )
+                    condition = f"hash({', '.join(map(quoted_name, keys))}) % {parts} = {part}"
+                    only = _Only(columns=frozenset(keys), condition=condition) if parts > 1 else None
                     how = "format parquet, compression lz4, partition_by (_day)"
                     self._copy(by_day, frames.folder(part), how, tables, params, only)
             except duckdb.OutOfMemoryException:
@@ -184,8 +188,13 @@ def _several(number: int) -> RefusedSqlError:
     return RefusedSqlError(f"{words}, not one select.", Refusal(reason=Reason.SEVERAL, words=words, said=words))
 
 
-def _is_one_of(column: str, keys: Iterable[object]) -> str:
-    return f"{quoted_name(column)} in ({', '.join(f'{key}' if isinstance(key, int) else quoted(key) for key in keys)})"
+def _is_one_of(rows: pl.DataFrame) -> str:
+    """A condition for the rows of some entities; one without any takes none."""
+    names = ", ".join(map(quoted_name, rows.columns))
+    values = [", ".join(f"{v}" if isinstance(v, int) else quoted(v) for v in row) for row in rows.rows()]
+    if rows.width == 1:
+        return f"{names} in ({', '.join(values)})" if values else "false"
+    return f"({names}) in ({', '.join(f'({row})' for row in values)})" if values else "false"
 
 
 def _register(
@@ -201,6 +210,6 @@ def _register(
     restriction = ""
     if only:
         columns = {row[0] for row in connection.execute(f"describe {rows}").fetchall()}
-        restriction = f" where {only.condition}" if only.column in columns else ""
+        restriction = f" where {only.condition}" if only.columns <= columns else ""
     connection.execute(f"create temp view {quoted_name(name)} as select * from ({rows}){restriction}")
     return files

@@ -30,10 +30,9 @@ Bound = tuple[tuple[str, pl.DataType | None], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyKeys:
-    """Some values of a key: of the tables that have the column, only their rows take part."""
+    """Some entities: of the tables that have all the columns of these rows, only rows with such values take part."""
 
-    column: str
-    keys: Sequence[object]
+    rows: pl.DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,18 +107,25 @@ class Engine(Protocol):
         ...
 
     def select_by_day(
-        self, sql: str, tables: Mapping[str, Slice], params: Mapping[str, Any], *, rows: int, key: str, days: int
+        self,
+        sql: str,
+        tables: Mapping[str, Slice],
+        params: Mapping[str, Any],
+        *,
+        rows: int,
+        keys: Sequence[str],
+        days: int,
     ) -> DayRows:
         """The rows of a select with an `as_of` column, by day; D+1 00:00 belongs to day D.
 
-        The engine may run the select in parts, each with some of the keys: a key is wholly in one of them.
+        The engine may run the select in parts, each with some of the entities: one is wholly in one of them.
 
         Args:
             sql: One select.
             tables: Slices by the names the select uses.
             params: Values it binds; others are ignored.
             rows: Rows of the slices, to choose the number of parts by.
-            key: Column to cut by; tables without it are whole in each part.
+            keys: Columns to cut by, together; tables that lack one are whole in each part.
             days: Days in the range.
 
         Raises: RefusedSqlError with the engine's own words, without values of the data.

@@ -1,9 +1,11 @@
 """Golden rows: a fixed sample of feature rows with the champion's answers, and which answers moved."""
 
 import hashlib
+from collections.abc import Sequence
 
 import polars as pl
 
+from mlpipe_assets.join_keys import spell_entity
 from mlpipe_assets.learning.errors import LearningError
 from mlpipe_assets.rules import digest
 
@@ -12,7 +14,7 @@ _ROWS, _DAYS = 200, 3
 
 
 def choose_golden_rows(
-    rows: pl.DataFrame, key: str, features: tuple[str, ...], *, most: int = _ROWS, days: int = _DAYS
+    rows: pl.DataFrame, keys: Sequence[str], features: tuple[str, ...], *, most: int = _ROWS, days: int = _DAYS
 ) -> pl.DataFrame:
     """Rows to hold champions to: of the first, middle and last day, those whose key has the smallest digest.
 
@@ -20,7 +22,7 @@ def choose_golden_rows(
 
     Args:
         rows: Feature rows with `as_of`; the label and other columns are left behind.
-        key: Join key; unique with `as_of`.
+        keys: Join keys; unique with `as_of`.
         features: Columns the model takes.
         most: Rows to choose.
         days: Days to choose them from.
@@ -28,12 +30,13 @@ def choose_golden_rows(
     found = rows["as_of"].unique().sort().to_list()
     places = sorted({round(i * (len(found) - 1) / max(1, days - 1)) for i in range(days)}) if found else []
     chosen = [found[i] for i in places]
-    keys = rows[key].unique().sort()
-    rank = pl.DataFrame({key: keys, "_rank": [hashlib.sha256(f"{k}".encode()).hexdigest() for k in keys]})
+    entities = rows.select(keys).unique().sort(keys)
+    spelled = entities.select(spell_entity(keys)).to_series()
+    rank = entities.with_columns(pl.Series("_rank", [hashlib.sha256(f"{k}".encode()).hexdigest() for k in spelled]))
     each = -(-most // max(1, len(chosen)))
-    ranked = rows.filter(pl.col("as_of").is_in(chosen)).join(rank, on=key, how="left")
+    ranked = rows.filter(pl.col("as_of").is_in(chosen)).join(rank, on=list(keys), how="left")
     few = ranked.sort("as_of", "_rank").group_by("as_of", maintain_order=True).head(each)
-    return few.sort("as_of", key).select(key, "as_of", *features)
+    return few.sort("as_of", *keys).select(*keys, "as_of", *features)
 
 
 def golden_version(rows: pl.DataFrame) -> str:

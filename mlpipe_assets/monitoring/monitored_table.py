@@ -177,9 +177,9 @@ def entity_of(catalog: Catalog, monitor: Monitor) -> tuple[str, ...]:
         return (monitor.entity,)
     if monitor.stage == "features":
         views = {view.name: view for view in catalog.feature_views}
-        return (views[monitor.name].entity.join_key,)
+        return views[monitor.name].entity.join_keys
     if monitor.stage == "predictions":
-        return (catalog.model(monitor.name).view.entity.join_key,)
+        return catalog.model(monitor.name).view.entity.join_keys
     source = catalog.source(monitor.name)
     return source.key if source.event_time is None else ()
 

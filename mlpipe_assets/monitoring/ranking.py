@@ -30,15 +30,15 @@ def measure_ranking(
     slices: Sequence[str],
     tolerance: float,
     *,
-    key: str | None = None,
+    keys: Sequence[str] = (),
 ) -> list[Measurement]:
     """Metrics of realised rows, over all of them and by slice. Columns: probability, label, and one of text per slice.
 
     The area under the ROC curve decides. It is worse when it lies below that of the test set by more than the tolerance and
     what chance explains for samples of both sizes, perhaps worse when by more than chance. The rest is evidence. Chance takes
-    the rows of one `key` as one: the same customer on seven days is no seven customers.
+    the rows of one entity as one: the same customer on seven days is no seven customers.
     """
-    apart = rows[key].n_unique() / rows.height if key and rows.height else 1.0
+    apart = rows.select(keys).n_unique() / rows.height if keys and rows.height else 1.0
     whole = measure(rows["label"], rows["probability"])
     found = [_judge(OVERALL, whole, tested.get(OVERALL), tolerance, apart)]
     evidence = {
@@ -61,7 +61,7 @@ def measure_ranking(
 
 
 def is_worse_without(
-    rows: pl.DataFrame, tested: Mapping[str, OnTestSet], tolerance: float, odd: int, *, key: str | None = None
+    rows: pl.DataFrame, tested: Mapping[str, OnTestSet], tolerance: float, odd: int, *, keys: Sequence[str] = ()
 ) -> bool:
     """Whether rows rank worse than tested also without the `odd` days of them whose absence helps most, by `as_of`.
 
@@ -74,7 +74,7 @@ def is_worse_without(
     of_others = {day: _measure_without(rows, [day]).roc_auc for day in days}
     far = {day: -math.inf if auc is None else auc for day, auc in of_others.items()}
     kept = rows.filter(pl.col("as_of").is_in(without_oddest(far, odd)))
-    return measure_ranking(kept, tested, [], tolerance, key=key)[0].verdict == "drift"
+    return measure_ranking(kept, tested, [], tolerance, keys=keys)[0].verdict == "drift"
 
 
 def _measure_without(rows: pl.DataFrame, days: Sequence[date]) -> Metrics:

@@ -93,7 +93,7 @@ class Realised:
 
     def slices_of(self, rows: pl.DataFrame) -> list[str]:
         """Columns to report by."""
-        own = {self.model.view.entity.join_key, "as_of", "model_version", "probability", "label"}
+        own = {*self.model.view.entity.join_keys, "as_of", "model_version", "probability", "label"}
         return [name for name in rows.columns if name not in own]
 
     def _fits(self, stored: TableState, day: date) -> bool:
@@ -106,19 +106,20 @@ class Realised:
             tables[source.source.name] = source.paths(d for d in read if d in source.present)
         rows = sum(s.rows(d for d in read if d in s.present) for s in self.sources)
         params = {"horizon": self.model.horizon.days}
-        key = self.model.view.entity.join_key
-        return engine.select_by_day(self.catalog.read_sql(sql), tables, params, rows=rows, key=key, days=len(days))
+        keys = self.model.view.entity.join_keys
+        return engine.select_by_day(self.catalog.read_sql(sql), tables, params, rows=rows, keys=keys, days=len(days))
 
     def _join(self, day: date, labels: DayRows, slices: DayRows | None) -> Staged:
-        key = self.model.view.entity.join_key
+        keys = self.model.view.entity.join_keys
         answers = self.lake.read(self.predictions.stage, self.predictions.name, day)
-        joined = answers.select(key, "as_of", "model_version", "probability")
-        known = labels.day(day, [key])
-        came = pl.DataFrame(schema={key: pl.String, "label": pl.Boolean}) if known is None else known
-        joined = joined.join(came.select(key, label=pl.col(self.model.label).cast(pl.Boolean)), on=key, how="inner")
-        groups = slices.day(day, [key]) if slices else None
+        joined = answers.select(*keys, "as_of", "model_version", "probability")
+        known = labels.day(day, keys)
+        came = joined.clear().with_columns(pl.lit(None).alias(self.model.label)) if known is None else known
+        label = pl.col(self.model.label).cast(pl.Boolean).alias("label")
+        joined = joined.join(came.select(*keys, label), on=list(keys), how="inner")
+        groups = slices.day(day, keys) if slices else None
         if groups is not None:
-            joined = joined.join(groups.drop("as_of"), on=key, how="left")
+            joined = joined.join(groups.drop("as_of"), on=list(keys), how="left")
         inputs = self.inputs(day)
         facts = {
             "table": f"{REALISED}/{self.model.name}",
@@ -128,4 +129,4 @@ class Realised:
             "rows": joined.height,
             "known_on": f"{day + self.model.horizon}",
         }
-        return self.lake.table(REALISED, self.model.name).stage(day, joined.sort(key), facts)
+        return self.lake.table(REALISED, self.model.name).stage(day, joined.sort(keys), facts)

@@ -62,7 +62,7 @@ class Serving:
     def profiled(self) -> ProfiledColumns:
         """The columns of the feature view that have a threshold."""
         whole = choose_columns(
-            self.model.view.contract, entity=(self.model.view.entity.join_key,), window=self.monitor.window
+            self.model.view.contract, entity=self.model.view.entity.join_keys, window=self.monitor.window
         )
         return replace(whole, kinds={name: kind for name, kind in whole.kinds.items() if name in whole.thresholds})
 
@@ -151,9 +151,9 @@ class Serving:
         if rows is None or not rows.height:
             return [self._not_known_yet(day)]
         answered, same, tested = self._of_newest(rows)
-        slices, key = self.realised.slices_of(same), self.model.view.entity.join_key
+        slices, keys_of = self.realised.slices_of(same), self.model.view.entity.join_keys
         same = same.with_columns(name_slices(same.select(slices), self.named_slices))
-        found = measure_ranking(same, tested, slices, self.model.promotion.tolerance, key=key)
+        found = measure_ranking(same, tested, slices, self.model.promotion.tolerance, keys=keys_of)
         known = [d for d in past if self.realised.complete(d)]
         covers = f"predictions of {spell_days(known)} by {answered}"
         left_out = rows.height - same.height
@@ -166,8 +166,8 @@ class Serving:
         if rows is None or not rows.height:
             return False
         _, same, tested = self._of_newest(rows)
-        key, tolerance = self.model.view.entity.join_key, self.model.promotion.tolerance
-        return is_worse_without(same, tested, tolerance, self.monitor.odd_days, key=key)
+        keys_of, tolerance = self.model.view.entity.join_keys, self.model.promotion.tolerance
+        return is_worse_without(same, tested, tolerance, self.monitor.odd_days, keys=keys_of)
 
     def _of_newest(self, rows: pl.DataFrame) -> tuple[str, pl.DataFrame, Mapping[str, OnTestSet]]:
         """The version that answered last, its rows, and how it did on its test set."""

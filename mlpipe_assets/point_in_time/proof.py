@@ -15,6 +15,7 @@ from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
 from mlpipe_assets.errors import SqlError, naming, shorten, spell_count
+from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
 from mlpipe_assets.point_in_time.sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
@@ -53,14 +54,9 @@ class Proof:
         )
 
 
-def only_keys(key: str, keys: pl.Series) -> OnlyKeys:
-    """These join keys of every table, and no others."""
-    return OnlyKeys(column=key, keys=keys.to_list())
-
-
-def sample_of_day(rows: pl.DataFrame, key: str, day: date, days: int) -> pl.DataFrame:
+def sample_of_day(rows: pl.DataFrame, keys: Sequence[str], day: date, days: int) -> pl.DataFrame:
     """The rows of a day to recompute when so many days are."""
-    return sample_rows(rows, key, day, keys_a_day(days))
+    return sample_rows(rows, keys, day, keys_a_day(days))
 
 
 def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame]) -> Proof:
@@ -71,16 +67,16 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
         inputs: Where it reads from.
         rows_of_days: Some rows of each day, as `sample_of_day` chooses them.
     """
-    view, key = inputs.view, inputs.view.entity.join_key
+    view, keys = inputs.view, inputs.view.entity.join_keys
     chosen = {day: rows for day, rows in sorted(rows_of_days.items()) if rows.height}
     differences: dict[date, list[str]] = {}
     compared = 0
     for sample, alone in _recompute(engine, inputs, chosen):
-        for (day,), keys in sample.partition_by(CUT, as_dict=True).items():
-            stored = _of_keys(chosen[day], key, keys["key"])
-            again = _of_keys(_of_day(alone, day), key, keys["key"])
+        for (day,), entities in sample.partition_by(CUT, as_dict=True).items():
+            stored = _of_keys(chosen[day], entities, keys)
+            again = _of_keys(_of_day(alone, day), entities, keys)
             compared += stored.height
-            if lines := different(*_shared(stored, again), key, view.contract):
+            if lines := different(*_shared(stored, again), keys, view.contract):
                 differences.setdefault(day, []).extend(lines)
     cause = (
         _cause(engine, inputs, {day: chosen[day] for day in list(differences)[:_DIAGNOSED]}) if differences else None
@@ -94,24 +90,24 @@ def _recompute(
     """Passes over the days: which entities were cut at which day, and what the SQL says of them."""
     if not rows_of_days:
         return
-    view, key = inputs.view, inputs.view.entity.join_key
+    view, keys = inputs.view, inputs.view.entity.join_keys
     sql = inputs.catalog.read_sql(view.sql)
-    owned = {s.source.name: s.source for s in inputs.sources if key in s.source.contract.to_schema().columns}
+    owned = {s.source.name: s.source for s in inputs.sources if {*keys} <= {*s.source.contract.to_schema().columns}}
     alone = len(owned) < len(view.inputs)  # rows that belong to no entity can only be cut for all: a day at a time
     first, last = min(rows_of_days) - ONE_DAY, max(rows_of_days) + ONE_DAY
-    keys = pl.concat([rows.select(key) for rows in rows_of_days.values()]).unique()[key]
+    entities = pl.concat([rows.select(keys) for rows in rows_of_days.values()]).unique()
     whole = inputs.tables(first, last)
     history = {
-        name: read_entities(paths, key, keys, columns_read(sql, name))
+        name: read_entities(paths, entities, columns_read(sql, name))
         for name in owned
         if not isinstance(paths := whole[name], pl.DataFrame) and paths
     }
-    passes = plan_passes({day: rows[key].to_list() for day, rows in rows_of_days.items()}, one_day_each=alone)
+    passes = plan_passes(rows_of_days, keys, one_day_each=alone)
     for sample in passes:
         start, end = (first, last) if not alone else (sample[CUT][0], sample[CUT][0])
         tables: dict[str, Slice] = dict(whole if not alone else inputs.tables(start, end))
         for name, rows in history.items():
-            tables[name] = cut(rows, key, sample, _reach(inputs, owned[name]))
+            tables[name] = cut(rows, keys, sample, _reach(inputs, owned[name]))
         with naming(view.sql):
             yield sample, engine.select(sql, tables, {"start": start, "end": end})
 
@@ -126,36 +122,37 @@ def _reach(inputs: Inputs, source: Source) -> Reach:
 
 def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame]) -> str:
     """Why values differ, found by taking one thing after the other back; asked only where some do."""
-    view, key = inputs.view, inputs.view.entity.join_key
+    view, keys = inputs.view, inputs.view.entity.join_keys
     name, sql = view.entity.name, inputs.catalog.read_sql(view.sql)
     far = replace(inputs.view, lookback=timedelta(days=max(1, (max(rows_of_days) - START_DATE).days + 1)))
     longer = replace(inputs, view=far)
 
     def alone(day: date, source: Inputs, only: OnlyKeys | None = None) -> pl.DataFrame:
         found = engine.select(sql, source.tables(day, day), {"start": day, "end": day}, only)
-        return _of_keys(found, key, rows_of_days[day][key])
+        return _of_keys(found, rows_of_days[day], keys)
 
     try:
         for day, rows in rows_of_days.items():
-            whole, own = alone(day, inputs), alone(day, inputs, only_keys(key, rows[key]))
+            only = OnlyKeys(rows=rows.select(keys))
+            whole, own = alone(day, inputs), alone(day, inputs, only)
             if any(
-                different(*_shared(own, again), key, view.contract)
+                different(*_shared(own, again), keys, view.contract)
                 for _ in range(_TRIES)  # a tie may fall the same way by luck
                 for again in (
-                    _turned_round(engine, inputs, day, rows[key]),
-                    alone(day, inputs, only_keys(key, rows[key])),
+                    _turned_round(engine, inputs, day, rows.select(keys)),
+                    alone(day, inputs, only),
                 )
             ):
                 return (
                     f"{view.sql} depends on the order of rows, which is another one each time. Name an order that leaves no "
                     "ties, in each window and in each first(), mode() or the like"
                 )
-            if different(*_shared(whole, own), key, view.contract):
+            if different(*_shared(whole, own), keys, view.contract):
                 return (
                     f"{view.sql} looks at other {name} rows: a view is per entity, and what it says of a {name} may come "
-                    f'from the rows of its own {key} only; scope="population" is not built yet'
+                    f'from the rows of its own {", ".join(keys)} only; scope="population" is not built yet'
                 )
-            if different(*_shared(whole, alone(day, longer)), key, view.contract):
+            if different(*_shared(whole, alone(day, longer)), keys, view.contract):
                 return (
                     f"{view.sql} reads further back than the lookback of {view.lookback.days} days of {view.name}. Declare a "
                     "longer lookback, or bound the window in the SQL"
@@ -165,24 +162,24 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
     return f"{view.sql} knows the future: its values change with events after the day. It would leak"
 
 
-def _turned_round(engine: Engine, inputs: Inputs, day: date, keys: pl.Series) -> pl.DataFrame:
+def _turned_round(engine: Engine, inputs: Inputs, day: date, entities: pl.DataFrame) -> pl.DataFrame:
     """Some entities on a day alone, their rows in the opposite order, nothing removed and nothing planted."""
-    key = inputs.view.entity.join_key
+    keys = inputs.view.entity.join_keys
     tables = inputs.tables(day, day)
     for s in inputs.sources:
         paths = tables[s.source.name]
-        if not isinstance(paths, pl.DataFrame) and paths and key in s.source.contract.to_schema().columns:
-            tables[s.source.name] = read_entities(paths, key, keys, None).reverse()
+        if not isinstance(paths, pl.DataFrame) and paths and {*keys} <= {*s.source.contract.to_schema().columns}:
+            tables[s.source.name] = read_entities(paths, entities, None).reverse()
     found = engine.select(inputs.catalog.read_sql(inputs.view.sql), tables, {"start": day, "end": day})
-    return _of_keys(found, key, keys)
+    return _of_keys(found, entities, keys)
 
 
-def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str, contract: Contract) -> list[str]:
+def different(stored: pl.DataFrame, alone: pl.DataFrame, keys: Sequence[str], contract: Contract) -> list[str]:
     """Where two versions of the same rows differ, one line a column; with a value that may be quoted, and never of the key."""
     declared = {column.name: column for column in columns(contract)}
-    if stored.height != alone.height or not stored[key].equals(alone[key]):
-        both = set(stored[key]) & set(alone[key])
-        return [f"{key}: {stored.height} rows against {alone.height} recomputed, {len(both)} in both"]
+    if stored.height != alone.height or not stored.select(keys).equals(alone.select(keys)):
+        both = set(stored.select(keys).rows()) & set(alone.select(keys).rows())
+        return [f"{', '.join(keys)}: {stored.height} rows against {alone.height} recomputed, {len(both)} in both"]
     lines: list[str] = []
     for name in stored.columns:
         left, right = stored[name], alone[name].cast(stored[name].dtype, strict=False)
@@ -192,7 +189,7 @@ def different(stored: pl.DataFrame, alone: pl.DataFrame, key: str, contract: Con
             same = same | ((left - right).abs() <= _EQUAL_WITHIN * largest).fill_null(value=False)
         if not same.all():
             rows = (~same).arg_true()
-            shown = _example(left[rows[0]], right[rows[0]], declared.get(name)) if name != key else ""
+            shown = _example(left[rows[0]], right[rows[0]], declared.get(name)) if name not in keys else ""
             lines.append(f"{name}: {rows.len()} of {stored.height} differ{shown}")
     return lines
 
@@ -210,8 +207,8 @@ def _shared(stored: pl.DataFrame, again: pl.DataFrame) -> tuple[pl.DataFrame, pl
     return stored.select(names), again.select(names)
 
 
-def _of_keys(rows: pl.DataFrame, key: str, keys: pl.Series) -> pl.DataFrame:
-    return rows.filter(pl.col(key).is_in(keys.cast(rows.schema[key], strict=False).implode())).sort(key)
+def _of_keys(rows: pl.DataFrame, entities: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    return of_entities(rows, entities, keys).sort(keys)
 
 
 def _of_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from mlpipe_assets.engines.engine import DAY_OF_A_FILE
+from mlpipe_assets.join_keys import hash_entity, of_entities
 
 CUT, PLANT = "_cut", "_plant"
 _PAIRS = 2000  # entities over all days of one proof
@@ -42,20 +43,25 @@ def keys_a_day(days: int) -> int:
     return min(_MOST, max(_LEAST, _PAIRS // max(1, days)))
 
 
-def sample_rows(rows: pl.DataFrame, key: str, day: date, count: int) -> pl.DataFrame:
+def sample_rows(rows: pl.DataFrame, keys: Sequence[str], day: date, count: int) -> pl.DataFrame:
     """Up to `count` rows of a day, one an entity: the same ones each time, others on other days."""
-    return rows.bottom_k(count, by=pl.col(key).hash(seed=day.toordinal())).unique(key, keep="first").sort(key)
+    chosen = rows.bottom_k(count, by=hash_entity(keys, seed=day.toordinal()))
+    return chosen.unique(list(keys), keep="first").sort(keys)
 
 
-def plan_passes(keys_of_days: Mapping[date, Sequence[object]], *, one_day_each: bool) -> list[pl.DataFrame]:
-    """Passes over the days: `key`, `_cut` (its day) and `_plant`; no key twice in a pass, every day in some pass.
+def plan_passes(
+    rows_of_days: Mapping[date, pl.DataFrame], keys: Sequence[str], *, one_day_each: bool
+) -> list[pl.DataFrame]:
+    """Passes over the days: the keys, `_cut` (its day) and `_plant`; no entity twice in a pass, every day in some pass.
 
     Where entities are few, days wait for passes of their own, with two entities each.
     """
-    passes: list[dict[object, date]] = []
+    passes: list[dict[tuple[object, ...], date]] = []
     days_of: list[date | None] = []
-    for day, keys in keys_of_days.items():
-        for place, key in enumerate(keys):
+    schema: dict[str, pl.DataType] = {}
+    for day, rows in rows_of_days.items():
+        schema = schema or {key: rows.schema[key] for key in keys}
+        for place, key in enumerate(rows.select(keys).rows()):
             free = (
                 i for i, one in enumerate(passes) if key not in one and (not one_day_each or days_of[i] in (None, day))
             )
@@ -68,15 +74,15 @@ def plan_passes(keys_of_days: Mapping[date, Sequence[object]], *, one_day_each: 
                 days_of.append(day)
             passes[at][key] = day
     return [
-        pl.DataFrame(
-            {"key": pl.Series(list(one)), CUT: pl.Series(list(one.values()), dtype=pl.Date)},
-        ).with_columns((pl.int_range(pl.len()) % 2 == 0).over(CUT).alias(PLANT))
+        pl.DataFrame(list(one), schema=schema, orient="row")
+        .with_columns(pl.Series(CUT, list(one.values()), dtype=pl.Date))
+        .with_columns((pl.int_range(pl.len()) % 2 == 0).over(CUT).alias(PLANT))
         for one in passes
     ]
 
 
-def read_entities(paths: Sequence[Path], key: str, keys: pl.Series, names: Iterable[str] | None) -> pl.DataFrame:
-    """All rows of some entities, with the day of their partition as `date`."""
+def read_entities(paths: Sequence[Path], entities: pl.DataFrame, names: Iterable[str] | None) -> pl.DataFrame:
+    """All rows of some entities, given by their keys, with the day of their partition as `date`."""
     if any("=" in part for path in paths[:1] for part in path.parts[:-2]):  # polars takes those folders for columns too
         day = pl.col("date").str.extract(DAY_OF_A_FILE).str.to_date()
         plain = pl.scan_parquet(
@@ -88,22 +94,26 @@ def read_entities(paths: Sequence[Path], key: str, keys: pl.Series, names: Itera
             list(paths), hive_partitioning=True, hive_schema={"date": pl.Date}, glob=False, missing_columns="insert"
         )
     schema = table.collect_schema()
-    chosen = [name for name in schema.names() if names is None or name in {*names, key, "date"}]
-    wanted = keys.cast(schema[key], strict=False).drop_nulls()
-    return table.select(chosen).filter(pl.col(key).is_in(wanted.implode())).collect(engine="streaming")
+    chosen = [name for name in schema.names() if names is None or name in {*names, *entities.columns, "date"}]
+    wanted = entities.select(pl.col(key).cast(schema[key], strict=False) for key in entities.columns).drop_nulls()
+    rows = table.select(chosen)
+    for key in wanted.columns:  # read with the file, where a join is not
+        rows = rows.filter(pl.col(key).is_in(wanted[key].unique().implode()))
+    found = rows.collect(engine="streaming")
+    return found if wanted.width == 1 else of_entities(found, wanted, wanted.columns)
 
 
-def cut(rows: pl.DataFrame, key: str, sample: pl.DataFrame, reach: Reach) -> pl.DataFrame:
+def cut(rows: pl.DataFrame, keys: Sequence[str], sample: pl.DataFrame, reach: Reach) -> pl.DataFrame:
     """Events of the sampled entities that their day may see, with planted ones that it may not, last events first.
 
     Args:
         rows: Events, by `date`.
-        key: Join key.
+        keys: Join keys.
         sample: One pass of `plan_passes`.
         reach: What a day may see.
     """
-    cuts = sample.select(pl.col("key").cast(rows.schema[key], strict=False).alias(key), CUT, PLANT)
-    placed = rows.join(cuts, on=key, how="inner", maintain_order="left")
+    cuts = sample.select(*(pl.col(key).cast(rows.schema[key], strict=False) for key in keys), CUT, PLANT)
+    placed = rows.join(cuts, on=list(keys), how="inner", maintain_order="left")
     away = (pl.col("date") - pl.col(CUT)).dt.total_days()
     seen = away <= reach.until
     if reach.after is not None:
@@ -111,18 +121,18 @@ def cut(rows: pl.DataFrame, key: str, sample: pl.DataFrame, reach: Reach) -> pl.
     kept = placed.filter(seen)
     own = kept if kept.height else placed
     newest = (
-        own.filter(pl.col(PLANT)).sort("date", descending=True, maintain_order=True).group_by(key, maintain_order=True)
+        own.filter(pl.col(PLANT)).sort("date", descending=True, maintain_order=True).group_by(keys, maintain_order=True)
     )
-    planted = [_planted(newest.head(_NEWEST), key, days, reach).select(kept.columns) for days in reach.plants]
+    planted = [_planted(newest.head(_NEWEST), keys, days, reach).select(kept.columns) for days in reach.plants]
     return pl.concat([kept, *planted]).drop(CUT, PLANT).reverse()
 
 
-def _planted(events: pl.DataFrame, key: str, days: int, reach: Reach) -> pl.DataFrame:
+def _planted(events: pl.DataFrame, keys: Sequence[str], days: int, reach: Reach) -> pl.DataFrame:
     """Events moved so many days after the cut, with values that such events have, and other ones than before."""
     move = pl.col(CUT) - pl.col("date") + pl.duration(days=days)
     values: list[pl.Expr] = []
     for name, dtype in events.schema.items():
-        if name in (key, CUT, PLANT, "date", *reach.times):
+        if name in (*keys, CUT, PLANT, "date", *reach.times):
             continue
         if dtype.is_numeric():
             values.append((pl.col(name) + 1).cast(dtype, strict=False))

@@ -98,7 +98,7 @@ def build_features(
             inputs.tables(start, end),
             {"start": start, "end": end},
             rows=inputs.rows(start, end),
-            key=view.entity.join_key,
+            keys=view.entity.join_keys,
             days=len(sound),
         ) as frames,
     ):
@@ -108,7 +108,7 @@ def build_features(
             _log.info("features/%s: %s judged", view.name, day)
             outcomes.append(outcome)
             if not outcome.refused:
-                rows_of_days[day] = sample_of_day(frame, view.entity.join_key, day, len(sound))
+                rows_of_days[day] = sample_of_day(frame, view.entity.join_keys, day, len(sound))
     proof = prove(engine, inputs, rows_of_days)
     staged = [o.written for o in outcomes if o.written]
     if proof.cause:
@@ -147,7 +147,7 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outc
     """One day judged by its contract and staged, not yet visible."""
     view = inputs.view
     wanted = [column.name for column in columns(view.contract)]
-    frame = frames.day(day, [view.entity.join_key])
+    frame = frames.day(day, view.entity.join_keys)
     if frame is None:
         frame = pl.DataFrame(schema={column.name: column.dtype for column in columns(view.contract)})
     if set(wanted) == set(frame.columns):

@@ -42,12 +42,12 @@ def render_card_files(
 
 def _known_entities(model: Model, splits: Mapping[str, pl.DataFrame]) -> list[str]:
     """That the splits lie apart in time and not by entity, with the numbers."""
-    key = model.view.entity.join_key
-    tested, learned = splits["test"][key].unique(), splits["train"][key].unique()
-    both = tested.is_in(learned.implode()).sum()
+    keys = model.view.entity.join_keys
+    tested, learned = (splits[name].select(keys).unique() for name in ("test", "train"))
+    both = tested.join(learned, on=list(keys), how="semi", nulls_equal=True).height
     if not both:
         return []
-    known = f"{both:,} of {tested.len():,} in test are in train too, so the metrics are of known ones on later days."
+    known = f"{both:,} of {tested.height:,} in test are in train too, so the metrics are of known ones on later days."
     return [
         f"The splits lie apart in time, not by entity: {known}",
         "Late rows and corrections reach back: features of a past day hold what was learnt about it since.",

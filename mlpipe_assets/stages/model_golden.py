@@ -26,7 +26,7 @@ def answer_golden_rows(
     way for new ones.
     """
     fitted = load(lake, model.name, fresh.version)
-    key = model.view.entity.join_key
+    keys = model.view.entity.join_keys
     try:
         old = read_golden(lake, model.name)
     except ModelError as error:
@@ -35,11 +35,11 @@ def answer_golden_rows(
     if (
         old is not None
         and old.feature_version == fresh.feature_version
-        and set(old.rows.columns) == {key, "as_of", *fitted.features, ANSWER}
+        and set(old.rows.columns) == {*keys, "as_of", *fitted.features, ANSWER}
     ):
         rows, days = old.rows.drop(ANSWER), dict(old.days)
     else:
-        rows = choose_golden_rows(test, key, fitted.features)
+        rows = choose_golden_rows(test, keys, fitted.features)
         facts = {day: lake.facts("features", model.view.name, day) or {} for day in feature_days(rows)}
         days = {f"{day}": fact.get("fingerprint") for day, fact in facts.items()}
     try:

@@ -8,6 +8,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.errors import MlpipeError
+from mlpipe_assets.join_keys import number_entities
 from mlpipe_assets.learning import promotion
 from mlpipe_assets.learning.comparison import Difference, compare
 from mlpipe_assets.learning.evaluation import Evaluation
@@ -118,7 +119,7 @@ def _against(
     if absent:
         return None, f"it takes {', '.join(absent)}, which the training set no longer has"
     answers = predict(theirs, rows.select(theirs.features))
-    key = rows[model.view.entity.join_key]
+    key = number_entities(rows, model.view.entity.join_keys)
     return compare(rows[model.label], rows["_ours"], answers, key, seed=learner.seed), None
 
 

@@ -30,7 +30,7 @@ def read_slices(
         source = SourceDays(lake=lake, source=catalog.source(name))
         tables[name] = source.paths(day for day in window if day in source.present)
     found = engine.select(catalog.read_sql(model.slices), tables, {})
-    key = [model.view.entity.join_key, "as_of"]
+    key = [*model.view.entity.join_keys, "as_of"]
     found = pl.concat([found.select(key), name_slices(found.drop(key), nameable(catalog, model))], how="horizontal")
     return {
         name: frame.select(key)

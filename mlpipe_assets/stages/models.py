@@ -21,6 +21,7 @@ from mlpipe_assets.catalog.versions import learner_version
 from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.join_keys import number_entities
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks
@@ -189,8 +190,8 @@ def _store_and_judge(
             keep(lake, fresh, reason)
     written = write_marker(lake, model, fresh, inputs)
     now = find_version(lake, model.name, fresh.version) or fresh
-    keys = test[model.view.entity.join_key]
-    better = find_better_baselines(evaluation, test[model.label], keys, seed=learner.seed)
+    who = number_entities(test, model.view.entity.join_keys)
+    better = find_better_baselines(evaluation, test[model.label], who, seed=learner.seed)
     return Built(
         outcome=Outcome(day=as_of, counts={"rows": sum(frame.height for frame in splits.values())}, written=written),
         checks=tell_model_checks(judgement, known, now, better),

@@ -111,16 +111,16 @@ def _predict_day(
         return Outcome(
             day=day, counts={"rows": 0}, breaches=served.errors(), refused="its features break the serving contract"
         )
-    key = model.view.entity.join_key
+    keys = model.view.entity.join_keys
     given = features.select(fitted.features)
     rows = features.select(
-        key,
+        *keys,
         "as_of",
         model_version=pl.lit(used.version),
         feature_version=pl.lit(used.feature_version),
         probability=predict(fitted, given),
     ).with_columns(decision=pl.col("probability") >= learner.decide_above)
-    rows = rows.select([column.name for column in columns(contract)]).sort(key)
+    rows = rows.select([column.name for column in columns(contract)]).sort(keys)
     judgement = judge(rows, contract)
     counts = {"rows": rows.height}
     if not judgement.holds:

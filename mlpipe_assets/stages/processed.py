@@ -100,10 +100,10 @@ def _build(
     rows += sum(int((features.facts(day) or {}).get("rows", 0)) for day in plan.used)
     sql = catalog.read_sql(model.sql)
     params = {"horizon": model.horizon.days}
-    key = model.view.entity.join_key
+    keys_of = model.view.entity.join_keys
     with (
         naming(model.sql),
-        engine.select_by_day(sql, tables, params, rows=rows, key=key, days=len(plan.used)) as frames,
+        engine.select_by_day(sql, tables, params, rows=rows, keys=keys_of, days=len(plan.used)) as frames,
     ):
         return _judge_and_write(lake, change, engine, catalog, plan, frames)
 
@@ -112,11 +112,11 @@ def _judge_and_write(
     lake: Lake, change: TableChange, engine: Engine, catalog: Catalog, plan: TrainingPlan, frames: DayRows
 ) -> tuple[Outcome, list[CheckResult]]:
     model = plan.model
-    key = model.view.entity.join_key
+    keys_of = model.view.entity.join_keys
     wanted = [column.name for column in columns(model.contract)]
     splits: dict[str, pl.DataFrame] = {}
     for name in SPLITS:
-        parts = [part for day in plan.splits[name] if (part := frames.day(day, [key])) is not None]
+        parts = [part for day in plan.splits[name] if (part := frames.day(day, keys_of)) is not None]
         whole = pl.concat(parts) if parts else pl.DataFrame(schema={c.name: c.dtype for c in columns(model.contract)})
         splits[name] = whole.select(wanted) if set(wanted) == set(whole.columns) else whole
     counts = {"rows": sum(f.height for f in splits.values()), **{f"rows_{n}": f.height for n, f in splits.items()}}

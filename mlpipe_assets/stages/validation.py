@@ -14,8 +14,9 @@ from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.contracts.golden_answers import GoldenAnswers
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
+from mlpipe_assets.join_keys import spell_entity
 from mlpipe_assets.outcome import CheckResult, Outcome
-from mlpipe_assets.quoting import may_quote, name_key
+from mlpipe_assets.quoting import may_quote, name_entity
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.predictions_plan import declared
 from mlpipe_assets.stages.telling import tell
@@ -95,7 +96,7 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
     Beside them, days corrected since (a feature row that changed because its data were corrected is no fault of the code),
     and why there are no answers now, if there are none.
     """
-    key = model.view.entity.join_key
+    keys_of = model.view.entity.join_keys
     fitted = load(lake, model.name, golden.champion)
     columns = list(fitted.types)
     parts: list[pl.DataFrame] = []
@@ -111,17 +112,17 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
         features = lake.read("features", model.view.name, day)
         if all(str(features.schema.get(name)) == dtype for name, dtype in fitted.types.items()):
             answers, _ = _answers(fitted, features.select(columns))
-            parts.append(features.select(key, "as_of", from_features=answers))
+            parts.append(features.select(*keys_of, "as_of", from_features=answers))
         else:
-            parts.append(features.select(key, "as_of", from_features=pl.lit(None, dtype=pl.Float64)))
+            parts.append(features.select(*keys_of, "as_of", from_features=pl.lit(None, dtype=pl.Float64)))
     answers, silence = _answers(fitted, golden.rows.select(columns))
     if not all(may_quote(column) for column in rules.columns(model.contract)):
         silence = silence.partition(":")[0]  # what a library says of a row may hold its values
     answered = golden.rows.select(
-        pl.col(key).cast(pl.String).alias("key"), "as_of", expected=pl.col("probability"), answered=answers
+        spell_entity(keys_of).alias("key"), "as_of", expected=pl.col("probability"), answered=answers
     )
     rebuilt = (
-        pl.concat(parts).with_columns(pl.col(key).cast(pl.String).alias("key"))
+        pl.concat(parts).with_columns(spell_entity(keys_of).alias("key"))
         if parts
         else pl.DataFrame(schema={"key": pl.String, "as_of": golden.rows.schema["as_of"], "from_features": pl.Float64})
     )
@@ -183,9 +184,8 @@ def _settle(
 
 
 def _named(moved: pl.DataFrame, model: Model, silence: str) -> str:
-    key = model.view.entity.join_key
     lines = [
-        f"{key} {name_key(model.view.contract, key, row['key'])} as of {row['as_of']:%Y-%m-%d}: "
+        f"{name_entity(model.view.contract, model.view.entity.join_keys, row['key'])} as of {row['as_of']:%Y-%m-%d}: "
         f"{row['expected']:.6f}, now {_now(row, silence)}"
         for row in moved.head(5).to_dicts()
     ]

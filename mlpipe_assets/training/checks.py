@@ -44,9 +44,9 @@ def judge_training_set(
     """A result of each of `TRAINING_CHECKS`, of a training set that holds its contract and is about to be written."""
     model = plan.model
     days = {name: feature_days(frame) for name, frame in splits.items()}
-    key, count = model.view.entity.join_key, sum(map(len, days.values()))
+    keys, count = model.view.entity.join_keys, sum(map(len, days.values()))
     rows = {
-        day: sample_of_day(frame.filter(pl.col("as_of").dt.date() == day + ONE_DAY), key, day, count)
+        day: sample_of_day(frame.filter(pl.col("as_of").dt.date() == day + ONE_DAY), keys, day, count)
         for name, frame in splits.items()
         for day in days[name]
     }
@@ -151,13 +151,13 @@ def _powers(splits: Mapping[str, pl.DataFrame], model: Model) -> Powers:
     if any(model.label not in frame.columns for frame in splits.values()):
         return {}
     sets = {**splits, "all splits": pl.concat(list(splits.values()))}
-    key = model.view.entity.join_key
+    keys = model.view.entity.join_keys
     names = _features(splits["train"], model)
-    return {name: tell_label(rows, label=model.label, key=key, features=names) for name, rows in sets.items()}
+    return {name: tell_label(rows, label=model.label, keys=keys, features=names) for name, rows in sets.items()}
 
 
 def _features(rows: pl.DataFrame, model: Model) -> list[str]:
-    return [name for name in rows.columns if name not in (model.label, model.view.entity.join_key, "as_of")]
+    return [name for name in rows.columns if name not in (model.label, *model.view.entity.join_keys, "as_of")]
 
 
 def _holds_label(values: pl.Series, label: pl.Series) -> bool:

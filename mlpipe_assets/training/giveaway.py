@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from mlpipe_assets.join_keys import hash_entity
+
 _ROWS = 100_000  # looked at of one set; the same rows each time
 _FEW = 50  # distinct values up to which numbers are taken for categories too
 _ENOUGH = 10  # stretches of yes, and of no, from which a perfect feature is no accident
 
 
-def tell_label(rows: pl.DataFrame, *, label: str, key: str, features: Sequence[str]) -> dict[str, float]:
+def tell_label(rows: pl.DataFrame, *, label: str, keys: Sequence[str], features: Sequence[str]) -> dict[str, float]:
     """Area under the ROC curve of each feature taken alone, from 0.5 to 1; empty where the label is too rare to say.
 
     A feature is judged by its values where it has any, by whether it has one, and, for texts and numbers of few values, by
@@ -18,9 +20,9 @@ def tell_label(rows: pl.DataFrame, *, label: str, key: str, features: Sequence[s
     known = rows.filter(pl.col(label).is_not_null())
     if not known.height or not _is_two_valued(known[label]):
         return {}
-    chosen = known.filter(pl.col(key).hash(seed=7) % -(-known.height // _ROWS) == 0).sort(key, "as_of")
+    chosen = known.filter(hash_entity(keys, seed=7) % -(-known.height // _ROWS) == 0).sort(*keys, "as_of")
     truth = _as_booleans(chosen[label])
-    who = chosen[key].hash(seed=11)
+    who = chosen.select(hash_entity(keys, seed=11)).to_series()
     return {name: _power(chosen[name], truth, who) for name in features} if _is_enough(truth, who) else {}
 
 

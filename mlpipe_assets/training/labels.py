@@ -9,6 +9,7 @@ from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import Engine, Slice
 from mlpipe_assets.errors import naming
+from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.point_in_time.proof import different
 from mlpipe_assets.point_in_time.sample import CUT, PLANT, Reach, cut, plan_passes, read_entities
@@ -19,15 +20,15 @@ def find_outside_looks(
     engine: Engine, inputs: Inputs, model: Model, rows_of_days: Mapping[date, pl.DataFrame]
 ) -> list[str]:
     """Labels that come out otherwise when only events of their window are there, and some are planted beside it."""
-    key, horizon = model.view.entity.join_key, model.horizon.days
+    keys, horizon = model.view.entity.join_keys, model.horizon.days
     problems: list[str] = []
     for sample, again in _labels(engine, inputs, model, rows_of_days, after=0, until=horizon, plants=(0, horizon + 1)):
-        for (day,), keys in sample.partition_by(CUT, as_dict=True).items():
-            chosen = keys["key"].implode()
-            stored = rows_of_days[day].filter(pl.col(key).is_in(chosen)).sort(key)
-            found = again.filter((pl.col("as_of").dt.date() == day + ONE_DAY) & pl.col(key).is_in(chosen)).sort(key)
+        for (day,), entities in sample.partition_by(CUT, as_dict=True).items():
+            stored = of_entities(rows_of_days[day], entities, keys).sort(keys)
+            of_day = again.filter(pl.col("as_of").dt.date() == day + ONE_DAY)
+            found = of_entities(of_day, entities, keys).sort(keys)
             problems += [
-                f"{day} {line}" for line in different(stored.select(key, model.label), found, key, model.contract)
+                f"{day} {line}" for line in different(stored.select(*keys, model.label), found, keys, model.contract)
             ]
     return problems
 
@@ -77,36 +78,36 @@ def _labels(
     every_one: bool = False,
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Passes over the days: the entities of each, and their labels by the events of some days only."""
-    view, lake, key = model.view, inputs.lake, model.view.entity.join_key
+    view, lake, keys = model.view, inputs.lake, model.view.entity.join_keys
     chosen = {day: rows for day, rows in sorted(rows_of_days.items()) if rows.height and model.label in rows.columns}
     if not chosen:
         return
     sql = inputs.catalog.read_sql(model.sql)
-    keys = pl.concat([rows.select(key) for rows in chosen.values()]).unique()[key]
-    described = read_entities(lake.state("features", view.name).files(chosen), key, keys, None)
+    entities = pl.concat([rows.select(keys) for rows in chosen.values()]).unique()
+    described = read_entities(lake.state("features", view.name).files(chosen), entities, None)
     sources = [SourceDays(lake=lake, source=inputs.catalog.source(name)) for name in model.inputs]
-    owned = {s.source.name for s in sources if key in s.source.contract.to_schema().columns}
+    owned = {s.source.name for s in sources if {*keys} <= {*s.source.contract.to_schema().columns}}
     ahead = days_between(min(chosen) + ONE_DAY, max(chosen) + model.horizon)
     around = days_between(min(chosen), max(chosen) + model.horizon + ONE_DAY)
     history = {
-        s.source.name: read_entities(paths, key, keys, columns_read(sql, s.source.name))
+        s.source.name: read_entities(paths, entities, columns_read(sql, s.source.name))
         for s in sources
         if s.source.name in owned and (paths := s.paths(d for d in around if d in s.present))
     }
     alone = len(owned) < len(sources)
-    for sample in plan_passes({day: rows[key].to_list() for day, rows in chosen.items()}, one_day_each=alone):
+    for sample in plan_passes(chosen, keys, one_day_each=alone):
         marked = sample.with_columns(pl.lit(value=True).alias(PLANT)) if every_one else sample
         first = sample[CUT][0]
         window = days_between(first + ONE_DAY, first + model.horizon) if alone else ahead
         tables: dict[str, Slice] = {
             s.source.name: s.paths(d for d in window if d in s.present) for s in sources if s.source.name not in history
         }
-        tables["features"] = cut(described, key, sample, Reach(after=-1, until=0, plants=()))
+        tables["features"] = cut(described, keys, sample, Reach(after=-1, until=0, plants=()))
         for s in sources:
             if s.source.name in history:
                 times = (s.source.event_time,) if s.source.event_time else ()
                 reach = Reach(after=after, until=until, plants=tuple(plants), times=times, identities=s.source.key)
-                tables[s.source.name] = cut(history[s.source.name], key, marked, reach)
+                tables[s.source.name] = cut(history[s.source.name], keys, marked, reach)
         with naming(model.sql):
             found = engine.select(sql, tables, {"horizon": model.horizon.days})
-        yield sample, found.select(key, "as_of", model.label).sort(key, "as_of")
+        yield sample, found.select(*keys, "as_of", model.label).sort(*keys, "as_of")

@@ -5,8 +5,8 @@ import pytest
 from mlpipe_assets.catalog.declarations import Entity
 from mlpipe_assets.catalog.other_entities import find_other_entities
 
-CUSTOMER = Entity(name="customer", join_key="customer_id")
-OWNED = frozenset({"orders", "customers", "returns"})
+CUSTOMER = Entity(name="customer", join_keys=("customer_id",))
+OWNED = {"customer_id": frozenset({"orders", "customers", "returns"})}
 PER_ENTITY = {
     "using the key": ("select customer_id, count(*) from orders join customers using (customer_id) group by all"),
     "a natural join": "select customer_id, count(*) n from orders natural join customers group by 1",

@@ -108,10 +108,10 @@ def test_a_field_of_a_source_that_cannot_be_is_named(wrong: dict[str, Any], said
         ({"inputs": ()}, "inputs is empty"),
         ({"sql": "features/none.sql"}, f"there is no SQL file {PROJECT_ROOT / 'sql/features/none.sql'}"),
         (
-            {"entity": Entity(name="customer", join_key="customer")},
+            {"entity": Entity(name="customer", join_keys=("customer",))},
             "contract: 'customer' is no column of CustomerFeatures",
         ),
-        ({"entity": Entity(name="customer", join_key="age_")}, "join_key 'age_' of entity 'customer' ("),
+        ({"entity": Entity(name="customer", join_keys=("age_",))}, "join key 'age_' of entity 'customer' ("),
         ({"entity": "customer"}, "entity='customer' is no Entity"),
     ],
 )

@@ -168,7 +168,7 @@ def _operations(engine: Engine, file: Path) -> list[Callable[[str], object]]:
 
     def by_day(sql: str, rows: int) -> object:
         dated = f"select *, timestamp '2026-01-06 00:00:00' as as_of from ({sql}\n) as odd"
-        with engine.select_by_day(dated, {"t": frame}, {}, rows=rows, key="k", days=90) as frames:
+        with engine.select_by_day(dated, {"t": frame}, {}, rows=rows, keys=["k"], days=90) as frames:
             return frames.day(date(2026, 1, 5), ["k"])
 
     return [

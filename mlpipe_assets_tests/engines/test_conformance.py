@@ -114,7 +114,7 @@ def test_a_table_without_rows_has_its_columns_all_the_same(engine: Engine) -> No
 
     assert_frame_equal(engine.select("select k, n, day from u", tables, {}), VISITS.clear())
     assert engine.select("select count(u.n) as known from t left join u on u.k = t.k", tables, {}).rows() == [(0,)]
-    with engine.select_by_day(BY_DAY, {"t": VISITS.clear()}, {}, key="k", **IN_PARTS) as frames:
+    with engine.select_by_day(BY_DAY, {"t": VISITS.clear()}, {}, keys=["k"], **IN_PARTS) as frames:
         assert frames.day(date(2026, 1, 5), ["k"]) is None
 
 
@@ -146,7 +146,7 @@ def test_only_some_keys_take_part_where_a_table_has_them(engine: Engine, keys: l
         "select k, n, x from t cross join u order by n, x",
         {"t": VISITS, "u": other},
         {},
-        OnlyKeys(column="k", keys=keys),
+        OnlyKeys(rows=pl.DataFrame({"k": keys})),
     )
 
     expected = VISITS.filter(pl.col("k").is_in(keys)).select("k", "n").join(other, how="cross").sort("n", "x")
@@ -154,7 +154,7 @@ def test_only_some_keys_take_part_where_a_table_has_them(engine: Engine, keys: l
 
 
 def test_keys_may_be_numbers(engine: Engine) -> None:
-    found = engine.select("select n from t order by n", {"t": VISITS}, {}, OnlyKeys(column="n", keys=[4, 2]))
+    found = engine.select("select n from t order by n", {"t": VISITS}, {}, OnlyKeys(rows=pl.DataFrame({"n": [4, 2]})))
 
     assert found["n"].to_list() == [2, 4]
 
@@ -183,7 +183,7 @@ def test_a_fault_is_named_with_its_line_and_what_it_is_about(
     tables = {"t": VISITS}
     for run in (
         lambda: engine.select(sql, tables, {}),
-        lambda: engine.select_by_day(sql, tables, {}, key="k", **IN_ONE_PASS),
+        lambda: engine.select_by_day(sql, tables, {}, keys=["k"], **IN_ONE_PASS),
         lambda: engine.bind(sql, {"t": VISITS.schema}, {}),
     ):
         with pytest.raises(RefusedSqlError) as caught:
@@ -207,7 +207,7 @@ def test_an_error_quotes_no_value_of_the_data(engine: Engine) -> None:
     for run in (
         lambda: engine.select("select cast(k as integer) as n from t", {"t": table}, {}),
         lambda: engine.select_by_day(
-            "select cast(k as timestamp) as as_of from t", {"t": table}, {}, key="k", **IN_ONE_PASS
+            "select cast(k as timestamp) as as_of from t", {"t": table}, {}, keys=["k"], **IN_ONE_PASS
         ),
     ):
         with pytest.raises(RefusedSqlError) as caught:
@@ -224,7 +224,7 @@ def test_nothing_but_the_slices_is_read(implementation: Implementation, tmp_path
         sql = way.format(file=secret)
         for run in (
             lambda sql=sql: engine.select(sql, {"t": VISITS}, {}),
-            lambda sql=sql: engine.select_by_day(sql, {"t": VISITS}, {}, key="k", **IN_PARTS),
+            lambda sql=sql: engine.select_by_day(sql, {"t": VISITS}, {}, keys=["k"], **IN_PARTS),
             lambda sql=sql: engine.bind(sql, {"t": VISITS.schema}, {}),
         ):
             with pytest.raises(RefusedSqlError) as caught:
@@ -241,7 +241,7 @@ def test_one_select_is_run_and_not_a_second_statement(engine: Engine) -> None:
 
 @pytest.mark.parametrize("passes", [IN_ONE_PASS, IN_PARTS])
 def test_each_day_has_its_rows_in_the_order_asked_for(engine: Engine, passes: dict[str, int]) -> None:
-    with engine.select_by_day(BY_DAY, {"t": VISITS}, {}, key="k", **passes) as frames:
+    with engine.select_by_day(BY_DAY, {"t": VISITS}, {}, keys=["k"], **passes) as frames:
         days = [frames.day(date(2026, 1, n), ["n"]) for n in (4, 5, 6, 7)]
 
     as_of = {5: datetime(2026, 1, 6, tzinfo=UTC), 6: datetime(2026, 1, 7, tzinfo=UTC)}
@@ -263,7 +263,7 @@ def test_a_table_without_the_key_is_whole_in_each_part(engine: Engine) -> None:
         "from t cross join u where t.k is not null group by t.k, day"
     )
 
-    with engine.select_by_day(sql, {"t": VISITS, "u": prices}, {}, key="k", **IN_PARTS) as frames:
+    with engine.select_by_day(sql, {"t": VISITS, "u": prices}, {}, keys=["k"], **IN_PARTS) as frames:
         found = frames.day(date(2026, 1, 5), ["k"])
 
     assert found is not None
@@ -276,7 +276,7 @@ def test_midnight_belongs_to_the_day_that_it_ends(engine: Engine, as_of: str) ->
     sql = f"select k, {as_of} as as_of from t where n = 1"
     end = datetime(2026, 1, 6, tzinfo=UTC)
 
-    with engine.select_by_day(sql, {"t": VISITS}, {"end": end}, key="k", **IN_ONE_PASS) as frames:
+    with engine.select_by_day(sql, {"t": VISITS}, {"end": end}, keys=["k"], **IN_ONE_PASS) as frames:
         found = frames.day(date(2026, 1, 5), ["k"])
 
     assert found is not None
@@ -286,7 +286,7 @@ def test_midnight_belongs_to_the_day_that_it_ends(engine: Engine, as_of: str) ->
 def test_a_limit_behind_the_last_order_counts(engine: Engine) -> None:
     sql = f"select * from ({BY_DAY}) as all_days order by n desc limit 1"
 
-    with engine.select_by_day(sql, {"t": VISITS}, {}, key="k", **IN_ONE_PASS) as frames:
+    with engine.select_by_day(sql, {"t": VISITS}, {}, keys=["k"], **IN_ONE_PASS) as frames:
         found = [frames.day(date(2026, 1, n), ["k"]) for n in (5, 6)]
 
     assert [None if frame is None else frame["n"].to_list() for frame in found] == [[4], None]
@@ -294,7 +294,7 @@ def test_a_limit_behind_the_last_order_counts(engine: Engine) -> None:
 
 def test_days_may_be_asked_for_side_by_side_and_again(engine: Engine) -> None:
     with (
-        engine.select_by_day(BY_DAY, {"t": VISITS}, {}, key="k", **IN_PARTS) as frames,
+        engine.select_by_day(BY_DAY, {"t": VISITS}, {}, keys=["k"], **IN_PARTS) as frames,
         ThreadPoolExecutor(4) as threads,
     ):
         found = list(threads.map(lambda _: frames.day(date(2026, 1, 5), ["n"]), range(8)))
@@ -304,7 +304,7 @@ def test_days_may_be_asked_for_side_by_side_and_again(engine: Engine) -> None:
 
 def test_rows_cannot_be_sorted_by_a_column_that_the_select_does_not_give(engine: Engine) -> None:
     with (
-        engine.select_by_day(BY_DAY, {"t": VISITS}, {}, key="k", **IN_ONE_PASS) as frames,
+        engine.select_by_day(BY_DAY, {"t": VISITS}, {}, keys=["k"], **IN_ONE_PASS) as frames,
         pytest.raises(RefusedSqlError, match="no column absent"),
     ):
         frames.day(date(2026, 1, 5), ["absent"])
@@ -332,7 +332,7 @@ def test_parts_and_days_do_not_change_what_a_select_gives(
     whole = engine.select(sql, {"t": table}, {})
 
     for passes in (IN_ONE_PASS, IN_PARTS):
-        with engine.select_by_day(sql, {"t": table}, {}, key="k", **passes) as frames:
+        with engine.select_by_day(sql, {"t": table}, {}, keys=["k"], **passes) as frames:
             days = [frames.day(date(2026, 1, n), ["k"]) for n in range(4, 9)]
         found = pl.concat([whole.clear(), *(frame for frame in days if frame is not None)])
         assert_frame_equal(found, whole.sort("as_of", "k"))

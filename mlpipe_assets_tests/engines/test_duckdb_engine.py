@@ -45,7 +45,10 @@ def test_only_reads_part_of_the_tables_that_have_the_column() -> None:
     other = pl.DataFrame({"x": [1]})
 
     frame = DuckDBEngine().select(
-        "select k, x from t cross join u order by n", {"t": DAYS, "u": other}, {}, OnlyKeys(column="k", keys=["a"])
+        "select k, x from t cross join u order by n",
+        {"t": DAYS, "u": other},
+        {},
+        OnlyKeys(rows=pl.DataFrame({"k": ["a"]})),
     )
 
     assert frame.rows() == [("a", 1), ("a", 1)]
@@ -59,7 +62,7 @@ def test_parameters_that_the_select_does_not_name_are_left_out() -> None:
 
 @pytest.mark.parametrize("rows", [0, 3, 5_000_000])
 def test_each_day_has_its_rows_sorted_whatever_the_buckets(rows: int) -> None:
-    with DuckDBEngine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=rows, key="k", days=7) as frames:
+    with DuckDBEngine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=rows, keys=["k"], days=7) as frames:
         first, second, third = (frames.day(date(2026, 1, n), ["k"]) for n in (1, 2, 3))
 
     assert first is not None
@@ -100,7 +103,7 @@ def test_a_query_that_does_not_fit_is_run_in_more_parts(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(DuckDBEngine, "_copy", copy)
 
-    with DuckDBEngine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, key="k", days=1) as frames:
+    with DuckDBEngine().select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, keys=["k"], days=1) as frames:
         found = frames.day(date(2026, 1, 1), ["k"])
 
     assert tried == [1, 2, 4, 4, 4, 4]
@@ -117,7 +120,7 @@ def test_a_query_that_fits_in_no_number_of_parts_says_what_to_raise(monkeypatch:
     monkeypatch.setattr(DuckDBEngine, "_copy", copy)
 
     with pytest.raises(SqlError, match=r"does not fit in MLPIPE_MEMORY_LIMIT=1MB, even in 2 parts\. Raise it"):
-        DuckDBEngine(memory_limit="1MB").select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, key="k", days=1)
+        DuckDBEngine(memory_limit="1MB").select_by_day(BY_DAY, {"t": DAYS}, {}, rows=3, keys=["k"], days=1)
 
 
 def test_a_select_that_does_not_fit_says_what_to_raise() -> None:
@@ -136,7 +139,7 @@ def test_sql_of_the_catalog_reads_the_files_it_is_given_and_no_other(tmp_path: P
         DuckDBEngine().select(f"select * from {function}('{secret}')", {"t": DAYS}, {})
     with pytest.raises(SqlError, match="Permission Error: Cannot access file"):
         DuckDBEngine().select(
-            f"select * from t, {function}('{secret}')", {"t": DAYS}, {}, OnlyKeys(column="k", keys=["a"])
+            f"select * from t, {function}('{secret}')", {"t": DAYS}, {}, OnlyKeys(rows=pl.DataFrame({"k": ["a"]}))
         )
 
 

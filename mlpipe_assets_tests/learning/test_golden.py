@@ -17,11 +17,11 @@ GOLDEN = pl.DataFrame({"customer_id": ["a", "b", "c", "d"], "as_of": [JAN_2] * 4
 
 def test_the_choice_depends_on_keys_and_days_alone() -> None:
     rows = training_rows(400, days=5)
-    chosen = choose_golden_rows(rows, "customer_id", ("spend", "noise"), most=30)
+    chosen = choose_golden_rows(rows, ["customer_id"], ("spend", "noise"), most=30)
 
     again = choose_golden_rows(
         rows.sample(fraction=1, shuffle=True, seed=4).with_columns(~pl.col("label")),
-        "customer_id",
+        ["customer_id"],
         ("spend", "noise"),
         most=30,
     )
@@ -36,7 +36,7 @@ def test_the_choice_depends_on_keys_and_days_alone() -> None:
 def test_chosen_customers_are_pinned() -> None:
     keys = pl.DataFrame({"customer_id": [f"c{i}" for i in range(50)], "as_of": [JAN_2] * 50, "spend": [1.0] * 50})
 
-    chosen = choose_golden_rows(keys, "customer_id", ("spend",), most=3)
+    chosen = choose_golden_rows(keys, ["customer_id"], ("spend",), most=3)
 
     assert chosen["customer_id"].to_list() == ["c18", "c36", "c4"]  # the smallest SHA-256
 

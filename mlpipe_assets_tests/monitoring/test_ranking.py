@@ -63,7 +63,7 @@ def test_the_same_customers_on_seven_days_are_no_seven_times_as_many_customers()
     tested = {"overall": OnTestSet(roc_auc=0.83, rows=4_000_000, positives=1_600_000)}
 
     by_row, by_customer, of_one_day = (
-        measure_ranking(rows, tested, [], 0.0, key=key)[0]
+        measure_ranking(rows, tested, [], 0.0, keys=[key] if key else ())[0]
         for rows, key in ((week, None), (week, "customer_id"), (once, "customer_id"))
     )
 

@@ -30,7 +30,7 @@ planes = Source(
     fresh_within=timedelta(days=400),
 )
 
-plane = Entity(name="plane", join_key="tailnum")
+plane = Entity(name="plane", join_keys=("tailnum",))
 
 plane_features = FeatureView(
     name="plane_features",

@@ -447,14 +447,14 @@ def test_sums_of_floats_may_differ_in_their_last_bits_and_nulls_may_not() -> Non
     stored = pl.DataFrame({"k": ["a", "b"], "x": [0.1 + 0.2, 1.0], "y": [1.0, 2.0]})
     alone = pl.DataFrame({"k": ["a", "b"], "x": [0.3, 1.0], "y": [1.0, None]})
 
-    assert different(stored, alone, "k", Compared) == ["y: 1 of 2 differ (e.g. 2.0 against null)"]
+    assert different(stored, alone, ["k"], Compared) == ["y: 1 of 2 differ (e.g. 2.0 against null)"]
 
 
 def test_a_difference_quotes_no_personal_number_no_telephone_and_no_column_without_a_promise() -> None:
     stored = pl.DataFrame({"k": ["a"], "salary": [52_000], "phone": [491_701_234_567], "other": [1], "z": [3]})
     alone = pl.DataFrame({"k": ["a"], "salary": [53_000], "phone": [7], "other": [2], "z": [4]})
 
-    assert different(stored, alone, "k", Compared) == [
+    assert different(stored, alone, ["k"], Compared) == [
         "salary: 1 of 1 differ",
         "phone: 1 of 1 differ",
         "other: 1 of 1 differ",
@@ -465,4 +465,4 @@ def test_a_difference_quotes_no_personal_number_no_telephone_and_no_column_witho
 def test_a_key_that_exists_only_by_the_future_is_a_difference() -> None:
     stored, alone = pl.DataFrame({"k": ["a", "b"]}), pl.DataFrame({"k": ["a"]})
 
-    assert different(stored, alone, "k", Compared) == ["k: 2 rows against 1 recomputed, 1 in both"]
+    assert different(stored, alone, ["k"], Compared) == ["k: 2 rows against 1 recomputed, 1 in both"]

@@ -245,7 +245,7 @@ def test_buckets_of_customers_do_not_change_a_day(
     rows = min(len(case["placed"]), 12)
 
     with DuckDBEngine().select_by_day(
-        SQL, tables, {"start": start, "end": end}, rows=rows, key="customer_id", days=(end - start).days + 1
+        SQL, tables, {"start": start, "end": end}, rows=rows, keys=["customer_id"], days=(end - start).days + 1
     ) as frames:
         for on in days_between(start, end):
             found = frames.day(on, ["customer_id"])

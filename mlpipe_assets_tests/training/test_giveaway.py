@@ -22,7 +22,7 @@ def rows(feature: pl.Series, label: np.ndarray = LABEL) -> pl.DataFrame:
 
 
 def power(feature: pl.Series, label: np.ndarray = LABEL) -> float | None:
-    return tell_label(rows(feature, label), label="label", key="who", features=["feature"]).get("feature")
+    return tell_label(rows(feature, label), label="label", keys=["who"], features=["feature"]).get("feature")
 
 
 COPIES = {

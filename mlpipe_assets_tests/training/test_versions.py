@@ -30,7 +30,7 @@ from mlpipe_assets_tests.learning.rows import BOOSTED, training_rows
 
 NAME = "returning"
 MODELS = [fit(replace(BOOSTED, seed=n), training_rows(seed=n), training_rows(80, seed=9), "label") for n in (1, 2, 3)]
-ROWS = choose_golden_rows(training_rows(60, seed=5), "customer_id", MODELS[0].features, most=10)
+ROWS = choose_golden_rows(training_rows(60, seed=5), ["customer_id"], MODELS[0].features, most=10)
 
 
 def stored(lake: Lake, number: int, *, model: str = NAME, **changes: object) -> ModelVersion:
