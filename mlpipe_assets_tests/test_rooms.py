@@ -14,7 +14,7 @@ from mlpipe_assets_tests.rooms import PACKAGE, arrows, draw, files_importing, mo
 
 WITHOUT_DAGSTER = (
     *("alerting", "catalog", "contracts", "engines", "freshness", "intake", "learning", "monitoring", "new_project"),
-    *("pictures", "point_in_time", "publish", "readers", "statistics", "store", "training", "transforms"),
+    *("pictures", "point_in_time", "publish", "readers", "serving", "statistics", "store", "training", "transforms"),
     *("flow", "project", "rebuilds", "status", "verification"),
 )
 # From the door inwards: a room imports rooms of later lines only.
@@ -28,7 +28,7 @@ LAYERS = (
     ("flow",),
     ("stages",),
     ("freshness",),
-    ("monitoring",),
+    ("monitoring", "serving"),
     ("training",),
     ("point_in_time",),
     ("resources", "alerting"),

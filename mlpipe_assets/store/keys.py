@@ -17,6 +17,8 @@ PROFILES, DRIFT, REALISED = "monitoring/profiles", "monitoring/drift", "monitori
 BASELINES = "monitoring/reference"
 REPORTS, SCHEMAS = "validation/reports", "validation/schemas"
 MODELS, VALIDATION = "models", "validation"
+ONLINE, ONLINE_LINE = "online", "online/features/line.json"
+ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below their folder
 PROTOTYPE = "prototype"  # the lake of a run on a sample
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 
@@ -153,6 +155,11 @@ def schema(source: str) -> str:
     return f"{SCHEMAS}/{source}.json"
 
 
+def snapshot(name: str) -> str:
+    """An online snapshot."""
+    return f"{ONLINE}/features/{name}.sqlite"
+
+
 def baseline(name: str) -> str:
     """A frozen baseline."""
     return f"{BASELINES}/{name}.json"
@@ -223,9 +230,11 @@ def is_below(key: PurePath, folder: str) -> bool:
 
 
 def is_made_of_others(key: PurePath) -> bool:
-    """Whether a file is one that a run builds from other files of the lake: a partition after raw, or the report."""
+    """Whether a file is one that a run builds from others of the lake: a partition after raw, the report, a snapshot."""
     if is_below(key, EVENTS) or is_below(key, QUARANTINE):
         return False
+    if is_below(key, ONLINE):
+        return True
     return any(map(is_day, key.parts[:-1])) or str(key) in (REPORT_PAGE, DRIFT_SUMMARY)
 
 
@@ -259,6 +268,8 @@ def leftovers(stage: str, name: str) -> Iterator[str]:
             yield f"{BASELINES}/.*{name}*.tmp"
             if name == "report":
                 yield "monitoring/.*.tmp"
+        case "online":
+            yield f"{ONLINE}/{name}/.*.tmp"
         case "models":
             yield _temporary(champion(name))
             yield _temporary(golden(name))

@@ -1,0 +1,61 @@
+"""Where online answers are read from. One protocol, held by one set of tests, for SQLite, Redis and PostgreSQL.
+
+A snapshot becomes visible with all of its views at once, or not at all. A reader has one snapshot and no other, however
+long it reads. The snapshots before are kept for a while, so that one can go back.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from mlpipe_assets.serving.snapshot import Generation, Line, Snapshot
+
+Rows = Mapping[str, Sequence[bytes | None]]
+
+
+class Reader(Protocol):
+    """Reads one snapshot."""
+
+    @property
+    def generation(self) -> Generation:
+        """The snapshot."""
+        ...
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether an answer comes over a network, so that others need not wait for it."""
+        ...
+
+    def read(self, keys: Mapping[str, Sequence[str]]) -> Rows:
+        """The rows of the keys of each view, in their order; None for a key that has none. Safe in several threads.
+
+        Raises: GoneError when the snapshot was removed, OnlineError when the store does not answer.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds open; nothing can be read afterwards."""
+        ...
+
+
+class OnlineStore(Protocol):
+    """Keeps snapshots. Each method raises OnlineError, or a LakeError of the data folder, without user or password in it."""
+
+    def locate(self) -> str:
+        """The place as a person finds it."""
+        ...
+
+    def line(self) -> Line:
+        """The snapshots there are, and which of them answers."""
+        ...
+
+    def publish(self, snapshot: Snapshot) -> Generation:
+        """Keep a snapshot and let it answer from now on, all of its views at once."""
+        ...
+
+    def roll_back(self, reason: str) -> Generation:
+        """Let the snapshot before answer again, and return it."""
+        ...
+
+    def open(self, generation: Generation) -> Reader:
+        """A reader of one snapshot. Raises: GoneError when it is not there any more."""
+        ...

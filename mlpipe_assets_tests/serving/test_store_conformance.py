@@ -1,0 +1,208 @@
+"""What every online store promises, held on SQLite, on a real Redis and on a real PostgreSQL."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import polars as pl
+import pytest
+
+from mlpipe_assets.errors import LakeError, MlpipeError
+from mlpipe_assets.serving import snapshot as snapshots
+from mlpipe_assets.serving.addresses import open_store
+from mlpipe_assets.serving.online_store import OnlineStore
+from mlpipe_assets.serving.rows import parse_rows
+from mlpipe_assets.serving.snapshot import GoneError, OnlineError, Snapshot, ViewRows
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.servers import postgres_server, redis_server
+from mlpipe_assets_tests.serving.snapshots import AS_OF, published, snapshot, view_rows
+
+SECONDS = int(AS_OF.timestamp())
+Opened = Callable[[], OnlineStore]
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Callable[[], str]]]:
+    """The address of each server, which is started when it is first asked for."""
+    from contextlib import ExitStack
+    from functools import cache
+
+    with ExitStack() as running:
+        yield {
+            "sqlite": lambda: "",
+            "redis": cache(lambda: running.enter_context(redis_server(tmp_path_factory.mktemp("redis")))),
+            "postgres": cache(lambda: running.enter_context(postgres_server(tmp_path_factory.mktemp("postgres")))),
+        }
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("redis", marks=pytest.mark.long), pytest.param("postgres", marks=pytest.mark.long)]
+)
+def opened(
+    request: pytest.FixtureRequest, lake: Lake, addresses: Mapping[str, Callable[[], str]], tmp_path: Path
+) -> Opened:
+    """Opens one empty store, again and again."""
+    address = addresses[request.param]()
+    option = {"redis": "prefix", "postgres": "schema"}.get(request.param)
+    own = f"{address}?{option}={tmp_path.name.lower()}" if option else address
+    return lambda: open_store(lake, own)
+
+
+def values(store: OnlineStore, view: str, *keys: str) -> list[list[object] | None]:
+    """What the present snapshot says of some keys."""
+    present = store.line().present
+    assert present
+    reader = store.open(present)
+    found = reader.read({view: keys})[view]
+    reader.close()
+    return parse_rows(found)
+
+
+def test_an_empty_store_has_no_snapshot(opened: Opened) -> None:
+    assert opened().line().present is None
+    with pytest.raises(OnlineError, match="nothing to take back"):
+        opened().roll_back("try")
+
+
+def test_a_published_snapshot_answers_for_each_key_of_each_view(opened: Opened) -> None:
+    generation = opened().publish(snapshot("a", spend={"ann": 1, "bob": None}, visits={"ann": 7}))
+
+    store = opened()
+    reader = store.open(generation)
+    found = reader.read({"spend": ["bob", "nobody", "ann", "ann"], "visits": ["ann", "bob"]})
+    assert parse_rows(found["spend"]) == [[SECONDS, None, "Porto"], None, [SECONDS, 1, "Porto"], [SECONDS, 1, "Porto"]]
+    assert parse_rows(found["visits"]) == [[SECONDS, 7, "Porto"], None]
+    assert store.line().present == generation
+    assert generation.views["spend"] == published("spend", rows=2)
+
+
+def test_a_newer_snapshot_takes_the_place_of_all_views_and_a_reader_keeps_its_own(opened: Opened) -> None:
+    store = opened()
+    first = store.publish(snapshot("a", spend={"ann": 1}, visits={"ann": 1}))
+    reader = store.open(first)
+
+    second = opened().publish(snapshot("b", spend={"ann": 2}, visits={"ann": 2}))
+
+    assert store.line().present == second
+    assert values(store, "spend", "ann") == [[SECONDS, 2, "Porto"]]
+    assert [parse_rows(rows) for rows in reader.read({"spend": ["ann"], "visits": ["ann"]}).values()] == [
+        [[SECONDS, 1, "Porto"]],
+        [[SECONDS, 1, "Porto"]],
+    ]
+
+
+def test_a_rollback_lets_the_one_before_answer_and_remembers_why(opened: Opened) -> None:
+    store = opened()
+    first = store.publish(snapshot("a", spend={"ann": 1}))
+    second = store.publish(snapshot("b", spend={"ann": 2}))
+
+    back = opened().roll_back("complaints")
+
+    assert back.id == first.id
+    assert values(store, "spend", "ann") == [[SECONDS, 1, "Porto"]]
+    assert {one.id: one.withdrawn for one in store.line().generations} == {first.id: None, second.id: "complaints"}
+    assert store.line().is_published("b")
+    assert not store.line().is_published("c")
+    with pytest.raises(OnlineError, match="the only snapshot left"):
+        store.roll_back("again")
+
+
+def test_three_snapshots_are_kept_and_older_ones_go_when_nobody_reads_them(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened()
+    made = [store.publish(snapshot(name, spend={"ann": 1})) for name in "abcd"]
+    assert [one.id for one in store.line().generations] == [one.id for one in reversed(made)]
+
+    monkeypatch.setattr(snapshots, "GRACE", timedelta(0))
+    made.append(store.publish(snapshot("e", spend={"ann": 1})))
+
+    assert [one.id for one in store.line().generations] == [one.id for one in reversed(made[2:])]
+    for gone in made[:2]:
+        with pytest.raises(GoneError):
+            store.open(gone)
+    store.open(made[2]).close()
+
+
+def test_keys_of_several_columns_and_strange_texts_do_not_collide(opened: Opened) -> None:
+    odd = ["a|b", "", "\0", "\\0", "\t\n\r\\", "é🙂", "'; drop table x; --", "\0snapshot"]
+    pairs = [("a|b", "c"), ("a", "b|c"), ("1:a", "b"), ("", "")]
+    frame = pl.DataFrame({"left": [a for a, _ in pairs], "right": [b for _, b in pairs], "as_of": AS_OF}).with_columns(
+        pl.col("as_of").dt.cast_time_unit("us"), orders=pl.int_range(pl.len()), city=pl.col("left")
+    )
+    both = ViewRows(view=published("both", keys=("left", "right"), rows=4), frame=frame)
+    one = view_rows("one", {text: n for n, text in enumerate(odd)})
+
+    store = opened()
+    store.publish(Snapshot(inputs="a", views=(one, both)))
+
+    assert values(store, "one", *odd) == [[SECONDS, n, "Porto"] for n in range(len(odd))]
+    spelled = ["3:a|b1:c", "1:a3:b|c", "3:1:a1:b", "0:0:"]
+    assert values(store, "both", *spelled) == [[SECONDS, n, left] for n, (left, _) in enumerate(pairs)]
+
+
+def test_what_fails_half_way_is_not_seen(opened: Opened) -> None:
+    store = opened()
+    first = store.publish(snapshot("a", spend={"ann": 1}, visits={"ann": 1}))
+    good = view_rows("spend", {"ann": 2})
+    bad = ViewRows(view=published("visits"), frame=good.frame.drop("city"))
+
+    with pytest.raises(KeyError):
+        store.publish(Snapshot(inputs="b", views=(good, bad)))
+
+    assert store.line().present == first
+    assert values(store, "spend", "ann") == [[SECONDS, 1, "Porto"]]
+    assert store.publish(snapshot("c", spend={"ann": 3})).id != first.id
+
+
+def test_readers_see_one_snapshot_whole_while_others_are_published(opened: Opened) -> None:
+    store = opened()
+    store.publish(snapshot("0", spend={"ann": 0, "bob": 0}, visits={"ann": 0}))
+    done, seen = Event(), []
+
+    def publish() -> None:
+        writer = opened()
+        for number in range(1, 15):
+            writer.publish(snapshot(f"{number}", spend={"ann": number, "bob": number}, visits={"ann": number}))
+        done.set()
+
+    thread = Thread(target=publish)
+    thread.start()
+    while not done.is_set():
+        present = store.line().present
+        assert present
+        reader = store.open(present)
+        found = reader.read({"spend": ["ann", "bob"], "visits": ["ann"]})
+        seen.append({row[1] for rows in found.values() for row in parse_rows(rows) if row})
+        reader.close()
+    thread.join()
+
+    assert {len(numbers) for numbers in seen} == {1}
+
+
+def test_an_error_shows_neither_user_nor_password(lake: Lake) -> None:
+    for address in (
+        "redis://keeper:s3cretword@127.0.0.1:1/0",
+        "postgresql://keeper:s3cretword@127.0.0.1:1/shop?password=s3cretword",
+        "mongodb://keeper:s3cretword@127.0.0.1/0",
+        "redis://keeper:s3cretword@127.0.0.1:port/0",
+    ):
+        with pytest.raises(MlpipeError) as caught:
+            open_store(lake, address).line()
+        assert "s3cretword" not in f"{caught.value}{caught.value.__cause__}"
+        assert "keeper" not in f"{caught.value}"
+
+
+def test_a_damaged_file_is_no_snapshot(lake: Lake) -> None:
+    store = open_store(lake, "")
+    store.publish(snapshot("a", spend={"ann": 1}))
+    second = store.publish(snapshot("b", spend={"ann": 2}))
+    (lake.root / "online" / "features" / f"{second.id}.sqlite").write_bytes(b"not SQLite")
+
+    assert store.line().present is None
+    with pytest.raises(LakeError):
+        store.open(second)
+    store.publish(snapshot("b", spend={"ann": 2}))
+    assert values(store, "spend", "ann") == [[SECONDS, 2, "Porto"]]
+    assert min(path.name for path in (lake.root / "online" / "features").iterdir()).startswith("000001")
