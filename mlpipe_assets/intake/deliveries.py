@@ -121,14 +121,14 @@ class Ledger:
     @property
     def corrected(self) -> set[str]:
         """Deliveries whose file its sender has replaced since: what was refused of them no longer counts."""
-        return {former for former, _ in self.replacements()}
+        return {former for former, _, _ in self.replacements()}
 
-    def replacements(self) -> Iterator[tuple[str, str]]:
-        """Each delivery whose file holds other content since, and the delivery that holds the rows of that content."""
+    def replacements(self) -> Iterator[tuple[str, str, datetime]]:
+        """Each delivery whose file holds other content since, the delivery that holds the rows of it, and since when it is known."""
         for delivery in self.deliveries.values():
             former = self.deliveries.get(delivery.replaces or "")
             if former and (former.content != delivery.content or delivery.copy_of is None):
-                yield former.copy_of or former.delivery, delivery.copy_of or delivery.delivery
+                yield former.copy_of or former.delivery, delivery.copy_of or delivery.delivery, delivery.known_at
 
     def note(self, pending: Pending, *, delivery: str | None = None, problem: str | None = None) -> None:
         """Remember what became of a delivery; `save` writes it down."""

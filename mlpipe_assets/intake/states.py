@@ -1,7 +1,7 @@
 """Which deliveries only repeat the state that stands, and from which day a snapshot holds."""
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
 from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
@@ -81,3 +81,27 @@ def _is_undated(delivery: Delivery) -> bool:
 def _days_of_contents(ordered: Sequence[Delivery]) -> dict[str, Sequence[date]]:
     """Event dates of each content that has rows, refused ones included, off a delivery that holds them."""
     return {d.content: tuple(d.events) for d in ordered if d.copy_of is None and d.received}
+
+
+def find_later_versions(
+    replacements: Iterable[tuple[str, str, datetime]], order: Mapping[str, int]
+) -> dict[str, dict[str, datetime]]:
+    """Of each delivery whose file holds other content since, those that hold what the file said later, and since when it does.
+
+    Args:
+        replacements: The delivery that was replaced, the one that holds the rows of the content in its place, and since when.
+        order: The place of each delivery in the order in which they became known.
+    """
+    direct: dict[str, dict[str, datetime]] = {}
+    for former, newer, known_at in replacements:
+        if order[former] < order[newer]:
+            versions = direct.setdefault(former, {})
+            versions[newer] = min(known_at, versions.get(newer, known_at))
+    later: dict[str, dict[str, datetime]] = {}
+    for former in sorted(direct, key=lambda name: -order[name]):
+        later[former] = versions = dict(direct[former])
+        for newer, known_at in direct[former].items():
+            for last, moment in later.get(newer, {}).items():
+                since = max(known_at, moment)
+                versions[last] = min(since, versions.get(last, since))
+    return later

@@ -21,6 +21,7 @@ from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.interim_day import Day, facts_of, spell_refused_files, without_time
+from mlpipe_assets.stages.interim_dead import find_dead
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
 from mlpipe_assets.stages.interim_events import judge_events, read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
@@ -197,6 +198,10 @@ def _judge_chunk(
     rows = _standing_rows(source, ledger, valid, replaced)
     _note_replaced(source, ledger, chunk, valid, rows, replaced)
     lacks = frame.select("event_date", "delivery", "source_file", "lacking").explode("lacking").drop_nulls("lacking")
+    winners = latest_of_each_day(rows, source.key, ledger.order)
+    if not is_snapshot(source):
+        for entry, dead in zip(chunk, find_dead(valid, winners, replaced, chunk), strict=True):
+            entry.dead = dead
     for entry in chunk:
         lacking = lacks.filter(pl.col("event_date") == entry.day, ~pl.col("delivery").is_in(list(entry.replaced)))
         found = lacking.select("lacking", "source_file").unique().sort("lacking", "source_file")
@@ -215,7 +220,7 @@ def _judge_chunk(
             target = lake.root / keys.refused_by_contract(source.name, entry.day)
             entry.quarantine = lake.stage(target, away, {})
             entry.refused_rows = sha256(away.select("delivery", "record_number").write_csv().encode()).hexdigest()
-    return latest_of_each_day(rows, source.key, ledger.order)
+    return winners
 
 
 def _standing_rows(source: Source, ledger: Ledger, valid: pl.DataFrame, replaced: pl.DataFrame) -> pl.DataFrame:

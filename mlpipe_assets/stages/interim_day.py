@@ -25,6 +25,8 @@ class Day:
         replaced: Deliveries whose refused rows no longer count: their file, or the whole table, was delivered again.
         set_aside: Valid rows that a later version of their file, or of the whole table, took the place of.
         records_replaced: Rows that won their day, had not a later version of their file taken their place.
+        dead: Valid rows that are not the ones known last, in the columns of the contract, with `replaced_at`: when a later
+            version of their file took their place on another day, null where none did.
         before: Of a snapshot, the keys and the delivery of the one that it replaced on the same day.
     """
 
@@ -43,6 +45,7 @@ class Day:
     replaced: set[str] = field(default_factory=set)
     set_aside: int = 0
     records_replaced: list[tuple[str, int]] = field(default_factory=list)
+    dead: pl.DataFrame | None = None
     before: pl.DataFrame | None = None
     staged: Staged | None = None
     quarantine: Staged | None = None
@@ -148,6 +151,7 @@ def facts_of(source: Source, entry: Day, reason: str | None) -> dict[str, object
         "superseded": entry.superseded,
         "replaced": entry.records_replaced,
         "deliveries": [d.delivery for d in entry.deliveries],
+        **({} if entry.dead is None else {"dead": entry.dead.height + len(entry.superseded)}),
         "columns": entry.columns,
         **entry.counts,
         **({"accepted_because": reason} if reason is not None else {}),

@@ -7,6 +7,7 @@ from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, days_between, last_partition
+from mlpipe_assets.point_in_time.known_then import lacks_history
 from mlpipe_assets.point_in_time.windows import SourceDays
 from mlpipe_assets.stages.interim_day import inputs_digest, refusal_digest, without_time
 from mlpipe_assets.stages.raw_healing import find_lost
@@ -18,6 +19,16 @@ from mlpipe_assets.store.lake import Lake
 @or_unreadable(lambda source: f"interim/{source.name}")
 def interim_work(lake: Lake, source: Source, wanted: Wanted) -> Work:
     """Days of a source whose clean table is not what its events and the code make of them."""
+    return _find_work(lake, source, wanted, history=False)
+
+
+@or_unreadable(lambda source: f"interim/{source.name}")
+def interim_work_with_history(lake: Lake, source: Source, wanted: Wanted) -> Work:
+    """The same of a source that some view reads as it was known: partitions of earlier versions lack what that takes."""
+    return _find_work(lake, source, wanted, history=not is_snapshot(source))
+
+
+def _find_work(lake: Lake, source: Source, wanted: Wanted, *, history: bool) -> Work:
     ledger = Ledger.load(lake, source.name, source_version(source))
     last = last_partition()
     came = ledger.days_in_partitions()
@@ -44,9 +55,11 @@ def interim_work(lake: Lake, source: Source, wanted: Wanted) -> Work:
                 continue
         held = accepted.get(day)
         holds = held is not None and held.holds_for(refusal.get("accepts", "") if refusal else NOTHING_CAME)
+        behind = facts["inputs"] != inputs if facts else not held or holds or ledger.of_day(day)
+        lacking = history and facts is not None and lacks_history(state, day, facts)
         if refusal and refusal["inputs"] == refusal_digest(source, ledger, day) and not holds:
             blocked.append((day, str(refusal["problem"])))
-        elif refusal or (facts["inputs"] != inputs if facts else not held or holds or ledger.of_day(day)):
+        elif refusal or behind or lacking:
             days.append(day)
     if arrived and not source.empty_days:
         told = {*came, *accepted, *(day for day, _ in blocked)}

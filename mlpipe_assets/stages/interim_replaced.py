@@ -1,29 +1,32 @@
 """Rows that a later version of their own file takes the place of: those with the same key, on whatever day."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.states import find_later_versions
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.stages.interim_events import judge_events, read_events, typed_keys
 
 RECORD = ("delivery", "record_number")
+_Later = dict[str, dict[str, datetime]]
 
 
 def find_replaced(engine: Engine, source: Source, ledger: Ledger, days: Collection[date]) -> pl.DataFrame:
     """Rows of some days whose file was delivered again, under its name, with a valid row of their key.
 
-    Returns: their delivery, record_number and event_date. Rows that only the replaced file had are not among them.
+    Returns: their delivery, record_number and event_date, and `replaced_at`, when the first such row was known. Rows that only
+        the replaced file had are not among them.
     """
     later = _later_versions(source, ledger)
     former = {name for name in later if any(day in ledger.deliveries[name].events for day in days)}
     if not former:
         return _none()
-    since = set().union(*(later[name] for name in former))
+    since = {newer for name in former for newer in later[name]}
     old = typed_keys(engine, source, ledger, sorted(days), former)
     new = typed_keys(engine, source, ledger, _days_of(ledger, since), since)
     pairs = _pairs(old, new, source.key, later)
@@ -32,16 +35,19 @@ def find_replaced(engine: Engine, source: Source, ledger: Ledger, days: Collecti
     asked = pairs.select(pl.col(f"{name}_new").alias(name) for name in RECORD).unique()
     frame = read_events(engine, source, ledger, sorted(set(pairs["event_date_new"])), only=asked)
     valid = judge_events(frame, source)[0].select(pl.col(name).alias(f"{name}_new") for name in RECORD)
-    return pairs.join(valid, on=valid.columns, how="semi").select(_none().columns).unique()
+    found = pairs.join(valid, on=valid.columns, how="semi")
+    return found.group_by(*RECORD, "event_date").agg(pl.col("replaced_at").min()).sort(*RECORD)
 
 
 def find_days_touched(engine: Engine, source: Source, ledger: Ledger, days: Collection[date]) -> set[date]:
     """Other days that hold a row of an older version of a file, whose key a newer version has on one of these days."""
     later = _later_versions(source, ledger)
     since = {
-        name for name in set().union(*later.values()) if any(day in ledger.deliveries[name].events for day in days)
+        name
+        for name in {newer for versions in later.values() for newer in versions}
+        if any(day in ledger.deliveries[name].events for day in days)
     }
-    former = {name for name in later if later[name] & since}
+    former = {name for name in later if later[name].keys() & since}
     others = [day for day in _days_of(ledger, former) if day not in days]
     if not others:
         return set()
@@ -71,18 +77,10 @@ def find_days_freed(source: Source, ledger: Ledger, replaced: pl.DataFrame, days
     return near
 
 
-def _later_versions(source: Source, ledger: Ledger) -> dict[str, set[str]]:
-    """Of each delivery whose file holds other content since, those that hold what the file said later."""
+def _later_versions(source: Source, ledger: Ledger) -> _Later:
     if is_snapshot(source):  # the whole table is replaced
         return {}
-    direct: dict[str, set[str]] = {}
-    for former, newer in ledger.replacements():
-        if ledger.order[former] < ledger.order[newer]:
-            direct.setdefault(former, set()).add(newer)
-    later: dict[str, set[str]] = {}
-    for former in sorted(direct, key=lambda name: -ledger.order[name]):
-        later[former] = set().union(direct[former], *(later.get(newer, set()) for newer in direct[former]))
-    return later
+    return find_later_versions(ledger.replacements(), ledger.order)
 
 
 def _days_of(ledger: Ledger, deliveries: Collection[str]) -> list[date]:
@@ -91,13 +89,25 @@ def _days_of(ledger: Ledger, deliveries: Collection[str]) -> list[date]:
     return sorted({day for name in deliveries for day in ledger.deliveries[name].events if START_DATE <= day <= last})
 
 
-def _pairs(old: pl.DataFrame, new: pl.DataFrame, key: Sequence[str], later: dict[str, set[str]]) -> pl.DataFrame:
+def _pairs(old: pl.DataFrame, new: pl.DataFrame, key: Sequence[str], later: _Later) -> pl.DataFrame:
     """Rows of one key in an older and a newer version of a file, on different days; on one day the later wins anyway."""
-    versions = [(former, newer) for former, names in later.items() for newer in names]
-    known = pl.DataFrame(versions, schema={"delivery": pl.String, "delivery_new": pl.String}, orient="row")
+    versions = [(former, newer, since) for former, names in later.items() for newer, since in names.items()]
+    known = pl.DataFrame(
+        versions,
+        schema=[("delivery", pl.String), ("delivery_new", pl.String), ("replaced_at", pl.Datetime("us", "UTC"))],
+        orient="row",
+    )
     pairs = old.join(new, on=list(key), suffix="_new").filter(pl.col("event_date") != pl.col("event_date_new"))
-    return pairs.join(known, on=known.columns, how="semi")
+    return pairs.join(known, on=["delivery", "delivery_new"])
 
 
 def _none() -> pl.DataFrame:
-    return pl.DataFrame(schema={"delivery": pl.String, "record_number": pl.Int64, "event_date": pl.Date})
+    time = pl.Datetime("us", "UTC")
+    return pl.DataFrame(
+        {
+            "delivery": pl.Series([], dtype=pl.String),
+            "record_number": pl.Series([], dtype=pl.Int64),
+            "event_date": pl.Series([], dtype=pl.Date),
+            "replaced_at": pl.Series([], dtype=time),
+        }
+    )

@@ -11,6 +11,8 @@ from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.stages.interim_day import Day, digest_seen, facts_of, fingerprint, problem_of, refusal_digest
+from mlpipe_assets.stages.interim_dead import add_dead, stage_dead
+from mlpipe_assets.stages.interim_replaced import RECORD
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import NOTHING_CAME, Acceptance
 from mlpipe_assets.store.changes import TableChange
@@ -56,11 +58,12 @@ def settle(
         change.clear(entry.day)
         return replace(outcome, carried=True)
     reason = acceptance.reason if acceptance and seen else None
-    if written := _written(lake, source, entry, reason):
-        change.put(written)
+    written, superseded = _written(lake, source, entry, reason)
+    facts = facts_of(source, entry, reason)
+    if written:
+        change.put(written, *stage_dead(lake, source.name, entry, superseded, facts))
     change.clear(entry.day)
     remarks = [*entry.remarks, *entry.refused_files]
-    facts = facts_of(source, entry, reason)
     return replace(outcome, written=written, facts=facts, remarks=remarks, accepted_because=reason)
 
 
@@ -101,8 +104,11 @@ def withdraw(lake: Lake, change: TableChange, source: Source, lost: pl.DataFrame
         facts |= {"columns": column_digests(kept.select(own_columns(source)))}
         facts |= {"superseded": away, "fingerprint": fingerprint(facts["inputs"], away, facts.get("replaced", []))}
         facts |= {"accepted": facts["accepted"] - moved, "duplicates": facts["duplicates"] + moved}
+        if "dead" in facts:
+            facts["dead"] += moved
         staged = change.table.stage(day, kept, facts)
-        change.put(staged)
+        lost_rows = rows.join(kept, on=list(RECORD), how="anti")
+        change.put(staged, *(add_dead(lake, state, source.name, day, lost_rows, facts) if "dead" in facts else ()))
         counts = {name: facts[name] for name in ("received", "accepted", "duplicates", "quarantined")}
         outcomes.append(Outcome(day=day, counts=counts, written=staged, facts=facts, beyond_the_run=True))
     return outcomes
@@ -131,18 +137,14 @@ def _spell_outlived(acceptance: Acceptance | None) -> str:
     )
 
 
-def _written(lake: Lake, source: Source, entry: Day, reason: str | None) -> Staged | None:
-    """The day's partition to be: the staged rows, less those superseded by another day's."""
-    staged = entry.staged
-    if staged is None:
-        return None
-    if reason is not None and not entry.superseded:
-        rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
-        staged = lake.table("interim", source.name).stage(entry.day, rows, facts_of(source, entry, reason))
-    if entry.superseded:
+def _written(lake: Lake, source: Source, entry: Day, reason: str | None) -> tuple[Staged | None, pl.DataFrame]:
+    """The day's partition to be: the staged rows, less those superseded by another day's; and these."""
+    staged, superseded = entry.staged, pl.DataFrame()
+    if staged and (reason is not None or entry.superseded):
         gone = pl.DataFrame(entry.superseded, schema={"delivery": pl.String, "record_number": pl.Int64}, orient="row")
         rows = pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False)
-        rows = rows.join(gone, on=["delivery", "record_number"], how="anti", maintain_order="left")
+        superseded = rows.join(gone, on=list(RECORD), how="semi", maintain_order="left")
+        rows = rows.join(gone, on=list(RECORD), how="anti", maintain_order="left")
         entry.columns = column_digests(rows.select(own_columns(source)))
         staged = lake.table("interim", source.name).stage(entry.day, rows, facts_of(source, entry, reason))
-    return staged
+    return staged, superseded

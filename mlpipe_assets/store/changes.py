@@ -19,7 +19,7 @@ class TableChange:
     _staged: dict[Path, Path] = field(default_factory=dict)
 
     def put(self, *staged: Staged) -> None:
-        """Take written files for their days; what was refused of a day stays refused until `clear`."""
+        """Take all the files of some days, in place of those they had; what was refused of a day stays refused until `clear`."""
         for item in staged:
             day, file = keys.read_day(item.target.parent.name), item.target.name
             if day is None:  # narrowed by the caller; states it for the type checker

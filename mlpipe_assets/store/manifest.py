@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 @dataclass(kw_only=True)
 class Change:
-    """What becomes visible together: files of days, days taken away, refusals made and taken back."""
+    """What becomes visible together: all files of some days, days taken away, refusals made and taken back."""
 
     files: dict[date, dict[str, Part]] = field(default_factory=dict)
     gone: set[date] = field(default_factory=set)
@@ -70,7 +70,7 @@ class Manifest:
         """The manifest with a change, and the contents that nobody needs any more."""
         days = {day: files for day, files in self.days.items() if day not in change.gone}
         for day, files in change.files.items():
-            days[day] = {**days.get(day, {}), **files}
+            days[day] = dict(files)
         refused = {day: record for day, record in self.refused.items() if day not in change.refused}
         refused |= {day: record for day, record in change.refused.items() if record is not None}
         named = {content for day in change.days for content in _contents(day, days.get(day, {}))}

@@ -107,8 +107,7 @@ def test_a_copied_lake_is_judged_by_content_and_each_file_is_looked_at_once(
 
 def test_a_set_of_several_files_is_reported_once(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     files = ("train.parquet", "validation.parquet", "test.parquet")
-    for file in files:
-        lake.commit(lake.stage(lake.path("processed", "m", JAN_5, file), ONE, {"inputs": "5"}))
+    lake.commit(*(lake.stage(lake.path("processed", "m", JAN_5, file), ONE, {"inputs": "5"}) for file in files))
     lake.path("processed", "m", JAN_5, files[0]).write_bytes(b"")
 
     with digests.only_looking():
