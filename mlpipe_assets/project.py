@@ -149,6 +149,45 @@ class Project:
         """
         return self.read(table, day, first=first, last=last).to_arrow()
 
+    def features(
+        self,
+        features: Sequence[str],
+        spine: object,
+        *,
+        event_time: str = "event_timestamp",
+        time_zone: str | None = None,
+        statuses: bool = False,
+        as_of: bool = True,
+        full_names: bool = False,
+    ) -> pl.DataFrame:
+        """The rows of a spine with features as they were at each row's own time, every row once and in order.
+
+        A row takes of each view the latest feature row with `as_of <= time`, not older than the view's `ttl`. Null where there
+        is none. Days of a view that are missing are warned of.
+
+        Args:
+            features: Such as `customer_features:orders_30d`, or `customer_features:*` for all of a view.
+            spine: A polars or pandas frame, an Arrow table, or a path to a Parquet or CSV file, with the join keys of each view.
+            event_time: The column of the spine with the time of each row.
+            time_zone: The zone of times without one, and of dates, which are their first moment there; unless given, these are refused.
+            statuses: Add `<feature>__status`: PRESENT, NULL_VALUE, NOT_FOUND or OUTSIDE_MAX_AGE.
+            as_of: Add `<view>__as_of`: until when the row that was used looks at events.
+            full_names: Call a feature `<view>__<feature>`, so that two views may have one of the same name.
+
+        Raises: RetrievalError, which is a SettingsError, for a spine or a request that has no answer; MissingPartitionError for
+            a view without a partition.
+        """
+        from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
+
+        wording = Wording(
+            event_time=event_time, time_zone=time_zone, statuses=statuses, as_of=as_of, full_names=full_names
+        )
+        retrieval = Retrieval(self._lake, self._catalog, features, spine, wording)
+        answer = retrieval.frame()
+        for note in retrieval.notes:
+            _log.warning("%s", note)
+        return answer
+
     def sql(self, select: str) -> pl.DataFrame:
         """Rows of one select over the tables as `mlpipe sql` names them, all in memory; columns have the types of the select.
 

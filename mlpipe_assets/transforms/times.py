@@ -54,6 +54,13 @@ def read_dates(text: pl.Series, formats: Sequence[str] | None) -> pl.Series:
     return _first_that_reads(text, readers, pl.Date())
 
 
+def clock_times(clock: pl.Series, time_zone: str) -> pl.Series:
+    """Times or dates without a zone as UTC instants, read as texts without an offset are: null in an hour that clocks skip."""
+    if clock.dtype == pl.Date:
+        return _first_moments(clock, time_zone)
+    return _to_utc(clock.cast(pl.Datetime("us")), time_zone)
+
+
 def in_bounds(times: pl.Series) -> pl.Series:
     """The same instants, null outside the years 1 to 9999 that calendars and other tools know."""
     return times.set(~times.is_between(_FIRST, _LAST).fill_null(value=True), None)
