@@ -54,6 +54,7 @@ class Table:
         each_day: Whether the day's job has something left to do while a day that is over has no partition.
         folder: Stage and name of the folder of its partitions, where these are not those of the table.
         beside: Other folders that its runs write partitions into.
+        state: Gives a digest of what it is made of, where it has no partitions that tell what has changed.
         files: Files of a partition, each shown by its own name where there are several; none where it has no partitions.
         schema: Its schema in SQL; None where SQL does not show it as a table of its own.
     """
@@ -75,6 +76,7 @@ class Table:
     each_day: bool = False
     folder: tuple[str, str] | None = None
     beside: tuple[tuple[str, str], ...] = ()
+    state: Callable[[Lake], str] | None = None
     files: tuple[str, ...] = (PART,)
     schema: str | None = None
 
@@ -160,6 +162,24 @@ def _features(catalog: Catalog) -> Iterator[Table]:
             fresh=_later("freshness.tables.judge_features", view),
             each_day=True,
             schema="feats",
+        )
+
+
+def _online(catalog: Catalog) -> Iterator[Table]:
+    if catalog.feature_views:
+        yield Table(
+            stage="online",
+            name="features",
+            make=_later("stages.online.online_asset", catalog),
+            jobs=("daily_job",),
+            upstream=tuple(f"features/{view.name}" for view in catalog.feature_views),
+            behind=_behind("stages.online_plan.online_work", catalog),
+            follows=True,
+            blocked="warning",
+            to_do="see what is wrong with the features, or with the online store; the snapshot before goes on answering",
+            healed_at_once=True,
+            state=lambda lake: _later("stages.online_plan.inputs_of_snapshot")(lake, catalog),
+            files=(),
         )
 
 
@@ -264,6 +284,7 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
             asked="last",
             follows=True,
             to_do=f"see {keys.REPORT_PAGE}",
+            state=lambda lake: _later("monitoring.read_back.inputs_of_report")(lake, catalog),
             files=(),
         )
 
@@ -276,6 +297,7 @@ STAGES: Mapping[str, Callable[[Catalog], Iterable[Table]]] = {
     "raw": _raw,
     "interim": _interim,
     "features": _features,
+    "online": _online,
     "processed": _processed,
     "models": _models,
     "validation": _validation,

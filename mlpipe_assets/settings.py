@@ -15,7 +15,7 @@ from mlpipe_assets.project_folder import ProjectFolder, find_project
 
 NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
-    *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE"),
+    *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -39,6 +39,7 @@ class Settings:
     sensor_seconds: int = 30
     file_mode: int = _OWNER_WRITES
     alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
+    online_url: str = field(default="", repr=False)  # it may hold a password
     environment: str = ""
     ui_url: str = ""
 
@@ -60,6 +61,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         sensor_seconds=max(1, round(_seconds(env, "MLPIPE_SENSOR_SECONDS", "30"))),
         file_mode=file_mode(env),
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
+        online_url=(env.get("MLPIPE_ONLINE_URL") or "").strip(),
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
     )

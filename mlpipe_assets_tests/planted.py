@@ -5,7 +5,7 @@ Orders are (order_id, customer_id, day, amount, channel); customers are (custome
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +19,9 @@ from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.resources.run_lake import LakeResource
+from mlpipe_assets.serving.selection import plan_snapshot
 from mlpipe_assets.stages.interim import build_interim
+from mlpipe_assets.stages.online import publish_features
 from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store.lake import Lake
 
@@ -145,6 +147,11 @@ def bring_in(lake: Lake, catalog: Catalog) -> None:
         ledger = Ledger.load(lake, source.name)
         ingest(lake, source, ledger)
         build_interim(lake, DuckDBEngine(), source, [d for d in ledger.days() if d >= START])
+
+
+def publish_online(lake: Lake, catalog: Catalog) -> None:
+    """Publish the features there are as online answers."""
+    publish_features(lake, plan_snapshot(lake, catalog, datetime.now(tz=UTC)))
 
 
 def planted_lake(

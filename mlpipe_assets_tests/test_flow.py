@@ -27,7 +27,7 @@ from mlpipe_assets.verification import verify
 from mlpipe_assets_tests import own_stage
 from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.own_stage import CROWD, sizes
-from mlpipe_assets_tests.planted import day, materialize, one_a_day, planted_catalog, planted_lake
+from mlpipe_assets_tests.planted import day, materialize, one_a_day, planted_catalog, planted_lake, publish_online
 
 
 def test_every_table_comes_after_those_it_is_made_of() -> None:
@@ -55,6 +55,7 @@ def test_a_stage_of_ones_own_is_one_module_and_one_line(tmp_path: Path, monkeypa
     catalog = planted_catalog(tmp_path / "sql")
     lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 3, ("ann", "bob")))
     build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], [day(1), day(2), day(3)])
+    publish_online(lake, catalog)
 
     def behind() -> dict[str, list[str]]:
         works = pending(lake, catalog, lambda _: True)
@@ -160,6 +161,16 @@ def test_verify_knows_what_a_damaged_day_of_a_stage_of_ones_own_is_built_from(
 
 def test_the_folders_we_write_are_those_of_the_stages_and_none_is_the_drop_zone() -> None:
     assert written_folders() == (
-        *("raw/_events", "interim", "features", "processed", "models", "validation", "predictions", "monitoring"),
+        *(
+            "raw/_events",
+            "interim",
+            "features",
+            "online",
+            "processed",
+            "models",
+            "validation",
+            "predictions",
+            "monitoring",
+        ),
         "meta",
     )

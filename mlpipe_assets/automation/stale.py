@@ -11,7 +11,6 @@ from mlpipe_assets.flow import Table, tables_of
 from mlpipe_assets.freshness.tables import is_long_enough
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.registry import intake_of
-from mlpipe_assets.monitoring.read_back import inputs_of_report
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.stages.raw_plan import days_of_arrival, newest_day
@@ -114,8 +113,8 @@ def _any(_: date) -> bool:
 
 def _state(lake: Lake, catalog: Catalog, table: Table, work: Work) -> str:
     """Digest of what makes days stale: their partitions as they lie there and, of a source, the deliveries that came."""
-    if not table.files:
-        return digest(inputs_of_report(lake, catalog))
+    if table.state:
+        return digest(table.state(lake))
     if table.asked == "first":
         return digest([f"{day}" for day in work.days])
     made = [lake.facts(table.stage, table.name, day) for day in work.days]

@@ -25,11 +25,12 @@ def key_type(dtype: pl.DataType) -> str:
 
     Raises: KeyTypeError for floats, times and anything else that two clients may spell differently.
     """
-    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+    kind = dtype.base_type()
+    if kind in (pl.String, pl.Categorical, pl.Enum):
         return "text"
-    if dtype.is_integer():
+    if kind.is_integer():
         return "integer"
-    if isinstance(dtype, pl.Date):
+    if kind == pl.Date:
         return "date"
     raise KeyTypeError(f"a join key of type {dtype} cannot be looked up online. Make it text, a whole number or a date")
 

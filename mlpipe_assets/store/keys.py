@@ -19,6 +19,7 @@ BASELINES = "monitoring/reference"
 REPORTS, SCHEMAS = "validation/reports", "validation/schemas"
 MODELS, VALIDATION = "models", "validation"
 ONLINE, ONLINE_LINE = "online", "online/features/line.json"
+SERVE_KEYS = "meta/serve_keys.json"
 ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below their folder
 PROTOTYPE = "prototype"  # the lake of a run on a sample
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"

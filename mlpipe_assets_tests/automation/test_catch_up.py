@@ -15,7 +15,7 @@ from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.partitions import days_between
+from mlpipe_assets.partitions import days_between, last_partition
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
@@ -94,10 +94,11 @@ def test_a_fresh_lake_is_built_whole_and_a_second_call_does_nothing(lake: Lake, 
         "interim/orders": days,
         "interim/customers": [day(1)],
         "features/spend": days,
+        "online/features": [last_partition()],
         "processed/returning": [day(LAST)],
     }
     assert summary.errors == []
-    assert len(summary.run_ids) == 6  # one a table, however many days
+    assert len(summary.run_ids) == 7  # one a table, however many days
 
     before = state(lake)
     again = run()
@@ -135,7 +136,11 @@ def test_new_sql_rebuilds_the_view_and_what_learns_from_it(lake: Lake, run: Run,
     summary = run(planted_catalog(tmp_path / "newer", spend_sql=SPEND_SQL.replace("count(*)", "count(*) + 1")))
 
     assert changed(lake, before, "interim") == []
-    assert built(summary) == {"features/spend": days_between(day(1), day(LAST)), "processed/returning": [day(LAST)]}
+    assert built(summary) == {
+        "features/spend": days_between(day(1), day(LAST)),
+        "online/features": [last_partition()],
+        "processed/returning": [day(LAST)],
+    }
 
 
 def test_a_refused_day_blocks_the_windows_over_it_and_leaves_the_others(lake: Lake, run: Run) -> None:

@@ -15,13 +15,22 @@ from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.definitions import defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.partitions import days_between
+from mlpipe_assets.partitions import days_between, last_partition
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.run_owner import DATA_DIR, mark_of
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
+from mlpipe_assets_tests.planted import (
+    ANN,
+    START,
+    bring_in,
+    day,
+    drop_customers,
+    drop_orders,
+    one_a_day,
+    publish_online,
+)
 
 LAST = 6
 
@@ -173,6 +182,8 @@ def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
 ) -> None:
     bring_in(lake, catalog)
     build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
+    assert spell(sensors.tick("stale_days_sensor")[0]) == [("daily_job", "online/features", f"{last_partition()}", "")]
+    publish_online(lake, catalog)
     assert sensors.tick("stale_days_sensor") == ([], "every table is up to date")
 
     drop_orders(lake, f"orders_{day(LAST)}_late.csv", [("x", "eve", day(2), "5.00", "app")])
@@ -211,6 +222,7 @@ def test_late_tables_are_told_once_and_the_checks_are_run_again(sensors: Sensors
 
     bring_in(lake, catalog)
     build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
+    publish_online(lake, catalog)
     requests, _ = sensors.tick("freshness_sensor")
     assert [(r.job_name, r.run_key) for r in requests] == [("freshness_job", f"{mark_of(lake.root)} freshness 1")]
     lines = (lake.root / "meta" / "alerts.jsonl").read_text().splitlines()

@@ -1,0 +1,116 @@
+"""What a snapshot is made of: the latest row of every entity, from sound days that are over."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.serving.rows import parse_rows
+from mlpipe_assets.serving.selection import plan_snapshot
+from mlpipe_assets.serving.snapshot import OnlineError
+from mlpipe_assets.serving.sqlite_store import SqliteStore
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import refuse
+from mlpipe_assets_tests.planted import Order, day, planted_catalog, planted_lake, spend
+
+# ann buys on the first day only, so that she is described up to day 3; bob buys on each day.
+ORDERS: list[Order] = [("o1", "ann", day(1), "10", "web"), *((f"b{n}", "bob", day(n), "5", "web") for n in range(1, 6))]
+LATER = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def built(tmp_path: Path, days: int = 5) -> tuple[Lake, Catalog]:
+    catalog = planted_catalog(tmp_path / "sql")
+    lake = planted_lake(tmp_path / "data", catalog, ORDERS)
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(n) for n in range(1, days + 1)])
+    return lake, catalog
+
+
+def seconds(number: int) -> int:
+    """The as_of of a day."""
+    return int(datetime.combine(day(number + 1), datetime.min.time(), tzinfo=UTC).timestamp())
+
+
+def test_each_entity_has_its_latest_row_whatever_day_that_is_of(tmp_path: Path) -> None:
+    lake, catalog = built(tmp_path)
+
+    store = SqliteStore(lake=lake)
+    generation = store.publish(plan_snapshot(lake, catalog, LATER).read())
+
+    found = store.open(generation).read({"spend": ["ann", "bob", "eve"]})
+    assert parse_rows(found["spend"]) == [[seconds(3), 1, 30], [seconds(5), 3, None], None]
+    view = generation.views["spend"]
+    assert (view.join_keys, view.key_types, view.features) == (("customer_id",), ("text",), ("orders_3d", "age"))
+    assert (view.rows, view.as_of, view.ttl) == (2, "2026-01-06T00:00:00+00:00", None)
+
+
+def test_a_day_that_is_not_over_is_left_out(tmp_path: Path) -> None:
+    lake, catalog = built(tmp_path)
+    midnight = datetime(2026, 1, 5, tzinfo=UTC)
+
+    [before] = plan_snapshot(lake, catalog, midnight - timedelta(microseconds=1)).read().views
+    [after] = plan_snapshot(lake, catalog, midnight).read().views
+
+    assert [before.view.as_of, after.view.as_of] == ["2026-01-04T00:00:00+00:00", "2026-01-05T00:00:00+00:00"]
+
+
+def test_the_same_features_have_the_same_digest_and_others_another(tmp_path: Path) -> None:
+    lake, catalog = built(tmp_path, days=4)
+    before = plan_snapshot(lake, catalog, LATER).inputs
+    assert plan_snapshot(lake, catalog, LATER).inputs == before
+    aged = replace(catalog, feature_views=(replace(spend, ttl=timedelta(days=2)),), models=())
+    assert plan_snapshot(lake, aged, LATER).inputs != before
+
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(5)])
+
+    assert plan_snapshot(lake, catalog, LATER).inputs != before
+
+
+def test_a_refused_newest_day_is_not_published_and_an_older_one_is_passed_over(tmp_path: Path) -> None:
+    lake, catalog = built(tmp_path)
+    refuse(lake, "features", "spend", day(3), problem="spend is negative", inputs="x")
+    [rows] = plan_snapshot(lake, catalog, LATER).read().views
+    assert sorted(rows.frame["as_of"].dt.day().to_list()) == [3, 6]  # of ann the row of day 2
+
+    refuse(lake, "features", "spend", day(5), problem="spend is negative", inputs="x")
+    plan = plan_snapshot(lake, catalog, LATER)
+
+    reason = "features/spend [2026-01-05]: failed its blocking check: spend is negative"
+    assert plan.obstacles == ((day(5), reason),)
+    with pytest.raises(OnlineError, match="spend is negative"):
+        plan.read()
+
+
+def test_a_damaged_newest_day_is_not_published(tmp_path: Path) -> None:
+    lake, catalog = built(tmp_path)
+    lake.path("features", "spend", day(5)).write_bytes(b"")
+
+    [(_, reason)] = plan_snapshot(lake, catalog, LATER).obstacles
+
+    assert reason == "features/spend [2026-01-05]: is damaged; `mlpipe run` builds it again"
+
+
+def test_a_day_of_another_version_of_the_view_is_not_published(tmp_path: Path) -> None:
+    lake, catalog = built(tmp_path)
+    view = replace(spend, lookback=timedelta(days=4))
+    changed = replace(catalog, feature_views=(view,), models=())
+
+    [(_, reason)] = plan_snapshot(lake, changed, LATER).obstacles
+    assert "was built by another version of the view" in reason
+
+    build_features(lake, DuckDBEngine(), changed, view, [day(5)])
+    [rows] = plan_snapshot(lake, changed, LATER).read().views
+    assert rows.frame["customer_id"].to_list() == ["bob"]  # older days are of the version before
+
+
+def test_without_features_there_is_nothing_to_publish(tmp_path: Path) -> None:
+    lake, catalog = built(tmp_path, days=0)
+
+    plan = plan_snapshot(lake, catalog, LATER)
+
+    assert (plan.views, plan.obstacles) == ((), ())
+    with pytest.raises(OnlineError, match="nothing to publish"):
+        plan.read()

@@ -1,0 +1,135 @@
+"""Publishing after the features: all views at once, never what failed its checks, and never again what was taken back."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.resources.run_lake import LakeResource
+from mlpipe_assets.serving.rows import parse_rows
+from mlpipe_assets.serving.selection import plan_snapshot
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.online import online_asset
+from mlpipe_assets.stages.online_plan import online_work, store_of
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import refuse
+from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake, spend
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> tuple[Lake, Catalog]:
+    """Three days of orders of ann, and features of the first two."""
+    catalog = planted_catalog(tmp_path / "sql")
+    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 3))
+    build(lake, catalog, 1, 2)
+    return lake, catalog
+
+
+def build(lake: Lake, catalog: Catalog, first: int, last: int) -> None:
+    build_features(lake, DuckDBEngine(), catalog, spend, [day(n) for n in range(first, last + 1)])
+
+
+def run(lake: Lake, catalog: Catalog) -> dg.ExecuteInProcessResult:
+    """The asset as a run builds it."""
+    return dg.materialize(
+        [online_asset(catalog)],
+        selection="online/features",
+        resources={"lake": LakeResource(data_dir=str(lake.root))},
+        raise_on_error=False,
+    )
+
+
+def orders_of_ann(lake: Lake) -> object:
+    store = store_of(lake)
+    present = store.line().present
+    assert present
+    [row] = parse_rows(store.open(present).read({"spend": ["ann"]})["spend"])
+    return row and row[1]
+
+
+def is_behind(lake: Lake, catalog: Catalog) -> bool:
+    return bool(online_work(lake, catalog, lambda _: True).days)
+
+
+def test_new_features_are_published_once(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+    assert is_behind(lake, catalog)
+
+    assert run(lake, catalog).success
+
+    assert orders_of_ann(lake) == 2
+    assert not is_behind(lake, catalog)
+    run(lake, catalog)
+    assert len(store_of(lake).line().generations) == 1
+    build(lake, catalog, 3, 3)
+    assert is_behind(lake, catalog)
+    run(lake, catalog)
+    assert orders_of_ann(lake) == 3
+
+
+def test_a_refused_day_leaves_the_snapshot_before_and_says_so(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    refuse(lake, "features", "spend", day(3), problem="spend is negative", inputs="x")
+
+    result = run(lake, catalog)
+
+    assert not result.success
+    [evaluation] = result.get_asset_check_evaluations()
+    reason = "features/spend [2026-01-03]: failed its blocking check: spend is negative"
+    assert (evaluation.passed, evaluation.description) == (False, reason)
+    assert orders_of_ann(lake) == 2
+    work = online_work(lake, catalog, lambda _: True)
+    assert (work.days, work.blocked) == ((), ((day(3), reason),))
+
+
+def test_what_was_taken_back_is_not_published_again_by_a_run(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    build(lake, catalog, 3, 3)
+    run(lake, catalog)
+
+    store_of(lake).roll_back("wrong prices")
+
+    assert orders_of_ann(lake) == 2
+    assert not is_behind(lake, catalog)
+    run(lake, catalog)
+    assert orders_of_ann(lake) == 2
+    store_of(lake).publish(plan_snapshot(lake, catalog, datetime.now(tz=UTC)).read())  # as a person does
+    assert orders_of_ann(lake) == 3
+
+
+def test_a_store_that_does_not_answer_stops_nothing_else(
+    built: tuple[Lake, Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, catalog = built
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(lake.root))
+    monkeypatch.setenv("MLPIPE_ONLINE_URL", "redis://keeper:s3cretword@127.0.0.1:1/0")
+
+    work = online_work(lake, catalog, lambda _: True)
+
+    assert work.unreadable.startswith("redis://127.0.0.1:1/0 does not do what was asked")
+    assert "s3cretword" not in work.unreadable
+
+
+def test_another_lake_than_the_data_folder_never_publishes_to_the_server(
+    built: tuple[Lake, Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, _ = built
+    monkeypatch.setenv("MLPIPE_ONLINE_URL", "redis://127.0.0.1:1/0")
+
+    assert store_of(lake).locate() == f"{lake.root / 'online'}"
+
+
+def test_a_snapshot_that_was_lost_is_published_again(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    [file] = (lake.root / "online" / "features").glob("*.sqlite")
+    file.unlink()
+
+    assert is_behind(lake, catalog)
+    run(lake, catalog)
+    assert orders_of_ann(lake) == 2
