@@ -4,91 +4,20 @@ Planner, `mlpipe run`, sensors, jobs, schedules, freshness, alerts, `mlpipe stat
 this list. A stage is a function that gives the tables of a catalog, and a line in `STAGES`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
-from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
+from mlpipe_assets.stages.flow_table import Table
+from mlpipe_assets.stages.work import Wanted, Work
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.keys import DRIFT, EVENTS, META, PART, PROFILES
+from mlpipe_assets.store.keys import DRIFT, EVENTS, META, PROFILES
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.splits import SPLITS
 
-if TYPE_CHECKING:
-    import dagster as dg
-
-    from mlpipe_assets.stages.work import Work
-
-Wanted = Callable[[date], bool]
-Place = tuple[str, str, date | None]  # stage, table, day; a version of a model has no day, and is part of the name
-_MEND = "see the breaches, mend the inputs, the SQL or the contract they name, then `mlpipe run`"
 _DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """One table of the flow.
-
-    Attributes:
-        stage: The first part of its asset's key.
-        name: The second one.
-        make: Gives its Dagster asset.
-        jobs: Jobs that its asset takes part in; the first is the one that builds days that are behind.
-        upstream: Tables it is made of, as `stage/name`.
-        behind: Gives its days to build, and those that cannot be; None where files decide, or nothing.
-        asked: When sensors ask for it: whenever days are behind; for the first training only, since schedules and drift ask
-            for the others; when nothing else is behind; or never.
-        also: Tables that a sensor asks for in the same run, because they follow from it.
-        follows: Whether it is built without being asked for once what it is made of is there, so that a list of what is behind
-            can leave it out.
-        blocked: Whether days that cannot be built are an error of a run, or a warning.
-        to_do: What a person does about days that were refused, or checks that failed.
-        healed_at_once: Whether one success makes up for every failure before. Of other tables each day that failed must pass.
-        made_of: Gives the partitions that a day is built from, where these are not that day of the tables upstream; it is told
-            which partitions are damaged.
-        fresh: Says whether it is as new as declared; None where nothing is promised.
-        each_day: Whether the day's job has something left to do while a day that is over has no partition.
-        folder: Stage and name of the folder of its partitions, where these are not those of the table.
-        beside: Other folders that its runs write partitions into.
-        state: Gives a digest of what it is made of, where it has no partitions that tell what has changed.
-        files: Files of a partition, each shown by its own name where there are several; none where it has no partitions.
-        schema: Its schema in SQL; None where SQL does not show it as a table of its own.
-    """
-
-    stage: str
-    name: str
-    make: "Callable[[], dg.AssetsDefinition]"
-    jobs: tuple[str, ...]
-    upstream: tuple[str, ...] = ()
-    behind: "Callable[[Lake, Wanted], Work] | None" = None
-    asked: Literal["always", "first", "last", "never"] = "always"
-    also: tuple[str, ...] = ()
-    follows: bool = False
-    blocked: Literal["error", "warning"] = "error"
-    to_do: str = _MEND
-    healed_at_once: bool = False
-    made_of: Callable[[Lake, date, Collection[Place]], Iterable[Place]] | None = None
-    fresh: Callable[[Lake, datetime], TableFreshness] | None = None
-    each_day: bool = False
-    folder: tuple[str, str] | None = None
-    beside: tuple[tuple[str, str], ...] = ()
-    state: Callable[[Lake], str] | None = None
-    files: tuple[str, ...] = (PART,)
-    schema: str | None = None
-
-    @property
-    def key(self) -> str:
-        """`stage/name`."""
-        return f"{self.stage}/{self.name}"
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Stage and name of the folder of its partitions."""
-        return self.folder or (self.stage, self.name)
 
 
 def tables_of(catalog: Catalog) -> list[Table]:
@@ -112,7 +41,7 @@ def _later(function: str, *args: object) -> Callable[..., Any]:
     return lambda *more: getattr(import_module(f"mlpipe_assets.{module}"), name)(*args, *more)
 
 
-def _behind(function: str, *args: object) -> "Callable[[Lake, Wanted], Work]":
+def _behind(function: str, *args: object) -> Callable[[Lake, Wanted], Work]:
     find = _later(function)
     return lambda lake, wanted: find(lake, *args, wanted)
 

@@ -17,7 +17,7 @@ from mlpipe_assets.store.lake import Lake
 
 if TYPE_CHECKING:
     from mlpipe_assets.catalog.declarations import Catalog
-    from mlpipe_assets.flow import Table
+    from mlpipe_assets.stages.flow_table import Table
 
 _COUNTS = ("received", "accepted", "duplicates", "quarantined", "not_processed", "rows")
 _STATUS = {

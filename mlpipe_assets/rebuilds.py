@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.flow import Place, Table, tables_of
+from mlpipe_assets.flow import tables_of
+from mlpipe_assets.stages.flow_table import Place, Table
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.model_files import MODEL_FILE

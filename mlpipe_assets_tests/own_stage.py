@@ -9,11 +9,11 @@ import pandera.polars as pa
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
-from mlpipe_assets.flow import Table
 from mlpipe_assets.freshness.rules import TableFreshness, judge_daily
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.daily import at_work, check, daily
+from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.changes import TableChange

@@ -7,11 +7,12 @@ from itertools import groupby
 from mlpipe_assets.automation.requests import Wish
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.flow import Table, tables_of
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.freshness.tables import is_long_enough
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.rules import digest
+from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.stages.raw_placement import find_misplaced
 from mlpipe_assets.stages.raw_plan import days_of_arrival, newest_day
 from mlpipe_assets.stages.work import Work, spell_blocked
