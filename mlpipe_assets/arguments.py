@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 
+from mlpipe_assets.arguments_online import add_online, add_serve
+
 ENVIRONMENT = """environment:
   MLPIPE_DATA_DIR     where everything is (data in the project's folder)
   MLPIPE_START_DATE   the first partition (2026-01-01)
@@ -47,7 +49,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_trace(commands)
     _add_duty(commands)
-    _add_online(commands)
+    add_online(commands, _command)
+    add_serve(commands, _command)
     _add_sample(commands)
     _add_completion(commands)
     return parser
@@ -230,21 +233,6 @@ def _add_duty(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     rollback.add_argument("model", metavar="MODEL", help="a model of the catalog, such as repeat_purchase")
     rollback.add_argument("--reason", required=True, help="why; kept with the history of champions")
-
-
-def _add_online(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    online = _command(
-        commands,
-        "online",
-        ("online", "online"),
-        "show what is published for online answers, publish it again, or take it back",
-        '  mlpipe online\n  mlpipe online publish\n  mlpipe online rollback --reason "wrong prices since Monday"',
-    )
-    online.add_argument(
-        "action", nargs="?", choices=("status", "publish", "rollback"), default="status", help="(%(default)s)"
-    )
-    online.add_argument("--reason", help="why it is taken back; kept with the snapshot")
-    online.add_argument("--json", action="store_true", help="print the snapshots as one JSON object")
 
 
 def _add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

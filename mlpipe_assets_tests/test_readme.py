@@ -18,7 +18,7 @@ PAGES = {
     name: (PROJECT_ROOT / name).read_text(encoding="utf-8")
     for name in (
         *("README.md", "docs/own-data.md", "docs/reading-tables.md", "docs/running-by-itself.md", "docs/models.md"),
-        *("docs/monitoring.md", "docs/when-it-fails.md", "docs/settings.md"),
+        *("docs/monitoring.md", "docs/when-it-fails.md", "docs/settings.md", "docs/serving.md"),
     )
 }
 IN_A_SHOP = ["docs/reading-tables.md", "docs/running-by-itself.md", "docs/models.md", "docs/when-it-fails.md"]

@@ -1,0 +1,65 @@
+"""The commands of online answers and their options."""
+
+import argparse
+from collections.abc import Callable
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 (argparse gives it no other name)
+Make: TypeAlias = Callable[[Commands, str, tuple[str, str], str, str], argparse.ArgumentParser]
+
+
+def add_online(commands: Commands, make: Make) -> None:
+    """What is published for online answers."""
+    online = make(
+        commands,
+        "online",
+        ("online", "online"),
+        "show what is published for online answers, publish it again, or take it back",
+        '  mlpipe online\n  mlpipe online publish\n  mlpipe online rollback --reason "wrong prices since Monday"',
+    )
+    online.add_argument(
+        "action", nargs="?", choices=("status", "publish", "rollback"), default="status", help="(%(default)s)"
+    )
+    online.add_argument("--reason", help="why it is taken back; kept with the snapshot")
+    online.add_argument("--json", action="store_true", help="print the snapshots as one JSON object")
+
+
+def add_serve(commands: Commands, make: Make) -> None:
+    """The server, and who may ask it."""
+    serve = make(
+        commands,
+        "serve",
+        ("serve", "serve"),
+        "answer for features and predictions over HTTP, in Feast's shape",
+        "  mlpipe serve\n  mlpipe serve --port 8000 --timeout 0.5",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="the address; any but loopback needs keys (%(default)s)")
+    serve.add_argument("--port", type=int, default=6566, metavar="N", help="(%(default)s)")
+    serve.add_argument("--timeout", type=_positive, default=2.0, metavar="SECONDS", help="of one request (%(default)s)")
+    serve.add_argument("--max-entities", type=int, default=1000, metavar="N", help="in one request (%(default)s)")
+    serve.add_argument(
+        "--max-requests", type=int, default=64, metavar="N", help="that are answered at once (%(default)s)"
+    )
+    key = make(
+        commands,
+        "serve-key",
+        ("serve", "serve_key"),
+        "make a key for mlpipe serve, take one back, or show which there are",
+        "  mlpipe serve-key add checkout --views customer_features --models repeat_purchase\n"
+        "  mlpipe serve-key remove checkout\n  mlpipe serve-key list",
+    )
+    key.add_argument("action", choices=("add", "remove", "list"), help="what to do")
+    key.add_argument("name", nargs="?", metavar="NAME", help="who it is for, such as checkout")
+    key.add_argument("--views", default="*", metavar="NAMES", help="views that it may ask, between commas (all)")
+    key.add_argument("--models", default="*", metavar="NAMES", help="models that it may ask, between commas (all)")
+    key.add_argument("--json", action="store_true", help="print the keys as a JSON array")
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 3600:  # noqa: PLR2004 (an hour; also refuses nan)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0; write it as 2 or 0.5")
+    return value

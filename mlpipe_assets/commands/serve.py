@@ -1,0 +1,169 @@
+"""mlpipe serve and mlpipe serve-key: online answers over HTTP, and who may ask for them."""
+
+import argparse
+import ipaddress
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+from types import FrameType
+
+import uvicorn
+
+from mlpipe_assets.commands.calling import command
+from mlpipe_assets.commands.console import make_console, open_lake, plain
+from mlpipe_assets.commands.tables import print_table
+from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.serving.access import ALL, KeyBook
+from mlpipe_assets.serving.gate import Limits, RequestLog
+from mlpipe_assets.serving.server import Server
+from mlpipe_assets.serving.state import ServerState
+from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.store.lake import Lake
+
+_MOST_PORTS = 65_535
+_DRAIN_SECONDS = 0.5
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C; requests that are being answered are answered first."""
+    lake, catalog = open_lake()
+    _expect_safe(lake, options.host)
+    if not 0 < options.port <= _MOST_PORTS:
+        raise SettingsError(f"--port {options.port} is no port. Name one from 1 to {_MOST_PORTS}.")
+    listening = _listen(options.host, options.port)
+    state = ServerState(lake=lake, catalog=catalog, store=store_of(lake))
+    state.look()
+    if state.problem:
+        raise SettingsError(f"The server cannot begin: {state.problem}")
+    limits = Limits(entities=options.max_entities, seconds=options.timeout, at_once=options.max_requests)
+    server = Server(state=state, limits=limits, log=RequestLog())
+    if not options.quiet:
+        what = state.loaded.snapshot or "nothing yet: it looks for a snapshot twice a second"
+        console = make_console(options)
+        console.print(
+            f"Serving {plain(what)} on http://{options.host}:{options.port}; stop with Ctrl-C", soft_wrap=True
+        )
+    config = uvicorn.Config(
+        server.app(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=round(options.timeout) + 5,
+    )
+    _Stoppable(config, state).run(sockets=[listening])
+    return 0
+
+
+class _Stoppable(uvicorn.Server):
+    """A server that ends well when it is asked to: what clients have sent by then is answered, and the exit code is 0."""
+
+    def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
+        super().__init__(config)
+        self._state = state
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGTERM and Ctrl-C, without raising the signal again afterwards."""
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        """Send clients elsewhere, wait for what is on its way, then end; at once when asked a second time."""
+        if self._state.stopping:
+            self.handle_exit(number, frame)
+            return
+        self._state.stopping = True
+        timer = Timer(_DRAIN_SECONDS, self.handle_exit, (number, frame))
+        timer.daemon = True
+        timer.start()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take a port, before anything says that it is served. Raises: SettingsError when another process has it."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"{host}:{port} cannot be served on: {error.strerror}. Name another with --port."
+        ) from error
+
+
+def serve_key(options: argparse.Namespace) -> int:
+    """Make a key, take one back, or show which there are."""
+    return {"add": _add, "remove": _remove, "list": _list}[options.action](options)
+
+
+def _add(options: argparse.Namespace) -> int:
+    lake, catalog = open_lake(writing=True)
+    there = {"view": [view.name for view in catalog.feature_views], "model": [model.name for model in catalog.models]}
+    views, models = _names(options.views, "view", there["view"]), _names(options.models, "model", there["model"])
+    token = KeyBook(lake=lake).add(_name(options), views, models)
+    console = make_console(options)
+    if not options.quiet:
+        console.print("The key, shown once and kept nowhere; send it as `Authorization: Bearer KEY`:", soft_wrap=True)
+    print(token)
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    lake, _ = open_lake(writing=True)
+    KeyBook(lake=lake).remove(_name(options))
+    make_console(options).print("Taken back; a running server refuses it within a second.", soft_wrap=True)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    lake, _ = open_lake()
+    ring = KeyBook(lake=lake).read()
+    rows = [[one.name, ", ".join(one.views), ", ".join(one.models), one.created_at] for one in ring.by_id.values()]
+    names = ("key", "views", "models", "made at")
+    if options.json:
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
+        return 0
+    console = make_console(options)
+    if not rows:
+        console.print(
+            f"There are no keys: the server answers on loopback only. Next: {plain(command())} serve-key add NAME"
+        )
+        return 0
+    print_table(console, names, [[plain(cell) for cell in row] for row in rows], numbers=())
+    return 0
+
+
+def _expect_safe(lake: Lake, host: str) -> None:
+    """Make sure that nobody beyond this machine can ask without a key."""
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise SettingsError(f"--host {host[:100]!r} is no address. Write it as 127.0.0.1 or 0.0.0.0.") from None
+    if not loopback and not KeyBook(lake=lake).read().by_id:
+        raise SettingsError(
+            f"On {host} anybody who reaches this machine could ask, and there are no keys. Next: mlpipe serve-key add NAME; or serve "
+            "on 127.0.0.1."
+        )
+
+
+def _name(options: argparse.Namespace) -> str:
+    if not options.name:
+        raise SettingsError("Which key? Next: mlpipe serve-key add NAME")
+    return str(options.name)
+
+
+def _names(given: str, kind: str, there: list[str]) -> list[str]:
+    """The views or models that a key may ask: all, or some that the catalog has."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in (ALL, *there)]:
+        raise SettingsError(
+            f"There is no {kind} {unknown[0][:60]!r}; there are {', '.join(there) or 'none'}, or * for all."
+        )
+    return names

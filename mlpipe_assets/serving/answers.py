@@ -1,0 +1,197 @@
+"""Online answers in Feast's shape: for each feature a column of values, of statuses and of event times."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+import orjson
+
+from mlpipe_assets.errors import MlpipeError, shorten
+from mlpipe_assets.point_in_time.statuses import Status, status_of
+from mlpipe_assets.serving.online_store import Reader
+from mlpipe_assets.serving.rows import KeyValue, parse_rows, spell_key, spell_time
+from mlpipe_assets.serving.snapshot import Generation, PublishedView
+
+_NO_TIME = "1970-01-01T00:00:00Z"  # what Feast shows where there is none
+_SEPARATOR = "__"
+_INTEGERS = range(-(2**63), 2**63)
+
+
+class BadRequestError(MlpipeError):
+    """A request that cannot be answered as it is: `status` is the HTTP status, the message a plain sentence."""
+
+    def __init__(self, message: str, *, status: int = 422) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The features a request asks for, in its order.
+
+    Attributes:
+        names: Of each its name in the answer.
+        places: Of each its view, and its number among the features of that view.
+        views: The views, each once.
+        join_keys: The join keys of all views, each once.
+    """
+
+    names: tuple[str, ...]
+    places: tuple[tuple[str, int], ...]
+    views: tuple[PublishedView, ...]
+    join_keys: tuple[str, ...]
+
+
+def find_features(generation: Generation, features: Sequence[str], *, full_names: bool) -> Wanted:
+    """The features that `view:feature` and `view:*` stand for in a snapshot.
+
+    Raises: BadRequestError for one that is spelled otherwise (422), or that is not there (404), and for two of one name.
+    """
+    places: list[tuple[str, int]] = []
+    for text in features:
+        view = _view_of(generation, text)
+        name = text.partition(":")[2]
+        if name == "*":
+            places += [(view.name, number) for number in range(len(view.features))]
+        elif name in view.features:
+            places.append((view.name, view.features.index(name)))
+        else:
+            there = shorten(list(view.features))
+            raise BadRequestError(f"The view {view.name} has no feature {name[:100]!r}; it has {there}.", status=404)
+    views = {view: generation.views[view] for view, _ in places}
+    short = [views[view].features[number] for view, number in places]
+    names = (
+        [f"{view}{_SEPARATOR}{name}" for (view, _), name in zip(places, short, strict=True)] if full_names else short
+    )
+    join_keys = tuple(dict.fromkeys(key for view in views.values() for key in view.join_keys))
+    if twice := sorted({name for name in (*names, *join_keys) if (*names, *join_keys).count(name) > 1}):
+        raise BadRequestError(
+            f"{shorten(twice)} would be in the answer twice. Ask for each feature once, or set full_feature_names to true."
+        )
+    return Wanted(names=tuple(names), places=tuple(places), views=tuple(views.values()), join_keys=join_keys)
+
+
+def _view_of(generation: Generation, text: str) -> PublishedView:
+    name, colon, feature = text.partition(":")
+    if not (colon and name and feature):
+        raise BadRequestError(
+            f"The feature {text[:100]!r} is not spelled as view:feature, or view:* for all of a view."
+        )
+    if name not in generation.views:
+        there = shorten(sorted(generation.views)) or "none"
+        raise BadRequestError(f"There is no view {name[:100]!r} in the snapshot; there are {there}.", status=404)
+    return generation.views[name]
+
+
+def find_keys(view: PublishedView, entities: Mapping[str, Sequence[object]]) -> list[str]:
+    """The keys of a view that a request asks for, as the store has them.
+
+    Raises: BadRequestError for a join key that is lacking, or a value of another type; a value is never quoted.
+    """
+    columns: list[Sequence[KeyValue]] = []
+    for name, kind in zip(view.join_keys, view.key_types, strict=True):
+        if name not in entities:
+            raise BadRequestError(f"The view {view.name} needs the join key {name}, which is not among the entities.")
+        columns.append(_checked(name, kind, entities[name]))
+    if len(columns) == 1:
+        return list(map(str, columns[0]))
+    return [spell_key(values) for values in zip(*columns, strict=True)]
+
+
+def _checked(name: str, kind: str, values: Sequence[object]) -> Sequence[KeyValue]:
+    """The same values, when each is one that the type allows."""
+    wrong = next((number for number, value in enumerate(values) if not _is_of(kind, value)), None)
+    if wrong is None:
+        return values  # type: ignore[return-value]  # each was looked at
+    words = {"text": "a text", "integer": "a whole number of 64 bits", "date": "a date such as 2026-01-31"}[kind]
+    raise BadRequestError(f"Value {wrong + 1} of {name} is not {words}.")
+
+
+def _is_of(kind: str, value: object) -> bool:
+    if kind == "integer":
+        return type(value) is int and value in _INTEGERS
+    if not isinstance(value, str):
+        return False
+    return kind == "text" or _is_date(value)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return f"{date.fromisoformat(text)}" == text
+    except ValueError:
+        return False
+
+
+def answer(reader: Reader, wanted: Wanted, entities: Mapping[str, Sequence[object]], now: datetime) -> bytes:
+    """The answer as JSON. All of it is read of one snapshot.
+
+    Raises: BadRequestError as `find_keys`; what a reader raises.
+    """
+    found = reader.read({view.name: find_keys(view, entities) for view in wanted.views})
+    columns = {view.name: _columns(view, parse_rows(found[view.name]), now) for view in wanted.views}
+    count = len(next(iter(entities.values()), ()))
+    present, times = _constant(Status.PRESENT, count), _constant(_NO_TIME, count)
+    results: list[dict[str, object]] = [
+        {"values": entities[key], "statuses": present, "event_timestamps": times} for key in wanted.join_keys
+    ]
+    for view, number in wanted.places:
+        of_view = columns[view]
+        values, statuses = of_view.feature(number)
+        results.append({"values": values, "statuses": statuses, "event_timestamps": of_view.times})
+    return orjson.dumps({"metadata": {"feature_names": [*wanted.join_keys, *wanted.names]}, "results": results})
+
+
+@lru_cache(maxsize=256)
+def _constant(text: str, count: int) -> orjson.Fragment:
+    """A list of one text again and again, spelled once."""
+    return orjson.Fragment(orjson.dumps([text] * count))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Columns:
+    """The rows of one view by column: `values[0]` are their times, and of each row its status if it has a value, or none."""
+
+    count: int
+    values: Sequence[Sequence[object]]
+    times: object
+    statuses: Sequence[tuple[Status, Status]]
+    alike: tuple[Status, Status] | None
+
+    def feature(self, number: int) -> tuple[Sequence[object], object]:
+        """The values of a feature, and their statuses."""
+        column = self.values[number + 1]
+        if self.alike and self.alike[0] is Status.PRESENT and None not in column:
+            return column, _constant(Status.PRESENT, self.count)
+        statuses = [pair[value is None] for pair, value in zip(self.statuses, column, strict=True)]
+        kept = [value if status is Status.PRESENT else None for value, status in zip(column, statuses, strict=True)]
+        return kept, statuses
+
+
+def _columns(view: PublishedView, rows: Sequence[list[object] | None], now: datetime) -> _Columns:
+    absent = [None] * (len(view.features) + 1)
+    columns = list(zip(*[row or absent for row in rows], strict=True)) or [()] * len(absent)
+    times = columns[0]
+    known = {seconds: (_statuses(view, seconds, now), _shown(seconds)) for seconds in set(times)}
+    if len(known) == 1:
+        [(pair, shown)] = known.values()
+        count = len(rows)
+        return _Columns(count=count, values=columns, times=_constant(shown, count), statuses=[pair] * count, alike=pair)
+    return _Columns(
+        count=len(rows),
+        values=columns,
+        times=[known[seconds][1] for seconds in times],
+        statuses=[known[seconds][0] for seconds in times],
+        alike=None,
+    )
+
+
+def _statuses(view: PublishedView, seconds: object, now: datetime) -> tuple[Status, Status]:
+    """The status of a feature of a row of some time where it has a value, and where it is null."""
+    as_of = datetime.fromtimestamp(seconds, tz=UTC) if isinstance(seconds, int) else None
+    has, lacks = (status_of(as_of=as_of, at=now, is_null=null, ttl=view.ttl) for null in (False, True))
+    return has, lacks
+
+
+def _shown(seconds: object) -> str:
+    return spell_time(seconds) if isinstance(seconds, int) else _NO_TIME

@@ -1,0 +1,107 @@
+"""What OpenAPI says of each path, with examples from the catalog."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.rules import columns
+from mlpipe_assets.serving.requests import (
+    FeatureAnswer,
+    FeatureRequest,
+    Health,
+    PredictAnswer,
+    PredictRequest,
+    Problem,
+)
+
+_STATUSES = {
+    400: "The body is not JSON.",
+    401: "A key is missing, or does not count.",
+    403: "The key may not ask this.",
+    404: "There is no such view, feature or model.",
+    413: "The body is too long.",
+    415: "The body is not sent as JSON.",
+    422: "The request cannot be answered as it is.",
+    429: "Too many requests are being answered.",
+    500: "The server failed.",
+    503: "Nothing is published, the store does not answer, or the champion must not.",
+    504: "There was no answer in time.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """One path."""
+
+    summary: str
+    answer: type[BaseModel] | None
+    request: type[BaseModel] | None = None
+    statuses: tuple[int, ...] = (401, 403, 429, 500, 504)
+
+
+FEATURES = Words(
+    summary="Features of entities, as they are now, in Feast's shape",
+    answer=FeatureAnswer,
+    request=FeatureRequest,
+    statuses=tuple(_STATUSES),
+)
+PREDICT = Words(
+    summary="What the champion of a model says of entities",
+    answer=PredictAnswer,
+    request=PredictRequest,
+    statuses=tuple(_STATUSES),
+)
+HEALTH = Words(summary="Whether the server can answer", answer=Health, statuses=(403, 500, 503))
+METRICS = Words(summary="Metrics as Prometheus reads them", answer=None)
+
+
+def describe(words: Words, catalog: Catalog) -> dict[str, Any]:
+    """Arguments of `add_api_route`."""
+    responses: dict[int | str, Any] = {
+        status: {"model": Problem, "description": _STATUSES[status]} for status in words.statuses
+    }
+    responses |= {503: {"model": Health, "description": _STATUSES[503]}} if words.answer is Health else {}
+    if words.answer:
+        responses[200] = {"model": words.answer, "description": "The answer."}
+    else:
+        responses[200] = {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The metrics."}
+    found: dict[str, Any] = {
+        "summary": words.summary,
+        "description": f"{words.summary}.",
+        "responses": responses,
+        "response_model": None,
+    }
+    extra: dict[str, Any] = {"security": [{"bearer": []}, {}]}
+    if words.request:
+        content = {
+            "schema": words.request.model_json_schema(),
+            "examples": {"one": {"value": _example(words.request, catalog)}},
+        }
+        extra["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if words is PREDICT:
+        names = [model.name for model in catalog.models if model.learner]
+        schema: dict[str, Any] = {"type": "string", "minLength": 1}
+        extra["parameters"] = [
+            {
+                "name": "model",
+                "in": "path",
+                "required": True,
+                "schema": schema,
+                **({"example": names[0]} if names else {}),
+            }
+        ]
+    return {**found, "openapi_extra": extra}
+
+
+def _example(request: type[BaseModel], catalog: Catalog) -> dict[str, Any]:
+    """A request that the catalog can answer."""
+    view = next(iter(catalog.feature_views), None)
+    if view is None:
+        return {"features": ["customer_features:orders_7d"], "entities": {"customer_id": ["C00001"]}}
+    keys = {name: ["C00001"] for name in view.entity.join_keys}
+    if request is PredictRequest:
+        return {"entities": keys}
+    names = [column.name for column in columns(view.contract) if column.name not in (*keys, "as_of")]
+    return {"features": [f"{view.name}:{name}" for name in names[:2]], "entities": keys}

@@ -1,0 +1,112 @@
+"""Predictions online: the same as in batch, to the last bit, and barred for the same reasons."""
+
+from pathlib import Path
+
+from mlpipe_assets.serving.access import KeyBook
+from mlpipe_assets.stages.predictions import build_predictions
+from mlpipe_assets.training.champions import roll_back
+from mlpipe_assets_tests.champions import crown, crowned_lake, learning_lake
+from mlpipe_assets_tests.frames import refuse
+from mlpipe_assets_tests.planted import day, publish_online
+from mlpipe_assets_tests.serving.asking import serving
+
+ENTITIES = {"entities": {"customer_id": ["bob", "nobody", "ann", "cyd"]}}
+
+
+def test_the_champion_says_online_what_it_says_in_batch(tmp_path: Path) -> None:
+    catalog, lake, used = crowned_lake(tmp_path)
+    publish_online(lake, catalog)
+    build_predictions(lake, catalog, catalog.models[0], [day(6)])
+    batch = lake.read("predictions", "returning", day(6)).to_dicts()
+
+    answer = serving(lake, catalog).post("/predict/returning", ENTITIES, {"x-request-id": "mine"}).json()
+
+    assert answer["metadata"] == {
+        "model": "returning",
+        "model_version": used.version,
+        "feature_version": used.feature_version,
+        "decide_above": 0.5,
+        "request_id": "mine",
+    }
+    found = {one["entity"]["customer_id"]: one for one in answer["results"]}
+    assert list(found) == ENTITIES["entities"]["customer_id"]
+    assert {name: (one["probability"], one["decision"]) for name, one in found.items() if name in ("ann", "bob")} == {
+        row["customer_id"]: (row["probability"], row["decision"]) for row in batch
+    }
+    assert found["nobody"] == {
+        "entity": {"customer_id": "nobody"},
+        "status": "NOT_FOUND",
+        "as_of": None,
+        "probability": None,
+        "decision": None,
+    }
+    assert (found["ann"]["as_of"], found["cyd"]["as_of"]) == ("2026-01-07T00:00:00Z", "2026-01-06T00:00:00Z")
+
+
+def test_features_of_a_model_are_asked_by_its_name(tmp_path: Path) -> None:
+    catalog, lake, _ = crowned_lake(tmp_path)
+    publish_online(lake, catalog)
+
+    answer = serving(lake, catalog).post("/get-online-features", {"feature_service": "returning", **ENTITIES}).json()
+
+    assert answer["metadata"]["feature_names"] == ["customer_id", "orders_3d", "age"]
+
+
+def test_a_new_champion_answers_after_the_next_look_and_so_does_the_one_before_after_a_rollback(tmp_path: Path) -> None:
+    catalog, lake, first = crowned_lake(tmp_path)
+    publish_online(lake, catalog)
+    asked = serving(lake, catalog)
+
+    def version() -> str:
+        return str(asked.post("/predict/returning", ENTITIES).json()["metadata"]["model_version"])
+
+    second = crown(lake, catalog, day(6))
+    assert version() == first.version
+    assert asked.server.state.look()
+    assert version() == second.version
+    roll_back(lake, "returning", "complaints")
+    assert asked.server.state.look()
+    assert version() == first.version
+
+
+def test_what_must_not_answer_says_why(tmp_path: Path) -> None:
+    catalog, lake = learning_lake(tmp_path, 6)
+    publish_online(lake, catalog)
+    asked = serving(lake, catalog)
+
+    def said() -> tuple[int, str]:
+        asked.server.state.look()
+        answer = asked.post("/predict/returning", ENTITIES)
+        return answer.status_code, answer.json()["detail"]
+
+    assert said() == (503, "returning has no champion yet. Next: train one with training_job.")
+    used = crown(lake, catalog, day(4), feature_version="of before")
+    assert said()[1].endswith(
+        "was trained on of before. Train a model on the new features, or go back to the old ones."
+    )
+    used = crown(lake, catalog, day(5))
+    asked.server.state.look()
+    assert asked.post("/predict/returning", ENTITIES).status_code == 200
+    refuse(lake, "validation", "returning_golden", day(6), problem="3 answers moved", inputs="x", champion=used.version)
+    assert said()[1].endswith("so it must not answer: 3 answers moved")
+
+
+def test_a_key_opens_a_model_only_with_the_view_it_reads(tmp_path: Path) -> None:
+    catalog, lake, _ = crowned_lake(tmp_path)
+    publish_online(lake, catalog)
+    tokens = {
+        name: KeyBook(lake=lake).add(name, views, models)
+        for name, views, models in (
+            ("both", ["spend"], ["returning"]),
+            ("model", [], ["returning"]),
+            ("view", ["spend"], []),
+        )
+    }
+    asked = serving(lake, catalog)
+
+    status = {
+        name: asked.post("/predict/returning", ENTITIES, {"authorization": f"Bearer {token}"}).status_code
+        for name, token in tokens.items()
+    }
+
+    assert status == {"both": 200, "model": 403, "view": 403}
