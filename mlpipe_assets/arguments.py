@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 
-from mlpipe_assets.arguments_online import add_online, add_serve
+from mlpipe_assets.arguments_online import add_metrics, add_online, add_serve
 
 ENVIRONMENT = """environment:
   MLPIPE_DATA_DIR     where everything is (data in the project's folder)
@@ -51,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_duty(commands)
     add_online(commands, _command)
     add_serve(commands, _command)
+    add_metrics(commands, _command)
     _add_sample(commands)
     _add_completion(commands)
     return parser

@@ -24,6 +24,19 @@ def add_online(commands: Commands, make: Make) -> None:
     online.add_argument("--json", action="store_true", help="print the snapshots as one JSON object")
 
 
+def add_metrics(commands: Commands, make: Make) -> None:
+    """Metrics of the lake."""
+    metrics = make(
+        commands,
+        "metrics",
+        ("metrics", "metrics"),
+        "print what the lake holds as metrics: freshness, rows, quarantine, drift, models",
+        "  mlpipe metrics\n  mlpipe metrics --out /var/lib/node_exporter/mlpipe.prom\n  mlpipe metrics --board > board.json",
+    )
+    metrics.add_argument("--out", metavar="FILE", help="replace this file in one step, for a textfile collector")
+    metrics.add_argument("--board", action="store_true", help="print a Grafana board of all of them as JSON")
+
+
 def add_serve(commands: Commands, make: Make) -> None:
     """The server, and who may ask it."""
     serve = make(

@@ -15,7 +15,7 @@ from mlpipe_assets_tests.rooms import PACKAGE, arrows, draw, files_importing, mo
 WITHOUT_DAGSTER = (
     *("alerting", "catalog", "contracts", "engines", "freshness", "intake", "learning", "monitoring", "new_project"),
     *("pictures", "point_in_time", "publish", "readers", "serving", "statistics", "store", "training", "transforms"),
-    *("flow", "project", "rebuilds", "status", "verification"),
+    *("flow", "metrics", "project", "rebuilds", "status", "verification"),
 )
 # From the door inwards: a room imports rooms of later lines only.
 LAYERS = (
@@ -23,6 +23,7 @@ LAYERS = (
     ("commands",),
     ("pipeline",),
     ("automation",),
+    ("metrics",),
     ("explain", "publish", "status", "verification"),
     ("rebuilds",),
     ("flow",),

@@ -16,6 +16,7 @@ from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.metrics import RememberedMetrics
 from mlpipe_assets.serving.access import ALL, KeyBook
 from mlpipe_assets.serving.gate import Limits, RequestLog
 from mlpipe_assets.serving.server import Server
@@ -39,7 +40,9 @@ def serve(options: argparse.Namespace) -> int:
     if state.problem:
         raise SettingsError(f"The server cannot begin: {state.problem}")
     limits = Limits(entities=options.max_entities, seconds=options.timeout, at_once=options.max_requests)
-    server = Server(state=state, limits=limits, log=RequestLog())
+    server = Server(
+        state=state, limits=limits, log=RequestLog(), more_metrics=RememberedMetrics(lake=lake, catalog=catalog)
+    )
     if not options.quiet:
         what = state.loaded.snapshot or "nothing yet: it looks for a snapshot twice a second"
         console = make_console(options)
