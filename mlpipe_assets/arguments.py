@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from mlpipe_assets.arguments_online import add_metrics, add_online, add_serve
+from mlpipe_assets.arguments_views import add_views
 
 ENVIRONMENT = """environment:
   MLPIPE_DATA_DIR     where everything is (data in the project's folder)
@@ -47,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_sql(commands)
     _add_features(commands)
     _add_verify(commands)
+    add_views(commands, _command, _day)
     _add_trace(commands)
     _add_duty(commands)
     add_online(commands, _command)

@@ -12,6 +12,7 @@ _NAME = "mlpipe_assets"
 EVERYWHERE = {
     *(
         "arguments",
+        "arguments_views",
         "concurrency",
         "errors",
         "gate",

@@ -119,10 +119,12 @@ def test_the_four_steps_work_as_they_are_written(tmp_path: Path) -> None:
         "bank/transforms/payments.py",
         "bank/catalog/sources.py",
         "bank/catalog/feature_views.py",
-        "bank/sql/features/card_features.sql",
+        "bank/contracts/card_countries.py",
+        "bank/catalog/feature_views.py",
+        "bank/sql/features/card_countries.sql",
     ]
-    ((_, session),) = blocks("text", "docs/own-data.md")
-    follow(folder, session)
+    for _, typed in blocks("text", "docs/own-data.md"):
+        follow(folder, typed)
 
 
 @pytest.mark.parametrize("page", PAGES)

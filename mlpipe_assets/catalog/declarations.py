@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import pandera.polars as pa
 import polars as pl
 
+from mlpipe_assets.catalog.aggregates import Aggregate, From, inputs_of, longest_window
 from mlpipe_assets.catalog.columns import read_sql_file
 from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.older_spelling import with_older_spelling, with_one_join_key
-from mlpipe_assets.catalog.places import Declared, sql_folder
+from mlpipe_assets.catalog.places import Declared, find_named, is_judged, sql_folder
 from mlpipe_assets.errors import CatalogError, SettingsError
 
 
@@ -81,24 +82,50 @@ class Source(Declared):
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureView(Declared):
-    """Features of an entity as of the end of each day, by one SQL file over interim tables.
+    """Features of an entity as of the end of each day: declared by aggregates and attributes, or by one SQL file.
 
     Attributes:
-        inputs: Names of sources the SQL reads.
+        source: The source with the rows that aggregates are made of; an entity is described while it has one in the lookback.
+        aggregates, attributes: Functions over windows of those rows; columns of snapshots.
+        inputs: Names of sources the SQL reads; with `aggregates` they follow.
         sql: Path below the catalog's SQL folder; binds $start and $end, the first and last day wanted.
-        lookback: How far back a row may look, and how long a join key is described after its last event.
+        lookback: How far back a row may look, and how long a join key is described after its last event; with `aggregates`
+            the longest window unless given.
+        scope: "population" where a row may look at all entities up to its day, as a rank or a share does; SQL only.
         ttl: How old a row may be when it is joined to a later time, this age included; None for any age.
     """
 
     name: str
     entity: Entity
-    inputs: tuple[str, ...]
-    sql: str
     contract: type[pa.DataFrameModel]
-    lookback: timedelta
+    source: str = ""
+    aggregates: tuple[Aggregate, ...] = ()
+    attributes: tuple[From, ...] = ()
+    inputs: tuple[str, ...] = ()
+    sql: str = ""
+    lookback: timedelta = timedelta(0)
+    scope: str = "entity"
     ttl: timedelta | None = None
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the aggregates; what they lack is said when the catalog is made."""
+        super().__post_init__()
+        if self.is_declared and not self.inputs:
+            object.__setattr__(self, "inputs", inputs_of(self.source, self.attributes))
+        if self.is_declared and not self.lookback:
+            object.__setattr__(self, "lookback", longest_window(self.aggregates))
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether its SQL is written from aggregates, and not read from a file."""
+        return bool(self.source or self.aggregates or self.attributes)
+
+    @property
+    def sql_name(self) -> str:
+        """What errors call its SQL: the file, or the command that prints it."""
+        return f"`mlpipe show-sql {self.name}`" if self.is_declared else self.sql
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,22 +251,20 @@ class Catalog(Declared):
         from mlpipe_assets.catalog.validation import problems_of  # noqa: PLC0415 (it reads the shapes declared here)
 
         super().__post_init__()
-        if problems := problems_of(self):
+        if is_judged() and (problems := problems_of(self)):
             raise CatalogError(problems)
 
     def source(self, name: str) -> Source:
         """The source of that name."""
-        found = [source for source in self.sources if source.name == name]
-        if not found:
-            raise SettingsError(f"No source {name!r}; there are {', '.join(s.name for s in self.sources) or 'none'}.")
-        return found[0]
+        return find_named("source", name, self.sources)
+
+    def view(self, name: str) -> FeatureView:
+        """The feature view of that name."""
+        return find_named("feature view", name, self.feature_views)
 
     def model(self, name: str) -> Model:
         """The model of that name."""
-        found = [model for model in self.models if model.name == name]
-        if not found:
-            raise SettingsError(f"No model {name!r}; there are {', '.join(m.name for m in self.models) or 'none'}.")
-        return found[0]
+        return find_named("model", name, self.models)
 
     def contract(self, table: str) -> type[pa.DataFrameModel]:
         """The contract of `interim/<source>`, `features/<view>` or `predictions/<model>`."""
@@ -256,21 +281,20 @@ class Catalog(Declared):
             )
         return contract
 
+    def view_sql(self, view: FeatureView) -> str:
+        """The SQL of a feature view: written from what it declares, or the text of its file."""
+        from mlpipe_assets.catalog.view_text import write_view  # noqa: PLC0415 (it reads the shapes declared here)
+
+        return write_view(self, view) if view.is_declared else self.read_sql(view.sql)
+
     def read_sql(self, path: str) -> str:
         """The text of a SQL file as this process first read it, so that a run's version is that of the SQL it ran."""
         return _read_once(self.sql_dir / path)
 
 
-@cache
-def _read_once(path: Path) -> str:
-    return read_sql_file(path)
+_read_once = cache(read_sql_file)
 
 
 def is_snapshot(source: Source) -> bool:
     """Whether a source has no event time of its own."""
     return source.event_time is None
-
-
-def window(view: FeatureView, day: date) -> tuple[date, date]:
-    """First and last day a feature row of `day` may look at."""
-    return day - view.lookback + timedelta(days=1), day

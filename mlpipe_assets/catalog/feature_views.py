@@ -1,7 +1,6 @@
-"""The feature views: what is known of an entity at the end of each day, by one SQL file each."""
+"""The feature views: what is known of an entity at the end of each day."""
 
-from datetime import timedelta
-
+from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import FeatureView
 from mlpipe_assets.catalog.entities import customer
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
@@ -9,10 +8,16 @@ from mlpipe_assets.contracts.customer_features import CustomerFeatures
 customer_features = FeatureView(
     name="customer_features",
     entity=customer,
-    inputs=("orders", "customers"),
-    sql="features/customer_features.sql",
+    source="orders",
+    aggregates=(
+        Aggregate("count", name="orders", days=(7, 30, 90)),
+        Aggregate("sum", "amount", name="revenue", days=(7, 30, 90)),
+        Aggregate("mean", "amount", name="avg_order_value", days=(30,)),
+        Aggregate("days_since_last", name="days_since_last_order"),
+        Aggregate("count_distinct", "channel", name="distinct_channels", days=(30,)),
+    ),
+    attributes=(From("customers", "age", "region", days_since={"tenure_days": "signup_date"}),),
     contract=CustomerFeatures,
-    lookback=timedelta(days=90),
 )
 
 FEATURE_VIEWS = (customer_features,)

@@ -4,12 +4,13 @@ import importlib
 import os
 import sys
 import traceback
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.judgeable import expect_judgeable
-from mlpipe_assets.catalog.places import spell_place
+from mlpipe_assets.catalog.places import spell_place, unjudged
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.project_folder import is_installed, make_importable, project_above
@@ -20,13 +21,15 @@ _READS_ONLY = ("declarations.py", "loading.py", "older_spelling.py")  # of our c
 _NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
 
 
-def catalog_of(settings: Settings) -> Catalog:
-    """The catalog of the project that a process works for.
+def catalog_of(settings: Settings, *, judged: bool = True) -> Catalog:
+    """The catalog of the project that a process works for; one that is not judged may hold anything.
 
     Raises: as `load_catalog`; SettingsError when an installed copy hides the project's own.
     """
     project = settings.project
-    catalog = load_catalog(project.catalog, root=project.root, said_in=project.said_in or "the built-in example")
+    said_in = project.said_in or "the built-in example"
+    with nullcontext() if judged else unjudged():
+        catalog = load_catalog(project.catalog, root=project.root, said_in=said_in, judged=judged)
     module = project.catalog.partition(":")[0]
     top = project.root / module.partition(".")[0]
     found = Path(getattr(sys.modules[module], "__file__", None) or top).absolute()
@@ -56,7 +59,9 @@ def settings_of(catalog: Catalog) -> Settings:
     return replace(settings, project=own, data_dir=data_dir)
 
 
-def load_catalog(reference: str, *, root: Path | None = None, said_in: str = "MLPIPE_CATALOG") -> Catalog:
+def load_catalog(
+    reference: str, *, root: Path | None = None, said_in: str = "MLPIPE_CATALOG", judged: bool = True
+) -> Catalog:
     """The catalog a `module:attribute` reference names; packages in the project's folder and the current one are found too.
 
     Raises: CatalogError when the module fails while it is imported, or a rule of a contract cannot be judged; SettingsError
@@ -85,7 +90,8 @@ def load_catalog(reference: str, *, root: Path | None = None, said_in: str = "ML
         raise SettingsError(f"{said}: {module} has no {attribute or 'CATALOG'}. Write it as package.module:CATALOG.")
     if not isinstance(catalog, Catalog):
         raise SettingsError(f"{said} is a {type(catalog).__name__}, not a Catalog.")
-    expect_judgeable(catalog)
+    if judged:
+        expect_judgeable(catalog)
     return catalog
 
 

@@ -1,9 +1,18 @@
-"""Where something was declared: file and line, as an editor opens them."""
+"""Where something was declared: file and line, as an editor opens them; by which name it is found, and whether it is judged."""
 
 import dataclasses
 import inspect
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any, TypeVar
+
+from mlpipe_assets.errors import SettingsError
+
+_Item = TypeVar("_Item", bound=Any)
+_JUDGED = ContextVar("judged", default=True)
 
 _OWN = (
     *(str(Path(__file__).with_name(f"{name}.py")) for name in ("declarations", "older_spelling")),
@@ -69,3 +78,30 @@ def spell_place(filename: str, line: int) -> str:
     """A path as short as it can be told from here, and a line."""
     path = Path(filename)
     return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{line}"
+
+
+def find_named(kind: str, name: str, items: Iterable[_Item]) -> _Item:
+    """The declaration of that name.
+
+    Raises: SettingsError with the names there are.
+    """
+    known = {item.name: item for item in items}
+    if name not in known:
+        raise SettingsError(f"No {kind} {name!r}; there are {', '.join(known) or 'none'}.")
+    found: _Item = known[name]
+    return found
+
+
+def is_judged() -> bool:
+    """Whether a catalog that does not hold together is refused when it is made."""
+    return _JUDGED.get()
+
+
+@contextmanager
+def unjudged() -> Iterator[None]:
+    """Take catalogs as they are, to help with what they lack."""
+    token = _JUDGED.set(False)
+    try:
+        yield
+    finally:
+        _JUDGED.reset(token)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 
@@ -18,8 +19,12 @@ def broken_by_view(catalog: Catalog, view: FeatureView) -> Iterator[str]:
     """Why the SQL of a feature view cannot be run, or which columns it does not give as its contract says."""
     days = {f"{name}_snapshot": pl.Date() for name in view.inputs if is_snapshot(catalog.source(name))}
     tables = {"days": {"day": pl.Date(), **days}, **_inputs(catalog, view.inputs)}
-    bound = _bound(catalog, view.sql, tables, {"start": _A_DAY, "end": _A_DAY})
-    yield from _broken(view.sql, bound, view.contract, columns_of(view.contract)[0])
+    params = {"start": _A_DAY, "end": _A_DAY}
+    if view.is_declared:
+        bound = bind(Path(view.sql_name), catalog.view_sql(view), tables, params)
+    else:
+        bound = _bound(catalog, view.sql, tables, params)
+    yield from _broken(view.sql_name, bound, view.contract, columns_of(view.contract)[0])
 
 
 def broken_by_model(catalog: Catalog, model: Model) -> Iterator[str]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pandera.polars as pa
 
+from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
@@ -70,6 +71,16 @@ def _or_none(test: _Test) -> _Test:
 
 def _kind(kind: type) -> _Test:
     return lambda value: "" if isinstance(value, kind) else f"is no {kind.__name__}"
+
+
+def _tuple_of(kind: type, example: str) -> _Test:
+    def test(value: object) -> str:
+        if isinstance(value, kind):
+            return f"is not a tuple: write ({example},) with the comma"
+        good = isinstance(value, tuple) and all(isinstance(part, kind) for part in value)
+        return "" if good else f"is not a tuple of {kind.__name__}: write ({example},)"
+
+    return test
 
 
 def _feed(value: object) -> str:
@@ -215,10 +226,14 @@ _TESTS: dict[type, dict[str, _Test]] = {
     FeatureView: {
         "name": _text,
         "entity": _kind(Entity),
+        "source": _kind(str),
+        "aggregates": _tuple_of(Aggregate, 'Aggregate("count", name="orders", days=(7, 30))'),
+        "attributes": _tuple_of(From, 'From("customers", "age")'),
         "inputs": _texts,
-        "sql": _text,
+        "sql": _kind(str),
         "contract": _contract,
-        "lookback": _length(_DAY, days=True),
+        "lookback": _length(_NONE, days=True),
+        "scope": _one_of("entity", "population"),
         "ttl": _or_none(_above_zero),
         "fresh_within": _length(_NONE),
         "owners": _owners,

@@ -84,9 +84,9 @@ _FROM_ROWS = (exp.FirstValue, exp.LastValue, exp.NthValue)
 
 def lint_view(catalog: Catalog, view: FeatureView) -> list[str]:
     """What is wrong with the SQL of a feature view."""
-    sql = catalog.read_sql(view.sql)
-    found = lint_sql(sql, view.sql, ("days", *view.inputs))
-    return found + find_other_entities(sql, view.sql, _keyed(catalog, view, view.inputs), view.entity)
+    sql = catalog.view_sql(view)
+    found = lint_sql(sql, view.sql_name, ("days", *view.inputs))
+    return found + find_other_entities(sql, view.sql_name, _keyed(catalog, view, view.inputs), view.entity)
 
 
 def lint_model(catalog: Catalog, model: Model) -> list[str]:

@@ -9,25 +9,19 @@ import polars as pl
 
 from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.columns import columns_of, sql_problems
-from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Monitor, Source
+from mlpipe_assets.catalog.declared_views import broken_declaration, wrong_way
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.promised_columns import unkept, unkept_by_source
 from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
+from mlpipe_assets.catalog.sql_words import RESERVED
 
 _Item = Source | FeatureView | Model | Monitor
 _PROVENANCE = ("known_at", "delivery", "record_number")
 _ANSWER = ("as_of", "model_version", "feature_version", "probability", "decision")
 _KINDS = {"sources": Source, "feature_views": FeatureView, "models": Model, "monitors": Monitor}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_WORDS_OF_SQL = (  # DuckDB's reserved ones
-    "with where variadic unpivot union true using trailing to then table symmetric summarize create as into do initially for "
-    "describe desc window except offset in default column false collate returning constraint all case placing cast analyse "
-    "intersect asc analyze check having fetch when and only asymmetric on any array both group pivot_longer primary lambda "
-    "foreign lateral unique leading null distinct limit not from or order some pivot end pivot_wider qualify else references "
-    "deferrable select show"
-)
 _OWN_TABLES = ("days", "features", "raw_events")
-_RESERVED = frozenset(_WORDS_OF_SQL.split())
 
 
 def problems_of(catalog: Catalog) -> list[str]:
@@ -79,7 +73,7 @@ def _names(item: _Item) -> Iterator[str]:
         return
     if not _NAME.fullmatch(item.name):
         yield "the name must be of a-z, 0-9 and _, begin with a letter and have at most 63: it is a folder and a table in SQL"
-    elif isinstance(item, Source) and item.name in _RESERVED:  # a feature view's SQL says `from <source>`
+    elif isinstance(item, Source) and item.name in RESERVED:  # a feature view's SQL says `from <source>`
         yield "the name is a reserved word of SQL; choose another, such as its plural"
     elif isinstance(item, Source) and item.name in _OWN_TABLES:
         yield "a table of ours has that name in SQL; choose another"
@@ -135,21 +129,32 @@ def _source(source: Source, bad: Collection[str]) -> Iterator[str]:
 
 
 def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator[str]:
-    if "inputs" not in bad:
-        yield from _inputs(catalog, view)
-    if "sql" not in bad:
-        yield from sql_problems(catalog.sql_dir, view.sql)
+    if {"source", "aggregates", "attributes", "inputs", "sql", "lookback", "scope"} & {*bad}:
+        return
+    if wrong := [*wrong_way(view)]:
+        yield from wrong
+        return
+    if not view.is_declared:
+        yield from (*_inputs(catalog, view), *sql_problems(catalog.sql_dir, view.sql))
     if "entity" in bad:
         return
     if "contract" not in bad:
-        yield from _promised("contract", view.contract, ("as_of", *_keys(view.entity)))
+        yield from _promised("contract", view.contract, ("as_of", *view.entity.join_keys))
         yield from _unkept(view.contract)
-    if not {"name", "inputs", "sql", "contract"} & {*bad} and _can_be_bound(catalog, view, view.sql, view.contract):
-        yield from broken_by_view(catalog, view)
-    read = [s for s in catalog.sources if "inputs" not in bad and s.name in view.inputs and _has_contract(s)]
-    for key in _keys(view.entity):
+    if not {"name", "contract"} & {*bad} and columns_of(view.contract)[0]:
+        if view.is_declared:
+            yield from broken_declaration(catalog, view)
+        elif _can_be_bound(catalog, view, view.sql, view.contract):
+            yield from broken_by_view(catalog, view)
+    if not view.is_declared:
+        yield from _keys_of_inputs(catalog, view)
+
+
+def _keys_of_inputs(catalog: Catalog, view: FeatureView) -> Iterator[str]:
+    read = [s for s in catalog.sources if s.name in view.inputs and _has_contract(s)]
+    for key in view.entity.join_keys:
         if read and not any(key in columns_of(source.contract)[0] for source in read):
-            names = ", ".join(source.name for source in read)
+            names = ", ".join(s.name for s in read)
             yield f"join key {key!r} of entity {view.entity.name!r} ({view.entity.place}) is no column of its inputs ({names})"
 
 
@@ -169,7 +174,7 @@ def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
     if model.view not in catalog.feature_views:
         yield f"view {model.view.name!r} ({model.view.place}) is not in the catalog"
     if not {"contract", "label"} & {*bad}:
-        yield from _promised("contract", model.contract, ("as_of", *_keys(model.view.entity), model.label))
+        yield from _promised("contract", model.contract, ("as_of", *model.view.entity.join_keys, model.label))
         yield from _unkept(model.contract)
         yield from _label(model)
     if "learner" not in bad and model.learner is not None:
@@ -204,7 +209,7 @@ def _learning(model: Model, learner: Learner, bad: Collection[str]) -> Iterator[
     if model.predictions is None:
         yield "it has a learner, and no contract of its predictions (predictions=…)"
     elif "predictions" not in bad:
-        yield from _promised("predictions", model.predictions, (*_keys(model.view.entity), *_ANSWER))
+        yield from _promised("predictions", model.predictions, (*model.view.entity.join_keys, *_ANSWER))
         yield from _unkept(model.predictions)
 
 
@@ -272,10 +277,6 @@ def _promised(field: str, contract: Any, names: Sequence[str]) -> Iterator[str]:
         yield wrong
     else:
         yield from _absent(field, names, dtypes, f" of {contract.__name__}")
-
-
-def _keys(entity: Entity) -> tuple[str, ...]:
-    return tuple(entity.join_keys)
 
 
 def _has_keys(view: FeatureView) -> bool:

@@ -19,7 +19,7 @@ from mlpipe_assets.engines.engine import DIALECT
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
-_WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view"}
+_WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view", "source", "aggregates", "attributes"}
 _READING = {"ttl"}  # decides which rows are found, not what they hold
 _AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices", "suspect_above"}
 _PLACING = 1  # goes up when the code reads a time in another way than before
@@ -53,7 +53,7 @@ def view_version(catalog: Catalog, view: FeatureView) -> str:
     """Feature version: SQL, contract, declaration and the versions of the tables it reads."""
     upstream = [source_version(catalog.source(name)) for name in view.inputs]
     return _declaration(
-        view, [contract_digest(view.contract), sql_digest(catalog.read_sql(view.sql), view.sql), *upstream]
+        view, [contract_digest(view.contract), sql_digest(catalog.view_sql(view), view.sql_name), *upstream]
     )
 
 
@@ -111,7 +111,7 @@ def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     spelled = {
         name: function_digest(value) if callable(value) else _spelled(value)
         for name, value in values.items()
-        if name not in _WORDING | _READING | _AFTER_TRAINING_SET
+        if name not in _WORDING | _READING | _AFTER_TRAINING_SET and (name, value) != ("scope", "entity")
     }
     return digest([spelled, *parts])[:16]
 

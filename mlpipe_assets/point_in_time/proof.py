@@ -91,7 +91,7 @@ def _recompute(
     if not rows_of_days:
         return
     view, keys = inputs.view, inputs.view.entity.join_keys
-    sql = inputs.catalog.read_sql(view.sql)
+    sql = inputs.catalog.view_sql(view)
     owned = {s.source.name: s.source for s in inputs.sources if {*keys} <= {*s.source.contract.to_schema().columns}}
     alone = len(owned) < len(view.inputs)  # rows that belong to no entity can only be cut for all: a day at a time
     first, last = min(rows_of_days) - ONE_DAY, max(rows_of_days) + ONE_DAY
@@ -108,7 +108,7 @@ def _recompute(
         tables: dict[str, Slice] = dict(whole if not alone else inputs.tables(start, end))
         for name, rows in history.items():
             tables[name] = cut(rows, keys, sample, _reach(inputs, owned[name]))
-        with naming(view.sql):
+        with naming(view.sql_name):
             yield sample, engine.select(sql, tables, {"start": start, "end": end})
 
 
@@ -123,7 +123,7 @@ def _reach(inputs: Inputs, source: Source) -> Reach:
 def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame]) -> str:
     """Why values differ, found by taking one thing after the other back; asked only where some do."""
     view, keys = inputs.view, inputs.view.entity.join_keys
-    name, sql = view.entity.name, inputs.catalog.read_sql(view.sql)
+    name, sql = view.entity.name, inputs.catalog.view_sql(view)
     far = replace(inputs.view, lookback=timedelta(days=max(1, (max(rows_of_days) - START_DATE).days + 1)))
     longer = replace(inputs, view=far)
 
@@ -144,22 +144,22 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
                 )
             ):
                 return (
-                    f"{view.sql} depends on the order of rows, which is another one each time. Name an order that leaves no "
+                    f"{view.sql_name} depends on the order of rows, which is another one each time. Name an order that leaves no "
                     "ties, in each window and in each first(), mode() or the like"
                 )
             if different(*_shared(whole, own), keys, view.contract):
                 return (
-                    f"{view.sql} looks at other {name} rows: a view is per entity, and what it says of a {name} may come "
+                    f"{view.sql_name} looks at other {name} rows: a view is per entity, and what it says of a {name} may come "
                     f'from the rows of its own {", ".join(keys)} only; scope="population" is not built yet'
                 )
             if different(*_shared(whole, alone(day, longer)), keys, view.contract):
                 return (
-                    f"{view.sql} reads further back than the lookback of {view.lookback.days} days of {view.name}. Declare a "
+                    f"{view.sql_name} reads further back than the lookback of {view.lookback.days} days of {view.name}. Declare a "
                     "longer lookback, or bound the window in the SQL"
                 )
     except SqlError as error:
-        return f"{view.sql} fails on one day alone ({error})"
-    return f"{view.sql} knows the future: its values change with events after the day. It would leak"
+        return f"{view.sql_name} fails on one day alone ({error})"
+    return f"{view.sql_name} knows the future: its values change with events after the day. It would leak"
 
 
 def _turned_round(engine: Engine, inputs: Inputs, day: date, entities: pl.DataFrame) -> pl.DataFrame:
@@ -170,7 +170,7 @@ def _turned_round(engine: Engine, inputs: Inputs, day: date, entities: pl.DataFr
         paths = tables[s.source.name]
         if not isinstance(paths, pl.DataFrame) and paths and {*keys} <= {*s.source.contract.to_schema().columns}:
             tables[s.source.name] = read_entities(paths, entities, None).reverse()
-    found = engine.select(inputs.catalog.read_sql(inputs.view.sql), tables, {"start": day, "end": day})
+    found = engine.select(inputs.catalog.view_sql(inputs.view), tables, {"start": day, "end": day})
     return _of_keys(found, entities, keys)
 
 

@@ -92,9 +92,9 @@ def build_features(
         return sorted([*outcomes, *refused], key=lambda o: o.day), _unproven(unlawful)
     _log.info("features/%s: %s to %s", view.name, start, end)
     with (
-        naming(view.sql),
+        naming(view.sql_name),
         engine.select_by_day(
-            catalog.read_sql(view.sql),
+            catalog.view_sql(view),
             inputs.tables(start, end),
             {"start": start, "end": end},
             rows=inputs.rows(start, end),
@@ -191,7 +191,7 @@ def _no_proof() -> CheckResult:
 
 def _table_lineage(catalog: Catalog, view: FeatureView) -> dg.TableColumnLineage:
     """The columns of interim that each feature comes from, as the UI shows them."""
-    found = column_lineage(catalog.read_sql(view.sql), view.inputs)
+    found = column_lineage(catalog.view_sql(view), view.inputs)
     return dg.TableColumnLineage(
         {
             name: [dg.TableColumnDep(dg.AssetKey(["interim", table]), column) for table, column in origins]

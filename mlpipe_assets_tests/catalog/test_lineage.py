@@ -64,7 +64,7 @@ def test_a_count_of_groups_comes_from_their_keys_and_a_count_of_rows_from_nothin
 
 
 def test_customer_features_come_from_the_columns_a_reader_would_name() -> None:
-    found = lineage(CATALOG.read_sql(customer_features.sql), *customer_features.inputs)
+    found = lineage(CATALOG.view_sql(customer_features), *customer_features.inputs)
 
     assert found["age"] == ["customers.age"]
     assert "orders.amount" in found["revenue_30d"]

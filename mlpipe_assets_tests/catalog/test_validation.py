@@ -20,6 +20,7 @@ from mlpipe_assets.contracts.orders import Orders
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.readers.options import Limits
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets_tests.catalog.by_hand import BY_HAND
 
 
 def reasons(**changed: Any) -> list[str]:
@@ -99,7 +100,9 @@ def test_a_field_of_a_source_that_cannot_be_is_named(wrong: dict[str, Any], said
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"lookback": timedelta(days=-90)}, "is shorter than 1 days"),
+        ({"lookback": timedelta(days=-90)}, "is negative"),
+        ({"lookback": timedelta(0)}, "its SQL needs a lookback: write lookback=timedelta(days=90)"),
+        ({"sql": ""}, 'it declares nothing: write source="orders", aggregates='),
         ({"lookback": timedelta(hours=36)}, "is not a number of whole days"),
         ({"ttl": timedelta(0)}, "is no time at all: a row would be too old at once"),
         ({"ttl": 7}, "ttl=7 is not a length of time: write timedelta(days=7)"),
@@ -116,7 +119,7 @@ def test_a_field_of_a_source_that_cannot_be_is_named(wrong: dict[str, Any], said
     ],
 )
 def test_a_field_of_a_feature_view_that_cannot_be_is_named(wrong: dict[str, Any], said: str) -> None:
-    found = reasons(feature_views=(replace(customer_features, **wrong),), models=(), monitors=())
+    found = reasons(feature_views=(replace(BY_HAND, **wrong),), models=(), monitors=())
 
     assert any(said in line for line in found), found
 
@@ -241,13 +244,11 @@ def test_sql_that_does_not_parse_is_named_with_its_line(text: str, said: str, tm
 
 
 def test_columns_that_the_sql_and_the_contract_do_not_share_are_named(tmp_path: Path) -> None:
-    text = CATALOG.read_sql(customer_features.sql)
+    text = CATALOG.view_sql(customer_features)
     (tmp_path / "view.sql").write_text(text.replace(" as tenure_days", " as tenure"))
     assert "as tenure_days" in text
 
-    found = reasons(
-        feature_views=(replace(customer_features, sql="view.sql"),), models=(), monitors=(), sql_dir=tmp_path
-    )
+    found = reasons(feature_views=(replace(BY_HAND, sql="view.sql"),), models=(), monitors=(), sql_dir=tmp_path)
 
     assert [line.partition(": ")[2] for line in found] == [
         "view.sql gives no column 'tenure_days' of CustomerFeatures",

@@ -33,6 +33,7 @@ from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.catalog.by_hand import BY_HAND
 from mlpipe_assets_tests.frames import drop, orders_csv, refuse
 from mlpipe_assets_tests.planted import (
     ANN,
@@ -52,7 +53,7 @@ from mlpipe_assets_tests.planted import (
     written_days,
 )
 
-SQL = CATALOG.read_sql(customer_features.sql)
+SQL = CATALOG.view_sql(customer_features)
 SCHEMA = {column.name: column.dtype for column in columns(CustomerFeatures)}
 CHANNELS = ("web", "app", "store", "partner", "telephone")  # one that no list of ours knows: it counts all the same
 Placed = tuple[str, date, int, str]  # customer, day, cents, channel
@@ -119,8 +120,8 @@ def expected_frame(placed: Sequence[Placed], known: Sequence[Known], start: date
     return pl.DataFrame([row for row in rows if row], schema=SCHEMA)
 
 
-def run_sql(placed: Sequence[Placed], known: Sequence[Known], start: date, end: date) -> pl.DataFrame:
-    frame = DuckDBEngine().select(SQL, tables_of(placed, known, start, end), {"start": start, "end": end})
+def run_sql(placed: Sequence[Placed], known: Sequence[Known], start: date, end: date, sql: str = SQL) -> pl.DataFrame:
+    frame = DuckDBEngine().select(sql, tables_of(placed, known, start, end), {"start": start, "end": end})
     return frame.select(list(SCHEMA))
 
 
@@ -232,6 +233,16 @@ def test_a_range_in_one_pass_equals_brute_force(case: Mapping[str, Any]) -> None
 
     assert_frame_equal(features, expected_frame(case["placed"], case["known"], start, end), rel_tol=1e-12)
     assert judge(features.filter(pl.col("as_of").dt.date() == end + timedelta(days=1)), CustomerFeatures).holds
+
+
+@settings(max_examples=15, deadline=None)
+@given(case=cases)
+def test_the_written_sql_gives_the_values_that_sql_by_hand_gave(case: Mapping[str, Any]) -> None:
+    start, end = day(case["start"]), day(case["start"] + case["length"] - 1)
+
+    written = run_sql(case["placed"], case["known"], start, end)
+
+    assert_frame_equal(written, run_sql(case["placed"], case["known"], start, end, CATALOG.view_sql(BY_HAND)))
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

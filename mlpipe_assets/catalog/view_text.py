@@ -1,0 +1,256 @@
+"""The SQL of a view that is declared by aggregates: one text for a day and for a range, to be read by people too."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from mlpipe_assets.catalog.aggregates import From
+from mlpipe_assets.catalog.columns import columns_of
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView
+from mlpipe_assets.catalog.sql_words import spell_name
+from mlpipe_assets.catalog.view_terms import Distinct, Names, Terms
+from mlpipe_assets.rules import columns
+
+_WIDTH = 112
+
+
+@cache
+def write_view(catalog: Catalog, view: FeatureView) -> str:
+    """The select that gives the rows of a declared view for each day from $start to $end.
+
+    Where a number can be subtracted, a row enters a window once and leaves it once, so a range costs one pass over the
+    rows. What cannot be subtracted is made of all rows of its window, day by day.
+    """
+    return _Text(catalog, view).write()
+
+
+class _Text:
+    """The parts of one view's text, and the names they share."""
+
+    def __init__(self, catalog: Catalog, view: FeatureView) -> None:
+        source = catalog.source(view.source)
+        names = Names(view.entity.join_keys)
+        self._view, self._catalog = view, catalog
+        self._lookback = view.lookback.days
+        self._keys = [spell_name(key) for key in view.entity.join_keys]
+        self._day, self._opened, self._until, self._next, self._used, self._value = (
+            names.take(name) for name in ("day", "opened", "until", "next_day", "used_on", "value")
+        )
+        self._terms = Terms(
+            source={column.name: column for column in columns(source.contract)},
+            lookback=self._lookback,
+            order=tuple(dict.fromkeys([*filter(None, [source.event_time]), *source.key])),
+            names=names,
+            seen=names.take("seen_on"),
+        )
+        promised = columns_of(view.contract)[0]
+        self._features = [pair for one in view.aggregates for pair in self._terms.add(one, promised).items()]
+        self._latest = {self._terms.seen: self._day, **{name: name for name, _ in self._terms.latest.values()}}
+
+    def write(self) -> str:
+        """The whole text."""
+        parts = {"placed": self._placed()}
+        for distinct in self._terms.distinct.values():
+            parts |= {f"{distinct.name}_used": self._uses(distinct), f"{distinct.name}_spans": self._spans(distinct)}
+        parts |= {"changes": self._changes(), "change_of_day": self._change_of_day(), "totals": self._totals()}
+        if self._terms.spread:
+            parts |= {"reach": self._reach(), "spread": self._spread()}
+        with_parts = ",\n\n".join(f"{name} as (\n{_indent(body)}\n)" for name, body in parts.items())
+        return f"{self._header()}with {with_parts}\n\n{self._final()}\n"
+
+    def _header(self) -> str:
+        view, snapshots = self._view, ", ".join(f"{one.source}_snapshot" for one in self._view.attributes)
+        keys, window = ", ".join(view.entity.join_keys), f"the last {self._lookback} days"
+        lines = [
+            f"What was known of each {view.entity.name} at the end of each day from $start to $end.",
+            f"Written from the declaration of {view.name}: change that, not this text.",
+            *self._how(),
+            f"grain:  {keys}, as_of; those with a row of {view.source} in {window}",
+            f"inputs: {', '.join(view.inputs)} (interim; date is the event date)",
+            f"        days (each day from $start to $end{f'; {snapshots}: the newest snapshot at or before it' if snapshots else ''})",
+            "params: $start, $end date, both included",
+        ]
+        return "".join(f"-- {line}\n" for line in lines)
+
+    def _how(self) -> list[str]:
+        said: list[str] = []
+        if any(term.windows for term in self._terms.terms.values()):
+            said += [
+                "A row counts from its day until its window ends: it enters every window once and leaves it once, and between",
+                "two changes the totals stand still.",
+            ]
+        if self._terms.distinct:
+            said += [
+                "A value counts from a row until its window ends, or until the next row with it takes over: so each counts once."
+            ]
+        if self._terms.spread:
+            said += ["What cannot be subtracted is made of all rows of its window, day by day."]
+        return said
+
+    def _window(self, days: int) -> str:
+        return f"date > $start - {days} and date <= $end"
+
+    def _placed(self) -> str:
+        """Rows of the source, each with what it counts."""
+        t = self._terms
+        chosen = [*self._keys, f"date as {self._day}", f"greatest(date, $start) as {self._opened}"]
+        chosen += [f"{term.value} as {term.name}" for term in t.terms.values()]
+        chosen += [f"{value} as {name}" for name, value in t.latest.values()]
+        chosen += [f"{value} as {name}" for value, name in t.measured.items()]
+        return _select(chosen, f"from {spell_name(self._view.source)}\nwhere {self._window(self._lookback)}")
+
+    def _uses(self, distinct: Distinct) -> str:
+        """Each value on each day an entity used it; those before $start together on $start."""
+        opened = "greatest(date, $start)"
+        chosen = [
+            *self._keys,
+            f"{distinct.column} as {self._value}",
+            f"{opened} as {self._day}",
+            f"max(date) as {self._used}",
+        ]
+        where = " and ".join(filter(None, [self._window(max(distinct.windows)), distinct.condition]))
+        group = ", ".join([*self._keys, distinct.column, opened])
+        return _select(chosen, f"from {spell_name(self._view.source)}\nwhere {where}\ngroup by {group}")
+
+    def _spans(self, distinct: Distinct) -> str:
+        over = f"partition by {', '.join([*self._keys, self._value])} order by {self._day}"
+        chosen = [
+            *self._keys,
+            self._day,
+            self._used,
+            f"coalesce(lead({self._day}) over ({over}), $end + 1) as {self._next}",
+        ]
+        return _select(chosen, f"from {distinct.name}_used")
+
+    def _changes(self) -> str:
+        """What changes the totals of an entity, and when: rows that enter windows, and rows that leave them."""
+        t = self._terms
+        kept = [(window, term.name, n) for term in t.terms.values() for n, window in term.windows.items()]
+        counted = [(window, f"{one.name}_spans", n) for one in t.distinct.values() for n, window in one.windows.items()]
+        names = [window for window, *_ in (*kept, *counted)]
+        first = [*self._keys, f"{self._opened} as {self._day}"]
+        first += [
+            f"{value} as {window}"
+            if n == self._lookback
+            else f"case when {self._day} + {n} > {self._opened} then {value} else 0 end as {window}"
+            for window, value, n in kept
+        ]
+        first += [f"0 as {window}" for window, *_ in counted]
+        first += [f"{value} as {name}" if value != name else name for name, value in self._latest.items()]
+        selects = [_select(first, "from placed")]
+
+        def change(day: str, moved: dict[str, str], rest: str) -> None:
+            values = [moved.get(name, "0") for name in names] + ["null"] * len(self._latest)
+            selects.append(f"select {_wrap([*self._keys, day, *values])}\n{rest}")
+
+        for n in sorted({n for _, _, n in kept}):
+            leaves = f"{self._day} + {n}"
+            moved = {window: f"-{value}" for window, value, own in kept if own == n}
+            change(leaves, moved, f"from placed\nwhere {leaves} > {self._opened} and {leaves} <= $end")
+        for one in t.distinct.values():
+            inside = {
+                window: f"{self._used} + {n} > {self._day}" for n, window in one.windows.items() if n < max(one.windows)
+            }
+            used = {w: f"case when {inside[w]} then 1 else 0 end" if w in inside else "1" for w in one.windows.values()}
+            change(self._day, used, f"from {one.name}_spans")
+            for n, window in sorted(one.windows.items()):
+                leaves = f"least({self._used} + {n}, {self._next})"
+                where = " and ".join(filter(None, [inside.get(window), f"{leaves} <= $end"]))
+                change(leaves, {window: "-1"}, f"from {one.name}_spans\nwhere {where}")
+        return "\nunion all\n".join(selects)
+
+    def _change_of_day(self) -> str:
+        t = self._terms
+        kinds = {window: term.kind for term in t.terms.values() for window in term.windows.values()}
+        kinds |= {window: "integer" for one in t.distinct.values() for window in one.windows.values()}
+        chosen = [
+            *self._keys,
+            self._day,
+            *(f"cast(sum({window}) as {kind}) as {window}" for window, kind in kinds.items()),
+        ]
+        chosen += [f"max({name}) as {name}" for name in self._latest]
+        return _select(chosen, f"from changes\ngroup by {', '.join([*self._keys, self._day])}")
+
+    def _totals(self) -> str:
+        t, keys = self._terms, ", ".join(self._keys)
+        sums = [window for term in t.terms.values() for window in term.windows.values()]
+        sums += [window for one in t.distinct.values() for window in one.windows.values()]
+        chosen = [*self._keys, self._day, f"coalesce(lead({self._day}) over by_day, $end + 1) as {self._until}"]
+        chosen += [f"sum({window}) over w as {window}" for window in sums]
+        chosen += [f"max({name}) over w as {name}" for name in self._latest]
+        return _select(
+            chosen,
+            "from change_of_day\nwindow\n"
+            f"    by_day as (partition by {keys} order by {self._day}),\n"
+            f"    w as (partition by {keys} order by {self._day} rows between unbounded preceding and current row)",
+        )
+
+    def _reach(self) -> str:
+        """Days of rows, with every day whose windows they are in."""
+        day = self._day
+        return _select(
+            [f"o.{day} as row_day", "d.day", f"cast(d.day - o.{day} as integer) as age"],
+            f"from (select distinct {day} from placed) as o\n"  # noqa: S608 (names of the catalog)
+            f"inner join days as d on d.day >= o.{day} and d.day < o.{day} + {self._lookback}",
+        )
+
+    def _spread(self) -> str:
+        """What is made of all rows of a window at once."""
+        keys = [f"p.{key}" for key in self._keys]
+        return _select(
+            [*keys, "r.day", *(f"{one.value} as {one.name}" for one in self._terms.spread)],
+            f"from placed as p\ninner join reach as r on p.{self._day} = r.row_day\ngroup by {', '.join([*keys, 'r.day'])}",
+        )
+
+    def _final(self) -> str:
+        keys, t = [f"t.{key}" for key in self._keys], self._terms
+        chosen = [*keys, "cast(d.day + 1 as timestamp) as as_of"]
+        chosen += [f"{value} as {spell_name(feature)}" for feature, value in self._features]
+        lines = ["from totals as t", f"inner join days as d on d.day >= t.{self._day} and d.day < t.{self._until}"]
+        if t.spread:
+            same = " and ".join(f"t.{key} = s.{key}" for key in self._keys)
+            lines.append(f"inner join spread as s on {same} and d.day = s.day")
+        for number, one in enumerate(self._view.attributes, 1):
+            alias = f"a{number}" if len(self._view.attributes) > 1 else "a"
+            chosen += _attributes(one, alias)
+            lines.append(self._joined(one, alias))
+        lines += [f"where t.{t.seen} > d.day - {self._lookback}", f"order by as_of, {', '.join(keys)}"]
+        return _select(chosen, "\n".join(lines))
+
+    def _joined(self, one: From, alias: str) -> str:
+        key = [spell_name(name) for name in self._catalog.source(one.source).key]
+        same = " and ".join(f"t.{name} = {alias}.{name}" for name in key)
+        return f"left join {spell_name(one.source)} as {alias} on {same} and d.{spell_name(f'{one.source}_snapshot')} = {alias}.date"
+
+
+def _attributes(one: From, alias: str) -> list[str]:
+    since = dict(one.days_since)
+    return [
+        f"cast(d.day - cast({alias}.{spell_name(column)} as date) as bigint) as {spell_name(feature)}"
+        if feature in since
+        else f"{alias}.{spell_name(column)} as {spell_name(feature)}"
+        if feature != column
+        else f"{alias}.{spell_name(column)}"
+        for feature, column in one.features.items()
+    ]
+
+
+def _select(chosen: Sequence[str], rest: str) -> str:
+    listed = ",\n".join(f"    {one}" for one in chosen)
+    return f"select\n{listed}\n{rest}"
+
+
+def _wrap(values: Sequence[str]) -> str:
+    """Values on one line, or on several where that would be long."""
+    lines = [""]
+    for value in values:
+        separated = f"{lines[-1]}, {value}" if lines[-1] else value
+        if len(separated) > _WIDTH and lines[-1]:
+            lines[-1] += ","
+            lines.append(value)
+        else:
+            lines[-1] = separated
+    return lines[0] if len(lines) == 1 else "\n    " + "\n    ".join(lines)
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" if line else "" for line in text.split("\n"))

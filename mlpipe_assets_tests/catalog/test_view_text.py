@@ -1,0 +1,75 @@
+"""The SQL written from declared aggregates against brute force, function by function."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlpipe_assets.catalog.aggregates import FUNCTIONS, Aggregate
+from mlpipe_assets.catalog.declarations import FeatureView
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.partitions import days_between
+from mlpipe_assets_tests.catalog.declared import (
+    FIRST,
+    LAST,
+    ORDER,
+    catalog_of,
+    every_function,
+    rows,
+    tables_for,
+    view_of,
+)
+from mlpipe_assets_tests.oracle import number, rows_of_view
+
+_FLOATS = ("ratio", "fine")  # sums of which are numbers that a float cannot hold to the last digit
+_ROUNDED = ("mean", "stddev")  # quotients and roots, which may differ in the last bit
+
+
+def run(view: FeatureView, placed: Sequence[dict[str, Any]], start: date, end: date) -> pl.DataFrame:
+    """The rows of a view by its written SQL."""
+    sql = catalog_of(view).view_sql(view)
+    return DuckDBEngine().select(sql, tables_for(list(placed), start, end), {"start": start, "end": end})
+
+
+def expect_equal(view: FeatureView, placed: Sequence[dict[str, Any]], start: date, end: date) -> None:
+    """Fail where the written SQL and brute force differ."""
+    found = run(view, placed, start, end)
+    wanted = rows_of_view(view, ORDER, placed, days_between(start, end))
+    rounded = {
+        name for one in view.aggregates if one.function in _ROUNDED or one.column in _FLOATS for name in one.features
+    }
+    assert found.height == len(wanted)
+    for got, right in zip(found.sort("as_of", *view.entity.join_keys).iter_rows(named=True), wanted, strict=True):
+        for name, value in right.items():
+            if name in rounded and value is not None:
+                assert number(got[name]) == pytest.approx(number(value), rel=1e-9, abs=1e-6), name
+            else:
+                assert number(got[name]) == number(value), name
+
+
+EVERYTHING = view_of(*every_function(), lookback=timedelta(days=6))
+BY_TWO_KEYS = view_of(
+    Aggregate("sum", "money", name="spent", days=(2,)),
+    Aggregate("count_distinct", "word", name="words"),
+    Aggregate("last", "word", name="word"),
+    keys=("who", "shop"),
+    lookback=timedelta(days=4),
+)
+
+
+@given(placed=rows(), start=st.integers(0, 10), length=st.integers(0, 6))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("view", [EVERYTHING, BY_TWO_KEYS], ids=["every function", "two keys"])
+def test_written_sql_gives_what_brute_force_gives(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int
+) -> None:
+    first = FIRST + timedelta(days=start)
+    expect_equal(view, placed, first, min(LAST, first + timedelta(days=length)))
+
+
+def test_every_function_is_compared() -> None:
+    assert {one.function for one in every_function()} == {*FUNCTIONS}
