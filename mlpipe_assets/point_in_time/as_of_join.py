@@ -19,6 +19,8 @@ from mlpipe_assets.errors import LakeError
 NEVER = np.iinfo(np.int32).min
 _KEYS_AT_ONCE = 8_000_000
 _CELLS_AT_ONCE = 12_000_000
+_SPARSEST = 16  # as many places a key, and keys are looked up in a table of them: five times faster than by hash
+_SMALL = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 Days = np.ndarray[tuple[int], np.dtype[np.int32]]
 Rows = np.ndarray[tuple[int], np.dtype[np.uint32]]
 
@@ -110,8 +112,7 @@ def find_places(partitions: Partitions, keys: pl.DataFrame, newest: Days, oldest
         if not asking.size:
             continue
         there = partitions.read(days, keys.columns)
-        held = there.join(known, on=keys.columns, how="left", maintain_order="left")["id"].fill_null(-1).to_numpy()
-        _fill(partitions.rows, days, held, known.height, asking, ids, newest, day, row)
+        _fill(partitions.rows, days, _look_up(there, known), known.height, asking, ids, newest, day, row)
         open_ = open_[day[open_] == NEVER]
     return Places(day=day, row=row)
 
@@ -133,13 +134,27 @@ def gather(partitions: Partitions, places: Places, names: Sequence[str]) -> pl.D
     return pl.concat(parts, how="horizontal") if parts else pl.DataFrame(height=places.day.size)
 
 
-def _number(keys: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _number(keys: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray[tuple[int], np.dtype[np.int32]]]:
     """Each key once with a number, and the number of each asker's key; -1 for a key with a null."""
     known = (
         keys.drop_nulls().unique(maintain_order=False).with_row_index("id").with_columns(pl.col("id").cast(pl.Int32))
     )
-    ids = keys.join(known, on=keys.columns, how="left", maintain_order="left")["id"].fill_null(-1)
-    return known, ids.to_numpy()
+    return known, _look_up(keys, known)
+
+
+def _look_up(keys: pl.DataFrame, known: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """The number of each key; -1 for one that is not known. Whole numbers that lie close together are looked up by place."""
+    name, *more = keys.columns
+    if not more and keys[name].dtype in _SMALL and known.height:
+        numbers, wanted = known[name].cast(pl.Int64).to_numpy(), keys[name].cast(pl.Int64)
+        least, most = int(numbers.min()), int(numbers.max())
+        if most - least < _SPARSEST * known.height:
+            table = np.full(most - least + 1, -1, dtype=np.int32)
+            table[numbers - least] = known["id"].to_numpy()
+            inside = wanted.is_between(least, most).fill_null(value=False).to_numpy()
+            at = np.where(inside, wanted.fill_null(least).to_numpy(), least) - least
+            return np.where(inside, table[at], np.int32(-1))
+    return keys.join(known, on=keys.columns, how="left", maintain_order="left")["id"].fill_null(-1).to_numpy()
 
 
 def _groups(rows: Mapping[int, int], most: int, *, last: int) -> Iterator[list[int]]:

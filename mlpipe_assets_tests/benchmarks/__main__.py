@@ -17,10 +17,11 @@ from mlpipe_assets_tests.benchmarks.importing import measure_import
 from mlpipe_assets_tests.benchmarks.loop import measure_loop
 from mlpipe_assets_tests.benchmarks.pipeline import measure_pipeline
 from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, write_page
+from mlpipe_assets_tests.benchmarks.retrieval import measure_retrieval
 from mlpipe_assets_tests.benchmarks.validate import measure_validation
 from mlpipe_assets_tests.benchmarks.workload import Workload
 
-_NAMES = ("import", "validate", "pipeline", "loop", "drift", "alarms", "kinds", "flights")
+_NAMES = ("import", "validate", "pipeline", "loop", "retrieval", "drift", "alarms", "kinds", "flights")
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
     Workload(orders=100_000, customers=20_000, more_days=1),
@@ -43,6 +44,9 @@ def main() -> int:
             "pipeline": lambda: measure_pipeline(folder, [(w, _written(folder, w)) for w in sizes], options.repeats),
             "loop": lambda: measure_loop(
                 folder / "loop", _written(folder, sizes[-1]), sizes[-1], max(options.repeats, 3)
+            ),
+            "retrieval": lambda: measure_retrieval(
+                folder / f"retrieval-{rows}", rows, max(options.repeats, 5), options.feast and options.feast.absolute()
             ),
             "drift": lambda: measure_drift_table(folder / f"drift-{rows}", rows, max(options.repeats, 5)),
             "alarms": lambda: measure_false_alarms(
@@ -72,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=3, help="repetitions of which the median counts (3)")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="make the workloads here, and use them again next time"
+    )
+    parser.add_argument(
+        "--feast",
+        type=Path,
+        metavar="PYTHON",
+        help="a Python that has feast[duckdb] 0.67, to compare retrieval with it",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="every number as JSON (docs/benchmarks.json)")
     return parser
