@@ -55,8 +55,8 @@ def find_other_entities(sql: str, name: str, owned_tables: Mapping[str, frozense
         found += walk.found
     advice = (
         f"it looks at other {entity.name} rows. A view is per entity: what it says of a {entity.name} may come from the "
-        f'rows of its own {", ".join(entity.join_keys)} only; scope="population" is not built yet. Take the column out, or bring the '
-        "figure in as a source of its own"
+        f'rows of its own {", ".join(entity.join_keys)} only. Declare scope="population" if it is to '
+        "describe each by all of them, take the column out, or bring the figure in as a source of its own"
     )
     return [f"{name}:{line}: {what}: {advice}" for line, what in dict.fromkeys(sorted(found))]
 

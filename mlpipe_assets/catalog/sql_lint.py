@@ -86,6 +86,8 @@ def lint_view(catalog: Catalog, view: FeatureView) -> list[str]:
     """What is wrong with the SQL of a feature view."""
     sql = catalog.view_sql(view)
     found = lint_sql(sql, view.sql_name, ("days", *view.inputs))
+    if view.scope == "population":
+        return found
     return found + find_other_entities(sql, view.sql_name, _keyed(catalog, view, view.inputs), view.entity)
 
 

@@ -124,7 +124,7 @@ class DuckDBEngine:
 
         Raises: RefusedSqlError with DuckDB's own words.
         """
-        parts = max(1, math.ceil(rows / _ROWS_A_PASS * min(1.0, days / _DAYS_A_PASS)))
+        parts = 1 if not keys else max(1, math.ceil(rows / _ROWS_A_PASS * min(1.0, days / _DAYS_A_PASS)))
         unordered = _LAST_ORDER.sub("", sql.rstrip().rstrip(";"))  # days are sorted when they are read back
         by_day = f"(select *, cast(as_of - interval 1 microsecond as date) as _day from ({unordered}\n))"
         while True:
@@ -137,7 +137,7 @@ class DuckDBEngine:
                     self._copy(by_day, frames.folder(part), how, tables, params, only)
             except duckdb.OutOfMemoryException:
                 frames.close()
-                if parts >= _MOST_PARTS:
+                if parts >= _MOST_PARTS or not keys:
                     raise RefusedSqlError(
                         f"The query does not fit in MLPIPE_MEMORY_LIMIT={self.memory_limit}, even in {parts:,} parts. Raise it."
                     ) from None

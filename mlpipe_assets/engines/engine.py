@@ -125,7 +125,7 @@ class Engine(Protocol):
             tables: Slices by the names the select uses.
             params: Values it binds; others are ignored.
             rows: Rows of the slices, to choose the number of parts by.
-            keys: Columns to cut by, together; tables that lack one are whole in each part.
+            keys: Columns to cut by, together; tables that lack one are whole in each part. None: the select stays whole.
             days: Days in the range.
 
         Raises: RefusedSqlError with the engine's own words, without values of the data.

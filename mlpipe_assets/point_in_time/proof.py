@@ -18,6 +18,7 @@ from mlpipe_assets.errors import SqlError, naming, shorten, spell_count
 from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
+from mlpipe_assets.point_in_time.population import cut_after, recompute_days
 from mlpipe_assets.point_in_time.sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.quoting import may_quote, quote
@@ -90,6 +91,9 @@ def _recompute(
     """Passes over the days: which entities were cut at which day, and what the SQL says of them."""
     if not rows_of_days:
         return
+    if inputs.view.scope == "population":
+        yield from recompute_days(engine, inputs, rows_of_days)
+        return
     view, keys = inputs.view, inputs.view.entity.join_keys
     sql = inputs.catalog.view_sql(view)
     owned = {s.source.name: s.source for s in inputs.sources if {*keys} <= {*s.source.contract.to_schema().columns}}
@@ -133,7 +137,7 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
 
     try:
         for day, rows in rows_of_days.items():
-            only = OnlyKeys(rows=rows.select(keys))
+            only = OnlyKeys(rows=rows.select(keys)) if view.scope == "entity" else None
             whole, own = alone(day, inputs), alone(day, inputs, only)
             if any(
                 different(*_shared(own, again), keys, view.contract)
@@ -150,7 +154,7 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
             if different(*_shared(whole, own), keys, view.contract):
                 return (
                     f"{view.sql_name} looks at other {name} rows: a view is per entity, and what it says of a {name} may come "
-                    f'from the rows of its own {", ".join(keys)} only; scope="population" is not built yet'
+                    f'from the rows of its own {", ".join(keys)} only. Declare scope="population" if it is to describe each by all'
                 )
             if different(*_shared(whole, alone(day, longer)), keys, view.contract):
                 return (
@@ -164,14 +168,16 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
 
 def _turned_round(engine: Engine, inputs: Inputs, day: date, entities: pl.DataFrame) -> pl.DataFrame:
     """Some entities on a day alone, their rows in the opposite order, nothing removed and nothing planted."""
-    keys = inputs.view.entity.join_keys
+    keys, sql = inputs.view.entity.join_keys, inputs.catalog.view_sql(inputs.view)
+    if inputs.view.scope == "population":
+        with cut_after(inputs, day, plant=False) as turned:
+            return _of_keys(engine.select(sql, turned, {"start": day, "end": day}), entities, keys)
     tables = inputs.tables(day, day)
     for s in inputs.sources:
         paths = tables[s.source.name]
         if not isinstance(paths, pl.DataFrame) and paths and {*keys} <= {*s.source.contract.to_schema().columns}:
             tables[s.source.name] = read_entities(paths, entities, None).reverse()
-    found = engine.select(inputs.catalog.view_sql(inputs.view), tables, {"start": day, "end": day})
-    return _of_keys(found, entities, keys)
+    return _of_keys(engine.select(sql, tables, {"start": day, "end": day}), entities, keys)
 
 
 def different(stored: pl.DataFrame, alone: pl.DataFrame, keys: Sequence[str], contract: Contract) -> list[str]:

@@ -98,7 +98,7 @@ def build_features(
             inputs.tables(start, end),
             {"start": start, "end": end},
             rows=inputs.rows(start, end),
-            keys=view.entity.join_keys,
+            keys=view.entity.join_keys if view.scope == "entity" else (),
             days=len(sound),
         ) as frames,
     ):

@@ -146,7 +146,7 @@ def test_sql_that_looks_at_other_entities_is_named_as_that(case: str) -> None:
 
     assert lines
     assert all(line.startswith("a.sql:1: ") for line in lines)
-    assert all("it looks at other customer rows" in line and "is not built yet" in line for line in lines)
+    assert all("it looks at other customer rows" in line and 'Declare scope="population"' in line for line in lines)
 
 
 def test_the_line_is_that_of_the_offence() -> None:
