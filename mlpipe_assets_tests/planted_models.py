@@ -1,8 +1,9 @@
 """Training sets of the built-in example, planted on disk as processed/ writes them, for models to learn from."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,8 +21,8 @@ APRIL_16, APRIL_23, APRIL_30 = (date(2026, 4, n) for n in (16, 23, 30))
 CUSTOMERS = 60
 
 
-def day_rows(day: date, model: Model = repeat_purchase) -> pl.DataFrame:
-    """Features and label of all customers as of the end of a day: the label follows orders_30d."""
+def day_rows(day: date, model: Model = repeat_purchase, relabel: pl.Expr | None = None) -> pl.DataFrame:
+    """Features and label of all customers as of the end of a day: the label follows orders_30d, or is made by `relabel`."""
     chance = np.random.default_rng(day.toordinal())
     count = CUSTOMERS
     orders = chance.integers(0, 12, count)
@@ -44,7 +45,9 @@ def day_rows(day: date, model: Model = repeat_purchase) -> pl.DataFrame:
         "region": [None if i % 20 == 5 else str(r) for i, r in enumerate(regions)],
         "label": label,
     }
-    return pl.DataFrame(values, schema={column.name: column.dtype for column in columns(model.contract)}, strict=False)
+    schema = {column.name: column.dtype for column in columns(model.contract)}
+    rows = pl.DataFrame(values, schema={**schema, "label": pl.Boolean()}, strict=False)
+    return rows if relabel is None else rows.with_columns(relabel.alias("label").cast(schema["label"]))
 
 
 def plant_training_set(
@@ -55,6 +58,7 @@ def plant_training_set(
     model: Model = repeat_purchase,
     mislabelled: bool = False,
     without: Iterable[str] = (),
+    relabel: pl.Expr | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Write the training set of a day, and the feature partitions its validation and test rows come from.
 
@@ -65,12 +69,14 @@ def plant_training_set(
         model: Whose training set.
         mislabelled: Turn the labels of train and validation upside down, so that what is learnt is wrong on test.
         without: Splits to leave empty.
+        relabel: Makes the label of a model that is not binary.
     """
     plan = plan_training_set(model, as_of, START_DATE)
     fingerprint = hashlib.sha256(f"{as_of} {mislabelled}".encode()).hexdigest()
     splits: dict[str, pl.DataFrame] = {}
+    staged = []
     for name, days in plan.splits.items():
-        frame = pl.concat([day_rows(day, model) for day in days])
+        frame = pl.concat([day_rows(day, model, relabel) for day in days])
         if mislabelled and name != "test":
             frame = frame.with_columns(~pl.col("label"))
         splits[name] = frame[:0] if name in without else frame
@@ -80,10 +86,25 @@ def plant_training_set(
             "rows": splits[name].height,
             "days": [f"{day}" for day in days],
         }
-        lake.commit(lake.stage(lake.path("processed", model.name, as_of, f"{name}.parquet"), splits[name], facts))
+        staged.append(lake.stage(lake.path("processed", model.name, as_of, f"{name}.parquet"), splits[name], facts))
+    lake.commit(*staged)
     for day in (*plan.splits["validation"], *plan.splits["test"]):
         plant_features(lake, day, catalog=catalog, model=model)
     return splits
+
+
+def replace_split(lake: Lake, as_of: date, name: str, content: bytes, facts: Mapping[str, Any], model: Model) -> None:
+    """Write other rows of one split, beside the others as they are: the files of a day are replaced together."""
+    splits: dict[str, tuple[bytes, Mapping[str, Any]]] = {name: (content, facts)}
+    for other in ("train", "validation", "test"):
+        target = lake.path("processed", model.name, as_of, f"{other}.parquet")
+        splits.setdefault(other, (target.read_bytes(), lake.facts("processed", model.name, as_of, target.name) or {}))
+    lake.commit(
+        *(
+            lake.stage_bytes(lake.path("processed", model.name, as_of, f"{one}.parquet"), held, known)
+            for one, (held, known) in splits.items()
+        )
+    )
 
 
 def plant_features(lake: Lake, day: date, *, catalog: Catalog = CATALOG, model: Model = repeat_purchase) -> None:

@@ -13,7 +13,7 @@ from mlpipe_assets.explain import Explanation, explain
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.predictions import build_predictions
 from mlpipe_assets_tests.champions import crowned_lake
-from mlpipe_assets_tests.planted import bring_in, day, drop_orders, spend
+from mlpipe_assets_tests.planted import bring_in, day, drop_orders, returning, spend
 
 
 def test_a_prediction_leads_back_to_champion_features_rows_and_lines(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def shown(found: Explanation, on: date) -> str:
     """The tree as the command line prints it."""
     console = Console(width=300)
     with console.capture() as captured:
-        console.print(_tree("returning", "ann", f"{on}", found), soft_wrap=True)
+        console.print(_tree(returning, "ann", f"{on}", found), soft_wrap=True)
     return captured.get()
 
 

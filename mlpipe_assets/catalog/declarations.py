@@ -15,6 +15,7 @@ from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.older_spelling import with_older_spelling, with_one_join_key
 from mlpipe_assets.catalog.places import Declared, find_named, is_judged, sql_folder
+from mlpipe_assets.catalog.tasks import TaskName
 from mlpipe_assets.errors import CatalogError, SettingsError
 
 
@@ -133,6 +134,7 @@ class Model(Declared):
     """A training set (features of past days with the label that followed, split by time), and what learns from it.
 
     Attributes:
+        task: What the label is: `binary` (did it happen), `multiclass` (which of several) or `regression` (how much).
         view: The feature view it learns from.
         inputs: Sources the label reads.
         sql: Adds the label to feature rows; binds $horizon, in days.
@@ -141,7 +143,7 @@ class Model(Declared):
         embargo: Days between the last feature day of one split and the first of the next; not below the horizon.
         every: Distance between feature days of the spine, counted from the first partition.
         split: Shares of the feature days for train, validation and test.
-        suspect_above: Area under the ROC curve from which a feature that tells the label alone is reported.
+        suspect_above: How well (ROC AUC; of a number rank correlation) a feature may tell the label alone unreported.
         learner: How it is fitted; None makes the training set only.
         predictions: What its batch predictions promise; needed where there is a learner.
         promotion: What a challenger must show.
@@ -150,6 +152,7 @@ class Model(Declared):
     """
 
     name: str
+    task: TaskName = "binary"
     view: FeatureView
     inputs: tuple[str, ...]
     sql: str
@@ -189,8 +192,8 @@ class Monitor(Declared):
         persist: Days that must agree before a retraining is asked for. A window is bad when it is in drift, or predictions
             came true less often than tested, also without its `persist - 1` oddest days; a window too short for that is bad
             in a row instead, one for each day that is lacking.
-        entity: Column that says which rows are of one thing, such as a customer; rows of one entity do not count as
-            independent. Feature views and predictions know theirs, and a snapshot source takes its key.
+        entity: Column that says which rows are of one thing, so that they do not count as independent. Feature views and
+            predictions know theirs, and a snapshot source takes its key.
         cooldown: Least time between two retrainings.
     """
 
@@ -268,17 +271,14 @@ class Catalog(Declared):
 
     def contract(self, table: str) -> type[pa.DataFrameModel]:
         """The contract of `interim/<source>`, `features/<view>` or `predictions/<model>`."""
-        stage, _, name = table.partition("/")
         found: dict[str, type[pa.DataFrameModel] | None] = {
             **{f"interim/{source.name}": source.contract for source in self.sources},
             **{f"features/{view.name}": view.contract for view in self.feature_views},
             **{f"predictions/{model.name}": model.predictions for model in self.models},
         }
-        contract = found.get(table)
-        if contract is None:
-            raise SettingsError(
-                f"No table {name!r} in {stage} has a contract; there are {', '.join(sorted(found)) or 'none'}."
-            )
+        if (contract := found.get(table)) is None:
+            known = ", ".join(sorted(found)) or "none"
+            raise SettingsError(f"No table {table!r} has a contract; there are {known}.")
         return contract
 
     def view_sql(self, view: FeatureView) -> str:

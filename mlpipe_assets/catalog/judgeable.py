@@ -1,4 +1,4 @@
-"""Whether polars can judge the rules of a catalog's contracts, found by running each over a row of nulls.
+"""Whether polars can judge the rules of a catalog's contracts, found by running each over a row of nulls; and its estimators.
 
 That starts the threads of polars, and a program with threads may hang when it forks. So a catalog does not ask this while it
 is imported, as other tools may import it; who loads one to work with it does.
@@ -10,16 +10,21 @@ from functools import cache
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.estimator_trials import estimator_problems
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.rules import Contract, columns, rules
 
 
 def expect_judgeable(catalog: Catalog) -> None:
-    """Make sure that the rules of every contract can be judged.
+    """Make sure that the rules of every contract can be judged, and every declared estimator be fitted and stored.
 
     Raises: CatalogError with every one that cannot, and the place of the declaration it belongs to.
     """
-    if problems := [f"{where}: {line}" for where, contract in _contracts(catalog) for line in unjudgeable(contract)]:
+    problems = [f"{where}: {line}" for where, contract in _contracts(catalog) for line in unjudgeable(contract)]
+    problems += [
+        f"{model.place}: model {model.name!r}: {line}" for model in catalog.models for line in estimator_problems(model)
+    ]
+    if problems:
         raise CatalogError(problems)
 
 

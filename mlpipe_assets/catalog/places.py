@@ -15,7 +15,7 @@ _Item = TypeVar("_Item", bound=Any)
 _JUDGED = ContextVar("judged", default=True)
 
 _OWN = (
-    *(str(Path(__file__).with_name(f"{name}.py")) for name in ("declarations", "older_spelling")),
+    *(str(Path(__file__).with_name(f"{name}.py")) for name in ("declarations", "learners", "older_spelling")),
     __file__,
     dataclasses.__file__,
 )

@@ -1,7 +1,7 @@
 """Whether the fields of a declaration hold what they should: types and bounds, before anything is looked up."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,12 +10,19 @@ import pandera.polars as pa
 from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feeds import Feed, Files
-from mlpipe_assets.catalog.learners import Learner, Promotion
+from mlpipe_assets.catalog.learners import Learner, Promotion, Search
+from mlpipe_assets.catalog.plain_values import wrong_estimator, wrong_values, wrong_weights
+from mlpipe_assets.catalog.tasks import TASKS
 from mlpipe_assets.catalog.time_formats import wrong_format
 from mlpipe_assets.readers.options import Limits
 
 _Test = Callable[[object], str]  # what is wrong with a value, or nothing
 _ONE = 1 + 1e-9
+
+
+def tests_of(kind: type) -> Mapping[str, _Test]:
+    """What is asked of each field of a kind of declaration."""
+    return _TESTS[kind]
 
 
 def problems(item: object) -> dict[str, list[str]]:
@@ -159,18 +166,6 @@ def _owners(value: object) -> str:
     return wrong or ("must be mail addresses or team:name, of letters, digits and _" if odd else "")
 
 
-def _weights(value: object) -> str:
-    good = isinstance(value, tuple) and all(
-        isinstance(pair, tuple)
-        and len(pair) == 2  # noqa: PLR2004 (a pair)
-        and isinstance(pair[0], str)
-        and isinstance(pair[1], int | float)
-        and pair[1] >= 0
-        for pair in value
-    )
-    return "" if good else 'is not pairs of column and weight: write (("amount", 2.0),)'
-
-
 def _function(value: object) -> str:
     return "" if callable(value) else "is not a function"
 
@@ -241,7 +236,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
     Learner: {
         "numeric": _texts,
         "categorical": _texts,
-        "algorithm": _one_of("gradient_boosting", "logistic_regression"),
+        "algorithm": _one_of("gradient_boosting", "logistic_regression", "linear_regression"),
         "scaling": _one_of("standard", "none"),
         "missing": _one_of("median", "native"),
         "keep": _or_none(_number(1, whole=True)),
@@ -253,15 +248,21 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "seed": _number(0, whole=True),
         "decide_above": _number(0, 1),
         "recency": _or_none(_text),
+        "estimator": _or_none(wrong_estimator),
+        "parameters": wrong_values,
+        "trusted": _texts,
+        "search": _or_none(_kind(Search)),
     },
     Promotion: {
-        "min_roc_auc": _number(0, 1),
-        "max_log_loss_ratio": _number(0),
+        "min_roc_auc": _or_none(_number(0, 1)),
+        "max_log_loss_ratio": _or_none(_number(0)),
+        "max_loss_ratio": _or_none(_number(0)),
         "tolerance": _number(0, 1),
         "answers_within": _number(0),
     },
     Model: {
         "name": _text,
+        "task": _one_of(*TASKS),
         "view": _kind(FeatureView),
         "inputs": _texts,
         "sql": _text,
@@ -283,7 +284,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "table": _text,
         "window": _length(_DAY, days=True),
         "baseline": _length(_DAY, days=True),
-        "weights": _weights,
+        "weights": wrong_weights,
         "retrain_above": _number(0),
         "retrains": _texts,
         "persist": _number(1, whole=True),

@@ -15,10 +15,11 @@ from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.promised_columns import unkept, unkept_by_source
 from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
 from mlpipe_assets.catalog.sql_words import RESERVED
+from mlpipe_assets.catalog.task_problems import prediction_columns, task_problems
 
 _Item = Source | FeatureView | Model | Monitor
 _PROVENANCE = ("known_at", "delivery", "record_number")
-_ANSWER = ("as_of", "model_version", "feature_version", "probability", "decision")
+_ANSWER = ("as_of", "model_version", "feature_version")
 _KINDS = {"sources": Source, "feature_views": FeatureView, "models": Model, "monitors": Monitor}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _OWN_TABLES = ("days", "features", "raw_events")
@@ -177,6 +178,7 @@ def _model(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
         yield from _promised("contract", model.contract, ("as_of", *model.view.entity.join_keys, model.label))
         yield from _unkept(model.contract)
         yield from _label(model)
+    yield from task_problems(model, bad)
     if "learner" not in bad and model.learner is not None:
         yield from _learning(model, model.learner, bad)
     if not {"inputs", "horizon"} & {*bad} and _has_keys(model.view):
@@ -191,9 +193,6 @@ def _bound(catalog: Catalog, model: Model, bad: Collection[str]) -> Iterator[str
 
 
 def _label(model: Model) -> Iterator[str]:
-    dtype = columns_of(model.contract)[0].get(model.label)
-    if dtype is not None and not (dtype == pl.Boolean or dtype.is_integer()):
-        yield f"label {model.label!r} is {dtype} in {model.contract.__name__}, and must be bool: did it happen or not"
     if model.label in columns_of(model.view.contract)[0]:
         yield f"label {model.label!r} is a column of {model.view.name} already; give it a name of its own"
 
@@ -209,7 +208,8 @@ def _learning(model: Model, learner: Learner, bad: Collection[str]) -> Iterator[
     if model.predictions is None:
         yield "it has a learner, and no contract of its predictions (predictions=…)"
     elif "predictions" not in bad:
-        yield from _promised("predictions", model.predictions, (*model.view.entity.join_keys, *_ANSWER))
+        wanted = (*model.view.entity.join_keys, *_ANSWER, *prediction_columns(model))
+        yield from _promised("predictions", model.predictions, wanted)
         yield from _unkept(model.predictions)
 
 

@@ -15,13 +15,14 @@ from sqlglot import exp
 from mlpipe_assets.catalog.columns import statements_of
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Source
 from mlpipe_assets.catalog.feeds import Files
+from mlpipe_assets.catalog.learners import differing
 from mlpipe_assets.engines.engine import DIALECT
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view", "source", "aggregates", "attributes"}
 _READING = {"ttl"}  # decides which rows are found, not what they hold
-_AFTER_TRAINING_SET = {"learner", "predictions", "promotion", "slices", "suspect_above"}
+_AFTER_TRAINING_SET = {"task", "learner", "predictions", "promotion", "slices", "suspect_above"}
 _PLACING = 1  # goes up when the code reads a time in another way than before
 _FRACTION = 2  # the same for formats with a fraction of a second of any length
 
@@ -69,7 +70,18 @@ def model_version(catalog: Catalog, model: Model) -> str:
 @cache
 def learner_version(model: Model) -> str:
     """Code version of a fitted model: how it is fitted, whatever the training set."""
-    return digest([model.name, repr(model.learner)])[:16]
+    parts = [model.name, repr(model.learner)]
+    if model.task != "binary":
+        parts.append(model.task)
+    if model.learner is not None:  # what is not declared is left out, so that models of before keep their version
+        parts += [f"{name}={_spell_field(value)}" for name, value in differing(model.learner).items()]
+    return digest(parts)[:16]
+
+
+def _spell_field(value: object) -> str:
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    return function_digest(value) if callable(value) else repr(value)
 
 
 @cache

@@ -12,6 +12,7 @@ from mlpipe_assets.partitions import days_between, existing_days, spell_days
 from mlpipe_assets.store.acceptances import accept as put_on_record
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import roll_back
+from mlpipe_assets.training.versions import trusted_types
 
 
 def accept(options: argparse.Namespace) -> int:
@@ -67,7 +68,7 @@ def rollback(options: argparse.Namespace) -> int:
     model = catalog.model(options.model)
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why the champion has to go; it stays on record.")
-    restored = roll_back(lake, model.name, options.reason.strip())
+    restored = roll_back(lake, model.name, options.reason.strip(), trusted_types(model))
     make_console(options).print(
         f"The champion of {model.name} is {restored.version} again, trained as of {restored.as_of}. `mlpipe run` lets it "
         "predict the newest day again; predictions of the days before stay as they were made.",

@@ -8,9 +8,11 @@ from typing import Any
 
 from rich.tree import Tree
 
+from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.explain import Explanation, explain
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 8
@@ -19,27 +21,26 @@ _MOST_ROWS = 8
 def explain_prediction(options: argparse.Namespace) -> int:
     """Show what one prediction rests on."""
     lake, catalog = open_lake()
-    found = explain(lake, catalog, catalog.model(options.model), options.key, options.day)
+    model = catalog.model(options.model)
+    found = explain(lake, catalog, model, options.key, options.day)
     if options.json:
         print(json.dumps(asdict(found), default=str))
         return 0
     console = make_console()
-    console.print(_tree(options.model, options.key, f"{options.day}", found), soft_wrap=True)
+    console.print(_tree(model, options.key, f"{options.day}", found), soft_wrap=True)
     return 0
 
 
-def _tree(model: str, key: str, day: str, found: Explanation) -> Tree:
-    prediction, version = found.prediction, found.model
-    decision = "yes" if prediction["decision"] else "no"
-    tree = Tree(f"predictions/{model}: {plain(key)} → {prediction['probability']:.4f}, decision {decision}")
+def _tree(declared: Model, key: str, day: str, found: Explanation) -> Tree:
+    prediction, version, model, task = found.prediction, found.model, declared.name, task_of(declared)
+    tree = Tree(f"predictions/{model}: {plain(key)} → {plain(task.spell_prediction(prediction))}")
     trained = tree.add(f"models/{model} {version.get('version', prediction['model_version'])}")
     if version:
         trained.add(
             f"trained as of {version['as_of']} on {spell_count(version['rows'], 'row')}, {version['first_day']} to {version['last_day']}"
         )
-        scores = {
-            n: version.get(n) for n in ("test_roc_auc", "test_log_loss", "test_brier") if version.get(n) is not None
-        }
+        named = (f"test_{metric}" for metric in task.told)
+        scores = {name: version.get(name) for name in named if version.get(name) is not None}
         trained.add(", ".join(f"{name} {value:.4f}" for name, value in scores.items()) or "no test metrics")
     training = trained.add(f"processed/{model} [{version.get('as_of')}]")
     for split in found.training:

@@ -15,13 +15,14 @@ def find_better_baselines(evaluation: Evaluation, label: pl.Series, keys: pl.Ser
         keys: Entities they belong to.
         seed: Of the bootstrap.
     """
-    ours = evaluation.model["test"]
+    task, ours = evaluation.task, evaluation.model["test"].to_dict()
+    loss, ranking = task.loss, task.ranking
     problems: list[str] = []
     for name, found in evaluation.baselines.items():
-        theirs = found["test"]
-        if ours.log_loss is not None and theirs.log_loss is not None and ours.log_loss >= theirs.log_loss:
-            problems.append(f"log loss {ours.log_loss:.4f} is not below {theirs.log_loss:.4f} of {name}")
-        if ours.roc_auc is None or theirs.roc_auc is None or ours.roc_auc >= theirs.roc_auc:
+        theirs = found["test"].to_dict()
+        if ours[loss] is not None and theirs[loss] is not None and ours[loss] >= theirs[loss]:
+            problems.append(f"{task.called[loss]} {ours[loss]:.4f} is not below {theirs[loss]:.4f} of {name}")
+        if ranking is None or ours[ranking] is None or theirs[ranking] is None or ours[ranking] >= theirs[ranking]:
             continue
         difference = compare(
             label,
@@ -29,7 +30,10 @@ def find_better_baselines(evaluation: Evaluation, label: pl.Series, keys: pl.Ser
             evaluation.baseline_answers[name]["test"],
             keys,
             seed=seed,
+            task=task,
         )
         if difference.high is not None and difference.high < 0:
-            problems.append(f"{name} ranks better: ROC AUC {theirs.roc_auc:.4f} against {ours.roc_auc:.4f}")
+            problems.append(
+                f"{name} ranks better: {task.called[ranking]} {theirs[ranking]:.4f} against {ours[ranking]:.4f}"
+            )
     return "; ".join(problems) or None

@@ -3,81 +3,32 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlpipe_assets.catalog.estimators import spell_parameters
 from mlpipe_assets.learning.evaluation import Evaluation
-from mlpipe_assets.learning.metrics import Metrics, calibration, precision_recall
-from mlpipe_assets.pictures.charts import as_markdown_image, curve
-from mlpipe_assets.pictures.lines import Series
+from mlpipe_assets.learning.tasks.task import Measured, Task
+from mlpipe_assets.pictures.charts import as_markdown_image
 
-FEW_ROWS = 100  # below it a slice's ROC AUC moves by several hundredths from chance alone
-_OFF = 0.05  # a calibration error people would notice in a decision
-_SHOWN = ("rows", "prevalence", "roc_auc", "pr_auc", "log_loss", "brier", "calibration_error")
-_CALLED = {
-    "rows": "rows",
-    "prevalence": "prevalence",
-    "roc_auc": "ROC AUC",
-    "pr_auc": "PR AUC",
-    "log_loss": "log loss",
-    "brier": "Brier",
-    "calibration_error": "calibration error",
-}
+FEW_ROWS = 100  # below it a slice's metrics move by several hundredths from chance alone
+_MOST_TRIED = 50  # combinations of a search that the card shows
 
 
 def limits(evaluation: Evaluation) -> list[str]:
     """What to keep in mind, in plain words, as the numbers say."""
-    found: list[str] = []
-    test = evaluation.model["test"]
-    if test.calibration_error is not None and test.calibration_error > _OFF:
-        found.append(
-            f"Probabilities are off by {test.calibration_error:.3f} on average on test: rank by them, and do not read them as "
-            "frequencies."
-        )
-    for name, baseline in evaluation.baselines.items():
-        ours, theirs = test.roc_auc, baseline["test"].roc_auc
-        if ours is not None and theirs is not None and ours < theirs:
-            found.append(f"On test the {name} baseline ranks better (ROC AUC {theirs:.3f} against {ours:.3f}).")
+    task, test = evaluation.task, evaluation.model["test"]
+    found = task.doubts(test, {name: baseline["test"] for name, baseline in evaluation.baselines.items()})
     found += _weak_slices(evaluation)
     if "validation" not in evaluation.model:
         found.append(
             "The history was too short for a validation split: boosting ran a declared number of rounds, unwatched."
         )
         return found
-    train, now = evaluation.model["validation"].prevalence, test.prevalence
-    if train is not None and now is not None and abs(train - now) > _OFF:
-        found.append(f"The share of positives moved from {train:.3f} in validation to {now:.3f} in test.")
+    found += task.shifts(evaluation.model["validation"], test)
     return found or ["Nothing stands out in the numbers of validation and test."]
 
 
 def pictures(evaluation: Evaluation, labels: Mapping[str, Any]) -> dict[str, str]:
-    """Calibration and precision-recall curves of validation and test, as SVG by name."""
-    bins = {name: calibration(labels[name], evaluation.answers[name]) for name in evaluation.answers}
-    error = evaluation.model["test"].calibration_error
-    prevalence = evaluation.model["test"].prevalence
-    return {
-        "calibration": curve(
-            [
-                Series(name=name, points=list(zip(found["predicted"], found["observed"], strict=True)))
-                for name, found in bins.items()
-            ],
-            title="Calibration",
-            description="Observed share of positives by predicted probability, in ten bins."
-            + (f" Mean distance on test: {error:.3f}." if error is not None else ""),
-            x_label="predicted probability",
-            y_label="observed share",
-            diagonal="perfect",
-        ),
-        "precision and recall": curve(
-            [
-                Series(name=name, points=precision_recall(labels[name], evaluation.answers[name]))
-                for name in evaluation.answers
-            ],
-            title="Precision and recall",
-            description="Precision by recall as the bound of the decision falls.",
-            x_label="recall",
-            y_label="precision",
-            level=prevalence,
-            level_label="prevalence of test",
-        ),
-    }
+    """Pictures of answers against labels of validation and test, as SVG by name."""
+    return evaluation.task.pictures(labels, evaluation.answers, evaluation.model["test"])
 
 
 def metrics_table(evaluation: Evaluation) -> str:
@@ -85,9 +36,9 @@ def metrics_table(evaluation: Evaluation) -> str:
     sides = {"model": evaluation.model, **evaluation.baselines}
     lines = [f"| split, metric | {' | '.join(map(_cell, sides))} |", f"|---|{'---:|' * len(sides)}"]
     lines += [
-        f"| {split}, {_CALLED[name]} | {' | '.join(_number(side[split].to_dict()[name]) for side in sides.values())} |"
+        f"| {split}, {called} | {' | '.join(_number(side[split].to_dict()[name]) for side in sides.values())} |"
         for split in evaluation.answers
-        for name in _SHOWN
+        for name, called in evaluation.task.called.items()
     ]
     return "\n".join(lines)
 
@@ -101,6 +52,7 @@ def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[
         svgs: Pictures by name.
     """
     learner: Mapping[str, Any] = facts["learner"]
+    of_label = _of_label(facts["splits"])
     lines = [
         f"# {facts['model']} {facts['version']}",
         "",
@@ -108,15 +60,15 @@ def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[
         "",
         f"- Owner: {', '.join(facts['owners'])}",
         f"- Label: {facts['label']}, over the {facts['horizon_days']} days after each feature day",
-        f"- Decision: yes from a probability of {learner['decide_above']:g}",
+        *evaluation.task.card_lines(learner),
         "",
         "## Data",
         "",
-        "| split | feature days | rows | positives |",
-        "|---|---|---:|---:|",
+        f"| split | feature days | rows |{''.join(f' {name} |' for name in of_label)}",
+        f"|---|---|---:|{'---:|' * len(of_label)}",
         *(
-            f"| {name} | {split['first_day']} to {split['last_day']} ({split['days']}) | {split['rows']:,} | "
-            f"{split['positives']:,} |"
+            f"| {name} | {split['first_day']} to {split['last_day']} ({split['days']}) | {split['rows']:,} |"
+            + "".join(f" {_number(split[one])} |" for one in of_label)
             for name, split in facts["splits"].items()
         ),
         "",
@@ -128,13 +80,15 @@ def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[
         f"- Columns kept after preparation: {len(facts['prepared'])}"
         + (f" of the best by mutual information ({', '.join(facts['prepared'])})" if learner["keep"] else ""),
         *([f"- Left out, without a value in train: {', '.join(facts['left_out'])}"] if facts["left_out"] else []),
-        f"- {learner['algorithm']}, {facts['rounds']} rounds, seed {learner['seed']}",
+        _spell_estimator(learner, facts["rounds"]),
+        *_search_lines(facts.get("search")),
         "",
         "## How good",
         "",
         metrics_table(evaluation),
         "",
         *(line for name, svg in svgs.items() for line in (as_markdown_image(svg, name), "")),
+        *evaluation.task.tables(evaluation.model["test"]),
         *_slice_tables(evaluation),
         "## Limits",
         "",
@@ -154,35 +108,73 @@ def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[
     return "\n".join(lines)
 
 
+def _of_label(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the card says of the labels of splits, beside their days and rows."""
+    known = ("first_day", "last_day", "days", "rows")
+    return [name for split in list(splits.values())[:1] for name in split if name not in known]
+
+
+def _spell_estimator(learner: Mapping[str, Any], rounds: int) -> str:
+    if "estimator" not in learner:
+        return f"- {learner['algorithm']}, {rounds} rounds, seed {learner['seed']}"
+    parameters = spell_parameters(learner.get("parameters", {}))
+    return f"- {learner['estimator']}({parameters}), seed {learner['seed']}"
+
+
+def _search_lines(search: Mapping[str, Any] | None) -> list[str]:
+    """Every combination that was tried, and what was taken."""
+    if search is None:
+        return []
+    tried, chosen = search["tried"], search["chosen"]
+    if tried[chosen]["value"] is None and len(tried) == 1:
+        first = spell_parameters(tried[0]["parameters"])
+        return [
+            f"- Not searched, for there is no validation split to judge by: the first combination was taken, {first}"
+        ]
+    lines = [
+        f"- Chosen of {len(tried)} combinations by {search['metric']} on validation; of equal ones the first",
+        "",
+        f"| hyper-parameters | {search['metric']}, validation |",
+        "|---|---:|",
+    ]
+    ranked = [i for i in range(len(tried)) if i < _MOST_TRIED or i == chosen]
+    for i in ranked:
+        mark = " (chosen)" if i == chosen else ""
+        lines.append(f"| {_cell(spell_parameters(tried[i]['parameters']))}{mark} | {_number(tried[i]['value'])} |")
+    if len(ranked) < len(tried):
+        lines.append(f"| … and {len(tried) - len(ranked)} more, in card.json | |")
+    return lines
+
+
 def _slice_tables(evaluation: Evaluation) -> list[str]:
     lines: list[str] = []
     for name, values in evaluation.slices.get("test", {}).items():
-        lines += [f"### By {name}, on test", "", _table(name, list(values.items())), ""]
+        lines += [f"### By {name}, on test", "", _table(name, list(values.items()), evaluation.task), ""]
     return lines
 
 
 def _weak_slices(evaluation: Evaluation) -> list[str]:
     found: list[str] = []
+    task, whole = evaluation.task, evaluation.model["test"]
     for name, values in evaluation.slices.get("test", {}).items():
         few = [f"{value} ({m.rows:,})" for value, m in values.items() if m.rows < FEW_ROWS]
         off = [
-            f"{value} ({m.calibration_error:.3f})"
-            for value, m in values.items()
-            if m.rows >= FEW_ROWS and m.calibration_error is not None and m.calibration_error > 2 * _OFF
+            f"{value} ({how})" for value, m in values.items() if m.rows >= FEW_ROWS and (how := task.is_off(m, whole))
         ]
         if few:
             found.append(f"Too few rows to judge by {name}: {', '.join(few)}.")
         if off:
-            found.append(f"Probabilities are off by {name}: {', '.join(off)}.")
+            found.append(f"{task.off} by {name}: {', '.join(off)}.")
     return found
 
 
-def _table(first: str, rows: Sequence[tuple[str, Metrics]]) -> str:
-    head = f"| {first} | {' | '.join(_CALLED[name] for name in _SHOWN)} |"
+def _table(first: str, rows: Sequence[tuple[str, Measured]], task: Task) -> str:
+    head = f"| {first} | {' | '.join(task.called.values())} |"
     body = [
-        f"| {_cell(name)} | {' | '.join(_number(metrics.to_dict()[one]) for one in _SHOWN)} |" for name, metrics in rows
+        f"| {_cell(name)} | {' | '.join(_number(metrics.to_dict()[one]) for one in task.called)} |"
+        for name, metrics in rows
     ]
-    return "\n".join([head, f"|---|{'---:|' * len(_SHOWN)}", *body])
+    return "\n".join([head, f"|---|{'---:|' * len(task.called)}", *body])
 
 
 def _cell(text: str) -> str:

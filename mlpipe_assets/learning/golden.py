@@ -7,9 +7,10 @@ import polars as pl
 
 from mlpipe_assets.join_keys import spell_entity
 from mlpipe_assets.learning.errors import LearningError
+from mlpipe_assets.learning.tasks.binary import ANSWER, BINARY
+from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.rules import digest
 
-ANSWER = "probability"
 _ROWS, _DAYS = 200, 3
 
 
@@ -39,9 +40,9 @@ def choose_golden_rows(
     return few.sort("as_of", *keys).select(*keys, "as_of", *features)
 
 
-def golden_version(rows: pl.DataFrame) -> str:
+def golden_version(rows: pl.DataFrame, task: Task = BINARY) -> str:
     """Digest of golden rows without their answers: the same set, the same version."""
-    given = rows.drop(ANSWER, strict=False)
+    given = rows.drop(name for name in rows.columns if task.is_answer(name))
     return digest([[[n, str(t)] for n, t in given.schema.items()], given.write_csv(float_precision=17)])[:16]
 
 

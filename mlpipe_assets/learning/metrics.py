@@ -4,7 +4,7 @@ Labels are booleans, probabilities lie between 0 and 1, one each per row. A numb
 ranks needs both classes, and no sample of no rows tells anything.
 """
 
-from collections.abc import Mapping, Sequence
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ def measure(label: pl.Series, probability: pl.Series) -> Metrics:
         pr_auc=_average_precision(y, p) if both else None,
         log_loss=float(-np.mean(np.where(y, np.log(sure), np.log1p(-sure)))),
         brier=float(np.mean((p - y) ** 2)),
-        calibration_error=_calibration_error(calibration(label, probability)),
+        calibration_error=calibration_error(calibration(label, probability)),
     )
 
 
@@ -105,20 +105,11 @@ def precision_recall(label: pl.Series, probability: pl.Series, most: int = 200) 
     return [(float(recall[i]), float(precision[i])) for i in places]
 
 
-def measure_slices(label: pl.Series, probability: pl.Series, slices: pl.DataFrame) -> dict[str, dict[str, Metrics]]:
-    """Metrics of each value of each slice column, by column and value; rows align with the labels."""
-    return {
-        name: {
-            f"{value}": measure(label.filter(slices[name] == value), probability.filter(slices[name] == value))
-            for value in slices[name].drop_nulls().unique().sort()
-        }
-        for name in slices.columns
-    }
-
-
-def flat(named: Mapping[str, Metrics], names: Sequence[str]) -> dict[str, float | None]:
-    """Metrics by `<split>_<metric>`, for a table."""
-    return {f"{split}_{name}": metrics.to_dict()[name] for split, metrics in named.items() for name in names}
+def spread_of_auc(auc: float, positives: float, negatives: float) -> float:
+    """Standard error of an area under the ROC curve. Source: Hanley and McNeil, Radiology 143 (1982)."""
+    one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (one - auc**2) + (negatives - 1) * (two - auc**2)
+    return math.sqrt(variance / (positives * negatives))
 
 
 def _arrays(label: pl.Series, probability: pl.Series) -> tuple[Flags, Numbers]:
@@ -150,6 +141,7 @@ def _average_precision(y: Flags, p: Numbers) -> float:
     return float((gained * hits / alarms).sum())
 
 
-def _calibration_error(bins: pl.DataFrame) -> float:
+def calibration_error(bins: pl.DataFrame) -> float:
+    """Mean distance of predicted and observed over bins, weighted by rows."""
     away = (bins["predicted"] - bins["observed"]).abs().to_numpy()
     return float(np.average(away, weights=bins["rows"].to_numpy()))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.errors import spell_count
-from mlpipe_assets.learning.comparison import Difference
-from mlpipe_assets.learning.metrics import Metrics
+from mlpipe_assets.learning.tasks.binary import BINARY
+from mlpipe_assets.learning.tasks.task import Difference, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,26 +24,7 @@ class Decision:
     loses: bool = False
 
 
-def missed_thresholds(promotion: Promotion, test: Metrics, prevalence: Metrics) -> list[str]:
-    """Which absolute thresholds a model misses on test, in words; what cannot be told is missed."""
-    problems: list[str] = []
-    if test.roc_auc is None:
-        problems.append(
-            f"ROC AUC on test cannot be told: {test.positives:,} of {spell_count(test.rows, 'row is', 'rows are')} positive"
-        )
-    elif test.roc_auc < promotion.min_roc_auc:
-        problems.append(f"ROC AUC {test.roc_auc:.4f} on test is below {promotion.min_roc_auc:g}")
-    if test.log_loss is not None and prevalence.log_loss is not None:
-        most = promotion.max_log_loss_ratio * prevalence.log_loss
-        if test.log_loss > most:
-            problems.append(
-                f"log loss {test.log_loss:.4f} on test is above {most:.4f} ({promotion.max_log_loss_ratio:g} times the "
-                "prevalence baseline)"
-            )
-    return problems
-
-
-def lost_to(promotion: Promotion, difference: Difference) -> str | None:
+def lost_to(promotion: Promotion, difference: Difference, task: Task = BINARY) -> str | None:
     """Why a challenger loses to the champion; None when it does not.
 
     It loses when even the upper bound of the interval lies further below zero than the tolerance.
@@ -51,12 +32,13 @@ def lost_to(promotion: Promotion, difference: Difference) -> str | None:
     if difference.value is None or difference.high is None:
         later = spell_count(difference.rows, "test row lies", "test rows lie")
         return f"it cannot be compared with the champion: {later} after all the champion has seen" + (
-            ", of one class only" if difference.rows else ""
+            f", {task.untold}" if difference.rows else ""
         )
     if difference.high < -promotion.tolerance:
+        lost, interval = task.spell_loss(difference)
         return (
-            f"ROC AUC is {-difference.value:.4f} below the champion's on the same {spell_count(difference.rows, 'row')} (95 % interval "
-            f"{difference.low:+.4f} to {difference.high:+.4f}, tolerance {promotion.tolerance:g})"
+            f"{lost} on the same {spell_count(difference.rows, 'row')} (95 % interval "
+            f"{interval}, tolerance {promotion.tolerance:g})"
         )
     return None
 
@@ -70,6 +52,7 @@ def decide(
     champion_outdated: str | None,
     lost: str | None,
     difference: Difference | None,
+    task: Task = BINARY,
 ) -> Decision:
     """Whether a challenger becomes champion.
 
@@ -81,6 +64,7 @@ def decide(
         champion_outdated: Why the champion cannot be compared with and has to go, such as features of another version.
         lost: Why it loses to the champion.
         difference: Of both on the same rows.
+        task: What their answers are.
     """
     against = [*missed, *([golden_problem] if golden_problem else [])]
     if newer_champion:
@@ -98,8 +82,9 @@ def decide(
         )
     if difference is None or difference.value is None:
         return Decision(promoted=True, reason=f"holds every threshold in place of {champion}")
+    value, interval = task.spell_difference(difference)
     return Decision(
         promoted=True,
-        reason=f"does not lose to {champion}: ROC AUC {difference.value:+.4f} on the same {spell_count(difference.rows, 'row')} (95 % "
-        f"interval {difference.low:+.4f} to {difference.high:+.4f})",
+        reason=f"does not lose to {champion}: {value} on the same {spell_count(difference.rows, 'row')} (95 % "
+        f"interval {interval})",
     )

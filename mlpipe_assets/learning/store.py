@@ -9,74 +9,47 @@ import io
 import json
 import warnings
 import zipfile
+from collections.abc import Collection
 from typing import Any
 
 import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
+from mlpipe_assets.catalog.trusted_types import TRUSTED
 from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import FittedModel
+from mlpipe_assets.learning.tasks.binary import BINARY
 
 _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip archive can say
-TRUSTED = (  # every type a model of ours holds; a file with any other is refused before anything of it is made
-    "builtins.bool",
-    "builtins.dict",
-    "builtins.float",
-    "builtins.int",
-    "builtins.list",
-    "builtins.slice",
-    "builtins.str",
-    "builtins.tuple",
-    "numpy.dtype",
-    "numpy.bool",
-    "numpy.float64",
-    "numpy.int32",
-    "numpy.int64",
-    "numpy.ndarray",
-    "numpy.uint32",
-    "numpy.uint64",
-    "numpy.random._generator.Generator",
-    "sklearn._loss._loss.CyHalfBinomialLoss",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn.compose._column_transformer.ColumnTransformer",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.impute._base.MissingIndicator",
-    "sklearn.impute._base.SimpleImputer",
-    "sklearn.linear_model._logistic.LogisticRegression",
-    "sklearn.pipeline.Pipeline",
-    "sklearn.preprocessing._data.StandardScaler",
-    "sklearn.preprocessing._encoders.OneHotEncoder",
-    "sklearn.preprocessing._function_transformer.FunctionTransformer",
-    "sklearn.preprocessing._label.LabelEncoder",
-)
+_PARTS = frozenset({"types", "numeric", "left_out", "prepared", "rounds", "pipeline"})
+_OF_LABEL = (frozenset({"prevalence"}), frozenset({"task", "label"}))  # of a binary model, and of any other
 
 
 def dump_model(model: FittedModel) -> bytes:
     """The bytes of a model, the same for the same model in every process with the same libraries."""
+    of_label = {"task": model.task, "label": dict(model.label)} if model.task != BINARY.name else dict(model.label)
     content = {
         "types": dict(model.types),
         "numeric": list(model.numeric),
         "left_out": list(model.left_out),
         "prepared": list(model.prepared),
         "rounds": model.rounds,
-        "prevalence": model.prevalence,
+        **of_label,
         "pipeline": model.pipeline,
     }
     return _canonical(skops.io.dumps(content))
 
 
-def load_model(content: bytes, *, digest: str, name: str) -> FittedModel:
+def load_model(content: bytes, *, digest: str, name: str, trusted: Collection[str] | None = None) -> FittedModel:
     """The model whose bytes these are.
 
     Args:
         content: What `dump_model` gave.
         digest: SHA-256 it must have.
         name: What to call the file in an error.
+        trusted: Of a learner that brings its estimator: types that it declares, besides those that skops trusts of its own.
+            None for a built-in one, whose types are known.
 
     Raises: StoredModelError when the bytes are others, are no model, or hold a type that no model of ours holds.
     """
@@ -86,21 +59,15 @@ def load_model(content: bytes, *, digest: str, name: str) -> FittedModel:
             f"{name} was changed since it was registered: its SHA-256 is {found[:12]}…, the registry says {digest[:12]}…. "
             "It is not loaded. Restore the file, or delete its folder and materialize the model again."
         )
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            schema = json.loads(archive.read(_SCHEMA))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise StoredModelError(f"{name} is no model file: {error}.") from error
-    strange = sorted(_types(schema) - set(TRUSTED))
+    strange = find_strange_types(content, name=name, trusted=trusted)
     if strange:
-        raise StoredModelError(
-            f"{name} holds {', '.join(strange[:5])}, which no model of ours holds. It is not loaded."
-        )
-    untrusted = [one for one in skops.io.get_untrusted_types(data=content) if one in TRUSTED]
+        whose = "no model of ours holds" if trusted is None else "its learner does not name in trusted=(…)"
+        raise StoredModelError(f"{name} holds {', '.join(strange[:5])}, which {whose}. It is not loaded.")
+    untrusted = skops.io.get_untrusted_types(data=content)
     with warnings.catch_warnings():  # another version of the library is what the golden answers are asked again for
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         value = skops.io.loads(content, trusted=untrusted)
-    if not isinstance(value, dict) or set(value) != set(FittedModel.__dataclass_fields__):
+    if not isinstance(value, dict) or set(value) - _PARTS not in _OF_LABEL or not set(value) >= _PARTS:
         raise StoredModelError(f"{name} is no model file of ours: it lacks the parts of one.")
     return FittedModel(
         types=value["types"],
@@ -108,9 +75,24 @@ def load_model(content: bytes, *, digest: str, name: str) -> FittedModel:
         left_out=tuple(value["left_out"]),
         prepared=tuple(value["prepared"]),
         rounds=value["rounds"],
-        prevalence=value["prevalence"],
+        label=value["label"] if "label" in value else {"prevalence": value["prevalence"]},
         pipeline=value["pipeline"],
+        task=value.get("task", BINARY.name),
     )
+
+
+def find_strange_types(content: bytes, *, name: str, trusted: Collection[str] | None = None) -> list[str]:
+    """Types in a model file that are not to be made of it, in order; read off its schema, and nothing of it is made.
+
+    Raises: StoredModelError when it is no model file.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            schema = json.loads(archive.read(_SCHEMA))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise StoredModelError(f"{name} is no model file: {error}.") from error
+    held = _types(schema) if trusted is None else set(skops.io.get_untrusted_types(data=content))
+    return sorted(held - {*TRUSTED, *(trusted or ())})
 
 
 def _canonical(content: bytes) -> bytes:

@@ -12,15 +12,7 @@ from mlpipe_assets.training.model_files import METRICS
 from mlpipe_assets.training.versions import find_version
 
 OVERALL = "overall"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnTestSet:
-    """How a version ranked the rows of its test set, or of a slice of it."""
-
-    roc_auc: float
-    rows: int
-    positives: int
+Tested = Mapping[str, Mapping[str, Any]]  # metrics by slice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +22,13 @@ class Champion:
     Attributes:
         as_of: Day of the training set.
         training_set: Fingerprint of the training set it learnt from.
-        tested: By slice as `column=value`, `overall` among them; what the test set was too small to tell is left out.
+        tested: Metrics on the test set by slice as `column=value`, `overall` among them.
     """
 
     version: str
     as_of: date
     training_set: str
-    tested: Mapping[str, OnTestSet] = field(default_factory=dict)
+    tested: Tested = field(default_factory=dict)
 
 
 def champion_of(lake: Lake, model: str, version: str) -> Champion | None:
@@ -50,12 +42,8 @@ def champion_of(lake: Lake, model: str, version: str) -> Champion | None:
     return Champion(version=version, as_of=known.as_of, training_set=known.training_digest, tested=tested)
 
 
-def _tested(stored: dict[str, Any]) -> dict[str, OnTestSet]:
+def _tested(stored: dict[str, Any]) -> Tested:
     named = {OVERALL: stored.get("model", {}).get("test", {})}
     for column, values in stored.get("slices", {}).get("test", {}).items():
         named |= {f"{column}={value}": metrics for value, metrics in values.items()}
-    return {
-        name: OnTestSet(roc_auc=m["roc_auc"], rows=m["rows"], positives=m["positives"])
-        for name, m in named.items()
-        if m.get("roc_auc") is not None
-    }
+    return {name: metrics for name, metrics in named.items() if metrics}

@@ -9,7 +9,7 @@ import polars as pl
 
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.champions import OVERALL
-from mlpipe_assets.monitoring.report_parts import spell_method, spell_number
+from mlpipe_assets.monitoring.report_parts import is_loss, spell_bound, spell_method, spell_number
 from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.partitions import spell_days
 
@@ -154,13 +154,13 @@ def _performance(history: TableHistory) -> Change | None:
     )
     worst = [
         f"{row['column']}: {spell_method(row['method'])} {spell_number(row['value'])}"
-        + (f", holds down to {spell_number(row['threshold'])}" if row["threshold"] is not None else "")
+        + (f", {spell_bound(row['method'])} {spell_number(row['threshold'])}" if row["threshold"] is not None else "")
         for row in rows
     ]
     return Change(
         table=history.table,
         kind="performance",
-        what="predictions come true less often than in the champion's test",
+        what=f"predictions come true less {'well' if is_loss(rows[0]['method']) else 'often'} than in the champion's test",
         since=_since(history, "performance", (OVERALL,)),
         how_bad=f"{_some(worst, '; ')}{holds}.",
         to_do="look at the changes of its features, then train on newer days with training_job, or go back to the champion "

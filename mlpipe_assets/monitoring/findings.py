@@ -6,7 +6,9 @@ from typing import cast
 import polars as pl
 
 from mlpipe_assets.errors import spell_count
-from mlpipe_assets.monitoring.report_parts import spell_number
+from mlpipe_assets.learning.tasks.registry import realised_methods
+from mlpipe_assets.monitoring.champions import OVERALL
+from mlpipe_assets.monitoring.report_parts import spell_bound, spell_number
 from mlpipe_assets.monitoring.table_history import TableHistory
 
 AGAINST = {"baseline": "the baseline", "previous": "the period before", "skew": "the training set"}
@@ -31,9 +33,10 @@ def training_matches_serving(history: TableHistory) -> Finding:
 
 
 def performance_holds(history: TableHistory) -> Finding:
-    """Whether predictions whose labels are known ranked as the champion did on its test set."""
+    """Whether predictions whose labels are known came true as on the champion's test set."""
     rows = _newest(history, "performance").to_dicts()
-    whole = [row for row in rows if row["column"] == "overall" and row["method"] == "roc_auc"]
+    deciding = realised_methods()
+    whole = [row for row in rows if row["column"] == OVERALL and row["method"] in deciding]
     if not whole or whole[0]["value"] is None:
         return Finding(holds=True, text=f"{_day(history)}: {whole[0]['note'] if whole else 'nothing was predicted'}.")
     worse = [_spell_ranking(row) for row in rows if row["verdict"] == "drift"]
@@ -88,7 +91,8 @@ def _spell(row: dict[str, object]) -> str:
 
 
 def _spell_ranking(row: dict[str, object]) -> str:
-    bound = f", holds down to {_number(row['threshold'])}" if row["threshold"] is not None else ""
+    holds = spell_bound(str(row["method"]))
+    bound = f", {holds} {_number(row['threshold'])}" if row["threshold"] is not None else ""
     note = f" ({row['note']})" if row["note"] else ""
     return f"{row['column']}: {row['method']} {_number(row['value'])} of {_rows(row)}{bound}{note}"
 

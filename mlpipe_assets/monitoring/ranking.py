@@ -1,110 +1,107 @@
-"""How well realised predictions ranked who came back, and whether that is worse than the test set promised."""
+"""Whether realised predictions came true as the test set promised."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import polars as pl
 
-from mlpipe_assets.learning.metrics import Metrics, measure, measure_slices
-from mlpipe_assets.monitoring.champions import OVERALL, OnTestSet
+from mlpipe_assets.learning.tasks.binary import BINARY
+from mlpipe_assets.learning.tasks.task import Measured, Task
+from mlpipe_assets.monitoring.champions import OVERALL, Tested
 from mlpipe_assets.monitoring.odd_days import without_oddest
 from mlpipe_assets.statistics.measurements import Measurement, Verdict
 
-METHOD = "roc_auc"
-_LEAST = 10  # of either class: below that a metric of a slice says nothing
 _SURE = 1.96  # standard errors that chance passes once in twenty
 
 
-def spread_of_auc(auc: float, positives: float, negatives: float) -> float:
-    """Standard error of an area under the ROC curve. Source: Hanley and McNeil, Radiology 143 (1982)."""
-    one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (one - auc**2) + (negatives - 1) * (two - auc**2)
-    return math.sqrt(variance / (positives * negatives))
-
-
-def measure_ranking(
+def measure_realised(
     rows: pl.DataFrame,
-    tested: Mapping[str, OnTestSet],
+    tested: Tested,
     slices: Sequence[str],
     tolerance: float,
     *,
     keys: Sequence[str] = (),
+    task: Task = BINARY,
 ) -> list[Measurement]:
-    """Metrics of realised rows, over all of them and by slice. Columns: probability, label, and one of text per slice.
+    """Metrics of realised rows, over all of them and by slice. Columns: those of the task, label, and one of text per slice.
 
-    The area under the ROC curve decides. It is worse when it lies below that of the test set by more than the tolerance and
-    what chance explains for samples of both sizes, perhaps worse when by more than chance. The rest is evidence. Chance takes
-    the rows of one entity as one: the same customer on seven days is no seven customers.
+    One metric decides, and comes first. It is worse when it lies on the wrong side of that of the test set by more than the
+    tolerance and what chance explains for samples of both sizes, perhaps worse when by more than chance. The rest is
+    evidence. Chance takes the rows of one entity as one: the same customer on seven days is no seven customers.
     """
     apart = rows.select(keys).n_unique() / rows.height if keys and rows.height else 1.0
-    whole = measure(rows["label"], rows["probability"])
-    found = [_judge(OVERALL, whole, tested.get(OVERALL), tolerance, apart)]
-    evidence = {
-        "pr_auc": whole.pr_auc,
-        "log_loss": whole.log_loss,
-        "brier": whole.brier,
-        "calibration_error": whole.calibration_error,
-        "share_that_came_true": whole.prevalence,
-    }
+    whole = task.measure_realised(rows).to_dict()
+    found = [_judge(OVERALL, whole, tested.get(OVERALL), tolerance, apart, task)]
     found += [
-        Measurement(column=OVERALL, method=method, value=_known(value), n_reference=0, n_current=whole.rows)
-        for method, value in evidence.items()
+        Measurement(column=OVERALL, method=method, value=_known(whole[name]), n_reference=0, n_current=whole["rows"])
+        for method, name in task.realised_evidence.items()
     ]
-    by_slice = measure_slices(rows["label"], rows["probability"], rows.select(slices))
-    for column, values in by_slice.items():
-        for value, metrics in values.items():
+    for column in slices:
+        for value in rows[column].drop_nulls().unique().sort():
+            metrics = task.measure_realised(rows.filter(pl.col(column) == value)).to_dict()
             name = f"{column}={value}"
-            found.append(_judge(name, metrics, tested.get(name), tolerance, apart))
+            found.append(_judge(name, metrics, tested.get(name), tolerance, apart, task))
     return found
 
 
 def is_worse_without(
-    rows: pl.DataFrame, tested: Mapping[str, OnTestSet], tolerance: float, odd: int, *, keys: Sequence[str] = ()
+    rows: pl.DataFrame,
+    tested: Tested,
+    tolerance: float,
+    odd: int,
+    *,
+    keys: Sequence[str] = (),
+    task: Task = BINARY,
 ) -> bool:
-    """Whether rows rank worse than tested also without the `odd` days of them whose absence helps most, by `as_of`.
+    """Whether rows came true worse than tested also without the `odd` days of them whose absence helps most, by `as_of`.
 
-    What a day does to the ranking is seen only beside the others: one on which every probability is twice as large ranks its
-    own rows as well as ever. Rows of no more days than that are never worse.
+    What a day does is seen only beside the others: one on which every probability is twice as large ranks its own rows as
+    well as ever. Rows of no more days than that are never worse.
     """
     days = rows["as_of"].unique().to_list()
     if len(days) <= odd:
         return False
-    of_others = {day: _measure_without(rows, [day]).roc_auc for day in days}
-    far = {day: -math.inf if auc is None else auc for day, auc in of_others.items()}
+    of_others = {day: _measure_without(rows, [day], task).to_dict()[task.realised_by] for day in days}
+    sign = 1.0 if task.realised_by in task.more_is_better else -1.0
+    far = {day: -math.inf if value is None else sign * value for day, value in of_others.items()}
     kept = rows.filter(pl.col("as_of").is_in(without_oddest(far, odd)))
-    return measure_ranking(kept, tested, [], tolerance, keys=keys)[0].verdict == "drift"
+    return measure_realised(kept, tested, [], tolerance, keys=keys, task=task)[0].verdict == "drift"
 
 
-def _measure_without(rows: pl.DataFrame, days: Sequence[date]) -> Metrics:
-    others = rows.filter(~pl.col("as_of").is_in(days))
-    return measure(others["label"], others["probability"])
+def _measure_without(rows: pl.DataFrame, days: Sequence[date], task: Task) -> Measured:
+    return task.measure_realised(rows.filter(~pl.col("as_of").is_in(days)))
 
 
-def _judge(column: str, metrics: Metrics, tested: OnTestSet | None, tolerance: float, apart: float) -> Measurement:
-    negatives = metrics.rows - metrics.positives
-    n = tested.rows if tested else 0
-    plain = Measurement(
-        column=column, method=METHOD, value=_known(metrics.roc_auc), n_reference=n, n_current=metrics.rows
-    )
-    if metrics.roc_auc is None or min(metrics.positives, negatives) < _LEAST:
-        note = f"too few to judge: {metrics.positives:,} of {metrics.rows:,} came true"
-        return replace(plain, note=note)
-    if tested is None or not 0 < tested.positives < tested.rows:
+def _judge(
+    column: str,
+    metrics: Mapping[str, Any],
+    tested: Mapping[str, Any] | None,
+    tolerance: float,
+    apart: float,
+    task: Task,
+) -> Measurement:
+    method = task.realised_by
+    value, promised = metrics[method], (tested or {}).get(method)
+    n = tested["rows"] if tested and promised is not None else 0
+    plain = Measurement(column=column, method=method, value=_known(value), n_reference=n, n_current=metrics["rows"])
+    if few := task.too_few(metrics):
+        return replace(plain, note=few)
+    own, of_test = task.spread(metrics, apart), task.spread(tested, 1.0) if tested else None
+    if own is None or of_test is None or promised is None:
         return replace(plain, note="the test set did not tell")
-    chance = _SURE * math.hypot(
-        spread_of_auc(metrics.roc_auc, max(1.0, metrics.positives * apart), max(1.0, negatives * apart)),
-        spread_of_auc(tested.roc_auc, tested.positives, tested.rows - tested.positives),
-    )
-    lost = tested.roc_auc - metrics.roc_auc
-    verdict: Verdict = "drift" if lost > tolerance + chance else "possible" if lost > chance else "none"
+    chance = _SURE * math.hypot(own, of_test)
+    sign = 1.0 if method in task.more_is_better else -1.0
+    lost, slack = sign * (promised - value), task.slack(tolerance, promised)
+    verdict: Verdict = "drift" if lost > slack + chance else "possible" if lost > chance else "none"
     return replace(
         plain,
-        threshold=tested.roc_auc - tolerance - chance,
+        threshold=promised - sign * slack - sign * chance,
         floor=chance,
         verdict=verdict,
-        note=f"{tested.roc_auc:.3f} on the test set",
+        note=f"{promised:.3f} on the test set",
     )
 
 

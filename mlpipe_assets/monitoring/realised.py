@@ -10,6 +10,8 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
 from mlpipe_assets.catalog.versions import sql_digest
 from mlpipe_assets.engines.engine import DayRows, Engine, Slice
+from mlpipe_assets.learning.tasks.registry import task_of
+from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.monitoring.table_days import TableDays
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.point_in_time.windows import SourceDays
@@ -31,6 +33,11 @@ class Realised:
     features: TableDays
     _frames: dict[date, pl.DataFrame] = field(default_factory=dict)
     _inputs: dict[date, str] = field(default_factory=dict)
+
+    @cached_property
+    def task(self) -> Task:
+        """What the answers are."""
+        return task_of(self.model)
 
     @cached_property
     def sources(self) -> list[SourceDays]:
@@ -93,7 +100,7 @@ class Realised:
 
     def slices_of(self, rows: pl.DataFrame) -> list[str]:
         """Columns to report by."""
-        own = {*self.model.view.entity.join_keys, "as_of", "model_version", "probability", "label"}
+        own = {*self.model.view.entity.join_keys, "as_of", "model_version", *self.task.realised_columns, "label"}
         return [name for name in rows.columns if name not in own]
 
     def _fits(self, stored: TableState, day: date) -> bool:
@@ -112,10 +119,10 @@ class Realised:
     def _join(self, day: date, labels: DayRows, slices: DayRows | None) -> Staged:
         keys = self.model.view.entity.join_keys
         answers = self.lake.read(self.predictions.stage, self.predictions.name, day)
-        joined = answers.select(*keys, "as_of", "model_version", "probability")
+        joined = answers.select(*keys, "as_of", "model_version", *self.task.realised_columns)
         known = labels.day(day, keys)
         came = joined.clear().with_columns(pl.lit(None).alias(self.model.label)) if known is None else known
-        label = pl.col(self.model.label).cast(pl.Boolean).alias("label")
+        label = pl.col(self.model.label).cast(self.task.realised_label).alias("label")
         joined = joined.join(came.select(*keys, label), on=list(keys), how="inner")
         groups = slices.day(day, keys) if slices else None
         if groups is not None:

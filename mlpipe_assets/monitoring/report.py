@@ -9,7 +9,7 @@ from pathlib import Path
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.monitoring.changes import Change, in_drift, list_changes, newest_day, spell_older
 from mlpipe_assets.monitoring.report_parts import SKEW_WORDS, cards_css, spell_number, table_of, verdict_mark, worst
-from mlpipe_assets.monitoring.report_section import MEASURES, PERFORMANCE, anchor, section_of
+from mlpipe_assets.monitoring.report_section import LOSSES, MEASURES, PERFORMANCE, anchor, section_of
 from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.pictures.charts import sparkline
@@ -31,7 +31,7 @@ def render_report(tables: Sequence[TableHistory], *, written: datetime | None = 
 
     A policy in its head lets a browser run this script and no other. `written` is when, UTC; None leaves it out.
     """
-    cards = cards_css({"summary": _SUMMARY, "measures": MEASURES, "performance": PERFORMANCE})
+    cards = cards_css({"summary": _SUMMARY, "measures": MEASURES, "performance": PERFORMANCE, "losses": LOSSES})
     style, script = theme_css() + _read("report.css") + cards, _read("report.js")
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()]
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digests[0]}'"

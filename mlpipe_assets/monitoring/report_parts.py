@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from mlpipe_assets.learning.tasks.registry import losses
 from mlpipe_assets.visible import escape
 
 _SHAPES = {  # the same as the marks in the charts
@@ -10,6 +11,7 @@ _SHAPES = {  # the same as the marks in the charts
     "possible": '<path d="M5 0l5 5l-5 5l-5 -5z"/>',
     "drift": '<path d="M0 0h10v10h-10z"/>',
 }
+_LOSSES = losses()
 _ORDER = ("none", "possible", "drift")
 WORDS = {"none": "no drift", "possible": "possible drift", "drift": "drift"}
 SKEW_WORDS = {"none": "no skew", "possible": "possible skew", "drift": "skew"}
@@ -72,6 +74,18 @@ def spell_number(value: float | None) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004 (as above)
 
 
+def is_loss(method: str) -> bool:
+    """Whether less of a measure of realised predictions is better."""
+    return method in _LOSSES
+
+
+def spell_bound(method: str) -> str:
+    """Up to where, or down to where, a measure of realised predictions is as tested; a number follows."""
+    return "holds up to" if is_loss(method) else "holds down to"
+
+
 def spell_method(method: str) -> str:
     """A measure as people call it."""
+    if method in ("mae", "rmse"):
+        return method.upper()
     return method.replace("_", " ").replace("roc auc", "ROC AUC").replace("pr auc", "PR AUC")

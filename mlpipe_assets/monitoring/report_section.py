@@ -10,6 +10,8 @@ from mlpipe_assets.monitoring.report_parts import (
     PERFORMANCE_WORDS,
     SKEW_WORDS,
     WORDS,
+    is_loss,
+    spell_bound,
     spell_method,
     spell_number,
     table_of,
@@ -41,6 +43,7 @@ MEASURES = (
     "Note",
 )
 PERFORMANCE = ("Slice", "Metric", "Verdict", "Realised", "Holds down to", "Rows", "Note")
+LOSSES = ("Slice", "Metric", "Verdict", "Realised", "Holds up to", "Rows", "Note")
 _OPENED = 6  # columns in drift whose figures are shown without a click
 _WORDS = {"skew": SKEW_WORDS, "performance": PERFORMANCE_WORDS}
 _FALLBACK = re.compile(r"var\((--[\w-]+), #[0-9a-f]{6}\)")
@@ -115,15 +118,16 @@ def _performance(history: TableHistory) -> str:
         title=f"Realised {spell_method(method)} over time",
         description=f"Over all predictions of {history.table} whose labels are known",
         threshold=rows["threshold"][0],
-        threshold_label="holds down to",
+        threshold_label=spell_bound(method),
         size=(720, 220),
     )
     figure = f'<figure class="wide">{_lighter(chart, len(realised.points))}</figure>'
-    return f"<h3>Performance</h3>{figure}{_performance_table(cells)}"
+    return f"<h3>Performance</h3>{figure}{_performance_table(cells, loss=is_loss(method))}"
 
 
-def _performance_table(cells: list[list[str]]) -> str:
-    return table_of("Realised performance, newest window", PERFORMANCE, cells, (3, 4, 5), kind="performance")
+def _performance_table(cells: list[list[str]], *, loss: bool) -> str:
+    head, kind = (LOSSES, "performance losses") if loss else (PERFORMANCE, "performance")
+    return table_of("Realised performance, newest window", head, cells, (3, 4, 5), kind=kind)
 
 
 def _decided(history: TableHistory, column: str) -> list[dict[str, object]]:

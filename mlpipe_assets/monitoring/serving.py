@@ -1,7 +1,7 @@
 """Predictions beyond their own distribution: were they made on rows like those learnt from, and did they come true."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -10,11 +10,13 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.engines.engine import Engine
+from mlpipe_assets.learning.tasks.registry import task_of
+from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.monitoring.bases import against_frozen
-from mlpipe_assets.monitoring.champions import Champion, OnTestSet, champion_of
+from mlpipe_assets.monitoring.champions import Champion, Tested, champion_of
 from mlpipe_assets.monitoring.histograms import Histogram, compare_shapes
 from mlpipe_assets.monitoring.profiles import ProfileStore, only_columns
-from mlpipe_assets.monitoring.ranking import METHOD, is_worse_without, measure_ranking
+from mlpipe_assets.monitoring.ranking import is_worse_without, measure_realised
 from mlpipe_assets.monitoring.realised import Realised
 from mlpipe_assets.monitoring.references import ProfiledColumns, choose_columns, freeze, read_reference, write_reference
 from mlpipe_assets.monitoring.table_days import TableDays, windows_of
@@ -41,6 +43,11 @@ class Serving:
         """Hold nothing yet."""
         self._champions: dict[str, Champion | None] = {}
         self._stores: dict[str, ProfileStore | None] = {}
+
+    @cached_property
+    def task(self) -> Task:
+        """What its answers are."""
+        return task_of(self.model)
 
     @cached_property
     def features(self) -> TableDays:
@@ -153,7 +160,7 @@ class Serving:
         answered, same, tested = self._of_newest(rows)
         slices, keys_of = self.realised.slices_of(same), self.model.view.entity.join_keys
         same = same.with_columns(name_slices(same.select(slices), self.named_slices))
-        found = measure_ranking(same, tested, slices, self.model.promotion.tolerance, keys=keys_of)
+        found = measure_realised(same, tested, slices, self.model.promotion.tolerance, keys=keys_of, task=self.task)
         known = [d for d in past if self.realised.complete(d)]
         covers = f"predictions of {spell_days(known)} by {answered}"
         left_out = rows.height - same.height
@@ -167,9 +174,9 @@ class Serving:
             return False
         _, same, tested = self._of_newest(rows)
         keys_of, tolerance = self.model.view.entity.join_keys, self.model.promotion.tolerance
-        return is_worse_without(same, tested, tolerance, self.monitor.odd_days, keys=keys_of)
+        return is_worse_without(same, tested, tolerance, self.monitor.odd_days, keys=keys_of, task=self.task)
 
-    def _of_newest(self, rows: pl.DataFrame) -> tuple[str, pl.DataFrame, Mapping[str, OnTestSet]]:
+    def _of_newest(self, rows: pl.DataFrame) -> tuple[str, pl.DataFrame, Tested]:
         """The version that answered last, its rows, and how it did on its test set."""
         answered = str(rows["model_version"][-1])
         champion = self._known(answered)
@@ -182,7 +189,9 @@ class Serving:
         if known_from <= day:
             past = self._past(day)
             why = f"no predictions of {past[0]} to {past[-1]} have complete labels"
-        return Measurement(column="overall", method=METHOD, value=math.nan, n_reference=0, n_current=0, note=why)
+        return Measurement(
+            column="overall", method=self.task.realised_by, value=math.nan, n_reference=0, n_current=0, note=why
+        )
 
     def _past(self, day: date) -> list[date]:
         """Days whose labels are complete by a day: a window as long as the current one, a horizon ago."""

@@ -91,7 +91,7 @@ def bars(
     x_label: str = "",
     size: tuple[int, int] = (640, 260),
 ) -> str:
-    """Two histograms side by side, one pair of bars a bin or category. Shape: all three of one length, shares or counts.
+    """Two histograms side by side, one pair of bars a bin or category. Shape: all three of one length, shares, counts or means.
 
     Raises: ValueError when the lengths differ.
     """
@@ -101,8 +101,9 @@ def bars(
         return draw_picture(
             size, title, description, [*draw_header(title, [], width), draw_note("no data", width, height)]
         )
-    ticks = round_ticks(0.0, max([*map(float, reference), *map(float, current), 1e-9]))
-    y = Scale(low=0.0, high=ticks[-1], start=height - BOTTOM, end=TOP)
+    heights = [*map(float, reference), *map(float, current)]
+    ticks = round_ticks(min([0.0, *heights]), max([*heights, 1e-9]))
+    y = Scale(low=min(0.0, ticks[0]), high=ticks[-1], start=height - BOTTOM, end=TOP)
     step = (width - LEFT - RIGHT) / len(pairs)
     bar = step * 0.38
     parts = [
@@ -117,8 +118,8 @@ def bars(
         for place, value in enumerate((before, now)):
             tip = escape(f"{label}, {names[place]}: {spell(float(value))}")
             parts.append(
-                f'<rect x="{px(left + place * (bar + step * 0.02))}" y="{px(y(float(value)))}" width="{px(bar)}" '
-                f'height="{px(y(0.0) - y(float(value)))}" fill="{line_colour(place)}"><title>{tip}</title></rect>'
+                f'<rect x="{px(left + place * (bar + step * 0.02))}" y="{px(y(max(0.0, float(value))))}" width="{px(bar)}" '
+                f'height="{px(abs(y(0.0) - y(float(value))))}" fill="{line_colour(place)}"><title>{tip}</title></rect>'
             )
         if i % every == 0:
             parts.append(draw_text(cut(label, 14), left + bar, height - BOTTOM + 16, anchor="middle"))

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.errors import MlpipeError
+from mlpipe_assets.learning.tasks.registry import task_of
+from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.point_in_time.statuses import Status, status_of
 from mlpipe_assets.rules import columns
 from mlpipe_assets.serving.answers import find_keys
@@ -17,7 +20,7 @@ from mlpipe_assets.serving.rows import parse_rows, read_column, spell_time
 from mlpipe_assets.serving.snapshot import Generation, OnlineError, PublishedView
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion
-from mlpipe_assets.training.versions import ModelVersion, load
+from mlpipe_assets.training.versions import ModelVersion, load, trusted_types
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel
@@ -35,7 +38,8 @@ class Champion:
         version: What the registry has of it.
         view: The view it takes its features from, as the snapshot has it.
         types: The type of each feature column.
-        decide_above: Probability above which the decision is yes.
+        learner: How it was declared to learn, and to decide.
+        columns: Name and type of the columns of its predictions, as batch writes them.
     """
 
     model: Model
@@ -43,7 +47,19 @@ class Champion:
     fitted: "FittedModel"
     view: PublishedView
     types: Mapping[str, pl.DataType]
-    decide_above: float
+    learner: Learner
+    columns: Mapping[str, pl.DataType]
+
+    @property
+    def task(self) -> Task:
+        """What its answers are."""
+        return task_of(self.model)
+
+    @property
+    def answered(self) -> list[str]:
+        """The columns of its predictions that are answers."""
+        known = {*self.view.join_keys, "as_of", "model_version", "feature_version"}
+        return [name for name in self.columns if name not in known]
 
     def answer(
         self, reader: Reader, entities: Mapping[str, Sequence[object]], now: datetime, request_id: str
@@ -58,17 +74,18 @@ class Champion:
         times = [datetime.fromtimestamp(row[0], tz=UTC) if row and isinstance(row[0], int) else None for row in rows]
         statuses = [status_of(as_of=time, at=now, is_null=False, ttl=self.view.ttl) for time in times]
         asked = [row[1:] for row, status in zip(rows, statuses, strict=True) if row and status is Status.PRESENT]
-        given = iter(predict(self.fitted, self._frame(asked)).to_list() if asked else [])
+        answers = predict(self.fitted, self._frame(asked)) if asked else None
+        made = [] if answers is None else self.task.predictions(answers, self.learner, self.columns).to_dicts()
+        given, nothing = iter(made), dict.fromkeys(self.answered)
         results = []
         for number, (time, status) in enumerate(zip(times, statuses, strict=True)):
-            probability = next(given) if status is Status.PRESENT else None
+            answer = next(given) if status is Status.PRESENT else nothing
             results.append(
                 {
                     "entity": {name: entities[name][number] for name in self.view.join_keys},
                     "status": status,
                     "as_of": spell_time(int(time.timestamp())) if time else None,
-                    "probability": probability,
-                    "decision": None if probability is None else probability >= self.decide_above,
+                    **{name: answer[name] for name in nothing},
                 }
             )
         return {"metadata": {**self.metadata(), "request_id": request_id}, "results": results}
@@ -79,7 +96,7 @@ class Champion:
             "model": self.model.name,
             "model_version": self.version.version,
             "feature_version": self.version.feature_version,
-            "decide_above": self.decide_above,
+            **self.task.facts(self.learner),
         }
 
     def _frame(self, rows: Sequence[Sequence[object]]) -> pl.DataFrame:
@@ -96,7 +113,7 @@ def load_champion(lake: Lake, model: Model, generation: Generation) -> Champion:
     Raises: BarredError when there is none, or it must not answer; ModelError, StoredModelError for a damaged file.
     """
     used = champion(lake, model.name)
-    if used is None or model.learner is None:
+    if used is None or model.learner is None or model.predictions is None:
         raise BarredError(f"{model.name} has no champion yet. Next: train one with training_job.")
     view = generation.views.get(model.view.name)
     if view is None:
@@ -115,10 +132,11 @@ def load_champion(lake: Lake, model: Model, generation: Generation) -> Champion:
     return Champion(
         model=model,
         version=used,
-        fitted=load(lake, model.name, used.version),
+        fitted=load(lake, model.name, used.version, trusted_types(model)),
         view=view,
         types=types,
-        decide_above=model.learner.decide_above,
+        learner=model.learner,
+        columns={column.name: _instance(column.dtype) for column in columns(model.predictions)},
     )
 
 

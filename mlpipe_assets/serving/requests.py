@@ -84,18 +84,24 @@ class PredictMetadata(BaseModel):
     model: str
     model_version: str
     feature_version: str
-    decide_above: float
+    decide_above: float | None = None
     request_id: str
 
 
 class Prediction(BaseModel):
-    """The answer for one entity."""
+    """The answer for one entity: probability and decision, prediction and probability, or prediction, as the model's task says.
+
+    Beside them stands the probability of each class that the contract of predictions asks for.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     entity: dict[str, str | int]
     status: str
     as_of: str | None
-    probability: float | None
-    decision: bool | None
+    probability: float | None = None
+    decision: bool | None = None
+    prediction: float | int | str | None = None
 
 
 class PredictAnswer(BaseModel):

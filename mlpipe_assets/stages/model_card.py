@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +10,12 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Model
-from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.catalog.estimators import spell_estimator
+from mlpipe_assets.catalog.learners import Learner, named
 from mlpipe_assets.learning.card import limits, metrics_table, pictures, render_card
 from mlpipe_assets.learning.evaluation import Evaluation
-from mlpipe_assets.learning.fitting import FittedModel
-from mlpipe_assets.learning.metrics import MAIN_METRICS
+from mlpipe_assets.learning.search import Fit
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.stages.daily import first_sentence
 from mlpipe_assets.training.model_files import CARD, CARD_JSON, METRICS
 from mlpipe_assets.training.versions import ModelVersion
@@ -23,14 +24,13 @@ from mlpipe_assets.transforms.splits import feature_days
 
 def render_card_files(
     model: Model,
-    learner: Learner,
+    found: Fit,
     fresh: ModelVersion,
     splits: Mapping[str, pl.DataFrame],
-    fitted: FittedModel,
     evaluation: Evaluation,
 ) -> dict[str, bytes]:
     """The card as Markdown and as JSON, and the metrics, by file name."""
-    facts = _card_facts(model, learner, fresh, splits, fitted, [*limits(evaluation), *_known_entities(model, splits)])
+    facts = _card_facts(model, found, fresh, splits, [*limits(evaluation), *_known_entities(model, splits)])
     svgs = pictures(evaluation, {name: splits[name][model.label] for name in evaluation.answers})
     numbers = evaluation.to_dict()
     return {
@@ -56,9 +56,9 @@ def _known_entities(model: Model, splits: Mapping[str, pl.DataFrame]) -> list[st
 
 def show_version(now: ModelVersion, card: str, evaluation: Evaluation) -> dict[str, Any]:
     """What the UI shows of a version: what became of it, its metrics and its card."""
-    test = evaluation.model["test"]
+    test, on_record = evaluation.model["test"], evaluation.task.on_record
     numbers = {
-        f"test_{name}": value for name, value in test.to_dict().items() if value is not None and name in MAIN_METRICS
+        f"test_{name}": value for name, value in test.to_dict().items() if value is not None and name in on_record
     }
     return {
         "version": now.version,
@@ -72,22 +72,24 @@ def show_version(now: ModelVersion, card: str, evaluation: Evaluation) -> dict[s
 
 def _card_facts(
     model: Model,
-    learner: Learner,
+    found: Fit,
     fresh: ModelVersion,
     splits: Mapping[str, pl.DataFrame],
-    fitted: FittedModel,
     limits: list[str],
 ) -> dict[str, Any]:
+    fitted, task = found.model, task_of(model)
+    searched = {"search": found.search.to_dict()} if found.search else {}
     days = {name: feature_days(frame) for name, frame in splits.items()}
     return {
         "model": model.name,
         "version": fresh.version,
         "as_of": f"{fresh.as_of}",
-        "what": f"A classifier of `{model.label}`. {first_sentence(model.contract)}",
+        "what": f"{task.shape.what} of `{model.label}`. {first_sentence(model.contract)}",
         "owners": list(model.owners),
         "label": model.label,
         "horizon_days": model.horizon // timedelta(days=1),
-        "learner": asdict(learner),
+        "learner": _spell_learner(found.learner),
+        **searched,
         "prepared": list(fitted.prepared),
         "left_out": list(fitted.left_out),
         "rounds": fitted.rounds,
@@ -97,7 +99,7 @@ def _card_facts(
                 "last_day": f"{days[name][-1]}",
                 "days": len(days[name]),
                 "rows": frame.height,
-                "positives": int(frame[model.label].sum()),
+                **task.describe(frame[model.label]),
             }
             for name, frame in splits.items()
             if frame.height
@@ -113,6 +115,15 @@ def _card_facts(
             "libraries": fresh.libraries,
         },
     }
+
+
+def _spell_learner(learner: Learner) -> dict[str, Any]:
+    """A learner as plain values; fields of estimators only where one is declared."""
+    found = {one.name: getattr(learner, one.name) for one in fields(learner) if one.repr}
+    if learner.estimator is None:
+        return found
+    brought = {"estimator": spell_estimator(learner), "parameters": named(learner.parameters)}
+    return {**found, **brought, "trusted": list(learner.trusted)}
 
 
 def _as_json(value: object) -> bytes:

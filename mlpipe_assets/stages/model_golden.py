@@ -7,11 +7,12 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.learning.errors import LearningError
 from mlpipe_assets.learning.fitting import predict
-from mlpipe_assets.learning.golden import ANSWER, choose_golden_rows, golden_version
+from mlpipe_assets.learning.golden import choose_golden_rows, golden_version
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import read_golden
 from mlpipe_assets.training.model_files import Golden, ModelError
-from mlpipe_assets.training.versions import ModelVersion, load
+from mlpipe_assets.training.versions import ModelVersion, load, trusted_types
 from mlpipe_assets.transforms.splits import feature_days
 
 _log = logging.getLogger("mlpipe")
@@ -25,8 +26,9 @@ def answer_golden_rows(
     The rows stay as long as the features do. Rows of another feature version, or without a column the model takes, make
     way for new ones.
     """
-    fitted = load(lake, model.name, fresh.version)
+    fitted, task = load(lake, model.name, fresh.version, trusted_types(model)), task_of(model)
     keys = model.view.entity.join_keys
+    wanted = [*keys, "as_of", *fitted.features]
     try:
         old = read_golden(lake, model.name)
     except ModelError as error:
@@ -35,9 +37,10 @@ def answer_golden_rows(
     if (
         old is not None
         and old.feature_version == fresh.feature_version
-        and set(old.rows.columns) == {*keys, "as_of", *fitted.features, ANSWER}
+        and {*wanted} <= {*old.rows.columns}
+        and all(name in wanted or task.is_answer(name) for name in old.rows.columns)
     ):
-        rows, days = old.rows.drop(ANSWER), dict(old.days)
+        rows, days = old.rows.select(wanted), dict(old.days)
     else:
         rows = choose_golden_rows(test, keys, fitted.features)
         facts = {day: lake.facts("features", model.view.name, day) or {} for day in feature_days(rows)}
@@ -46,11 +49,11 @@ def answer_golden_rows(
         answers = predict(fitted, rows.select(fitted.features))
     except LearningError as error:
         return None, f"it does not answer on the golden rows: {error}"
-    if not answers.is_between(0, 1).all() or answers.is_nan().any():
-        return None, "some of its answers on the golden rows are no probabilities"
+    if problem := task.unsound(answers):
+        return None, problem
     golden = Golden(
-        rows=rows.with_columns(answers.alias(ANSWER)),
-        version=golden_version(rows),
+        rows=pl.concat([rows, task.to_columns(answers)], how="horizontal"),
+        version=golden_version(rows, task),
         champion=fresh.version,
         feature_version=fresh.feature_version,
         days=days,

@@ -10,15 +10,17 @@ from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.join_keys import number_entities
 from mlpipe_assets.learning import promotion
-from mlpipe_assets.learning.comparison import Difference, compare
-from mlpipe_assets.learning.evaluation import Evaluation
+from mlpipe_assets.learning.comparison import compare
+from mlpipe_assets.learning.evaluation import RECENCY, Evaluation
 from mlpipe_assets.learning.fitting import predict
+from mlpipe_assets.learning.tasks.binary import BINARY
+from mlpipe_assets.learning.tasks.task import Difference, Task
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.stages.model_golden import answer_golden_rows
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion
 from mlpipe_assets.training.model_files import Golden
-from mlpipe_assets.training.versions import ModelVersion, load
+from mlpipe_assets.training.versions import ModelVersion, load, trusted_types
 
 _SAME = 1e-12  # how far apart two answers of one model may be
 
@@ -36,6 +38,7 @@ class Judgement:
         lost: Why it loses to the champion.
         golden: The golden rows with its answers; None when it cannot answer.
         unanswered: Why it cannot answer as it did when it was fitted, or not on the golden rows.
+        task: What its answers are.
     """
 
     version: ModelVersion
@@ -46,6 +49,7 @@ class Judgement:
     lost: str | None
     golden: Golden | None
     unanswered: str | None
+    task: Task = BINARY
 
     def decide(self) -> promotion.Decision:
         """Whether the version becomes champion, and why."""
@@ -58,6 +62,7 @@ class Judgement:
             champion_outdated=self.outdated,
             lost=self.lost,
             difference=self.difference,
+            task=self.task,
         )
 
 
@@ -74,13 +79,13 @@ def judge_version(
         test: Rows of test.
         evaluation: The numbers, with the answers it gave when it was fitted.
     """
-    missed = promotion.missed_thresholds(
-        model.promotion, evaluation.model["test"], evaluation.baselines["prevalence"]["test"]
-    )
+    task, on_test = evaluation.task, {name: found["test"] for name, found in evaluation.baselines.items()}
+    constants = {name: found for name, found in on_test.items() if name != RECENCY}
+    missed = task.missed(model.promotion, evaluation.model["test"], constants)
     leading = champion(lake, model.name)
     difference, outdated = _against(lake, model, learner, test, evaluation, leading, fresh)
-    lost = promotion.lost_to(model.promotion, difference) if difference is not None else None
-    broken = _reload_problem(lake, model, fresh, test, evaluation.answers["test"])
+    lost = promotion.lost_to(model.promotion, difference, task) if difference is not None else None
+    broken = _reload_problem(lake, model, fresh, test, evaluation.answers["test"], task)
     golden, problem = (None, broken) if broken else answer_golden_rows(lake, model, fresh, test)
     return Judgement(
         version=fresh,
@@ -91,6 +96,7 @@ def judge_version(
         lost=lost,
         golden=golden,
         unanswered=problem,
+        task=task,
     )
 
 
@@ -103,15 +109,17 @@ def _against(
     leading: ModelVersion | None,
     fresh: ModelVersion,
 ) -> tuple[Difference | None, str | None]:
-    """How the model ranks next to the champion on rows new to both, or why the champion cannot be asked."""
+    """How the model does next to the champion on rows new to both, or why the champion cannot be asked."""
     if leading is None or leading.version == fresh.version:
         return None, None
     if leading.feature_version != fresh.feature_version:
         return None, f"it learnt from features of version {leading.feature_version}"
     try:
-        theirs = load(lake, model.name, leading.version)
+        theirs = load(lake, model.name, leading.version, trusted_types(model))
     except MlpipeError as error:
         return None, f"it cannot be loaded: {error}"
+    if theirs.task != model.task:
+        return None, f"it is a {theirs.task} model"
     rows = test.with_columns(_ours=evaluation.answers["test"]).filter(
         pl.col("as_of").dt.date() > leading.last_seen_day + ONE_DAY
     )
@@ -120,16 +128,16 @@ def _against(
         return None, f"it takes {', '.join(absent)}, which the training set no longer has"
     answers = predict(theirs, rows.select(theirs.features))
     key = number_entities(rows, model.view.entity.join_keys)
-    return compare(rows[model.label], rows["_ours"], answers, key, seed=learner.seed), None
+    return compare(rows[model.label], rows["_ours"], answers, key, seed=learner.seed, task=evaluation.task), None
 
 
 def _reload_problem(
-    lake: Lake, model: Model, fresh: ModelVersion, test: pl.DataFrame, answers: pl.Series
+    lake: Lake, model: Model, fresh: ModelVersion, test: pl.DataFrame, answers: pl.Series, task: Task
 ) -> str | None:
     """Why the stored model does not give the answers it gave when it was fitted."""
     try:
-        again = load(lake, model.name, fresh.version)
-        moved = (predict(again, test.select(again.features)) - answers).abs()
+        again = load(lake, model.name, fresh.version, trusted_types(model))
+        moved = task.moved(answers, predict(again, test.select(again.features)))
     except MlpipeError as error:
         return f"{error}"
     far = moved.filter(moved > _SAME).to_list()

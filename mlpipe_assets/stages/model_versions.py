@@ -7,8 +7,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
-from mlpipe_assets.learning.evaluation import Evaluation
-from mlpipe_assets.learning.metrics import MAIN_METRICS, flat
+from mlpipe_assets.learning.evaluation import Evaluation, flat
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -59,7 +58,7 @@ def describe_version(
         last_day=train[-1],
         last_seen_day=max([*train, *validation]),
         rows=splits["train"].height,
-        metrics=flat(evaluation.model, MAIN_METRICS),
+        metrics=flat(evaluation.model, evaluation.task.on_record),
         status=NOT_JUDGED[0],
         reason=NOT_JUDGED[1],
         libraries=libraries,

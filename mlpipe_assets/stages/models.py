@@ -17,6 +17,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.catalog.tasks import TASKS
 from mlpipe_assets.catalog.versions import learner_version
 from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.engines.engine import Engine
@@ -32,12 +33,12 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import keep, promote
 from mlpipe_assets.training.model_files import CARD, MODEL_FILE
-from mlpipe_assets.training.versions import NOT_JUDGED, ModelVersion, find_version, store_version
+from mlpipe_assets.training.versions import NOT_JUDGED, ModelVersion, find_version, store_version, trusted_types
 from mlpipe_assets.transforms.splits import SPLITS
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.evaluation import Evaluation
-    from mlpipe_assets.learning.fitting import FittedModel
+    from mlpipe_assets.learning.search import Fit
 
 _log = logging.getLogger("mlpipe")
 
@@ -70,7 +71,8 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     @dg.asset(
         **daily(
             key,
-            description=f"A classifier of {model.label}, fitted on the training set of the day. {first_sentence(model.contract)}",
+            description=f"{TASKS[model.task].what} of {model.label}, fitted on the training set of the day. "
+            f"{first_sentence(model.contract)}",
             owners=model.owners,
             kinds={"scikitlearn"},
             code_version=learner_version(model),
@@ -110,7 +112,8 @@ def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_o
     """
     from mlpipe_assets.learning.errors import LearningError
     from mlpipe_assets.learning.evaluation import evaluate
-    from mlpipe_assets.learning.fitting import fit
+    from mlpipe_assets.learning.search import fit_best
+    from mlpipe_assets.learning.tasks.registry import task_of
 
     learner = declared_learner(model)
     problem = find_obstacle(lake, catalog, model, as_of)
@@ -122,14 +125,14 @@ def build_model(lake: Lake, engine: Engine, catalog: Catalog, model: Model, as_o
     _log.info("models/%s: as of %s", model.name, as_of)
     splits = {name: lake.read("processed", model.name, as_of, file=keys.split(name)) for name in SPLITS}
     try:
-        fitted = fit(learner, splits["train"], splits["validation"], model.label)
+        found = fit_best(learner, splits["train"], splits["validation"], model.label, task_of(model))
+        slices = read_slices(
+            lake, engine, catalog, model, {name: splits[name] for name in ("validation", "test") if splits[name].height}
+        )
+        evaluation = evaluate(found.model, found.learner, splits, model.label, slices)
     except LearningError as error:
         return Built(outcome=Outcome(day=as_of, refused=f"{error}"), checks=nothing_to_judge())
-    slices = read_slices(
-        lake, engine, catalog, model, {name: splits[name] for name in ("validation", "test") if splits[name].height}
-    )
-    evaluation = evaluate(fitted, learner, splits, model.label, slices)
-    return _store_and_judge(lake, catalog, model, as_of, splits, fitted, evaluation)
+    return _store_and_judge(lake, catalog, model, as_of, splits, found, evaluation)
 
 
 def declared_learner(model: Model) -> Learner:
@@ -148,17 +151,19 @@ def _store_and_judge(
     model: Model,
     as_of: date,
     splits: Mapping[str, pl.DataFrame],
-    fitted: "FittedModel",
+    found: "Fit",
     evaluation: "Evaluation",
 ) -> Built:
     from mlpipe_assets.learning.baselines import find_better_baselines
-    from mlpipe_assets.learning.store import dump_model
+    from mlpipe_assets.learning.store import dump_model, find_strange_types
     from mlpipe_assets.stages.model_card import render_card_files, show_version
     from mlpipe_assets.stages.model_judging import judge_version
     from mlpipe_assets.stages.model_versions import describe_version, is_intact, write_marker
 
     learner = declared_learner(model)
-    content = dump_model(fitted)
+    content = dump_model(found.model)
+    if strange := find_strange_types(content, name=MODEL_FILE, trusted=trusted_types(model)):
+        return Built(outcome=Outcome(day=as_of, refused=_spell_strange(model, strange)), checks=nothing_to_judge())
     inputs = inputs_digest(lake, model, as_of)
     fresh = describe_version(
         lake,
@@ -172,7 +177,7 @@ def _store_and_judge(
         libraries=libraries(),
     )
     known = find_version(lake, model.name, fresh.version)
-    files = {**render_card_files(model, learner, fresh, splits, fitted, evaluation), MODEL_FILE: content}
+    files = {**render_card_files(model, found, fresh, splits, evaluation), MODEL_FILE: content}
     if known is None:
         store_version(lake, fresh, files)
     elif not is_intact(lake, known):
@@ -199,3 +204,14 @@ def _store_and_judge(
         reason=reason,
         metadata=show_version(now, files[CARD].decode(), evaluation),
     )
+
+
+def _spell_strange(model: Model, strange: Sequence[str]) -> str:
+    """What a fitted estimator holds that nobody has named, and where to name it."""
+    names = ", ".join(f'"{name}"' for name in strange)
+    whose = (
+        "what no built-in learner holds; this is a fault of ours"
+        if trusted_types(model) is None
+        else "what its learner does not name"
+    )
+    return f"the fitted estimator holds {whose}: look at each and declare trusted=({names},) if you trust it"

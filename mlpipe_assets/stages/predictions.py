@@ -11,6 +11,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.gate import judge
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
@@ -19,7 +20,7 @@ from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, champion_of
-from mlpipe_assets.training.versions import ModelVersion, load
+from mlpipe_assets.training.versions import ModelVersion, load, trusted_types
 from mlpipe_assets.transforms.spreadsheets import write_csv
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def prediction_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
         with at_work(context, lake, key) as days:
             outcomes = build_predictions(lake, catalog, model, days)
         used = champion(lake, model.name)
-        facts = {"champion": used.version if used else "none", "decide_above": learner.decide_above}
+        facts = {"champion": used.version if used else "none", **task_of(model).facts(learner)}
         yield from tell(
             context, lake, key, outcomes, metadata=facts, extra_checks=[_gate_check(outcomes)], balanced=False
         )
@@ -85,7 +86,7 @@ def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence
         if used is None:
             continue
         if used.version not in fitted:
-            fitted[used.version] = load(lake, model.name, used.version)
+            fitted[used.version] = load(lake, model.name, used.version, trusted_types(model))
         _log.info("predictions/%s: %s", model.name, day)
         outcomes.append(_predict_day(lake, change, catalog, model, used, fitted[used.version], day))
     change.publish()
@@ -118,9 +119,10 @@ def _predict_day(
         "as_of",
         model_version=pl.lit(used.version),
         feature_version=pl.lit(used.feature_version),
-        probability=predict(fitted, given),
-    ).with_columns(decision=pl.col("probability") >= learner.decide_above)
-    rows = rows.select([column.name for column in columns(contract)]).sort(keys)
+    )
+    wanted = {column.name: column.dtype for column in columns(contract)}
+    answers = task_of(model).predictions(predict(fitted, given), learner, wanted)
+    rows = pl.concat([rows, answers], how="horizontal").select([*wanted]).sort(keys)
     judgement = judge(rows, contract)
     counts = {"rows": rows.height}
     if not judgement.holds:

@@ -13,6 +13,7 @@ from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.engines.registry import KIND
 from mlpipe_assets.errors import naming
 from mlpipe_assets.gate import judge
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
 from mlpipe_assets.rules import columns
@@ -166,7 +167,7 @@ def _write(
             "first_day": days[0] if days else None,
             "last_day": days[-1] if days else None,
             "rows": frame.height,
-            "positives": int(frame[model.label].cast(pl.Int64).sum()) if frame.height else 0,
+            "positives": task_of(model).describe(frame[model.label]).get("positives"),
             "fingerprint": fingerprint,
             "feature_version": view_version(catalog, model.view),
             "digest": staged[name].digest,

@@ -10,11 +10,12 @@ import polars as pl
 
 from mlpipe_assets import rules
 from mlpipe_assets.catalog.declarations import Catalog, Model
+from mlpipe_assets.catalog.tasks import TASKS
 from mlpipe_assets.catalog.versions import learner_version, view_version
-from mlpipe_assets.contracts.golden_answers import GoldenAnswers
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.join_keys import spell_entity
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.quoting import may_quote, name_entity
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
@@ -25,7 +26,7 @@ from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, read_golden
 from mlpipe_assets.training.model_files import Golden
-from mlpipe_assets.training.versions import load
+from mlpipe_assets.training.versions import load, trusted_types
 from mlpipe_assets.transforms.splits import feature_days
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ _log = logging.getLogger("mlpipe")
 
 def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     """The asset that asks the champion its golden rows again, as of each day."""
-    key = dg.AssetKey(["validation", model.golden])
+    key, contract = dg.AssetKey(["validation", model.golden]), TASKS[model.task].golden
     checks = (
-        check(key, "contract_holds", f"Every row of {GoldenAnswers.__name__} holds.", blocking=True),
+        check(key, "contract_holds", f"Every row of {contract.__name__} holds.", blocking=True),
         check(
             key,
             "answers_are_the_same",
@@ -50,11 +51,11 @@ def golden_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
     @dg.asset(
         **daily(
             key,
-            description=first_sentence(GoldenAnswers),
+            description=first_sentence(contract),
             owners=model.owners,
             kinds={"scikitlearn", "parquet"},
             code_version=rules.digest([view_version(catalog, model.view), learner_version(model)])[:16],
-            contract=GoldenAnswers,
+            contract=contract,
             checks=checks,
             deps=[dg.AssetDep(dg.AssetKey(["models", model.name]))],
         )
@@ -97,7 +98,8 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
     and why there are no answers now, if there are none.
     """
     keys_of = model.view.entity.join_keys
-    fitted = load(lake, model.name, golden.champion)
+    fitted, task = load(lake, model.name, golden.champion, trusted_types(model)), task_of(model)
+    kept = task.from_columns(golden.rows.select(name for name in golden.rows.columns if task.is_answer(name)))
     columns = list(fitted.types)
     parts: list[pl.DataFrame] = []
     corrected: list[date] = []
@@ -111,38 +113,37 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
             continue
         features = lake.read("features", model.view.name, day)
         if all(str(features.schema.get(name)) == dtype for name, dtype in fitted.types.items()):
-            answers, _ = _answers(fitted, features.select(columns))
+            answers, _ = _answers(fitted, features.select(columns), kept.dtype)
             parts.append(features.select(*keys_of, "as_of", from_features=answers))
         else:
-            parts.append(features.select(*keys_of, "as_of", from_features=pl.lit(None, dtype=pl.Float64)))
-    answers, silence = _answers(fitted, golden.rows.select(columns))
+            parts.append(features.select(*keys_of, "as_of", from_features=pl.lit(None, dtype=kept.dtype)))
+    answers, silence = _answers(fitted, golden.rows.select(columns), kept.dtype)
     if not all(may_quote(column) for column in rules.columns(model.contract)):
         silence = silence.partition(":")[0]  # what a library says of a row may hold its values
-    answered = golden.rows.select(
-        spell_entity(keys_of).alias("key"), "as_of", expected=pl.col("probability"), answered=answers
-    )
+    answered = golden.rows.select(spell_entity(keys_of).alias("key"), "as_of", expected=kept, answered=answers)
     rebuilt = (
         pl.concat(parts).with_columns(spell_entity(keys_of).alias("key"))
         if parts
-        else pl.DataFrame(schema={"key": pl.String, "as_of": golden.rows.schema["as_of"], "from_features": pl.Float64})
+        else pl.DataFrame(schema={"key": pl.String, "as_of": golden.rows.schema["as_of"], "from_features": kept.dtype})
     )
     changed_days = rebuilt["as_of"].unique()
     joined = answered.join(rebuilt.select("key", "as_of", "from_features"), on=["key", "as_of"], how="left")
     within = model.promotion.answers_within
-    far = (pl.col("answered") - pl.col("expected")).abs() > within
-    other = ((pl.col("from_features") - pl.col("expected")).abs() > within) | pl.col("from_features").is_null()
-    moved = far | (pl.col("as_of").is_in(changed_days.implode()) & other)
-    return joined.with_columns(moved=moved.fill_null(value=True)).sort("as_of", "key"), corrected, silence
+    far = task.moved(joined["expected"], joined["answered"]) > within
+    other = (task.moved(joined["expected"], joined["from_features"]) > within) | joined["from_features"].is_null()
+    moved = far | (joined["as_of"].is_in(changed_days.implode()) & other)
+    shown = task.show_golden(joined.with_columns(moved=moved.fill_null(value=True)))
+    return shown.sort("as_of", "key"), corrected, silence
 
 
-def _answers(fitted: "FittedModel", rows: pl.DataFrame) -> tuple[pl.Series, str]:
+def _answers(fitted: "FittedModel", rows: pl.DataFrame, dtype: pl.DataType) -> tuple[pl.Series, str]:
     """What a model says of rows; nulls and the reason where it says nothing, as after a change of library it may."""
     from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
 
     try:
         return predict(fitted, rows), ""
     except Exception as error:  # noqa: BLE001  # whatever a library raises, the answer is not the one that was kept
-        return pl.Series([None] * rows.height, dtype=pl.Float64), f"{type(error).__name__}: {error}"[:300]
+        return pl.Series([None] * rows.height, dtype=dtype), f"{type(error).__name__}: {error}"[:300]
 
 
 def _settle(
@@ -163,7 +164,8 @@ def _settle(
     if problem:
         change.refuse(day, problem=problem, inputs=inputs, champion=golden.champion)
         return Outcome(day=day, counts=counts, breaches=[problem], refused="golden answers moved")
-    judgement = judge(rows, GoldenAnswers)
+    contract = TASKS[model.task].golden
+    judgement = judge(rows.select(column.name for column in rules.columns(contract)), contract)
     if not judgement.holds:
         return Outcome(day=day, counts=counts, breaches=judgement.errors(), refused="breaks its contract")
     facts = {
@@ -176,7 +178,7 @@ def _settle(
         "fingerprint": inputs,
         **counts,
     }
-    staged = change.table.stage(day, rows, facts)
+    staged = change.table.stage(day, rows.select(column.name for column in rules.columns(contract)), facts)
     change.put(staged)
     for earlier in lake.state("validation", name).refused:
         change.clear(earlier)

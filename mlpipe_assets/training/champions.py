@@ -1,5 +1,6 @@
 """The version of a model whose answers count, its golden rows, and how another takes its place."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -95,7 +96,7 @@ def keep(lake: Lake, version: ModelVersion, reason: str) -> None:
     write_decisions(lake, version.model, [*read_decisions(lake, version.model), _decide(version, KEPT, reason)])
 
 
-def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
+def roll_back(lake: Lake, model: str, reason: str, trusted: Collection[str] | None = None) -> ModelVersion:
     """Make the previous champion champion again, with its own golden answers; the present one is marked.
 
     Raises: ModelError when there is no previous champion, or it cannot be loaded.
@@ -109,7 +110,7 @@ def roll_back(lake: Lake, model: str, reason: str) -> ModelVersion:
         if previous is None:
             raise ModelError(f"models/{model}: the previous champion {line[-2]} is no longer in the registry.")
         try:
-            load(lake, model, previous.version)
+            load(lake, model, previous.version, trusted)
         except ModelError as error:
             raise ModelError(
                 f"models/{model}: cannot roll back to {previous.version}: {damage(lake, previous)}."

@@ -10,6 +10,7 @@ from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.sql_lint import lint_model
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import shorten
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.point_in_time.proof import prove, sample_of_day
@@ -128,17 +129,21 @@ def _leaking_columns(splits: Mapping[str, pl.DataFrame], model: Model, powers: P
     found = [f"{name} holds the label" for name in held]
     told = {name: (power, where) for where, powers_of in powers.items() for name, power in powers_of.items()}
     return found + [
-        f"{name} alone tells the label of every row (area under the ROC curve {power:.4f}, {where}): it is the label in other "
+        f"{name} alone tells the label of every row ({task_of(model).power} {power:.4f}, {where}): it is the label in other "
         "words, or counts what happens after as_of"
         for name, (power, where) in told.items()
         if power >= _PERFECT and name not in held
     ]
 
 
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
 def _suspects(powers: Powers, model: Model) -> list[str]:
     """Features that alone tell the label better than is declared to be likely."""
     return [
-        f"{name} alone tells the label with an area under the ROC curve of {power:.4f} ({where}), above {model.suspect_above:g}. "
+        f"{name} alone tells the label with {_with_article(task_of(model).power)} of {power:.4f} ({where}), above {model.suspect_above:g}. "
         "Make sure that it was known at as_of; if it was, declare a higher suspect_above"
         for where, powers_of in powers.items()
         for name, power in powers_of.items()
@@ -153,7 +158,10 @@ def _powers(splits: Mapping[str, pl.DataFrame], model: Model) -> Powers:
     sets = {**splits, "all splits": pl.concat(list(splits.values()))}
     keys = model.view.entity.join_keys
     names = _features(splits["train"], model)
-    return {name: tell_label(rows, label=model.label, keys=keys, features=names) for name, rows in sets.items()}
+    return {
+        name: tell_label(rows, label=model.label, keys=keys, features=names, task=task_of(model))
+        for name, rows in sets.items()
+    }
 
 
 def _features(rows: pl.DataFrame, model: Model) -> list[str]:

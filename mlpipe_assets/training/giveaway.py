@@ -1,37 +1,67 @@
-"""How well one feature alone tells the label: the area under the ROC curve, whatever the feature is made of."""
+"""How well one feature alone tells the label, whatever the feature is made of: by ranking, or by rank correlation."""
 
 from collections.abc import Sequence
 
 import polars as pl
 
 from mlpipe_assets.join_keys import hash_entity
+from mlpipe_assets.learning.tasks.binary import BINARY
+from mlpipe_assets.learning.tasks.task import Task
 
 _ROWS = 100_000  # looked at of one set; the same rows each time
 _FEW = 50  # distinct values up to which numbers are taken for categories too
+_ROWS_OF_NUMBERS = 30  # rows below which a rank correlation is chance
 _ENOUGH = 10  # stretches of yes, and of no, from which a perfect feature is no accident
 
 
-def tell_label(rows: pl.DataFrame, *, label: str, keys: Sequence[str], features: Sequence[str]) -> dict[str, float]:
-    """Area under the ROC curve of each feature taken alone, from 0.5 to 1; empty where the label is too rare to say.
+def tell_label(
+    rows: pl.DataFrame, *, label: str, keys: Sequence[str], features: Sequence[str], task: Task = BINARY
+) -> dict[str, float]:
+    """How well each feature taken alone tells the label, 1 being without a mistake; empty where the label is too rare to say.
+
+    Of yes and no, and of one class against the rest, it is the area under the ROC curve, from 0.5; of several classes, that
+    of the one told best. Of a number it is the absolute rank correlation, from 0.
 
     A feature is judged by its values where it has any, by whether it has one, and, for texts and numbers of few values, by
     the share of the label among the other entities of the same value: a value that only one entity has tells nothing.
     """
     known = rows.filter(pl.col(label).is_not_null())
-    if not known.height or not _is_two_valued(known[label]):
+    if not known.height:
         return {}
     chosen = known.filter(hash_entity(keys, seed=7) % -(-known.height // _ROWS) == 0).sort(*keys, "as_of")
-    truth = _as_booleans(chosen[label])
     who = chosen.select(hash_entity(keys, seed=11)).to_series()
-    return {name: _power(chosen[name], truth, who) for name in features} if _is_enough(truth, who) else {}
+    found: dict[str, float] = {}
+    for target in task.targets(chosen[label]):
+        numbers = target.dtype != pl.Boolean
+        enough = chosen.height >= _ROWS_OF_NUMBERS if numbers else _is_enough(target, who)
+        if not enough:
+            continue
+        for name in features:
+            power = _power_of_number(chosen[name], target, who) if numbers else _power(chosen[name], target, who)
+            found[name] = max(power, found.get(name, 0.0))
+    return found
 
 
-def _is_two_valued(label: pl.Series) -> bool:
-    return label.dtype == pl.Boolean or (label.dtype.is_numeric() and label.n_unique() <= 2)  # noqa: PLR2004 (yes and no)
+def _power_of_number(values: pl.Series, truth: pl.Series, who: pl.Series) -> float:
+    """The best of what its values tell of the number, that it has one, and of few values their mean elsewhere."""
+    if values.dtype.is_temporal():
+        values = values.to_physical()
+    present = values.is_not_null()
+    found = [_correlation(present.cast(pl.Int8), truth)]
+    is_text = values.dtype in (pl.String, pl.Categorical, pl.Enum)
+    if values.dtype.is_numeric() or values.dtype == pl.Boolean:
+        found.append(_correlation(values.filter(present).cast(pl.Float64), truth.filter(present)))
+    if is_text or (not values.dtype.is_nested() and values.n_unique() <= _FEW):
+        found.append(_correlation(_shares(values, truth, who % 2 == 0), truth))
+    return max(found)
 
 
-def _as_booleans(label: pl.Series) -> pl.Series:
-    return label if label.dtype == pl.Boolean else label == label.max()
+def _correlation(values: pl.Series, truth: pl.Series) -> float:
+    """Absolute rank correlation; 0 of fewer rows than say anything, or where one of the two does not vary."""
+    if values.len() < _ROWS_OF_NUMBERS or values.n_unique() == 1 or truth.n_unique() == 1:
+        return 0.0
+    ranks = pl.DataFrame({"a": values.rank("average"), "b": truth.rank("average")})
+    return abs(float(ranks.select(pl.corr("a", "b")).item()))
 
 
 def _is_enough(truth: pl.Series, who: pl.Series) -> bool:

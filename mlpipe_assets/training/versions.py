@@ -1,11 +1,12 @@
 """Versions of models: one folder and one row of the registry each. A version is registered only when its folder is whole."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.objects import StoreError
@@ -96,8 +97,14 @@ def digest_of(lake: Lake, version: ModelVersion) -> str:
     ).hexdigest()
 
 
-def load(lake: Lake, model: str, version: str) -> "FittedModel":
-    """A version, ready to answer.
+def trusted_types(model: Model) -> tuple[str, ...] | None:
+    """Types that a model's files may hold beyond those of the built-in learners; None where it brings no estimator."""
+    learner = model.learner
+    return None if learner is None or learner.estimator is None else learner.trusted
+
+
+def load(lake: Lake, model: str, version: str, trusted: Collection[str] | None = None) -> "FittedModel":
+    """A version, ready to answer; `trusted` as of `trusted_types`.
 
     Raises: ModelError for a version that is not registered or has no file, StoredModelError for a file that was changed.
     """
@@ -115,7 +122,7 @@ def load(lake: Lake, model: str, version: str) -> "FittedModel":
             f"models/{model} {version}: {MODEL_FILE} cannot be read ({error.reason}). Restore it, materialize "
             f"models/{model} [{known.as_of}] again, or roll back with `mlpipe rollback {model}`."
         ) from error
-    return load_model(content, digest=known.file_digest, name=name)
+    return load_model(content, digest=known.file_digest, name=name, trusted=trusted)
 
 
 def store_version(lake: Lake, version: ModelVersion, files: Mapping[str, bytes]) -> None:

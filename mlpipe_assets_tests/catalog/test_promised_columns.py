@@ -93,7 +93,9 @@ def test_a_label_says_whether_something_happened_and_is_no_feature() -> None:
     (text, *_) = reasons(models=(replace(repeat_purchase, contract=Texts),))
     (twice, *_) = reasons(models=(replace(repeat_purchase, label="age"),))
 
-    assert text.endswith("label 'label' is String in Texts, and must be bool: did it happen or not")
+    assert text.endswith(
+        "label 'label' is String in Texts, and must be bool: did it happen or not. Is task='multiclass' meant?"
+    )
     assert twice.endswith("label 'age' is a column of customer_features already; give it a name of its own")
 
 

@@ -43,3 +43,26 @@ def training_rows(count: int = 200, seed: int = 1, days: int = 2) -> pl.DataFram
         },
         schema=SCHEMA,
     )
+
+
+NUMBERS = Learner(numeric=("spend", "noise"), categorical=("region",), rounds=20, patience=3, recency="spend")
+RIDGE = Learner(
+    numeric=("spend", "noise"),
+    categorical=("region",),
+    algorithm="linear_regression",
+    missing="median",
+    scaling="standard",
+)
+
+
+def with_numbers(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a label that is a number: it follows spend, and a little the noise."""
+    return rows.with_columns(label=(pl.col("spend").fill_null(5) * 2 + pl.col("noise").fill_null(0)).round(2))
+
+
+def with_classes(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a label of three classes, by spend."""
+    spend = pl.col("spend").fill_null(0)
+    return rows.with_columns(
+        label=pl.when(spend > 12).then(pl.lit("much")).when(spend > 8).then(pl.lit("some")).otherwise(pl.lit("little"))
+    )

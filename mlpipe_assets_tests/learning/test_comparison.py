@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mlpipe_assets.learning.comparison import Difference, compare
+from mlpipe_assets.learning.comparison import compare
+from mlpipe_assets.learning.tasks.task import Difference
 
 CHANCE = np.random.default_rng(5)
 N = 300

@@ -13,7 +13,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from mlpipe_assets.learning.metrics import Metrics, calibration, flat, measure, measure_slices, precision_recall
+from mlpipe_assets.learning.evaluation import flat, measure_slices
+from mlpipe_assets.learning.metrics import Metrics, calibration, measure, precision_recall
+from mlpipe_assets.learning.tasks.binary import BINARY
 
 LABEL = pl.Series([True, False, True, False])
 GIVEN = pl.Series([0.9, 0.8, 0.4, 0.1])
@@ -75,11 +77,11 @@ def test_bins_of_calibration_by_hand() -> None:
 def test_slices_say_how_many_rows_they_have() -> None:
     slices = pl.DataFrame({"region": ["n", "n", "n", "s"]})
 
-    found = measure_slices(LABEL, GIVEN, slices)
+    found = measure_slices(BINARY, LABEL, GIVEN, slices)
 
     assert {value: m.rows for value, m in found["region"].items()} == {"n": 3, "s": 1}
-    assert found["region"]["n"].roc_auc == pytest.approx(0.5)
-    assert found["region"]["s"].roc_auc is None
+    assert found["region"]["n"].to_dict()["roc_auc"] == pytest.approx(0.5)
+    assert found["region"]["s"].to_dict()["roc_auc"] is None
 
 
 def test_metrics_go_flat_into_a_table() -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from mlpipe_assets.catalog.learners import Promotion
-from mlpipe_assets.learning.comparison import Difference
 from mlpipe_assets.learning.metrics import Metrics
-from mlpipe_assets.learning.promotion import decide, lost_to, missed_thresholds
+from mlpipe_assets.learning.promotion import decide, lost_to
+from mlpipe_assets.learning.tasks.binary import BINARY
+from mlpipe_assets.learning.tasks.task import Difference
 
 RULES = Promotion(min_roc_auc=0.6, max_log_loss_ratio=0.9, tolerance=0.01)
 SAME = Difference(rows=100, keys=50, value=-0.004, low=-0.02, high=0.01, replicates=200)
@@ -40,7 +41,7 @@ def decided(**changes: Any) -> tuple[bool, bool, str]:
 def test_absolute_thresholds(roc_auc: float | None, log_loss: float, problems: list[str]) -> None:
     test = Metrics(rows=10, positives=10 if roc_auc is None else 5, roc_auc=roc_auc, log_loss=log_loss)
 
-    assert missed_thresholds(RULES, test, PREVALENCE) == problems
+    assert BINARY.missed(RULES, test, {"prevalence": PREVALENCE}) == problems
 
 
 @pytest.mark.parametrize(

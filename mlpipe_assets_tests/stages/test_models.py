@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 
 import dagster as dg
@@ -42,7 +43,7 @@ from mlpipe_assets.training.champions import champion, champion_history, read_go
 from mlpipe_assets.training.model_files import ModelError
 from mlpipe_assets.training.versions import find_version, load, register_version, versions
 from mlpipe_assets_tests.frames import build_training_set, file_digests
-from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set
+from mlpipe_assets_tests.planted_models import APRIL_16, APRIL_23, APRIL_30, plant_training_set, replace_split
 
 NAME = repeat_purchase.name
 MODEL = replace(repeat_purchase, learner=replace(stage.declared_learner(repeat_purchase), rounds=15))
@@ -322,7 +323,7 @@ def plant_mixture(lake: Lake) -> None:
     target = lake.path("processed", NAME, APRIL_30, "test.parquet")
     kept, facts = target.read_bytes(), lake.facts("processed", NAME, APRIL_30, "test.parquet")
     plant_training_set(lake, APRIL_30)
-    lake.commit(lake.stage_bytes(target, kept, facts))
+    replace_split(lake, APRIL_30, "test", kept, facts or {}, MODEL)
 
 
 def test_a_history_too_short_for_a_test_split_is_no_fault_and_gives_no_model(lake: Lake) -> None:
@@ -369,7 +370,9 @@ def test_labels_of_one_kind_are_refused(lake: Lake) -> None:
     splits = plant_training_set(lake, APRIL_30)
     facts = lake.facts("processed", NAME, APRIL_30, "train.parquet") or {}
     same = splits["train"].with_columns(label=pl.lit(value=True))
-    lake.commit(lake.stage(lake.path("processed", NAME, APRIL_30, "train.parquet"), same, facts))
+    content = BytesIO()
+    same.write_parquet(content)
+    replace_split(lake, APRIL_30, "train", content.getvalue(), facts, MODEL)
 
     assert "label is the same on all of them" in str(build(lake, APRIL_30).outcome.refused)
 

@@ -6,6 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mlpipe_assets.learning.tasks.multiclass import MULTICLASS
+from mlpipe_assets.learning.tasks.regression import REGRESSION
+from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.training.giveaway import tell_label
 
 RANDOM = np.random.default_rng(7)
@@ -75,3 +78,36 @@ def test_a_label_that_an_entity_keeps_is_one_piece_of_evidence_however_many_days
 @pytest.mark.parametrize("label", [np.zeros(WHO * DAYS, dtype=bool), np.arange(WHO * DAYS)])
 def test_a_label_of_one_class_or_of_many_says_nothing(label: np.ndarray) -> None:
     assert power(pl.Series(NOISE), label) is None
+
+
+AMOUNTS = RANDOM.gamma(2.0, 10.0, WHO * DAYS)
+SPENT = np.where(RANDOM.random(WHO * DAYS) < 0.5, AMOUNTS, 0.0)  # half of them nothing
+KINDS = np.array(["app", "shop", "web"])[RANDOM.integers(0, 3, WHO * DAYS)]
+
+
+def power_of(task: Task, feature: pl.Series, label: np.ndarray) -> float:
+    return tell_label(rows(feature, label), label="label", keys=["who"], features=["feature"], task=task)["feature"]
+
+
+@pytest.mark.parametrize(
+    ("feature", "least", "most"),
+    [
+        (pl.Series(SPENT * 1.19), 0.9999, 1.0),
+        (pl.Series(-np.sqrt(SPENT)), 0.9999, 1.0),
+        (pl.Series([f"{value:.0f}" for value in SPENT // 5]), 0.7, 0.9999),
+        (pl.Series([None if value == 0 else 1 for value in SPENT]), 0.7, 0.95),
+        (pl.Series(SPENT + 10 * NOISE), 0.3, 0.95),
+        (pl.Series(NOISE), 0.0, 0.15),
+        (pl.Series([1] * (WHO * DAYS)), 0.0, 0.15),
+        (pl.Series([f"n{i}" for i in range(WHO * DAYS)]), 0.0, 0.0),
+    ],
+    ids=["with tax", "a root", "a text of it", "whether it is 0", "a strong feature", "noise", "a constant", "names"],
+)
+def test_a_number_is_told_by_rank_correlation(feature: pl.Series, least: float, most: float) -> None:
+    assert least <= power_of(REGRESSION, feature, SPENT) <= most + 1e-9
+
+
+def test_a_class_is_told_where_one_class_is() -> None:
+    assert power_of(MULTICLASS, pl.Series(KINDS), KINDS) == pytest.approx(1.0)
+    assert power_of(MULTICLASS, pl.Series(KINDS == "app"), KINDS) == pytest.approx(1.0)
+    assert power_of(MULTICLASS, pl.Series(NOISE), KINDS) < 0.65
