@@ -60,14 +60,19 @@ def _write_blocks(retrieval: Retrieval, place: Path) -> Iterator[pl.LazyFrame]:
     width = max(1, _CELLS_OF_A_BLOCK // max(1, retrieval.spine.height))
     for number, block in enumerate(retrieval.parts(width)):
         path = place / f"{number}.arrow"
-        block.write_ipc(path, compression="uncompressed")  # so that some rows of it are read without the others
+        block.write_ipc(path, compression="uncompressed", record_batch_size=_rows_at_once(retrieval))
         yield pl.scan_ipc(path)
+
+
+def _rows_at_once(retrieval: Retrieval) -> int:
+    """How many rows of all columns are held at once; a block has them in one batch, so that they are read without the others."""
+    return min(_MOST_ROWS, max(_FEWEST_ROWS, _CELLS_AT_ONCE // len(retrieval.names)))
 
 
 def _sink(retrieval: Retrieval, blocks: Sequence[pl.LazyFrame], target: Path) -> None:
     """Put blocks side by side, some rows at a time; in CSV each `as_of` is ISO 8601."""
     names, height = retrieval.names, retrieval.spine.height
-    rows = min(_MOST_ROWS, max(_FEWEST_ROWS, _CELLS_AT_ONCE // len(names)))
+    rows = _rows_at_once(retrieval)
     as_csv = target.suffix == ".csv"
     spell = [pl.col(name).dt.strftime(_UTC_TEXT) for name in retrieval.as_of_names] if as_csv else []
 
