@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
+from mlpipe_assets.catalog.joined_views import views_joined
 from mlpipe_assets.monitoring.building import REPORT
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.stages.work import Wanted, Work
@@ -85,7 +86,10 @@ def _features(catalog: Catalog) -> Iterator[Table]:
             name=view.name,
             make=_later("stages.features.feature_asset", catalog, view),
             jobs=("daily_job",),
-            upstream=tuple(f"interim/{name}" for name in view.inputs),
+            upstream=(
+                *(f"interim/{name}" for name in view.inputs),
+                *(f"features/{other.name}" for other in views_joined(catalog, view)),
+            ),
             behind=_behind("stages.features_plan.feature_work", catalog, view),
             made_of=_later("stages.made_of.windows_of_day", catalog, view),
             fresh=_later("freshness.tables.judge_features", view),

@@ -90,8 +90,8 @@ class FeatureView(Declared):
         aggregates, attributes: Functions over windows of those rows; columns of snapshots.
         inputs: Names of sources the SQL reads; with `aggregates` they follow.
         sql: Path below the catalog's SQL folder; binds $start and $end, the first and last day wanted.
-        lookback: How far back a row may look, and how long a join key is described after its last event; with `aggregates`
-            the longest window unless given.
+        lookback: How far back a row may look, and how long a key is described; with `aggregates` the longest window unless given.
+        joins: Features of views declared before it, such as `spend:*`, of the same day; null for a key they do not describe.
         scope: "population" where a row may look at all entities up to its day, as a rank or a share does; SQL only.
         ttl: How old a row may be when it is joined to a later time, this age included; None for any age.
     """
@@ -105,6 +105,7 @@ class FeatureView(Declared):
     inputs: tuple[str, ...] = ()
     sql: str = ""
     lookback: timedelta = timedelta(0)
+    joins: tuple[str, ...] = ()
     scope: str = "entity"
     ttl: timedelta | None = None
     fresh_within: timedelta = timedelta(hours=30)
@@ -277,8 +278,7 @@ class Catalog(Declared):
             **{f"predictions/{model.name}": model.predictions for model in self.models},
         }
         if (contract := found.get(table)) is None:
-            known = ", ".join(sorted(found)) or "none"
-            raise SettingsError(f"No table {table!r} has a contract; there are {known}.")
+            raise SettingsError(f"No table {table!r} has a contract; there are {', '.join(sorted(found)) or 'none'}.")
         return contract
 
     def view_sql(self, view: FeatureView) -> str:

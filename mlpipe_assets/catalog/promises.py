@@ -9,6 +9,7 @@ import polars as pl
 from mlpipe_assets.catalog.binding import Bound, Tables, bind, spell_type
 from mlpipe_assets.catalog.columns import columns_of, read_sql_file
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, is_snapshot
+from mlpipe_assets.catalog.joined_views import features_joined
 from mlpipe_assets.rules import Contract, columns
 
 _UTC_TIME = pl.Datetime("us", "UTC")
@@ -24,7 +25,9 @@ def broken_by_view(catalog: Catalog, view: FeatureView) -> Iterator[str]:
         bound = bind(Path(view.sql_name), catalog.view_sql(view), tables, params)
     else:
         bound = _bound(catalog, view.sql, tables, params)
-    yield from _broken(view.sql_name, bound, view.contract, columns_of(view.contract)[0])
+    joined = {one.name for one in features_joined(catalog, view)}
+    promised = {name: dtype for name, dtype in columns_of(view.contract)[0].items() if name not in joined}
+    yield from _broken(view.sql_name, bound, view.contract, promised)
 
 
 def broken_by_model(catalog: Catalog, model: Model) -> Iterator[str]:

@@ -229,6 +229,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "contract": _contract,
         "lookback": _length(_NONE, days=True),
         "scope": _one_of("entity", "population"),
+        "joins": _texts,
         "ttl": _or_none(_above_zero),
         "fresh_within": _length(_NONE),
         "owners": _owners,

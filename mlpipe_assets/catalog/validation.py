@@ -8,9 +8,11 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.catalog import shapes
+from mlpipe_assets.catalog.asked import nearest
 from mlpipe_assets.catalog.columns import columns_of, sql_problems
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Monitor, Source
 from mlpipe_assets.catalog.declared_views import broken_declaration, wrong_way
+from mlpipe_assets.catalog.joined_views import broken_joins
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.promised_columns import unkept, unkept_by_source
 from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
@@ -142,13 +144,20 @@ def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator
     if "contract" not in bad:
         yield from _promised("contract", view.contract, ("as_of", *view.entity.join_keys))
         yield from _unkept(view.contract)
-    if not {"name", "contract"} & {*bad} and columns_of(view.contract)[0]:
-        if view.is_declared:
-            yield from broken_declaration(catalog, view)
-        elif _can_be_bound(catalog, view, view.sql, view.contract):
-            yield from broken_by_view(catalog, view)
+    if not {"name", "contract", "joins"} & {*bad} and columns_of(view.contract)[0]:
+        yield from _given(catalog, view)
     if not view.is_declared:
         yield from _keys_of_inputs(catalog, view)
+
+
+def _given(catalog: Catalog, view: FeatureView) -> Iterator[str]:
+    """Columns that a view does not give as its contract says, by SQL, aggregates or joins."""
+    if wrong := [*broken_joins(catalog, view)]:
+        yield from wrong
+    elif view.is_declared:
+        yield from broken_declaration(catalog, view)
+    elif _can_be_bound(catalog, view, view.sql, view.contract):
+        yield from broken_by_view(catalog, view)
 
 
 def _keys_of_inputs(catalog: Catalog, view: FeatureView) -> Iterator[str]:
@@ -287,11 +296,5 @@ def _absent(field: str, names: Sequence[str], dtypes: Iterable[str], of: str) ->
     known = [*dtypes]
     for name in names:
         if name not in known:
-            near = _nearest(name, known)
-            yield f"{field}: {name!r} is no column{of}{f'. Is {near!r} meant?' if near else ''}"
-
-
-def _nearest(name: str, known: Sequence[str]) -> str | None:
-    from difflib import get_close_matches  # noqa: PLC0415 (only where something is wrong)
-
-    return next(iter(get_close_matches(name, known, n=1)), None)
+            near = nearest(name, known)
+            yield f"{field}: {name!r} is no column{of}{f'.{near}' if near else ''}"

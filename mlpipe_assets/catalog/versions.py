@@ -15,6 +15,7 @@ from sqlglot import exp
 from mlpipe_assets.catalog.columns import statements_of
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Source
 from mlpipe_assets.catalog.feeds import Files
+from mlpipe_assets.catalog.joined_views import views_joined
 from mlpipe_assets.catalog.learners import differing
 from mlpipe_assets.engines.engine import DIALECT
 from mlpipe_assets.errors import SqlError
@@ -23,6 +24,7 @@ from mlpipe_assets.rules import columns, contract_digest, digest, function_diges
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view", "source", "aggregates", "attributes"}
 _READING = {"ttl"}  # decides which rows are found, not what they hold
 _AFTER_TRAINING_SET = {"task", "learner", "predictions", "promotion", "slices", "suspect_above"}
+_AS_BEFORE = (("scope", "entity"), ("joins", ()))  # fields that came later, as nobody has declared them
 _PLACING = 1  # goes up when the code reads a time in another way than before
 _FRACTION = 2  # the same for formats with a fraction of a second of any length
 
@@ -53,6 +55,7 @@ def _of_fractions(source: Source) -> list[str]:
 def view_version(catalog: Catalog, view: FeatureView) -> str:
     """Feature version: SQL, contract, declaration and the versions of the tables it reads."""
     upstream = [source_version(catalog.source(name)) for name in view.inputs]
+    upstream += [view_version(catalog, other) for other in views_joined(catalog, view)]
     return _declaration(
         view, [contract_digest(view.contract), sql_digest(catalog.view_sql(view), view.sql_name), *upstream]
     )
@@ -123,7 +126,7 @@ def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     spelled = {
         name: function_digest(value) if callable(value) else _spelled(value)
         for name, value in values.items()
-        if name not in _WORDING | _READING | _AFTER_TRAINING_SET and (name, value) != ("scope", "entity")
+        if name not in _WORDING | _READING | _AFTER_TRAINING_SET and (name, value) not in _AS_BEFORE
     }
     return digest([spelled, *parts])[:16]
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from mlpipe_assets.catalog.asked import features_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.errors import spell_count
-from mlpipe_assets.point_in_time.asked import features_of
 from mlpipe_assets.store.lake import Lake
 
 _DAY = timedelta(days=1)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mlpipe_assets.catalog.asked import Asked, as_of_name, expect_names_apart, parse_features
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.point_in_time.as_of_join import Places, find_places, gather
-from mlpipe_assets.point_in_time.asked import Asked, as_of_name, expect_names_apart, parse_features
 from mlpipe_assets.point_in_time.history import History, ends_of, newest_days, oldest_days
 from mlpipe_assets.point_in_time.spine import read_spine, spine_keys, spine_times
 from mlpipe_assets.point_in_time.statuses import is_too_old, status_expr

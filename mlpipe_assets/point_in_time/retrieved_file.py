@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from mlpipe_assets.catalog.asked import RetrievalError
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.point_in_time.asked import RetrievalError
 from mlpipe_assets.point_in_time.retrieval import Retrieval
 
 _CELLS_OF_A_BLOCK = 16_000_000
-_CELLS_AT_ONCE = 8_000_000
+_CELLS_AT_ONCE = 4_000_000
 _FEWEST_ROWS, _MOST_ROWS = 1_024, 262_144
 _UTC_TEXT = "%Y-%m-%dT%H:%M:%SZ"
 

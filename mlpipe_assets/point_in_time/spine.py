@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from mlpipe_assets.catalog.asked import RetrievalError, nearest
 from mlpipe_assets.errors import spell_count
-from mlpipe_assets.point_in_time.asked import RetrievalError, nearest
 from mlpipe_assets.quoting import quote_received
 from mlpipe_assets.rules import Column
 from mlpipe_assets.transforms.times import clock_times, read_times

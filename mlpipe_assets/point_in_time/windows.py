@@ -1,7 +1,7 @@
 """What a feature row may look at: the interim partitions of its window, and which of them are not there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
+from mlpipe_assets.point_in_time.joined import Joins
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
@@ -118,14 +119,20 @@ class Inputs:
         """One per input, in the view's order."""
         return [SourceDays(lake=self.lake, source=self.catalog.source(name)) for name in self.view.inputs]
 
+    @cached_property
+    def joins(self) -> Joins:
+        """The other views that it takes features of."""
+        return Joins(lake=self.lake, catalog=self.catalog, view=self.view)
+
     def last_day(self) -> date | None:
         """The newest day rows came for."""
         ends = [s.arrived[-1] for s in self.sources if not is_snapshot(s.source) and s.arrived]
         return max(ends, default=None)
 
     def first_day(self) -> date | None:
-        """The first day every event source has begun by."""
+        """The first day every event source has begun by, also those of views that it takes features of."""
         starts = [s.first for s in self.sources if not is_snapshot(s.source)]
+        starts += [replace(self, view=view).first_day() for view, _ in self.joins.views]
         return max((s for s in starts if s), default=None) if all(starts) else None
 
     def strays(self) -> set[date]:
@@ -156,6 +163,7 @@ class Inputs:
                 parts = [f"{spell_days(missing)} missing"] if missing else []
                 parts += [f"{spell_days(refused)} refused"] if refused else []
                 problems.append(f"its window over interim/{s.source.name} has holes: {', '.join(parts)}")
+        problems += self.joins.obstacles(day)
         return "; ".join(problems) or None
 
     def days_read(self, source: SourceDays, start: date, end: date) -> list[date]:
@@ -193,4 +201,5 @@ class Inputs:
             [s.source.name, [[f"{d}", s.fact(d, "fingerprint")] for d in self.days_read(s, day, day)]]
             for s in self.sources
         ]
-        return digest([view_version(self.catalog, self.view), read])
+        joined = self.joins.fingerprints(day)
+        return digest([view_version(self.catalog, self.view), read, *([joined] if joined else [])])

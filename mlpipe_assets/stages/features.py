@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
+from mlpipe_assets.catalog.joined_views import features_joined, views_joined
 from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.catalog.sql_lint import lint_view
 from mlpipe_assets.catalog.versions import view_version
@@ -52,7 +53,10 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
             code_version=view_version(catalog, view),
             contract=view.contract,
             checks=checks,
-            deps=[dg.AssetDep(dg.AssetKey(["interim", name])) for name in view.inputs],
+            deps=[
+                *(dg.AssetDep(dg.AssetKey(["interim", name])) for name in view.inputs),
+                *(dg.AssetDep(dg.AssetKey(["features", other.name])) for other in views_joined(catalog, view)),
+            ],
         )
     )
     def build(
@@ -150,6 +154,8 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outc
     frame = frames.day(day, view.entity.join_keys)
     if frame is None:
         frame = pl.DataFrame(schema={column.name: column.dtype for column in columns(view.contract)})
+    else:
+        frame = inputs.joins.attach(frame, day)
     if set(wanted) == set(frame.columns):
         frame = frame.select(wanted)
     judgement = judge(frame, view.contract)
@@ -190,14 +196,14 @@ def _no_proof() -> CheckResult:
 
 
 def _table_lineage(catalog: Catalog, view: FeatureView) -> dg.TableColumnLineage:
-    """The columns of interim that each feature comes from, as the UI shows them."""
-    found = column_lineage(catalog.view_sql(view), view.inputs)
-    return dg.TableColumnLineage(
-        {
-            name: [dg.TableColumnDep(dg.AssetKey(["interim", table]), column) for table, column in origins]
-            for name, origins in found.items()
-        }
-    )
+    """The columns of interim, or of other views, that each feature comes from, as the UI shows them."""
+    found = {
+        name: [dg.TableColumnDep(dg.AssetKey(["interim", table]), column) for table, column in origins]
+        for name, origins in column_lineage(catalog.view_sql(view), view.inputs).items()
+    }
+    for one in features_joined(catalog, view):
+        found[one.name] = [dg.TableColumnDep(dg.AssetKey(["features", one.view.name]), one.column.name)]
+    return dg.TableColumnLineage(found)
 
 
 def _registry_row(catalog: Catalog, view: FeatureView) -> dict[str, object]:

@@ -25,8 +25,10 @@ def events_of_day(source: Source, _: Lake, day: date, damaged: _Damaged) -> Iter
 
 
 def windows_of_day(catalog: Catalog, view: FeatureView, lake: Lake, day: date, _: _Damaged) -> Iterator[_Place]:
-    """The clean days that a feature day looks at, and the snapshots in force."""
-    for source in Inputs(lake=lake, catalog=catalog, view=view).sources:
+    """The clean days that a feature day looks at, the snapshots in force, and the features that it takes of other views."""
+    inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    yield from (("features", other.name, day) for other, _ in inputs.joins.views)
+    for source in inputs.sources:
         window = days_between(day - view.lookback + ONE_DAY, day)
         days = [source.snapshot_in_force(day)] if is_snapshot(source.source) else window
         yield from (("interim", source.source.name, d) for d in days)

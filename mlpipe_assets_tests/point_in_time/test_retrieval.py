@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from mlpipe_assets.catalog.asked import RetrievalError
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError, MissingPartitionError
 from mlpipe_assets.point_in_time import as_of_join
-from mlpipe_assets.point_in_time.asked import RetrievalError
 from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
 from mlpipe_assets.project import Project
 from mlpipe_assets.store.lake import Lake

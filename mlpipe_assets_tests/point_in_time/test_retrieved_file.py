@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from mlpipe_assets.catalog.asked import RetrievalError
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.point_in_time import retrieved_file
-from mlpipe_assets.point_in_time.asked import RetrievalError
 from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
 from mlpipe_assets.point_in_time.retrieved_file import expect_target, write_features
 from mlpipe_assets.store.lake import Lake

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from mlpipe_assets.point_in_time.asked import RetrievalError
+from mlpipe_assets.catalog.asked import RetrievalError
 from mlpipe_assets.point_in_time.spine import read_spine, spine_keys, spine_times
 from mlpipe_assets.rules import columns
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.errors import SettingsError, shorten
@@ -89,6 +88,8 @@ def expect_names_apart(asked: Sequence[Asked], spine: Iterable[str], further: Ma
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """` Is 'x' meant?` for the nearest of some names, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 (only where something is wrong)
+
     near = next(iter(get_close_matches(name, [*known], n=1)), None)
     return f" Is {near!r} meant?" if near else ""
 
