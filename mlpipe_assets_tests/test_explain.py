@@ -84,7 +84,7 @@ def shown(found: Explanation, on: date) -> str:
     """The tree as the command line prints it."""
     console = Console(width=300)
     with console.capture() as captured:
-        console.print(_tree(returning, "ann", f"{on}", found), soft_wrap=True)
+        console.print(_tree(returning, ["ann"], f"{on}", found), soft_wrap=True)
     return captured.get()
 
 

@@ -4,9 +4,25 @@ from datetime import timedelta
 
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.feature_views import customer_features
-from mlpipe_assets.catalog.learners import Learner, Promotion
+from mlpipe_assets.catalog.learners import Learner, Promotion, Search
 from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
 from mlpipe_assets.contracts.repeat_purchase_predictions import RepeatPurchasePredictions
+from mlpipe_assets.contracts.spend_28d import Spend28d
+from mlpipe_assets.contracts.spend_28d_predictions import Spend28dPredictions
+
+_NUMBERS = (
+    "orders_7d",
+    "orders_30d",
+    "orders_90d",
+    "revenue_7d",
+    "revenue_30d",
+    "revenue_90d",
+    "avg_order_value_30d",
+    "days_since_last_order",
+    "distinct_channels_30d",
+    "tenure_days",
+    "age",
+)
 
 repeat_purchase = Model(
     name="repeat_purchase",
@@ -17,19 +33,7 @@ repeat_purchase = Model(
     horizon=timedelta(days=28),
     embargo=timedelta(days=28),
     learner=Learner(
-        numeric=(
-            "orders_7d",
-            "orders_30d",
-            "orders_90d",
-            "revenue_7d",
-            "revenue_30d",
-            "revenue_90d",
-            "avg_order_value_30d",
-            "days_since_last_order",
-            "distinct_channels_30d",
-            "tenure_days",
-            "age",
-        ),
+        numeric=_NUMBERS,
         categorical=("region",),
         # Small trees, slowly: on the validation split of the sample they lose less than larger ones.
         learning_rate=0.05,
@@ -43,4 +47,25 @@ repeat_purchase = Model(
     slices="processed/repeat_purchase_slices.sql",
 )
 
-MODELS = (repeat_purchase,)
+spend_28d = Model(
+    name="spend_28d",
+    task="regression",
+    view=customer_features,
+    inputs=("orders",),
+    sql="processed/spend_28d.sql",
+    contract=Spend28d,
+    horizon=timedelta(days=28),
+    embargo=timedelta(days=28),
+    learner=Learner(
+        numeric=_NUMBERS,
+        categorical=("region",),
+        learning_rate=0.05,
+        rounds_unwatched=60,
+        recency="days_since_last_order",
+        search=Search(grid={"leaves": (4, 8)}),
+    ),
+    predictions=Spend28dPredictions,
+    promotion=Promotion(max_loss_ratio=1.0),
+)
+
+MODELS = (repeat_purchase, spend_28d)

@@ -2,8 +2,9 @@
 
 from mlpipe_assets.catalog.declarations import Monitor
 
-orders = Monitor(table="interim/orders", retrains=("repeat_purchase",))
-customer_features = Monitor(table="features/customer_features", retrains=("repeat_purchase",))
+orders = Monitor(table="interim/orders", retrains=("repeat_purchase", "spend_28d"))
+customer_features = Monitor(table="features/customer_features", retrains=("repeat_purchase", "spend_28d"))
 repeat_purchase = Monitor(table="predictions/repeat_purchase")
+spend_28d = Monitor(table="predictions/spend_28d")
 
-MONITORS = (orders, customer_features, repeat_purchase)
+MONITORS = (orders, customer_features, repeat_purchase, spend_28d)

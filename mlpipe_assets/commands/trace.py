@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,8 +31,9 @@ def explain_prediction(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tree(declared: Model, key: str, day: str, found: Explanation) -> Tree:
+def _tree(declared: Model, keys: Sequence[str], day: str, found: Explanation) -> Tree:
     prediction, version, model, task = found.prediction, found.model, declared.name, task_of(declared)
+    key = ", ".join(keys)
     tree = Tree(f"predictions/{model}: {plain(key)} → {plain(task.spell_prediction(prediction))}")
     trained = tree.add(f"models/{model} {version.get('version', prediction['model_version'])}")
     if version:

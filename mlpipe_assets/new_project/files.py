@@ -18,6 +18,7 @@ _OF_EXAMPLE = {
         *("catalog.sources", "catalog.entities", "catalog.feature_views", "catalog.models", "catalog.monitors"),
         *("catalog.contents", "contracts.choices", "contracts.orders", "contracts.customers"),
         *("contracts.customer_features", "contracts.repeat_purchase", "contracts.repeat_purchase_predictions"),
+        *("contracts.spend_28d", "contracts.spend_28d_predictions"),
     ),
     "empty": ("catalog.contents",),
 }

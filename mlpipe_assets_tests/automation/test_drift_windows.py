@@ -17,7 +17,16 @@ from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import day
 
-CATALOG = replace(BUILT_IN, monitors=tuple(replace(monitor, persist=2) for monitor in BUILT_IN.monitors))
+_MODEL = BUILT_IN.models[0]
+CATALOG = replace(  # one model, so that there is one decision
+    BUILT_IN,
+    models=(_MODEL,),
+    monitors=tuple(
+        replace(monitor, persist=2, retrains=monitor.retrains and (_MODEL.name,))
+        for monitor in BUILT_IN.monitors
+        if monitor.stage != "predictions" or monitor.name == _MODEL.name
+    ),
+)
 DRIFTED = {
     "comparison": "baseline",
     "column": "amount",
