@@ -4,7 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Source, Tolerance
-from mlpipe_assets_tests.nycflights.contracts import Flights, LateDeparture, PlaneFeatures, Planes
+from mlpipe_assets.catalog.learners import Learner, Search
+from mlpipe_assets_tests.nycflights.contracts import (
+    ArrivalDelay,
+    ArrivalDelayPredictions,
+    Flights,
+    LateDeparture,
+    PlaneFeatures,
+    Planes,
+)
 from mlpipe_assets_tests.nycflights.prepare import prepare_flights
 
 flights = Source(
@@ -51,9 +59,33 @@ late_departure = Model(
     embargo=timedelta(days=7),
 )
 
+arrival_delay = Model(
+    name="arrival_delay",
+    task="regression",
+    view=plane_features,
+    inputs=("flights",),
+    sql="processed/arrival_delay.sql",
+    contract=ArrivalDelay,
+    horizon=timedelta(days=7),
+    embargo=timedelta(days=7),
+    learner=Learner(
+        numeric=(
+            *("flights_7d", "flights_30d", "mean_delay_30d", "destinations_30d"),
+            *("days_since_last_flight", "seats", "built_year"),
+        ),
+        missing="median",
+        scaling="standard",
+        estimator="sklearn.linear_model.HuberRegressor",  # a blizzard shall not pull every plane along
+        parameters={"max_iter": 1000},
+        search=Search(grid={"alpha": (0.001, 0.1), "epsilon": (1.35, 5.0)}),
+        recency="mean_delay_30d",
+    ),
+    predictions=ArrivalDelayPredictions,
+)
+
 CATALOG = Catalog(
     sources=(flights, planes),
     feature_views=(plane_features,),
-    models=(late_departure,),
+    models=(late_departure, arrival_delay),
     sql_dir=Path(__file__).parent / "sql",
 )

@@ -95,3 +95,32 @@ class LateDeparture(PlaneFeatures):
     class Config:
         strict = True
         unique = ("tailnum", "as_of")
+
+
+class ArrivalDelay(PlaneFeatures):
+    """Plane features of past days with how late the plane arrived next. Grain: tailnum, as_of; planes that arrived at all.
+
+    label is the mean delay at arrival over the 7 days from as_of on; below 0 the plane was early.
+    """
+
+    tailnum: str = pa.Field(description="The plane.")
+    label: float = pa.Field(
+        description="Within the horizon.", metadata={"unit": "minutes", "environments": ["training"]}
+    )
+
+    class Config:
+        strict = True
+        unique = ("tailnum", "as_of")
+
+
+class ArrivalDelayPredictions(pa.DataFrameModel):
+    """How late each plane will arrive on average, as predicted at the end of a UTC day. Grain: tailnum."""
+
+    tailnum: str = pa.Field(unique=True, description="The plane.")
+    as_of: Instant = pa.Field(description="End of the day, exclusive.")
+    model_version: str
+    feature_version: str
+    prediction: float = pa.Field(metadata={"unit": "minutes", "drift": 0.1})
+
+    class Config:
+        strict = True

@@ -137,6 +137,31 @@ def test_labels_are_the_facts_and_no_split_sees_another(winter: Path) -> None:
     assert last <= date(2013, 3, 2)
 
 
+def test_the_mean_delay_at_arrival_is_the_fact_and_the_model_of_it_beats_what_looks_at_nothing(winter: Path) -> None:
+    flights = departures([1, 2])
+    flights["arrived"] = flights["arr_delay"].astype(float)
+    landed = flights[flights["arrived"].notna()]
+    train = pl.read_parquet(
+        winter / "processed" / "arrival_delay" / "date=2013-03-01" / "train.parquet", hive_partitioning=False
+    )
+    assert train.height > 1000
+    for row in train.sample(40, seed=7).to_dicts():
+        ahead = landed["left_on"].map(lambda left, day=row["as_of"].date(): (left - day).days)
+        own = landed[(landed["tailnum"] == row["tailnum"]) & (ahead >= 0) & (ahead < 7)]
+        assert row["label"] == pytest.approx(own["arrived"].mean())
+    (card,) = (winter / "models" / "arrival_delay").glob("2013-*/card.json")
+    facts = json.loads(card.read_text())
+    assert len(facts["search"]["tried"]) == 4
+    rmse = {"model": facts["metrics"]["model"]["test"]["rmse"]}
+    rmse |= {name: found["test"]["rmse"] for name, found in facts["metrics"]["baselines"].items()}
+    assert rmse["model"] < min(rmse["mean"], rmse["median"])
+    predicted = pl.read_parquet(
+        winter / "predictions" / "arrival_delay" / "date=2013-03-01" / "part.parquet", hive_partitioning=False
+    )
+    assert predicted["prediction"].is_finite().all()
+    assert predicted.height > 1000
+
+
 def test_a_second_run_has_nothing_to_do(winter: Path) -> None:
     (said,) = mlpipe(winter, "run")
     assert "Everything is up to date" in said
