@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 
 import polars as pl
@@ -11,6 +11,7 @@ from mlpipe_assets.catalog.asked import Asked
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.joined_views import features_joined, views_joined
 from mlpipe_assets.catalog.versions import view_version
+from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
 
@@ -48,6 +49,20 @@ class Joins:
     def fingerprints(self, day: date) -> list[list[object]]:
         """What a day's features are made of."""
         return [[view.name, (state.facts(day) or {}).get("fingerprint")] for view, state in self.views]
+
+    def find_misplaced(self, rows: pl.DataFrame, day: date) -> str | None:
+        """Why rows of a day must not have its features: they are of an earlier moment, and would know what came after it."""
+        if not self.views or "as_of" not in rows.columns:
+            return None
+        end = datetime.combine(day + ONE_DAY, time(), UTC)
+        early = rows.filter(pl.col("as_of").dt.replace_time_zone(None).ne_missing(end.replace(tzinfo=None)))
+        if early.is_empty():
+            return None
+        example = early["as_of"][0]
+        return (
+            f"{early.height:,} of {rows.height:,} rows are not as of {end:%Y-%m-%d %H:%M} UTC, the end of the day (e.g. {example}): "
+            f"{self.view.sql_name} must give cast(day + 1 as timestamp) as as_of, for the features joined are of that moment"
+        )
 
     def attach(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
         """The rows of a day with the features of that day, null for a key that a view does not describe; no row more or less."""

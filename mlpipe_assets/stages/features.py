@@ -154,6 +154,8 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outc
     frame = frames.day(day, view.entity.join_keys)
     if frame is None:
         frame = pl.DataFrame(schema={column.name: column.dtype for column in columns(view.contract)})
+    elif misplaced := inputs.joins.find_misplaced(frame, day):
+        return Outcome(day=day, counts={"rows": frame.height}, refused=misplaced), frame
     else:
         frame = inputs.joins.attach(frame, day)
     if set(wanted) == set(frame.columns):

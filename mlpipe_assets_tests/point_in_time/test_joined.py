@@ -128,6 +128,20 @@ def test_a_view_it_joins_that_was_refused_refuses_it(lake: Lake, catalog: Catalo
     ]
 
 
+def test_a_row_of_an_earlier_moment_never_gets_features_of_the_end_of_the_day(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path / "sql")
+    noon = _LAST_CHANNEL.replace("cast(d.day + 1 as timestamp)", "cast(d.day + 1 as timestamp) - interval 12 hour")
+    (tmp_path / "sql" / "joined.sql").write_text(noon)
+    lake = planted_lake(tmp_path / "data", catalog, _ORDERS, {START: [("ann", 30, "north", START)]})
+    build(lake, catalog, "spend", "by_channel")
+
+    (outcome, _), _ = build_features(lake, ENGINE, catalog, joined, [day(1), day(2)])
+
+    assert str(outcome.refused).startswith(
+        "2 of 2 rows are not as of 2026-01-02 00:00 UTC, the end of the day (e.g. 2026-01-01 12"
+    )
+
+
 def test_its_version_follows_the_views_it_joins(tmp_path: Path, catalog: Catalog) -> None:
     other = catalog_of(tmp_path / "other", lookback=timedelta(days=4))
 

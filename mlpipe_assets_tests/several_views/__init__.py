@@ -1,0 +1,1 @@
+"""A catalog whose model learns from several views of several entities."""

@@ -1,0 +1,69 @@
+"""A model of several views of two entities, from files to predictions, by the commands a person uses."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mlpipe_assets.project import Project
+from mlpipe_assets.sample import write_sample
+from mlpipe_assets_tests.several_views.catalog import CATALOG
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The sample of a small shop, everything built."""
+    root = tmp_path_factory.mktemp("several") / "data"
+    write_sample(root, days=120, orders_per_day=60, customers=250)
+    project = Project(root, catalog=CATALOG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLPIPE_SETTLE_SECONDS", "0")
+        built = project.run()
+    assert {"features/next_channel_features", "predictions/next_channel"} <= {*built["table"]}
+    return project
+
+
+def test_each_row_has_the_features_of_its_day_from_every_view(project: Project) -> None:
+    newest = project.days("features/next_channel_features")[-1]
+    rows = project.read("features/next_channel_features", newest).drop("date")
+
+    asked = [
+        "customer_features:orders_30d",
+        "customer_features:distinct_channels_30d",
+        "customer_features:region",
+        "channel_features:*",
+    ]
+    found = project.features(asked, rows.select("customer_id", "channel", "as_of"), event_time="as_of", as_of=False)
+
+    assert rows.height > 100
+    assert found.equals(rows)
+    assert rows["channel_orders_90d"].null_count() == 0
+
+
+def test_its_model_learns_predicts_and_says_which_views_it_is_of(project: Project) -> None:
+    training = project.read("processed/next_channel")
+    predictions = project.read("predictions/next_channel")
+
+    assert {*training["split"].unique()} == {"train", "validation", "test"}
+    assert {*training["label"].unique()} <= {"web", "app", "store", "partner"}
+    assert predictions.height > 100
+    assert predictions.select(pl.col("probability").is_between(0, 1).all()).item()
+
+
+def test_a_second_run_builds_nothing_and_a_damaged_day_is_built_again_through_the_join(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLPIPE_SETTLE_SECONDS", "0")
+    assert project.run().is_empty()
+
+    day = project.days("features/next_channel_features")[-1]
+    before = project.read("features/next_channel_features", day)
+    lake = Path(project._lake.data_dir)
+    for name in ("channel_features", "next_channel_features"):
+        (lake / "features" / name / f"date={day}" / "part.parquet").unlink()
+    built = project.run()
+
+    assert built["table"].to_list()[:2] == ["features/channel_features", "features/next_channel_features"]
+    assert project.read("features/next_channel_features", day).equals(before)
