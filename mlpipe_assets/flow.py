@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from mlpipe_assets.catalog.declarations import Catalog, Model, is_snapshot
+from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
 from mlpipe_assets.catalog.joined_views import views_joined
 from mlpipe_assets.monitoring.building import REPORT
 from mlpipe_assets.stages.flow_table import Table
@@ -70,13 +70,19 @@ def _interim(catalog: Catalog) -> Iterator[Table]:
             make=_later("stages.interim.interim_asset", source),
             jobs=("daily_job",),
             upstream=(f"raw/{source.name}",),
-            behind=_behind("stages.interim_plan.interim_work", source),
+            behind=_behind(f"stages.interim_plan.{_interim_work(catalog, source)}", source),
             to_do=_DELIVER,
             made_of=_later("stages.made_of.events_of_day", source),
             fresh=_later("freshness.tables.judge_clean", source),
             each_day=not is_snapshot(source),
             schema="stg",
         )
+
+
+def _interim_work(catalog: Catalog, source: Source) -> str:
+    """What finds the days of a source to build: more is kept of one that some view reads as it was known."""
+    asked = any(view.is_as_known and source.name in view.inputs for view in catalog.feature_views)
+    return "interim_work_with_history" if asked else "interim_work"
 
 
 def _features(catalog: Catalog) -> Iterator[Table]:

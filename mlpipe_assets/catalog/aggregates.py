@@ -74,6 +74,11 @@ class From:
         return {**{name: name for name in self.columns}, **dict(self.renamed), **dict(self.days_since)}
 
 
+def versions_table(source: str) -> str:
+    """The table with the versions of a source's rows that held for a time, as the SQL of a view calls it."""
+    return f"{source}_versions"
+
+
 def inputs_of(source: str, attributes: Iterable[From]) -> tuple[str, ...]:
     """The sources that a declared view reads, as far as they are named."""
     named = [source, *(one.source for one in attributes if isinstance(one, From))]

@@ -5,39 +5,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pandera.polars as pa
 import polars as pl
 
 from mlpipe_assets.catalog.aggregates import Aggregate, From, inputs_of, longest_window
 from mlpipe_assets.catalog.columns import read_sql_file
+from mlpipe_assets.catalog.entity import Entity as Entity  # noqa: PLC0414 (declared with the others)
 from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
-from mlpipe_assets.catalog.older_spelling import with_older_spelling, with_one_join_key
+from mlpipe_assets.catalog.older_spelling import with_older_spelling
 from mlpipe_assets.catalog.places import Declared, find_named, is_judged, sql_folder
 from mlpipe_assets.catalog.tasks import TaskName
+from mlpipe_assets.catalog.tolerance import Tolerance as Tolerance  # noqa: PLC0414 (declared with the others)
 from mlpipe_assets.errors import CatalogError, SettingsError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tolerance:
-    """How many rows of a day may be refused: a share of those received, and a floor in rows."""
-
-    share: float
-    rows: int = 0
-
-    def allows(self, refused: int, received: int) -> bool:
-        """Whether `refused` of `received` rows is still within the tolerance."""
-        return refused <= max(self.rows, self.share * received)
-
-
-@with_one_join_key
-@dataclass(frozen=True, kw_only=True)
-class Entity(Declared):
-    """A thing features describe, and the columns that identify it together."""
-
-    name: str
-    join_keys: tuple[str, ...]
 
 
 @with_older_spelling
@@ -70,8 +52,8 @@ class Source(Declared):
     feed: Feed = Files()  # noqa: RUF009 (it is frozen)
     ahead_within: timedelta = timedelta(days=1)
     dedupe_within: timedelta = timedelta(0)
-    tolerance: Tolerance = Tolerance(share=0.0)
-    duplicate_tolerance: Tolerance = Tolerance(share=0.75, rows=1000)
+    tolerance: Tolerance = Tolerance(share=0.0)  # noqa: RUF009 (it is frozen)
+    duplicate_tolerance: Tolerance = Tolerance(share=0.75, rows=1000)  # noqa: RUF009 (as above)
     empty_days: bool = False
     time_formats: tuple[str, ...] | None = None
     time_zone: str = "UTC"
@@ -93,6 +75,9 @@ class FeatureView(Declared):
         lookback: How far back a row may look, and how long a key is described; with `aggregates` the longest window unless given.
         joins: Features of views declared before it, such as `spend:*`, of the same day; null for a key they do not describe.
         scope: "population" where a row may look at all entities up to its day, as a rank or a share does; SQL only.
+        late: "as_known": a row of a day is made of what was known by then, and never changes; the default of aggregates.
+            "correct": a correction reaches back, and the days it touches are built again; SQL reads the rows that hold now.
+        settle: How long after the end of a day something may become known and still be in its row as known.
         ttl: How old a row may be when it is joined to a later time, this age included; None for any age.
     """
 
@@ -107,6 +92,8 @@ class FeatureView(Declared):
     lookback: timedelta = timedelta(0)
     joins: tuple[str, ...] = ()
     scope: str = "entity"
+    late: Literal["as_known", "correct", ""] = ""
+    settle: timedelta = timedelta(hours=6)
     ttl: timedelta | None = None
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
@@ -123,6 +110,11 @@ class FeatureView(Declared):
     def is_declared(self) -> bool:
         """Whether its SQL is written from aggregates, and not read from a file."""
         return bool(self.source or self.aggregates or self.attributes)
+
+    @property
+    def is_as_known(self) -> bool:
+        """Whether a row of a day is made of what was known by then."""
+        return self.late == "as_known" or (self.is_declared and not self.late)
 
     @property
     def sql_name(self) -> str:

@@ -27,6 +27,8 @@ def wrong_way(view: FeatureView) -> Iterator[str]:
             yield 'it declares nothing: write source="orders", aggregates=(Aggregate(...),), or inputs=(...) and sql="features/….sql"'
         elif not view.lookback:
             yield "its SQL needs a lookback: write lookback=timedelta(days=90), as far back as its windows go"
+        if view.is_as_known:
+            yield 'late="as_known" is for declared aggregates: SQL reads the rows that hold now. Leave it away, or declare aggregates'
         return
     if view.sql:
         yield "it declares aggregates and sql as well: leave one of them away"

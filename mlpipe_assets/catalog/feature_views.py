@@ -18,6 +18,7 @@ customer_features = FeatureView(
     ),
     attributes=(From("customers", "age", "region", days_since={"tenure_days": "signup_date"}),),
     contract=CustomerFeatures,
+    late="correct",  # so that a corrected order corrects the past too
 )
 
 FEATURE_VIEWS = (customer_features,)

@@ -1,11 +1,12 @@
 """Whether each SQL file can be run over its inputs, and gives the columns that its contract promises."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 
+from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.binding import Bound, Tables, bind, spell_type
 from mlpipe_assets.catalog.columns import columns_of, read_sql_file
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, is_snapshot
@@ -13,14 +14,16 @@ from mlpipe_assets.catalog.joined_views import features_joined
 from mlpipe_assets.rules import Contract, columns
 
 _UTC_TIME = pl.Datetime("us", "UTC")
-_A_DAY = date(2026, 1, 1)
+_A_DAY, _A_MOMENT = date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def broken_by_view(catalog: Catalog, view: FeatureView) -> Iterator[str]:
     """Why the SQL of a feature view cannot be run, or which columns it does not give as its contract says."""
     days = {f"{name}_snapshot": pl.Date() for name in view.inputs if is_snapshot(catalog.source(name))}
     tables = {"days": {"day": pl.Date(), **days}, **_inputs(catalog, view.inputs)}
-    params = {"start": _A_DAY, "end": _A_DAY}
+    params = {"start": _A_DAY, "end": _A_DAY, "begun": _A_MOMENT}
+    if view.is_as_known:
+        tables[versions_table(view.source)] = {**tables[view.source], "known_until": _UTC_TIME}
     if view.is_declared:
         bound = bind(Path(view.sql_name), catalog.view_sql(view), tables, params)
     else:

@@ -230,6 +230,8 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "lookback": _length(_NONE, days=True),
         "scope": _one_of("entity", "population"),
         "joins": _texts,
+        "late": _one_of("", "as_known", "correct"),
+        "settle": _length(_NONE),
         "ttl": _or_none(_above_zero),
         "fresh_within": _length(_NONE),
         "owners": _owners,

@@ -6,6 +6,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
 from mlpipe_assets.catalog.other_entities import find_other_entities, line_of, window_parts
 from mlpipe_assets.catalog.versions import parsed
@@ -85,10 +86,16 @@ _FROM_ROWS = (exp.FirstValue, exp.LastValue, exp.NthValue)
 def lint_view(catalog: Catalog, view: FeatureView) -> list[str]:
     """What is wrong with the SQL of a feature view."""
     sql = catalog.view_sql(view)
-    found = lint_sql(sql, view.sql_name, ("days", *view.inputs))
-    if view.scope == "population":
+    found = lint_sql(sql, view.sql_name, ("days", *view.inputs, *_versions(view)))
+    if (
+        view.scope == "population" or view.is_declared
+    ):  # what is written from a declaration describes one entity at a time
         return found
     return found + find_other_entities(sql, view.sql_name, _keyed(catalog, view, view.inputs), view.entity)
+
+
+def _versions(view: FeatureView) -> list[str]:
+    return [versions_table(view.source)] if view.is_as_known else []
 
 
 def lint_model(catalog: Catalog, model: Model) -> list[str]:

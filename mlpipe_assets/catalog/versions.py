@@ -123,6 +123,10 @@ def _declaration(item: Source | FeatureView | Model, parts: list[str]) -> str:
     feed = values.get("feed")
     if type(feed) is Files:  # as when these were fields of the source itself: no table is built again
         values = {name: value for name, value in values.items() if name != "feed"} | _values(feed)
+    if isinstance(item, FeatureView) and item.is_as_known:
+        values["late"] = "as_known"
+    elif isinstance(item, FeatureView):  # as before there was another way
+        values = {name: value for name, value in values.items() if name not in ("late", "settle")}
     spelled = {
         name: function_digest(value) if callable(value) else _spelled(value)
         for name, value in values.items()

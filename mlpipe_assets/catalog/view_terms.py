@@ -11,24 +11,12 @@ import polars as pl
 
 from mlpipe_assets.catalog.aggregates import OF_ONE_ROW, Aggregate
 from mlpipe_assets.catalog.sql_words import spell_name
+from mlpipe_assets.catalog.view_names import Names
 from mlpipe_assets.rules import Column
 
+_MONOTONE = ("count_distinct", "days_since_last")
 _LONGEST_UNITS = 18  # digits that a bigint holds for sure
 _PLACES_AT_HAND = 2  # of money: amounts up to 92 trillion are counted in cents without a wider type
-
-
-class Names:
-    """Names of columns in the text, each given once."""
-
-    def __init__(self, taken: tuple[str, ...]) -> None:
-        self._taken = {name.casefold() for name in taken}
-
-    def take(self, name: str) -> str:
-        """That name, or one with a number behind it where that is taken."""
-        numbered = (f"{name}_{number}" for number in range(2, len(self._taken) + 3))
-        free = next(new for new in (name, *numbered) if new.casefold() not in self._taken)
-        self._taken.add(free.casefold())
-        return spell_name(free)
 
 
 @dataclass(kw_only=True)
@@ -74,6 +62,7 @@ class Terms:
         lookback: In days; the window of an aggregate without one.
         order: Columns that put the rows of an entity in order, without ties: event time, then key.
         names: Those that are taken already.
+        as_known: Whether rows may cease to hold: then the day last seen may go back, and a value may be used no more.
         seen: The column with the day an entity was last seen, by any row.
     """
 
@@ -82,6 +71,7 @@ class Terms:
     order: tuple[str, ...]
     names: Names
     seen: str
+    as_known: bool = False
     terms: dict[tuple[str, ...], Term] = field(default_factory=dict)
     latest: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
     distinct: dict[tuple[str, ...], Distinct] = field(default_factory=dict)
@@ -108,7 +98,7 @@ class Terms:
         return found
 
     def _subtractable(self, aggregate: Aggregate) -> bool:
-        if aggregate.function in OF_ONE_ROW:
+        if aggregate.function in OF_ONE_ROW or (self.as_known and aggregate.function in _MONOTONE):
             return False
         floats = aggregate.column is not None and self.source[aggregate.column].dtype.is_float()
         return not (floats and aggregate.function in ("sum", "mean", "stddev"))
@@ -153,6 +143,8 @@ class Terms:
         )
 
     def _over_all_rows(self, aggregate: Aggregate, feature: str, n: int, promised: pl.DataType) -> str:
+        if aggregate.function == "days_since_last":
+            return self._days_since_any(aggregate, feature, n)
         dtype = self.source[str(aggregate.column)].dtype
         value = (
             f"case when r.age < {n} then p.{self._measure(aggregate)} end"
@@ -169,9 +161,35 @@ class Terms:
             call = f"{name}({value})"
         if aggregate.function == "sum":
             call = f"coalesce({call}, 0)"
+        elif aggregate.function == "count_distinct":
+            call = f"cast(count(distinct {value}) as bigint)"
         named = self.names.take(feature)
         self.spread.append(Spread(name=named, value=call))
         return f"cast(s.{named} as double)" if dtype.is_decimal() and promised.is_float() else f"s.{named}"
+
+    def _days_since_any(self, aggregate: Aggregate, feature: str, n: int) -> str:
+        """The same of rows that may cease to hold, made of all rows of a window."""
+        column = aggregate.column
+        nullable = column is not None and self.source[column].nullable
+        condition = (
+            _both(aggregate.where, f"{spell_name(str(column))} is not null" if nullable else None)
+            if aggregate.where or nullable
+            else ""
+        )
+        day = f"p.{self.measured_as(f'case when {condition} then date end' if condition else 'date', f'{self._named(aggregate)}_on')}"
+        seen = f"case when r.age < {n} then {day} end" if n < self.lookback else day
+        named = self.names.take(feature)
+        self.spread.append(Spread(name=named, value=f"cast(r.day - max({seen}) as bigint)"))
+        return f"s.{named}"
+
+    @property
+    def order_used(self) -> tuple[str, ...]:
+        """Columns that put rows in order, where something asks for the first or the last."""
+        return tuple(name for name in self.order if spell_name(name) in self.measured)
+
+    def rows_described(self) -> str:
+        """The column with the number of rows of the lookback: an entity without any is not described."""
+        return self._term(("rows", ""), "n", "1", "integer", self.lookback)
 
     def _counted(self, aggregate: Aggregate, n: int) -> str:
         """The column with the number of rows of a window that take part."""

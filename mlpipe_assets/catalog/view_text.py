@@ -7,7 +7,8 @@ from mlpipe_assets.catalog.aggregates import From
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.sql_words import spell_name
-from mlpipe_assets.catalog.view_terms import Distinct, Names, Terms
+from mlpipe_assets.catalog.view_names import Names
+from mlpipe_assets.catalog.view_terms import Distinct, Terms
 from mlpipe_assets.rules import columns
 
 _WIDTH = 112
@@ -20,10 +21,17 @@ def write_view(catalog: Catalog, view: FeatureView) -> str:
     Where a number can be subtracted, a row enters a window once and leaves it once, so a range costs one pass over the
     rows. What cannot be subtracted is made of all rows of its window, day by day.
     """
-    return _Text(catalog, view).write()
+    return text_of(catalog, view).write()
 
 
-class _Text:
+def text_of(catalog: Catalog, view: FeatureView) -> "Text":
+    """The writer of a declared view's text."""
+    from mlpipe_assets.catalog.view_text_as_known import TextAsKnown  # noqa: PLC0415 (it is another kind of the one here)
+
+    return TextAsKnown(catalog, view) if view.is_as_known else Text(catalog, view)
+
+
+class Text:
     """The parts of one view's text, and the names they share."""
 
     def __init__(self, catalog: Catalog, view: FeatureView) -> None:
@@ -41,14 +49,16 @@ class _Text:
             order=tuple(dict.fromkeys([*filter(None, [source.event_time]), *source.key])),
             names=names,
             seen=names.take("seen_on"),
+            as_known=view.is_as_known,
         )
         promised = columns_of(view.contract)[0]
         self._features = [pair for one in view.aggregates for pair in self._terms.add(one, promised).items()]
         self._latest = {self._terms.seen: self._day, **{name: name for name, _ in self._terms.latest.values()}}
+        self._names = names
 
     def write(self) -> str:
         """The whole text."""
-        parts = {"placed": self._placed()}
+        parts = {**self._known(), "placed": self._placed()}
         for distinct in self._terms.distinct.values():
             parts |= {f"{distinct.name}_used": self._uses(distinct), f"{distinct.name}_spans": self._spans(distinct)}
         parts |= {"changes": self._changes(), "change_of_day": self._change_of_day(), "totals": self._totals()}
@@ -66,8 +76,9 @@ class _Text:
             *self._how(),
             f"grain:  {keys}, as_of; those with a row of {view.source} in {window}",
             f"inputs: {', '.join(view.inputs)} (interim; date is the event date)",
+            *self._more_inputs(),
             f"        days (each day from $start to $end{f'; {snapshots}: the newest snapshot at or before it' if snapshots else ''})",
-            "params: $start, $end date, both included",
+            f"params: $start, $end date, both included{self._more_params()}",
         ]
         return "".join(f"-- {line}\n" for line in lines)
 
@@ -92,11 +103,41 @@ class _Text:
     def _placed(self) -> str:
         """Rows of the source, each with what it counts."""
         t = self._terms
-        chosen = [*self._keys, f"date as {self._day}", f"greatest(date, $start) as {self._opened}"]
+        chosen = [*self._keys, f"date as {self._day}", *self._stretch()]
         chosen += [f"{term.value} as {term.name}" for term in t.terms.values()]
         chosen += [f"{value} as {name}" for name, value in t.latest.values()]
         chosen += [f"{value} as {name}" for value, name in t.measured.items()]
-        return _select(chosen, f"from {spell_name(self._view.source)}\nwhere {self._window(self._lookback)}")
+        return _select(chosen, self._rows())
+
+    def _known(self) -> dict[str, str]:
+        """What goes before the rows of the source."""
+        return {}
+
+    def _more_inputs(self) -> list[str]:
+        return []
+
+    def _more_params(self) -> str:
+        return ""
+
+    def _stretch(self) -> list[str]:
+        """Since when a row counts."""
+        return [f"greatest(date, $start) as {self._opened}"]
+
+    def _rows(self) -> str:
+        """Where rows come from, and which of them can be in a window."""
+        return f"from {spell_name(self._view.source)}\nwhere {self._window(self._lookback)}"
+
+    def _leaves(self, days: int) -> str:
+        """The day on which a row is in a window of so many days no more."""
+        return f"{self._day} + {days}"
+
+    def _holds(self) -> str:
+        """A further condition for a row to count on a day."""
+        return ""
+
+    def _described(self) -> str:
+        """On which days an entity is described."""
+        return f"t.{self._terms.seen} > d.day - {self._lookback}"
 
     def _uses(self, distinct: Distinct) -> str:
         """Each value on each day an entity used it; those before $start together on $start."""
@@ -143,7 +184,7 @@ class _Text:
             selects.append(f"select {_wrap([*self._keys, day, *values])}\n{rest}")
 
         for n in sorted({n for _, _, n in kept}):
-            leaves = f"{self._day} + {n}"
+            leaves = self._leaves(n)
             moved = {window: f"-{value}" for window, value, own in kept if own == n}
             change(leaves, moved, f"from placed\nwhere {leaves} > {self._opened} and {leaves} <= $end")
         for one in t.distinct.values():
@@ -198,7 +239,7 @@ class _Text:
         keys = [f"p.{key}" for key in self._keys]
         return _select(
             [*keys, "r.day", *(f"{one.value} as {one.name}" for one in self._terms.spread)],
-            f"from placed as p\ninner join reach as r on p.{self._day} = r.row_day\ngroup by {', '.join([*keys, 'r.day'])}",
+            f"from placed as p\ninner join reach as r on p.{self._day} = r.row_day{self._holds()}\ngroup by {', '.join([*keys, 'r.day'])}",
         )
 
     def _final(self) -> str:
@@ -213,7 +254,7 @@ class _Text:
             alias = f"a{number}" if len(self._view.attributes) > 1 else "a"
             chosen += _attributes(one, alias)
             lines.append(self._joined(one, alias))
-        lines += [f"where t.{t.seen} > d.day - {self._lookback}", f"order by as_of, {', '.join(keys)}"]
+        lines += [f"where {self._described()}", f"order by as_of, {', '.join(keys)}"]
         return _select(chosen, "\n".join(lines))
 
     def _joined(self, one: From, alias: str) -> str:

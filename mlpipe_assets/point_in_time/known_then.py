@@ -7,7 +7,7 @@ from the rows known by a moment alone, so the past is read off the two, without 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -16,9 +16,11 @@ from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.point_in_time.sample import read_entities
-from mlpipe_assets.point_in_time.windows import SourceDays
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.table_state import TableState
+
+if TYPE_CHECKING:
+    from mlpipe_assets.point_in_time.windows import SourceDays
 
 _TIME = pl.Datetime("us", "UTC")
 _RECORD = ("delivery", "record_number")
@@ -40,7 +42,7 @@ class KnownRows:
     others: pl.DataFrame
 
 
-def read_known_rows(days: SourceDays, ledger: Ledger, wanted: Sequence[date]) -> KnownRows:
+def read_known_rows(days: "SourceDays", ledger: Ledger, wanted: Sequence[date]) -> KnownRows:
     """Every version of the rows of some days, which must be there.
 
     Raises: DamagedError when a partition, or what lies beside it, does not hold what was written to it.

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
@@ -111,9 +112,13 @@ def _recompute(
         start, end = (first, last) if not alone else (sample[CUT][0], sample[CUT][0])
         tables: dict[str, Slice] = dict(whole if not alone else inputs.tables(start, end))
         for name, rows in history.items():
-            tables[name] = cut(rows, keys, sample, _reach(inputs, owned[name]))
+            reach = _reach(inputs, owned[name])
+            tables[name] = cut(rows, keys, sample, reach)
+            versions = whole.get(versions_table(name))
+            if isinstance(versions, pl.DataFrame):
+                tables[versions_table(name)] = cut(versions, keys, sample, replace(reach, plants=()))
         with naming(view.sql_name):
-            yield sample, engine.select(sql, tables, {"start": start, "end": end})
+            yield sample, engine.select(sql, tables, inputs.params(start, end))
 
 
 def _reach(inputs: Inputs, source: Source) -> Reach:
@@ -132,7 +137,7 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
     longer = replace(inputs, view=far)
 
     def alone(day: date, source: Inputs, only: OnlyKeys | None = None) -> pl.DataFrame:
-        found = engine.select(sql, source.tables(day, day), {"start": day, "end": day}, only)
+        found = engine.select(sql, source.tables(day, day), source.params(day, day), only)
         return _of_keys(found, rows_of_days[day], keys)
 
     try:
@@ -177,7 +182,7 @@ def _turned_round(engine: Engine, inputs: Inputs, day: date, entities: pl.DataFr
         paths = tables[s.source.name]
         if not isinstance(paths, pl.DataFrame) and paths and {*keys} <= {*s.source.contract.to_schema().columns}:
             tables[s.source.name] = read_entities(paths, entities, None).reverse()
-    return _of_keys(engine.select(sql, tables, {"start": day, "end": day}), entities, keys)
+    return _of_keys(engine.select(sql, tables, inputs.params(day, day)), entities, keys)
 
 
 def different(stored: pl.DataFrame, alone: pl.DataFrame, keys: Sequence[str], contract: Contract) -> list[str]:

@@ -2,21 +2,26 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
+from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Source, is_snapshot
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.point_in_time.joined import Joins
+from mlpipe_assets.point_in_time.known_by import KnownBy, known_until, near_days
+from mlpipe_assets.point_in_time.known_then import read_known_rows
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
+
+BEGUN_BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)  # of a source all of whose files say when they were known
 
 
 @dataclass(kw_only=True)
@@ -33,6 +38,16 @@ class SourceDays:
         return self.lake.state("interim", self.source.name)
 
     @cached_property
+    def ledger(self) -> Ledger:
+        """Its deliveries."""
+        return Ledger.load(self.lake, self.source.name)
+
+    @cached_property
+    def known_by(self) -> KnownBy:
+        """What was known of its days by any moment."""
+        return KnownBy(ledger=self.ledger)
+
+    @cached_property
     def present(self) -> set[date]:
         """Days with a partition that was not refused since."""
         return set(self.state.days()) - self.refused
@@ -45,7 +60,7 @@ class SourceDays:
     @cached_property
     def came(self) -> list[date]:
         """Days of the partitions that rows came for, in order, whatever became of them."""
-        return Ledger.load(self.lake, self.source.name).days_in_partitions()
+        return self.ledger.days_in_partitions()
 
     @cached_property
     def arrived(self) -> list[date]:
@@ -178,7 +193,8 @@ class Inputs:
         """The tables the view's SQL reads for a range: each input's files, and `days`.
 
         `days` has a row for each day from `start` to `end`, and for each snapshot input a column `<input>_snapshot` with
-        the day of the newest snapshot at or before it.
+        the day of the newest snapshot at or before it. A view of rows as they were known reads `versions_table(<input>)` too: versions
+        that held for a time, from `known_at` to `known_until`.
         """
         wanted = days_between(start, end)
         days = {"day": pl.Series("day", wanted, dtype=pl.Date)}
@@ -186,10 +202,31 @@ class Inputs:
             if is_snapshot(s.source):
                 name = f"{s.source.name}_snapshot"
                 days[name] = pl.Series(name, [s.snapshot_in_force(day) for day in wanted], dtype=pl.Date)
-        return {
-            "days": pl.DataFrame(days),
-            **{s.source.name: s.paths(self.days_read(s, start, end)) for s in self.sources},
-        }
+        tables: dict[str, Slice] = {"days": pl.DataFrame(days)}
+        for s in self.sources:
+            read = self.days_read(s, start, end)
+            if self.is_as_known(s):
+                known = read_known_rows(s, s.ledger, read)
+                tables[s.source.name] = s.paths(known.whole) or known.others.clear().drop("known_until")
+                tables[versions_table(s.source.name)] = known.others
+            else:
+                tables[s.source.name] = s.paths(read)
+        return tables
+
+    def is_as_known(self, source: SourceDays) -> bool:
+        """Whether rows of an input count as they were known at the end of a day, and not as they are known now.
+
+        A snapshot is of the day on which it was known, so it is read as it was known in any case.
+        """
+        return self.view.is_as_known and not is_snapshot(source.source)
+
+    def params(self, start: date, end: date) -> dict[str, object]:
+        """What the view's SQL binds for a range."""
+        bound: dict[str, object] = {"start": start, "end": end}
+        for s in self.sources:
+            if self.is_as_known(s):
+                bound["begun"] = s.known_by.begun or BEGUN_BEFORE_ALL
+        return bound
 
     def rows(self, start: date, end: date) -> int:
         """Rows the event inputs hold for a range."""
@@ -197,9 +234,16 @@ class Inputs:
 
     def digest(self, day: date) -> str:
         """Digest of all a feature day is made of: the code and the partitions of its window."""
-        read = [
-            [s.source.name, [[f"{d}", s.fact(d, "fingerprint")] for d in self.days_read(s, day, day)]]
-            for s in self.sources
-        ]
+        read = [[s.source.name, self._read(s, day)] for s in self.sources]
         joined = self.joins.fingerprints(day)
         return digest([view_version(self.catalog, self.view), read, *([joined] if joined else [])])
+
+    def _read(self, source: SourceDays, day: date) -> list[list[object]]:
+        """What a feature day reads of an input, day by day, with a digest of each that changes when the feature day may."""
+        read = self.days_read(source, day, day)
+        if not self.is_as_known(source):
+            return [[f"{d}", source.fact(d, "fingerprint")] for d in read]
+        moment = known_until(self.view, day)
+        first = day - self.view.lookback + ONE_DAY
+        near = near_days(first, day, source.source.dedupe_within)
+        return [[f"{d}", known] for d in near if (known := source.known_by.digest(d, moment))]

@@ -100,7 +100,7 @@ def build_features(
         engine.select_by_day(
             catalog.view_sql(view),
             inputs.tables(start, end),
-            {"start": start, "end": end},
+            inputs.params(start, end),
             rows=inputs.rows(start, end),
             keys=view.entity.join_keys if view.scope == "entity" else (),
             days=len(sound),

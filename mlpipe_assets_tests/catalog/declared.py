@@ -68,6 +68,7 @@ def _annotation(dtype: pl.DataType) -> Any:
 
 def view_of(*aggregates: Aggregate, keys: tuple[str, ...] = ("who",), **given: Any) -> FeatureView:
     """A view of these aggregates with a contract that fits."""
+    given.setdefault("late", "correct")
     view = FeatureView(
         name="declared",
         entity=Entity(name="person", join_keys=keys),

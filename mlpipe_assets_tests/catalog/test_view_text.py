@@ -37,8 +37,11 @@ def run(view: FeatureView, placed: Sequence[dict[str, Any]], start: date, end: d
 
 def expect_equal(view: FeatureView, placed: Sequence[dict[str, Any]], start: date, end: date) -> None:
     """Fail where the written SQL and brute force differ."""
-    found = run(view, placed, start, end)
-    wanted = rows_of_view(view, ORDER, placed, days_between(start, end))
+    expect_rows(view, run(view, placed, start, end), rows_of_view(view, ORDER, placed, days_between(start, end)))
+
+
+def expect_rows(view: FeatureView, found: pl.DataFrame, wanted: Sequence[dict[str, Any]]) -> None:
+    """Fail where the rows of a view are not those of brute force."""
     rounded = {
         name for one in view.aggregates if one.function in _ROUNDED or one.column in _FLOATS for name in one.features
     }

@@ -1,0 +1,119 @@
+"""The SQL of views whose rows count as they were known, against brute force over the rows known at the end of each day."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlpipe_assets.catalog.aggregates import Aggregate
+from mlpipe_assets.catalog.declarations import FeatureView
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.partitions import days_between
+from mlpipe_assets_tests.catalog.declared import FIRST, LAST, ORDER, SCHEMA, catalog_of, rows, tables_for, view_of
+from mlpipe_assets_tests.catalog.test_view_text import BY_TWO_KEYS, EVERYTHING, expect_rows
+from mlpipe_assets_tests.oracle import rows_of_view
+
+TIME = pl.Datetime("us", "UTC")
+SETTLE = timedelta(hours=6)
+BEGUN = datetime.combine(FIRST + timedelta(days=6), time(12), tzinfo=UTC)
+LAGS = st.sampled_from([-30, 0, 5, 6, 7, 24, 30, 31, 54, 100])  # hours after the end of the day of a row
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Rows of `rows()`, each known at some moment, and some of them only until a later one."""
+    found: list[dict[str, Any]] = []
+    for row in draw(rows()):
+        end = datetime.combine(row["date"], time(0), tzinfo=UTC) + timedelta(days=1)
+        known, until = draw(LAGS), draw(st.none() | LAGS)
+        gone = None if until is None or until <= known else end + timedelta(hours=until)
+        found.append({**row, "known_at": end + timedelta(hours=known), "known_until": gone})
+    return found
+
+
+def run(
+    view: FeatureView, given_rows: Sequence[dict[str, Any]], start: date, end: date, begun: datetime
+) -> pl.DataFrame:
+    """The rows of a view by its written SQL, versions that hold for good apart from the others."""
+    schema = {**SCHEMA, "known_at": TIME}
+    holding = [{k: v for k, v in row.items() if k != "known_until"} for row in given_rows if row["known_until"] is None]
+    others = [row for row in given_rows if row["known_until"] is not None]
+    tables = {
+        **tables_for([], start, end),
+        "events": pl.DataFrame(holding, schema=schema),
+        "events_versions": pl.DataFrame(others, schema={**schema, "known_until": TIME}),
+    }
+    return DuckDBEngine().select(catalog_of(view).view_sql(view), tables, {"start": start, "end": end, "begun": begun})
+
+
+def known_rows(given_rows: Sequence[dict[str, Any]], day: date, begun: datetime) -> list[dict[str, Any]]:
+    """The versions that held at the end of a day and the time to settle after it."""
+    moment = datetime.combine(day, time(0), tzinfo=UTC) + timedelta(days=1) + SETTLE
+
+    def known(at: datetime) -> bool:
+        return at <= max(moment, begun)
+
+    return [
+        row for row in given_rows if known(row["known_at"]) and not (row["known_until"] and known(row["known_until"]))
+    ]
+
+
+@given(
+    placed=versions(),
+    start=st.integers(0, 10),
+    length=st.integers(0, 6),
+    begun=st.sampled_from([BEGUN, datetime(1, 1, 1, tzinfo=UTC)]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("view", [EVERYTHING, BY_TWO_KEYS], ids=["every function", "two keys"])
+def test_a_row_of_a_day_is_made_of_what_was_known_by_then(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
+) -> None:
+    first = FIRST + timedelta(days=start)
+    last = min(LAST, first + timedelta(days=length))
+    view = replace(view, late="as_known")
+
+    found = run(view, placed, first, last, begun)
+
+    wanted = [
+        row
+        for day in days_between(first, last)
+        for row in rows_of_view(view, ORDER, known_rows(placed, day, begun), [day])
+    ]
+    expect_rows(view, found, wanted)
+
+
+def test_a_row_that_ceased_to_hold_is_not_the_last_one_any_more() -> None:
+    view = view_of(
+        Aggregate("count", name="rows", days=(5,)),
+        Aggregate("days_since_last", name="since"),
+        Aggregate("count_distinct", "word", name="words", days=(5,)),
+        late="as_known",
+    )
+    kept = {"who": "ann", "shop": 1, "id": "1", "date": day(3), "word": "a", "known_at": end_of(3), "known_until": None}
+    taken_back = {**kept, "id": "2", "date": day(4), "word": "b", "known_at": end_of(4), "known_until": end_of(6)}
+
+    found = run(view, [kept, taken_back], day(3), day(7), datetime(1, 1, 1, tzinfo=UTC))
+
+    assert found.select("rows_5d", "since", "words_5d").rows() == [
+        (1, 0, 1),
+        (2, 0, 2),
+        (2, 1, 2),
+        (1, 3, 1),
+        (1, 4, 1),
+    ]
+
+
+def day(number: int) -> date:
+    """A day of January."""
+    return date(2026, 1, number)
+
+
+def end_of(number: int) -> datetime:
+    """The last second of a day."""
+    return datetime.combine(day(number), time(23, 59, 59), tzinfo=UTC)
