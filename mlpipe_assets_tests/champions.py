@@ -15,6 +15,7 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.learning.fitting import fit, predict
 from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.learning.store import dump_model
+from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store.lake import Lake
@@ -79,12 +80,18 @@ def crowned_lake(root: Path) -> tuple[Catalog, Lake, ModelVersion]:
     return catalog, lake, crown(lake, catalog, day(5))
 
 
-def crown(lake: Lake, catalog: Catalog, as_of: date, feature_version: str | None = None) -> ModelVersion:
-    """Fit on the features up to a day, with who ordered three times as the label, and make it champion."""
-    model = catalog.models[0]
+def crown(
+    lake: Lake,
+    catalog: Catalog,
+    as_of: date,
+    feature_version: str | None = None,
+    label: pl.Expr = pl.col("orders_3d") > 1,
+) -> ModelVersion:
+    """Fit on the features up to a day, with who ordered more than once as the label, and make it champion."""
+    model, task = catalog.models[0], task_of(catalog.models[0])
     days = [d for d in lake.days("features", "spend") if d <= as_of]
-    rows = pl.concat([lake.read("features", "spend", d) for d in days]).with_columns(label=pl.col("orders_3d") > 1)
-    fitted = fit(LEARNER, rows, rows[:0], "label")
+    rows = pl.concat([lake.read("features", "spend", d) for d in days]).with_columns(label=label)
+    fitted = fit(model.learner or LEARNER, rows, rows[:0], "label", task)
     content = dump_model(fitted)
     version = ModelVersion(
         model=model.name,
@@ -107,11 +114,12 @@ def crown(lake: Lake, catalog: Catalog, as_of: date, feature_version: str | None
     )
     store_version(lake, version, {"model.skops": content})
     chosen = rows.filter(pl.col("as_of") == rows["as_of"].max()).select("customer_id", "as_of", *fitted.features)
-    kept = chosen.with_columns(probability=predict(fitted, chosen.select(fitted.features)))
+    answers = task.to_columns(predict(fitted, chosen.select(fitted.features)))
+    kept = pl.concat([chosen, answers], how="horizontal")
     made = {f"{d}": (lake.facts("features", "spend", d) or {})["fingerprint"] for d in feature_days(kept)}
     golden = Golden(
         rows=kept,
-        version=golden_version(kept),
+        version=golden_version(kept, task),
         champion=version.version,
         feature_version=version.feature_version,
         days=made,

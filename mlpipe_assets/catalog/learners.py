@@ -126,6 +126,16 @@ def searchable(learner: Learner) -> tuple[str, ...]:
     return _PREPARATION if learner.estimator is not None else (*_PREPARATION, *_BUILT_IN)
 
 
+def is_boosted(learner: Learner) -> bool:
+    """Whether a learner boosts, so that validation says when to stop."""
+    return learner.estimator is None and learner.algorithm == "gradient_boosting"
+
+
+def of_built_in(learner: Learner) -> list[str]:
+    """Fields that concern built-in algorithms alone, where they are declared otherwise than they are of their own."""
+    return [name for name in _BUILT_IN if getattr(learner, name) != getattr(Learner, name)]
+
+
 def named(values: Values) -> dict[str, Any]:
     """Declared values by name."""
     return dict(values)

@@ -7,7 +7,7 @@ from dataclasses import fields
 from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Model
-from mlpipe_assets.catalog.learners import Learner, Promotion, Search, named, searchable
+from mlpipe_assets.catalog.learners import Learner, Promotion, Search, named, of_built_in, searchable
 from mlpipe_assets.catalog.plain_values import is_pairs
 from mlpipe_assets.catalog.tasks import CLASS_PREFIX, TASKS, TaskShape
 from mlpipe_assets.rules import columns
@@ -94,6 +94,11 @@ def _learner_problems(model: Model, learner: Learner) -> Iterator[str]:
         for name in ("parameters", "trusted"):
             if getattr(learner, name):
                 yield f"learner.{name} concerns an estimator, and none is declared (estimator=…)"
+    else:
+        for name in of_built_in(learner):
+            yield f"learner.{name} concerns a built-in algorithm, and an estimator is declared: give it as a parameter"
+    if learner.decide_above != Learner.decide_above and "decision" not in shape.answers:
+        yield f"learner.decide_above says nothing of a {model.task} model, which makes no decision"
     taken = [name for name in (*learner.numeric, *learner.categorical) if _is_answer(shape, name)]
     yield from (f"learner takes {name!r}, which is what its answer is called; rename the feature" for name in taken)
     if learner.search is not None and isinstance(learner.search, Search):

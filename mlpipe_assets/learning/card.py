@@ -12,15 +12,14 @@ FEW_ROWS = 100  # below it a slice's metrics move by several hundredths from cha
 _MOST_TRIED = 50  # combinations of a search that the card shows
 
 
-def limits(evaluation: Evaluation) -> list[str]:
-    """What to keep in mind, in plain words, as the numbers say."""
+def limits(evaluation: Evaluation, *, boosted: bool = True) -> list[str]:
+    """What to keep in mind, in plain words, as the numbers say; `boosted` of a model that validation tells when to stop."""
     task, test = evaluation.task, evaluation.model["test"]
     found = task.doubts(test, {name: baseline["test"] for name, baseline in evaluation.baselines.items()})
     found += _weak_slices(evaluation)
     if "validation" not in evaluation.model:
-        found.append(
-            "The history was too short for a validation split: boosting ran a declared number of rounds, unwatched."
-        )
+        unwatched = ": boosting ran a declared number of rounds, unwatched" if boosted else ""
+        found.append(f"The history was too short for a validation split{unwatched}.")
         return found
     found += task.shifts(evaluation.model["validation"], test)
     return found or ["Nothing stands out in the numbers of validation and test."]

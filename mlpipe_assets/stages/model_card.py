@@ -11,7 +11,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.estimators import spell_estimator
-from mlpipe_assets.catalog.learners import Learner, named
+from mlpipe_assets.catalog.learners import Learner, is_boosted, named
 from mlpipe_assets.learning.card import limits, metrics_table, pictures, render_card
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.search import Fit
@@ -30,7 +30,13 @@ def render_card_files(
     evaluation: Evaluation,
 ) -> dict[str, bytes]:
     """The card as Markdown and as JSON, and the metrics, by file name."""
-    facts = _card_facts(model, found, fresh, splits, [*limits(evaluation), *_known_entities(model, splits)])
+    facts = _card_facts(
+        model,
+        found,
+        fresh,
+        splits,
+        [*limits(evaluation, boosted=is_boosted(found.learner)), *_known_entities(model, splits)],
+    )
     svgs = pictures(evaluation, {name: splits[name][model.label] for name in evaluation.answers})
     numbers = evaluation.to_dict()
     return {

@@ -138,6 +138,14 @@ def test_models_that_fit_their_task_are_let_through() -> None:
             "says nothing of a binary model; write min_roc_auc and max_log_loss_ratio",
         ),
         (
+            replace(spend, learner=replace(BOOSTED, estimator="sklearn.linear_model.Ridge", rounds=7)),
+            "learner.rounds concerns a built-in algorithm, and an estimator is declared",
+        ),
+        (
+            replace(spend, learner=replace(BOOSTED, decide_above=0.7)),
+            "learner.decide_above says nothing of a regression model, which makes no decision",
+        ),
+        (
             replace(spend, learner=replace(BOOSTED, parameters={"a": 1})),
             "learner.parameters concerns an estimator, and none is declared",
         ),

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pandera.polars as pa
@@ -80,12 +81,12 @@ KINDS: dict[str, dict[str, Any]] = {
 SQL_TYPES = {"regression": "double", "multiclass": "varchar"}
 
 
-def catalog_of(lake: Lake, task: str) -> Catalog:
+def catalog_of(lake: Lake, task: str, folder: Path | None = None) -> Catalog:
     """Predictions of how many orders come within two days, watched in windows of two days with a baseline of three."""
     model = replace(returning, task=task, learner=Learner(numeric=("orders_3d", "age")), **KINDS[task])  # type: ignore[arg-type]
     sql = COUNT_SQL.format(sql_type=SQL_TYPES[task])
     view = replace(spend, contract=WatchedSpend)
-    catalog = planted_catalog(lake.root.parent / "sql", returning_sql=sql, view=view, model=model)
+    catalog = planted_catalog(folder or lake.root.parent / "sql", returning_sql=sql, view=view, model=model)
     watched = Monitor(table="predictions/returning", window=timedelta(days=2), baseline=timedelta(days=3))
     return replace(catalog, monitors=(watched,))
 

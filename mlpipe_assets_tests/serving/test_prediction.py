@@ -1,12 +1,17 @@
 """Predictions online: the same as in batch, to the last bit, and barred for the same reasons."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import polars as pl
+import pytest
 
 from mlpipe_assets.serving.access import KeyBook
 from mlpipe_assets.stages.predictions import build_predictions
 from mlpipe_assets.training.champions import roll_back
 from mlpipe_assets_tests.champions import crown, crowned_lake, learning_lake
 from mlpipe_assets_tests.frames import refuse
+from mlpipe_assets_tests.monitoring.test_serving_of_tasks import catalog_of
 from mlpipe_assets_tests.planted import day, publish_online
 from mlpipe_assets_tests.serving.asking import serving
 
@@ -41,6 +46,34 @@ def test_the_champion_says_online_what_it_says_in_batch(tmp_path: Path) -> None:
         "decision": None,
     }
     assert (found["ann"]["as_of"], found["cyd"]["as_of"]) == ("2026-01-07T00:00:00Z", "2026-01-06T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "answered"),
+    [
+        ("regression", pl.col("orders_3d") * 2.5, ["prediction"]),
+        ("multiclass", pl.col("orders_3d").cast(pl.String), ["prediction", "probability"]),
+    ],
+)
+def test_numbers_and_classes_are_the_same_online_as_in_batch(
+    tmp_path: Path, task: str, label: pl.Expr, answered: list[str]
+) -> None:
+    catalog, lake = learning_lake(tmp_path, 6)
+    model = replace(catalog_of(lake, task, tmp_path / task).models[0], view=catalog.feature_views[0])
+    catalog = replace(catalog, models=(model,), sql_dir=tmp_path / task)
+    crown(lake, catalog, day(5), label=label)
+    publish_online(lake, catalog)
+    build_predictions(lake, catalog, catalog.models[0], [day(6)])
+    batch = lake.read("predictions", "returning", day(6)).to_dicts()
+
+    answer = serving(lake, catalog).post("/predict/returning", ENTITIES).json()
+
+    assert set(answer["metadata"]) == {"model", "model_version", "feature_version", "request_id"}
+    found = {one["entity"]["customer_id"]: one for one in answer["results"]}
+    assert [[found[row["customer_id"]][name] for name in answered] for row in batch] == [
+        [row[name] for name in answered] for row in batch
+    ]
+    assert {name: found["nobody"][name] for name in answered} == dict.fromkeys(answered)
 
 
 def test_features_of_a_model_are_asked_by_its_name(tmp_path: Path) -> None:

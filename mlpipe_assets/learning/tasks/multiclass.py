@@ -27,7 +27,7 @@ from mlpipe_assets.pictures.lines import Series
 _OFF = 0.05  # a calibration error people would notice in a decision
 _WORSE = 1.25  # times the loss of all rows from which a slice is named
 _LEAST = 30  # rows below which an accuracy says nothing
-_MOST_CLASSES = 20  # of which the card shows the confusion matrix
+_MOST_CLASSES = 20  # of which the card shows the confusion matrix, and a giveaway is looked for
 
 
 class Multiclass(LossTask):
@@ -96,8 +96,9 @@ class Multiclass(LossTask):
         return {"classes": label.n_unique()}
 
     def targets(self, label: pl.Series) -> Sequence[pl.Series]:
-        """Each class against the rest."""
-        return [label == value for value in label.unique().sort()] if label.n_unique() > 1 else []
+        """Each class against the rest; of many, the most frequent ones."""
+        counts = label.value_counts().sort("count", label.name, descending=[True, False])
+        return [label == value for value in counts[label.name].head(_MOST_CLASSES)] if counts.height > 1 else []
 
     def measure(self, label: pl.Series, answers: pl.Series) -> ClassMetrics:
         """Loss, accuracy, ranking and calibration."""
