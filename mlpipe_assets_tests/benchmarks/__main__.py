@@ -17,19 +17,12 @@ from mlpipe_assets_tests.benchmarks.importing import measure_import
 from mlpipe_assets_tests.benchmarks.loop import measure_loop
 from mlpipe_assets_tests.benchmarks.pipeline import measure_pipeline
 from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, write_page
-<<<<<<< HEAD
 from mlpipe_assets_tests.benchmarks.retrieval import measure_retrieval
-from mlpipe_assets_tests.benchmarks.validate import measure_validation
-from mlpipe_assets_tests.benchmarks.workload import Workload
-
-_NAMES = ("import", "validate", "pipeline", "loop", "retrieval", "drift", "alarms", "kinds", "flights")
-=======
 from mlpipe_assets_tests.benchmarks.serving import measure_serving
 from mlpipe_assets_tests.benchmarks.validate import measure_validation
 from mlpipe_assets_tests.benchmarks.workload import Workload
 
-_NAMES = ("import", "validate", "pipeline", "loop", "drift", "alarms", "kinds", "flights", "serving")
->>>>>>> d511371 (test(benchmarks): measure serving beside feast serve)
+_NAMES = ("import", "validate", "pipeline", "loop", "retrieval", "drift", "alarms", "kinds", "flights", "serving")
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
     Workload(orders=100_000, customers=20_000, more_days=1),
@@ -87,14 +80,10 @@ def _parser() -> argparse.ArgumentParser:
         "--keep", type=Path, metavar="DIR", help="make the workloads here, and use them again next time"
     )
     parser.add_argument(
-<<<<<<< HEAD
         "--feast",
         type=Path,
         metavar="PYTHON",
-        help="a Python that has feast[duckdb] 0.67, to compare retrieval with it",
-=======
-        "--feast", type=Path, metavar="PYTHON", help="the Python of an environment with feast[redis], to serve beside"
->>>>>>> d511371 (test(benchmarks): measure serving beside feast serve)
+        help="a Python that has feast[duckdb,redis] 0.67, to compare retrieval and serving with it",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="every number as JSON (docs/benchmarks.json)")
     return parser
