@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 import orjson
@@ -35,12 +35,14 @@ class Wanted:
         places: Of each its view, and its number among the features of that view.
         views: The views, each once.
         join_keys: The join keys of all views, each once.
+        metadata: What the answer says of its columns, as JSON.
     """
 
     names: tuple[str, ...]
     places: tuple[tuple[str, int], ...]
     views: tuple[PublishedView, ...]
     join_keys: tuple[str, ...]
+    metadata: orjson.Fragment
 
 
 def find_features(generation: Generation, features: Sequence[str], *, full_names: bool) -> Wanted:
@@ -69,7 +71,10 @@ def find_features(generation: Generation, features: Sequence[str], *, full_names
         raise BadRequestError(
             f"{shorten(twice)} would be in the answer twice. Ask for each feature once, or set full_feature_names to true."
         )
-    return Wanted(names=tuple(names), places=tuple(places), views=tuple(views.values()), join_keys=join_keys)
+    metadata = orjson.Fragment(orjson.dumps({"feature_names": [*join_keys, *names]}))
+    return Wanted(
+        names=tuple(names), places=tuple(places), views=tuple(views.values()), join_keys=join_keys, metadata=metadata
+    )
 
 
 def _view_of(generation: Generation, text: str) -> PublishedView:
@@ -123,12 +128,12 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def answer(reader: Reader, wanted: Wanted, entities: Mapping[str, Sequence[object]], now: datetime) -> bytes:
+async def answer(reader: Reader, wanted: Wanted, entities: Mapping[str, Sequence[object]], now: datetime) -> bytes:
     """The answer as JSON. All of it is read of one snapshot.
 
     Raises: BadRequestError as `find_keys`; what a reader raises.
     """
-    found = reader.read({view.name: find_keys(view, entities) for view in wanted.views})
+    found = await reader.fetch({view.name: find_keys(view, entities) for view in wanted.views})
     columns = {view.name: _columns(view, parse_rows(found[view.name]), now) for view in wanted.views}
     count = len(next(iter(entities.values()), ()))
     present, times = _constant(Status.PRESENT, count), _constant(_NO_TIME, count)
@@ -139,7 +144,7 @@ def answer(reader: Reader, wanted: Wanted, entities: Mapping[str, Sequence[objec
         of_view = columns[view]
         values, statuses = of_view.feature(number)
         results.append({"values": values, "statuses": statuses, "event_timestamps": of_view.times})
-    return orjson.dumps({"metadata": {"feature_names": [*wanted.join_keys, *wanted.names]}, "results": results})
+    return orjson.dumps({"metadata": wanted.metadata, "results": results})
 
 
 @lru_cache(maxsize=256)
@@ -188,10 +193,21 @@ def _columns(view: PublishedView, rows: Sequence[list[object] | None], now: date
 
 def _statuses(view: PublishedView, seconds: object, now: datetime) -> tuple[Status, Status]:
     """The status of a feature of a row of some time where it has a value, and where it is null."""
+    if view.ttl_seconds is None:
+        return _OF_ANY_AGE if isinstance(seconds, int) else _OF_NONE
     as_of = datetime.fromtimestamp(seconds, tz=UTC) if isinstance(seconds, int) else None
-    has, lacks = (status_of(as_of=as_of, at=now, is_null=null, ttl=view.ttl) for null in (False, True))
+    return _pair(as_of, now, view.ttl)
+
+
+def _pair(as_of: datetime | None, now: datetime | None, ttl: timedelta | None) -> tuple[Status, Status]:
+    has, lacks = (status_of(as_of=as_of, at=now, is_null=null, ttl=ttl) for null in (False, True))
     return has, lacks
 
 
+_OF_ANY_AGE = _pair(datetime.now(tz=UTC), datetime.now(tz=UTC), None)
+_OF_NONE = _pair(None, datetime.now(tz=UTC), None)
+
+
+@lru_cache(maxsize=4096)
 def _shown(seconds: object) -> str:
     return spell_time(seconds) if isinstance(seconds, int) else _NO_TIME

@@ -8,20 +8,21 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from secrets import token_hex
 from typing import Any, TextIO
 
 import orjson
 
 from mlpipe_assets.errors import MlpipeError
-from mlpipe_assets.serving.access import DeniedError
+from mlpipe_assets.serving.access import ANYBODY, DeniedError, ServeKey
 from mlpipe_assets.serving.answers import BadRequestError
 from mlpipe_assets.serving.counters import ServerCounters
-from mlpipe_assets.serving.state import ServerState
+from mlpipe_assets.serving.state import Loaded, ServerState
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -48,30 +49,67 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestLog:
-    """Lines of JSON."""
+    """Lines of JSON. They reach their stream with the next `flush`, which a server does twice a second and when something fails."""
 
     stream: TextIO | None = None
 
     def write(self, event: str, **values: object) -> None:
         """One line."""
-        line = {"time": f"{datetime.now(tz=UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "event": event, **values}
-        stream = self.stream or sys.stderr
+        now = time.time()
+        line = {"time": f"{_spell_second(int(now))}.{int(now % 1 * 1e6):06d}Z", "event": event, **values}
         with suppress(OSError, ValueError):  # who closed the stream does not want to read it
-            stream.write(orjson.dumps(line, default=str).decode() + "\n")
-            stream.flush()
+            (self.stream or sys.stderr).write(orjson.dumps(line, default=str).decode() + "\n")
+
+    def flush(self) -> None:
+        """Let everything that was written be seen."""
+        with suppress(OSError, ValueError):
+            (self.stream or sys.stderr).flush()
+
+
+@lru_cache(maxsize=16)
+def _spell_second(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, tz=UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+@dataclass(kw_only=True, slots=True)
+class Call:
+    """A request that was let in.
+
+    Attributes:
+        body: Its body, as it came.
+        name: The last part of its path, where that is a name.
+        loaded: What it is answered from.
+        key: Who asks.
+        facts: What its line in the log says beside route, status and time.
+    """
+
+    body: bytes
+    name: str
+    loaded: Loaded
+    key: ServeKey
+    request_id: str
+    facts: dict[str, object]
+
+
+Handler = Callable[[Call], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """An ASGI application before another one."""
+    """An ASGI application before another one.
+
+    Attributes:
+        handlers: What answers POST, by path; a path that ends with a slash is followed by a name. FastAPI's own way to an
+            endpoint takes as long as all of the answer, so it describes these and answers the rest.
+    """
 
     app: App
     state: ServerState
     counters: ServerCounters
     limits: Limits
     log: RequestLog
+    handlers: Mapping[str, Handler]
     routes: frozenset[str]
-    checks_host: Callable[[], bool]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is no request goes through."""
@@ -82,8 +120,7 @@ class Gate:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if _ID.fullmatch(given) else token_hex(16)
-        facts: dict[str, Any] = {}
-        scope["mlpipe"] = {"request_id": request_id, "facts": facts}
+        facts: dict[str, object] = {}
         status = 500
 
         async def sent(message: Message) -> None:
@@ -96,61 +133,80 @@ class Gate:
 
         self.counters.in_flight += 1
         try:
-            await self._answer(scope, headers, receive, sent)
+            await self._answer(scope, headers, receive, sent, request_id, facts)
         finally:
             self.counters.in_flight -= 1
             seconds = time.perf_counter() - began
             route = _route(scope["path"], self.routes)
             self.counters.count(route, status, seconds)
+            ms = round(seconds * 1e3, 3)
             self.log.write(
-                "request",
-                request_id=request_id,
-                method=scope["method"],
-                route=route,
-                status=status,
-                ms=round(seconds * 1e3, 3),
-                **facts,
+                "request", request_id=request_id, method=scope["method"], route=route, status=status, ms=ms, **facts
             )
 
-    async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
-        request_id = scope["mlpipe"]["request_id"]
+    async def _answer(
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        request_id: str,
+        facts: dict[str, object],
+    ) -> None:
         try:
-            self._expect_allowed(scope, headers)
+            key = self._let_in(scope, headers)
+            if key.name:
+                facts["key"] = key.name
             async with asyncio.timeout(self.limits.seconds):
-                body = await self._body(headers, receive) if scope["method"] == "POST" else b""
-                await self.app(scope, _giving(body, receive), send)
+                handler, name = self._handler_of(scope)
+                if handler is None:
+                    await self.app(scope, receive, send)
+                    return
+                body = await self._body(headers, receive)
+                call = Call(body=body, name=name, loaded=self.state.loaded, key=key, request_id=request_id, facts=facts)
+                content = await handler(call)
+            await _send_json(send, 200, content)
         except TimeoutError:
-            await respond(
-                send,
-                504,
-                f"There was no answer within {self.limits.seconds:g} seconds. Ask for less, or again.",
-                request_id,
-            )
-        except (BadRequestError, DeniedError) as error:
-            await respond(send, error.status, f"{error}", request_id)
+            late = f"There was no answer within {self.limits.seconds:g} seconds. Ask for less, or again."
+            await respond(send, 504, late, request_id)
         except _HungUpError:
             return
+        except MlpipeError as error:
+            await respond(send, why(error), f"{error}", request_id)
         except Exception as error:  # noqa: BLE001 (the last boundary: whatever a bug raises must not take the server with it)
             self.log.write("error", request_id=request_id, **spell_error(error))
+            self.log.flush()
             with suppress(RuntimeError):  # an answer has begun
                 await respond(send, 500, FAILED, request_id)
 
-    def _expect_allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
-        """Raises: DeniedError, BadRequestError."""
+    def _handler_of(self, scope: Scope) -> tuple[Handler | None, str]:
+        """What answers a path, and the name at its end; FastAPI says what is wrong with any other."""
+        path = scope["path"]
+        if scope["method"] != "POST":
+            return None, ""
+        if handler := self.handlers.get(path):
+            return handler, ""
+        folder, _, name = path.rpartition("/")
+        return (self.handlers.get(f"{folder}/"), name) if name else (None, "")
+
+    def _let_in(self, scope: Scope, headers: dict[bytes, bytes]) -> ServeKey:
+        """Who asks.
+
+        Raises: DeniedError, BadRequestError.
+        """
+        ring = self.state.loaded.keys
         if (
-            self.checks_host() and _host(headers) not in _LOOPBACK
+            not ring.by_id and _host(headers) not in _LOOPBACK
         ):  # else a page of another site could ask by a name of its own
             raise DeniedError("Without keys this server answers to localhost only.", status=403)
-        if scope["path"] != _OPEN:
-            authorization = headers.get(b"authorization")
-            key = self.state.loaded.keys.find(authorization.decode("latin-1") if authorization else None)
-            scope["mlpipe"]["key"] = key
-            if key.name:
-                scope["mlpipe"]["facts"]["key"] = key.name
-        if self.counters.in_flight > self.limits.at_once and scope["path"] != _OPEN:
-            raise BadRequestError(
-                f"More than {self.limits.at_once} requests are being answered. Ask again in a second.", status=429
-            )
+        if scope["path"] == _OPEN:
+            return ANYBODY
+        authorization = headers.get(b"authorization")
+        key = ring.find(authorization.decode("latin-1") if authorization else None)
+        if self.counters.in_flight > self.limits.at_once:
+            many = f"More than {self.limits.at_once} requests are being answered. Ask again in a second."
+            raise BadRequestError(many, status=429)
+        return key
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The body of a request, when it is JSON and not too long."""
@@ -186,11 +242,14 @@ class _HungUpError(Exception):
 
 async def respond(send: Send, status: int, detail: str, request_id: str) -> None:
     """An answer that says why there is none."""
-    content = orjson.dumps({"detail": detail, "request_id": request_id})
-    headers = [(b"content-type", b"application/json"), (b"content-length", f"{len(content)}".encode())]
-    headers += [(b"retry-after", b"1")] if status in (429, 503, 504) else []
+    headers = [(b"retry-after", b"1")] if status in (429, 503, 504) else []
     headers += [(b"www-authenticate", b"Bearer")] if status == 401 else []  # noqa: PLR2004 (the statuses of HTTP)
     headers += [(b"connection", b"close")] if status == 413 else []  # noqa: PLR2004 (the rest of the body is not read)
+    await _send_json(send, status, orjson.dumps({"detail": detail, "request_id": request_id}), headers)
+
+
+async def _send_json(send: Send, status: int, content: bytes, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
@@ -198,20 +257,6 @@ async def respond(send: Send, status: int, detail: str, request_id: str) -> None
 def why(error: MlpipeError) -> int:
     """The HTTP status of an error."""
     return error.status if isinstance(error, BadRequestError | DeniedError) else 503
-
-
-def _giving(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body that was read already, then what comes after it."""
-    given = False
-
-    async def give() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return give
 
 
 def _route(path: str, routes: frozenset[str]) -> str:

@@ -20,16 +20,15 @@ class Reader(Protocol):
         """The snapshot."""
         ...
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether an answer comes over a network, so that others need not wait for it."""
-        ...
-
     def read(self, keys: Mapping[str, Sequence[str]]) -> Rows:
         """The rows of the keys of each view, in their order; None for a key that has none. Safe in several threads.
 
         Raises: GoneError when the snapshot was removed, OnlineError when the store does not answer.
         """
+        ...
+
+    async def fetch(self, keys: Mapping[str, Sequence[str]]) -> Rows:
+        """The same for a server: nobody else waits while an answer comes over a network."""
         ...
 
     def close(self) -> None:
@@ -58,4 +57,8 @@ class OnlineStore(Protocol):
 
     def open(self, generation: Generation) -> Reader:
         """A reader of one snapshot. Raises: GoneError when it is not there any more."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its connections; each is made again when it is needed."""
         ...

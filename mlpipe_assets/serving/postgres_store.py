@@ -4,8 +4,9 @@ Tables are made, filled and named by that row in one transaction. A table of a r
 read of it fails and finds nobody unknown.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from queue import Empty, LifoQueue
@@ -81,6 +82,12 @@ class PostgresStore:
         reader.read(dict.fromkeys(generation.views, ("",)))
         return reader
 
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        with suppress(Empty):
+            while True:
+                self._pool.get_nowait().close()
+
     def _change(self, make: Callable[[Any, Line], tuple[Line, T]]) -> T:
         """Replace the line by what `make` makes of it, while nobody else does."""
         with self._connection() as connection, connection, connection.cursor() as cursor:
@@ -147,8 +154,6 @@ class PostgresStore:
 class PostgresReader:
     """Reads the tables of one snapshot."""
 
-    is_remote = True
-
     def __init__(self, connect: Callable[[], Any], schema: str, generation: Generation) -> None:
         self.generation = generation
         self._connect = connect
@@ -174,6 +179,10 @@ class PostgresReader:
         for number, key, content in answers:
             rows[number][key] = content.encode()
         return {view: [rows[n].get(text) for text in texts[view]] for n, view in enumerate(names)}
+
+    async def fetch(self, wanted: Mapping[str, Sequence[str]]) -> Rows:
+        """The same, in a thread that waits."""
+        return await asyncio.to_thread(self.read, wanted)
 
     def close(self) -> None:
         """Nothing: the connections are those of the store."""

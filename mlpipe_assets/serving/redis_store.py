@@ -14,6 +14,7 @@ import redis
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.serving.addresses import explain, take_option, without_secrets
 from mlpipe_assets.serving.online_store import Rows
+from mlpipe_assets.serving.redis_wire import Wire
 from mlpipe_assets.serving.snapshot import (
     Generation,
     GoneError,
@@ -45,6 +46,7 @@ class RedisStore:
             )
         except ValueError as error:
             raise SettingsError(f"MLPIPE_ONLINE_URL: {explain(error, self._address)}.") from None
+        self._wire = Wire(self._address)
 
     def locate(self) -> str:
         """Host, database and prefix."""
@@ -78,9 +80,14 @@ class RedisStore:
 
     def open(self, generation: Generation) -> "RedisReader":
         """A reader of one snapshot."""
-        reader = RedisReader(self._client, self._address, generation, self._hash)
+        reader = RedisReader(self._client, self._wire, self._address, generation, self._hash)
         reader.read({view: [] for view in generation.views})
         return reader
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+        self._client.close()
 
     def _fill(self, name: str, generation: Generation, batches: Iterator[list[tuple[str, bytes]]]) -> None:
         self._client.hset(name, _MARK, generation.id)
@@ -122,28 +129,45 @@ class RedisStore:
 class RedisReader:
     """Reads the hashes of one snapshot."""
 
-    is_remote = True
-
     def __init__(
-        self, client: "redis.Redis", address: str, generation: Generation, name_of: Callable[[Generation, str], str]
+        self,
+        client: "redis.Redis",
+        wire: Wire,
+        address: str,
+        generation: Generation,
+        name_of: Callable[[Generation, str], str],
     ) -> None:
         self.generation = generation
         self._address = address
         self._client: Any = client  # to mypy its commands have no types
+        self._wire = wire
         self._names = {view: name_of(generation, view) for view in generation.views}
         self._mark = generation.id.encode()
 
     def read(self, wanted: Mapping[str, Sequence[str]]) -> Rows:
         """The rows of the keys of each view, in one round trip."""
         with explaining(self._address):
-            if len(wanted) == 1:
-                [(view, found)] = wanted.items()
-                answers = [self._client.execute_command("HMGET", self._names[view], _MARK, *found)]
+            commands = self._commands(wanted)
+            if len(commands) == 1:
+                answers = [self._client.execute_command(*commands[0])]
             else:
                 with self._client.pipeline(transaction=False) as together:
-                    for view, found in wanted.items():
-                        together.execute_command("HMGET", self._names[view], _MARK, *found)
+                    for command in commands:
+                        together.execute_command(*command)
                     answers = together.execute()
+        return self._checked(wanted, answers)
+
+    async def fetch(self, wanted: Mapping[str, Sequence[str]]) -> Rows:
+        """The same on a connection that all requests share."""
+        with explaining(self._address):
+            answers = await self._wire.ask(self._commands(wanted))
+        return self._checked(wanted, answers)
+
+    def _commands(self, wanted: Mapping[str, Sequence[str]]) -> list[tuple[str | bytes, ...]]:
+        return [("HMGET", self._names[view], _MARK, *keys) for view, keys in wanted.items()]
+
+    def _checked(self, wanted: Mapping[str, Sequence[str]], answers: Sequence[list[bytes | None]]) -> Rows:
+        """The rows, when each view still has the mark of its snapshot."""
         for view, answer in zip(wanted, answers, strict=True):
             if answer[0] != self._mark:
                 raise GoneError(f"The rows of {view} in snapshot {self.generation.id} are not in Redis any more.")

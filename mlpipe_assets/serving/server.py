@@ -1,7 +1,7 @@
 """The server: Feast's request and answer, predictions by the champion, health, metrics. FastAPI before one snapshot at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,14 +9,12 @@ from functools import partial
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 
-from mlpipe_assets.errors import MlpipeError
-from mlpipe_assets.serving.access import ServeKey
-from mlpipe_assets.serving.answers import BadRequestError, answer, find_features
+from mlpipe_assets.serving.answers import BadRequestError, Wanted, answer, find_features
 from mlpipe_assets.serving.counters import CONTENT_TYPE, Metric, ServerCounters, render
 from mlpipe_assets.serving.documentation import FEATURES, HEALTH, METRICS, PREDICT, describe
-from mlpipe_assets.serving.gate import FAILED, Gate, Limits, RequestLog, spell_error, why
+from mlpipe_assets.serving.gate import Call, Gate, Handler, Limits, RequestLog
 from mlpipe_assets.serving.online_store import Reader
 from mlpipe_assets.serving.prediction import BarredError, Champion
 from mlpipe_assets.serving.requests import FeatureRequest, PredictRequest, count_entities, parse
@@ -24,6 +22,7 @@ from mlpipe_assets.serving.snapshot import GoneError, OnlineError
 from mlpipe_assets.serving.state import Loaded, ServerState
 
 _LOOK_SECONDS = 0.5
+_MOST_REMEMBERED = 1000  # different lists of features
 _JSON = "application/json"
 
 
@@ -44,79 +43,83 @@ class Server:
     def app(self) -> Gate:
         """The application that uvicorn runs."""
         app = FastAPI(title="mlpipe serve", version="1", docs_url=None, redoc_url=None, lifespan=self._looking)
-        features, predict = partial(self._answered, self._features), partial(self._answered, self._predict)
-        for path, handler, method, words in (
-            ("/get-online-features", features, "POST", FEATURES),
-            ("/predict/{model}", predict, "POST", PREDICT),
+        for path, endpoint, method, words in (
+            ("/get-online-features", _described, "POST", FEATURES),
+            ("/predict/{model}", _described, "POST", PREDICT),
             ("/health", self._health, "GET", HEALTH),
             ("/metrics", self._metrics, "GET", METRICS),
         ):
             name = path.split("/")[1]
-            app.add_api_route(path, handler, methods=[method], name=name, **describe(words, self.state.catalog))
+            app.add_api_route(path, endpoint, methods=[method], name=name, **describe(words, self.state.catalog))
         return Gate(
             app=app,
             state=self.state,
             counters=self.counters,
             limits=self.limits,
             log=self.log,
+            handlers={
+                "/get-online-features": partial(self._again_where_gone, self._features),
+                "/predict/": partial(self._again_where_gone, self._predict),
+            },
             routes=frozenset(route.path for route in app.routes if hasattr(route, "path")),
-            checks_host=lambda: not self.state.loaded.keys.by_id,
         )
 
-    async def _answered(self, handler: "Callable[[Request, Loaded], Awaitable[bytes]]", request: Request) -> Response:
-        """The answer of a handler, or why there is none. A snapshot that was removed meanwhile is asked again, once, on the newer one."""
-        loaded = self.state.loaded
+    async def _again_where_gone(self, handler: Handler, call: Call) -> bytes:
+        """The answer of a handler; when its snapshot was removed meanwhile, that of the newer one."""
         try:
-            try:
-                content = await handler(request, loaded)
-            except GoneError:
-                await asyncio.to_thread(self.state.look)
-                content = await handler(request, self.state.loaded)
-        except MlpipeError as error:
-            return _problem(request, why(error), f"{error}")
-        except Exception as error:  # noqa: BLE001 (a bug: its message may hold what somebody asked for)
-            self.log.write("error", request_id=request.scope["mlpipe"]["request_id"], **spell_error(error))
-            return _problem(request, 500, FAILED)
-        return Response(content, media_type=_JSON)
+            return await handler(call)
+        except GoneError:
+            await asyncio.to_thread(self.state.look)
+            call.loaded = self.state.loaded
+            return await handler(call)
 
-    async def _features(self, request: Request, loaded: Loaded) -> bytes:
-        asked = parse(FeatureRequest, await request.body())
+    async def _features(self, call: Call) -> bytes:
+        asked = parse(FeatureRequest, call.body)
         count = count_entities(asked.entities, self.limits.entities)
-        reader = _reader_of(loaded)
-        features = self._named(asked, loaded)
-        wanted = find_features(reader.generation, features, full_names=asked.full_feature_names)
+        reader = _reader_of(call.loaded)
+        wanted = self._wanted(asked, call.loaded, reader)
         if count * len(wanted.names) > self.limits.values:
             raise BadRequestError(
                 f"{count:,} entities with {len(wanted.names):,} features are more than {self.limits.values:,} values. Ask in several "
                 "requests."
             )
-        key: ServeKey = request.scope["mlpipe"]["key"]
         for view in wanted.views:
-            key.expect_view(view.name)
+            call.key.expect_view(view.name)
         _expect_join_keys(asked.entities, wanted.join_keys)
-        self._note(request, loaded, "/get-online-features", count, features=len(wanted.names))
-        ask = partial(answer, reader, wanted, asked.entities, datetime.now(tz=UTC))
-        return await asyncio.to_thread(ask) if reader.is_remote else ask()
+        self.counters.entities["/get-online-features"] += count
+        call.facts.update(entities=count, snapshot=call.loaded.snapshot, features=len(wanted.names))
+        return await answer(reader, wanted, asked.entities, datetime.now(tz=UTC))
 
-    async def _predict(self, request: Request, loaded: Loaded) -> bytes:
-        name = request.path_params["model"]
-        asked = parse(PredictRequest, await request.body())
+    async def _predict(self, call: Call) -> bytes:
+        asked = parse(PredictRequest, call.body)
         count = count_entities(asked.entities, self.limits.entities)
-        reader = _reader_of(loaded)
-        champion = loaded.champions.get(name)
+        reader = _reader_of(call.loaded)
+        champion = call.loaded.champions.get(call.name)
         if champion is None:
-            there = ", ".join(sorted(loaded.champions)) or "none"
-            raise BadRequestError(f"There is no model {name[:100]!r}; there are {there}.", status=404)
-        key: ServeKey = request.scope["mlpipe"]["key"]
-        key.expect_model(name)
+            there = ", ".join(sorted(call.loaded.champions)) or "none"
+            raise BadRequestError(f"There is no model {call.name[:100]!r}; there are {there}.", status=404)
+        call.key.expect_model(call.name)
         if not isinstance(champion, Champion):
             raise BarredError(champion)
-        key.expect_view(champion.view.name)
+        call.key.expect_view(champion.view.name)
         _expect_join_keys(asked.entities, champion.view.join_keys)
-        self._note(request, loaded, "/predict/{model}", count, model=name, model_version=champion.version.version)
-        request_id = request.scope["mlpipe"]["request_id"]
-        found = await asyncio.to_thread(champion.answer, reader, asked.entities, datetime.now(tz=UTC), request_id)
+        self.counters.entities["/predict/{model}"] += count
+        version = champion.version.version
+        call.facts.update(entities=count, snapshot=call.loaded.snapshot, model=call.name, model_version=version)
+        now = datetime.now(tz=UTC)
+        found = await asyncio.to_thread(champion.answer, reader, asked.entities, now, call.request_id)
         return orjson.dumps(found)
+
+    def _wanted(self, asked: FeatureRequest, loaded: Loaded, reader: Reader) -> Wanted:
+        """The features of a request, found once for all requests that ask for the same of one snapshot."""
+        features = tuple(self._named(asked, loaded))
+        place = (features, asked.full_feature_names)
+        wanted = loaded.found.get(place)
+        if wanted is None:
+            wanted = find_features(reader.generation, features, full_names=asked.full_feature_names)
+            if len(loaded.found) < _MOST_REMEMBERED:
+                loaded.found[place] = wanted
+        return wanted
 
     async def _health(self) -> Response:
         loaded = self.state.loaded
@@ -147,11 +150,6 @@ class Server:
             )
         return [f"{champion.view.name}:{name}" for name in champion.fitted.features]
 
-    def _note(self, request: Request, loaded: Loaded, route: str, count: int, **facts: object) -> None:
-        """What the log and the counters say of a request: counts and names of ours, nothing that was sent."""
-        self.counters.entities[route] += count
-        request.scope["mlpipe"]["facts"].update(entities=count, snapshot=loaded.snapshot, **facts)
-
     @asynccontextmanager
     async def _looking(self, _: FastAPI) -> AsyncIterator[None]:
         """Look for newer snapshots, champions and keys while the server runs."""
@@ -162,11 +160,13 @@ class Server:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            self.log.flush()
             self.state.close()
 
     async def _look_on(self) -> None:
         told: str | None = None
         while True:
+            self.log.flush()
             await asyncio.sleep(_LOOK_SECONDS)
             changed = await asyncio.to_thread(self.state.look)
             problem = self.state.problem
@@ -196,10 +196,8 @@ def _reader_of(loaded: Loaded) -> Reader:
     return loaded.reader
 
 
-def _problem(request: Request, status: int, detail: str) -> Response:
-    content = orjson.dumps({"detail": detail, "request_id": request.scope["mlpipe"]["request_id"]})
-    headers = {"retry-after": "1"} if status == 503 else None  # noqa: PLR2004 (the statuses of HTTP)
-    return Response(content, status_code=status, media_type=_JSON, headers=headers)
+def _described() -> None:
+    """Nothing: the gate answers, so that a request does not go through FastAPI; it is here for the description."""
 
 
 def _snapshot_metrics(state: ServerState) -> list[Metric]:

@@ -86,6 +86,9 @@ class SqliteStore:
         self.lake.check([path])
         return SqliteReader(path, generation)
 
+    def close(self) -> None:
+        """Nothing: it holds nothing open."""
+
     def _write(self, line: Line) -> None:
         self.lake.publish({keys.ONLINE_LINE: spell_document(spell_line(line))})
 
@@ -107,8 +110,6 @@ class SqliteStore:
 class SqliteReader:
     """Reads one file."""
 
-    is_remote = False
-
     def __init__(self, path: Path, generation: Generation) -> None:
         self.generation = generation
         self._lock = Lock()
@@ -124,6 +125,10 @@ class SqliteReader:
         """The rows of the keys of each view."""
         with self._lock:
             return {view: self._read(self._tables[view], found) for view, found in wanted.items()}
+
+    async def fetch(self, wanted: Mapping[str, Sequence[str]]) -> Rows:
+        """The same: it is there before another could begin."""
+        return self.read(wanted)
 
     def _read(self, table: str, wanted: Sequence[str]) -> list[bytes | None]:
         run = self._connection.execute

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.serving.access import KeyBook, KeyRing
+from mlpipe_assets.serving.answers import Wanted
 from mlpipe_assets.serving.online_store import OnlineStore, Reader
 from mlpipe_assets.serving.prediction import Champion, load_champions
 from mlpipe_assets.serving.snapshot import GoneError
@@ -25,12 +26,14 @@ class Loaded:
         champions: By model the champion, or why it must not answer.
         champion_marks: Versions of the records that say who is champion.
         keys: Who may ask.
+        found: Features that were asked for, as they were found in the snapshot.
     """
 
     reader: Reader | None = None
     champions: Mapping[str, Champion | str] = field(default_factory=dict)
     champion_marks: Mapping[str, str] = field(default_factory=dict)
     keys: KeyRing = field(default_factory=KeyRing)
+    found: dict[tuple[tuple[str, ...], bool], Wanted] = field(default_factory=dict)
 
     @property
     def snapshot(self) -> str | None:
@@ -79,6 +82,7 @@ class ServerState:
         for reader in (self.loaded.reader, *(reader for _, reader in self._left)):
             if reader:
                 reader.close()
+        self.store.close()
 
     def _load(self, before: Loaded) -> Loaded:
         ring = self._keys(before)

@@ -140,9 +140,11 @@ def test_ten_thousand_requests_while_publishing_have_no_error_and_no_mixed_snaps
 
             with ThreadPoolExecutor(CLIENTS + 1) as threads:
                 published = threads.submit(publisher)
-                clients = [threads.submit(client) for _ in range(CLIENTS)]
-                seen = [one for running_client in clients for one in running_client.result()]
-                done.set()
+                try:
+                    clients = [threads.submit(client) for _ in range(CLIENTS)]
+                    seen = [one for asking in clients for one in asking.result()]
+                finally:
+                    done.set()
 
             assert {status for status, _ in seen} == {200}
             assert {len(values) for _, values in seen} == {1}

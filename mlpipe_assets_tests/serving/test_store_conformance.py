@@ -1,17 +1,21 @@
 """What every online store promises, held on SQLite, on a real Redis and on a real PostgreSQL."""
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 
 import polars as pl
 import pytest
+import redis
 
 from mlpipe_assets.errors import LakeError, MlpipeError
 from mlpipe_assets.serving import snapshot as snapshots
 from mlpipe_assets.serving.addresses import open_store
-from mlpipe_assets.serving.online_store import OnlineStore
+from mlpipe_assets.serving.online_store import OnlineStore, Reader, Rows
 from mlpipe_assets.serving.rows import parse_rows
 from mlpipe_assets.serving.snapshot import GoneError, OnlineError, Snapshot, ViewRows
 from mlpipe_assets.store.lake import Lake
@@ -59,6 +63,14 @@ def values(store: OnlineStore, view: str, *keys: str) -> list[list[object] | Non
     return parse_rows(found)
 
 
+async def fetch(store: OnlineStore, reader: Reader, wanted: Mapping[str, Sequence[str]]) -> list[Rows]:
+    """What a server reads, twenty times at once."""
+    found = list(await asyncio.gather(*(reader.fetch(wanted) for _ in range(20))))
+    store.close()
+    await asyncio.sleep(0.01)
+    return found
+
+
 def test_an_empty_store_has_no_snapshot(opened: Opened) -> None:
     assert opened().line().present is None
     with pytest.raises(OnlineError, match="nothing to take back"):
@@ -73,6 +85,10 @@ def test_a_published_snapshot_answers_for_each_key_of_each_view(opened: Opened) 
     found = reader.read({"spend": ["bob", "nobody", "ann", "ann"], "visits": ["ann", "bob"]})
     assert parse_rows(found["spend"]) == [[SECONDS, None, "Porto"], None, [SECONDS, 1, "Porto"], [SECONDS, 1, "Porto"]]
     assert parse_rows(found["visits"]) == [[SECONDS, 7, "Porto"], None]
+    assert (
+        asyncio.run(fetch(store, reader, {"spend": ["bob", "nobody"], "visits": ["ann"]}))
+        == [{"spend": found["spend"][:2], "visits": found["visits"][:1]}] * 20
+    )
     assert store.line().present == generation
     assert generation.views["spend"] == published("spend", rows=2)
 
@@ -206,3 +222,31 @@ def test_a_damaged_file_is_no_snapshot(lake: Lake) -> None:
     store.publish(snapshot("b", spend={"ann": 2}))
     assert values(store, "spend", "ann") == [[SECONDS, 2, "Porto"]]
     assert min(path.name for path in (lake.root / "online" / "features").iterdir()).startswith("000001")
+
+
+@pytest.mark.long
+def test_a_server_survives_a_redis_that_hangs_and_one_that_comes_back(
+    lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with redis_server(tmp_path_factory.mktemp("redis")) as address:
+        store = open_store(lake, address)
+        reader = store.open(store.publish(snapshot("a", spend={"ann": 1})))
+        pid = redis.Redis.from_url(address).info()["process_id"]
+
+        async def ask() -> list[str]:
+            seen: list[str] = []
+            for stopped in (False, True, False):
+                os.kill(pid, signal.SIGSTOP if stopped else signal.SIGCONT)
+                try:
+                    async with asyncio.timeout(0.3):
+                        seen += [str(row) for row in (await reader.fetch({"spend": ["ann"]}))["spend"]]
+                except (TimeoutError, OnlineError) as error:
+                    seen.append(type(error).__name__)
+            store.close()
+            await asyncio.sleep(0.01)
+            return seen
+
+        first, second, third = asyncio.run(ask())
+
+    assert first == third
+    assert second == "TimeoutError"
