@@ -43,14 +43,14 @@ class CountAhead(WatchedSpend):
     """How many orders follow."""
 
     customer_id: str
-    label: float
+    label: float = pa.Field(metadata={"environments": ["training"]})
 
 
 class LevelAhead(WatchedSpend):
     """The same as a class."""
 
     customer_id: str
-    label: str
+    label: str = pa.Field(metadata={"environments": ["training"]})
 
 
 class CountAnswers(pa.DataFrameModel):

@@ -63,7 +63,8 @@ def test_numbers_and_classes_are_the_same_online_as_in_batch(
     catalog = replace(catalog, models=(model,), sql_dir=tmp_path / task)
     crown(lake, catalog, day(5), label=label)
     publish_online(lake, catalog)
-    build_predictions(lake, catalog, catalog.models[0], [day(6)])
+    (made,) = build_predictions(lake, catalog, catalog.models[0], [day(6)])
+    assert made.refused is None
     batch = lake.read("predictions", "returning", day(6)).to_dicts()
 
     answer = serving(lake, catalog).post("/predict/returning", ENTITIES).json()
