@@ -21,7 +21,8 @@ from mlpipe_assets.store.lake import Lake
 class ViewDays:
     """The days of a view that a snapshot takes rows from, as they stand on disk.
 
-    A day is over by `now`, was not refused since, holds what was written to it, and is of the view's present version.
+    A day is over by `now` and of the view's present version. Of an older day that was refused since, the partition from before
+    counts, as it does in a join of the same time.
     """
 
     lake: Lake
@@ -44,8 +45,12 @@ class ViewDays:
     def days(self) -> list[date]:
         """The days to read, in order."""
         made, version = self.inputs.made, self.version
-        sound = (day for day in made.days() if self._is_over(day) and day not in made.refused)
-        return [day for day in sound if (made.facts(day) or {}).get("code_version") == version]
+        return [day for day in self.present if (made.facts(day) or {}).get("code_version") == version]
+
+    @cached_property
+    def present(self) -> list[date]:
+        """Days that are over and have a partition, sound or not."""
+        return list(filter(self._is_over, self.inputs.made.days()))
 
     @cached_property
     def version(self) -> str:
@@ -64,8 +69,10 @@ class ViewDays:
         problem: str | None = None
         if day in made.refused:
             problem = f"failed its blocking check: {made.refused[day]['problem']}"
+        elif damaged := [one for one in self.present if made.facts(one) is None]:
+            day, problem = damaged[-1], "is damaged; `mlpipe run` builds it again"  # an older row would look right
         elif (facts := made.facts(day)) is None:
-            problem = "is damaged; `mlpipe run` builds it again"
+            problem = "has no partition; `mlpipe run` builds it"
         elif facts.get("code_version") != self.version:
             problem = "was built by another version of the view; `mlpipe run` builds it again"
         else:

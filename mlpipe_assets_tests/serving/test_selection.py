@@ -1,13 +1,18 @@
 """What a snapshot is made of: the latest row of every entity, from sound days that are over."""
 
+import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
+from mlpipe_assets.serving.answers import answer, find_features
 from mlpipe_assets.serving.rows import parse_rows
 from mlpipe_assets.serving.selection import plan_snapshot
 from mlpipe_assets.serving.snapshot import OnlineError
@@ -20,6 +25,8 @@ from mlpipe_assets_tests.planted import Order, day, planted_catalog, planted_lak
 # ann buys on the first day only, so that she is described up to day 3; bob buys on each day.
 ORDERS: list[Order] = [("o1", "ann", day(1), "10", "web"), *((f"b{n}", "bob", day(n), "5", "web") for n in range(1, 6))]
 LATER = datetime(2026, 3, 1, tzinfo=UTC)
+US = timedelta(microseconds=1)
+SPINE: dict[str, pl.DataType] = {"customer_id": pl.String(), "event_timestamp": pl.Datetime("us", "UTC")}
 
 
 def built(tmp_path: Path, days: int = 5) -> tuple[Lake, Catalog]:
@@ -69,12 +76,8 @@ def test_the_same_features_have_the_same_digest_and_others_another(tmp_path: Pat
     assert plan_snapshot(lake, catalog, LATER).inputs != before
 
 
-def test_a_refused_newest_day_is_not_published_and_an_older_one_is_passed_over(tmp_path: Path) -> None:
+def test_a_refused_newest_day_is_not_published(tmp_path: Path) -> None:
     lake, catalog = built(tmp_path)
-    refuse(lake, "features", "spend", day(3), problem="spend is negative", inputs="x")
-    [rows] = plan_snapshot(lake, catalog, LATER).read().views
-    assert sorted(rows.frame["as_of"].dt.day().to_list()) == [3, 6]  # of ann the row of day 2
-
     refuse(lake, "features", "spend", day(5), problem="spend is negative", inputs="x")
     plan = plan_snapshot(lake, catalog, LATER)
 
@@ -84,13 +87,14 @@ def test_a_refused_newest_day_is_not_published_and_an_older_one_is_passed_over(t
         plan.read()
 
 
-def test_a_damaged_newest_day_is_not_published(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [5, 2])
+def test_nothing_is_published_over_a_damaged_day_for_an_older_row_would_look_right(tmp_path: Path, number: int) -> None:
     lake, catalog = built(tmp_path)
-    lake.path("features", "spend", day(5)).write_bytes(b"")
+    lake.path("features", "spend", day(number)).write_bytes(b"")
 
     [(_, reason)] = plan_snapshot(lake, catalog, LATER).obstacles
 
-    assert reason == "features/spend [2026-01-05]: is damaged; `mlpipe run` builds it again"
+    assert reason == f"features/spend [{day(number)}]: is damaged; `mlpipe run` builds it again"
 
 
 def test_a_day_of_another_version_of_the_view_is_not_published(tmp_path: Path) -> None:
@@ -114,3 +118,33 @@ def test_without_features_there_is_nothing_to_publish(tmp_path: Path) -> None:
     assert (plan.views, plan.obstacles) == ((), ())
     with pytest.raises(OnlineError, match="nothing to publish"):
         plan.read()
+
+
+@pytest.mark.parametrize("ttl", [None, timedelta(days=1)])
+def test_what_is_published_and_asked_at_a_time_is_what_a_join_finds_for_it(
+    tmp_path: Path, ttl: timedelta | None
+) -> None:
+    lake, catalog = built(tmp_path)
+    catalog = replace(catalog, feature_views=(replace(spend, ttl=ttl),), models=())
+    refuse(lake, "features", "spend", day(2), problem="spend is negative", inputs="x")
+    midnights = [
+        datetime.combine(day(number), datetime.min.time(), tzinfo=UTC) for number in (2, 5, 6, 7, 9)
+    ]  # day 2 is never the newest
+    moments = [moment + offset for moment in midnights for offset in (-US, timedelta(0), US)][1:]
+    entities = ["ann", "bob", "eve"]
+    spine = pl.DataFrame([(who, at) for at in moments for who in entities], schema=SPINE, orient="row")
+
+    joined = Retrieval(lake, catalog, ["spend:*"], spine, Wording(statuses=True, as_of=False)).frame()
+
+    store = SqliteStore(lake=lake)
+    rows: list[tuple[object, ...]] = []
+    for at in moments:
+        generation = store.publish(plan_snapshot(lake, catalog, at).read())
+        wanted = find_features(generation, ["spend:*"], full_names=False)
+        reader = store.open(generation)
+        found = json.loads(asyncio.run(answer(reader, wanted, {"customer_id": entities}, at)))["results"][1:]
+        reader.close()
+        rows += zip(*[column[part] for column in found for part in ("values", "statuses")], strict=True)
+    names = ["orders_3d", "orders_3d__status", "age", "age__status"]
+    assert rows == joined.select(names).rows()
+    assert {status for row in rows for status in row[1::2]} >= {"PRESENT", "NULL_VALUE", "NOT_FOUND"}
