@@ -19,7 +19,7 @@ from mlpipe_assets.catalog.older_spelling import with_older_spelling
 from mlpipe_assets.catalog.places import Declared, find_named, is_judged, sql_folder
 from mlpipe_assets.catalog.tasks import TaskName
 from mlpipe_assets.catalog.tolerance import Tolerance as Tolerance  # noqa: PLC0414 (declared with the others)
-from mlpipe_assets.errors import CatalogError, SettingsError
+from mlpipe_assets.errors import CatalogError
 
 
 @with_older_spelling
@@ -128,7 +128,8 @@ class Model(Declared):
 
     Attributes:
         task: What the label is: `binary` (did it happen), `multiclass` (which of several) or `regression` (how much).
-        view: The feature view it learns from.
+        view: The feature view it learns from; left away where `features` of several are named, and made of these.
+        features, spine: Such as `a_view:*`; SQL over `inputs` with the rows to join them to, as a view's: join keys and as_of.
         inputs: Sources the label reads.
         sql: Adds the label to feature rows; binds $horizon, in days.
         label: Name of the label column.
@@ -140,13 +141,14 @@ class Model(Declared):
         learner: How it is fitted; None makes the training set only.
         predictions: What its batch predictions promise; needed where there is a learner.
         promotion: What a challenger must show.
-        slices: SQL that gives join key, as_of and one text column per slice to report metrics by; it reads `features`
-            (rows of the days asked for) and the model's inputs up to those days. None reports none.
+        slices: SQL that gives join key, as_of and a text column per slice to report metrics by, from `features` and inputs.
     """
 
     name: str
     task: TaskName = "binary"
-    view: FeatureView
+    view: FeatureView = None  # type: ignore[assignment]  # a catalog makes it of features and spine
+    features: tuple[str, ...] = ()
+    spine: str = ""
     inputs: tuple[str, ...]
     sql: str
     contract: type[pa.DataFrameModel]
@@ -244,9 +246,12 @@ class Catalog(Declared):
 
     def __post_init__(self) -> None:
         """Refuse a catalog that does not hold together, with every reason at once; its rules are judged when it is loaded."""
+        from mlpipe_assets.catalog.model_views import with_views_of_models  # noqa: PLC0415 (as below)
         from mlpipe_assets.catalog.validation import problems_of  # noqa: PLC0415 (it reads the shapes declared here)
 
         super().__post_init__()
+        for name, items in with_views_of_models(self).items():
+            object.__setattr__(self, name, items)
         if is_judged() and (problems := problems_of(self)):
             raise CatalogError(problems)
 
@@ -264,14 +269,9 @@ class Catalog(Declared):
 
     def contract(self, table: str) -> type[pa.DataFrameModel]:
         """The contract of `interim/<source>`, `features/<view>` or `predictions/<model>`."""
-        found: dict[str, type[pa.DataFrameModel] | None] = {
-            **{f"interim/{source.name}": source.contract for source in self.sources},
-            **{f"features/{view.name}": view.contract for view in self.feature_views},
-            **{f"predictions/{model.name}": model.predictions for model in self.models},
-        }
-        if (contract := found.get(table)) is None:
-            raise SettingsError(f"No table {table!r} has a contract; there are {', '.join(sorted(found)) or 'none'}.")
-        return contract
+        from mlpipe_assets.catalog.table_contracts import contract_of  # noqa: PLC0415 (as below)
+
+        return contract_of(self, table)
 
     def view_sql(self, view: FeatureView) -> str:
         """The SQL of a feature view: written from what it declares, or the text of its file."""

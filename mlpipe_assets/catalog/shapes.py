@@ -111,9 +111,7 @@ def _length(least: timedelta, *, days: bool = False) -> _Test:
 
 
 def _above_zero(value: object) -> str:
-    return _length(_NONE)(value) or (
-        "" if value else "is no time at all: a row would be too old at once. Unset it for any age"
-    )
+    return _length(_NONE)(value) or ("" if value else "is no time at all: a row would be too old at once. Unset it")
 
 
 def _number(least: float, most: float = float("inf"), *, whole: bool = False) -> _Test:
@@ -266,7 +264,9 @@ _TESTS: dict[type, dict[str, _Test]] = {
     Model: {
         "name": _text,
         "task": _one_of(*TASKS),
-        "view": _kind(FeatureView),
+        "view": _or_none(_kind(FeatureView)),
+        "features": _texts,
+        "spine": _kind(str),
         "inputs": _texts,
         "sql": _text,
         "contract": _contract,

@@ -14,6 +14,7 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Moni
 from mlpipe_assets.catalog.declared_views import broken_declaration, wrong_way
 from mlpipe_assets.catalog.joined_views import broken_joins
 from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.catalog.model_views import broken_features
 from mlpipe_assets.catalog.promised_columns import unkept, unkept_by_source
 from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
 from mlpipe_assets.catalog.sql_words import RESERVED
@@ -36,12 +37,7 @@ def problems_of(catalog: Catalog) -> list[str]:
     if shape:
         return shape
     found: list[str] = []
-    items: list[_Item] = [
-        *catalog.sources,
-        *catalog.feature_views,
-        *catalog.models,
-        *catalog.monitors,
-    ]
+    items: list[_Item] = [*catalog.sources, *catalog.feature_views, *catalog.models, *catalog.monitors]
     for item in items:
         shaped = shapes.problems(item)
         wrong = [line for lines in shaped.values() for line in lines]
@@ -105,7 +101,7 @@ def _looked_up(catalog: Catalog, item: _Item, bad: Collection[str]) -> Iterator[
         case FeatureView():
             yield from _view(catalog, item, bad)
         case Model():
-            yield from _model(catalog, item, bad)
+            yield from broken_features(catalog, item) or _model(catalog, item, bad)
         case Monitor():
             yield from _monitor(catalog, item, bad)
 

@@ -24,7 +24,12 @@ from mlpipe_assets.rules import columns, contract_digest, digest, function_diges
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view", "source", "aggregates", "attributes"}
 _READING = {"ttl"}  # decides which rows are found, not what they hold
 _AFTER_TRAINING_SET = {"task", "learner", "predictions", "promotion", "slices", "suspect_above"}
-_AS_BEFORE = (("scope", "entity"), ("joins", ()))  # fields that came later, as nobody has declared them
+_AS_BEFORE = (
+    ("scope", "entity"),
+    ("joins", ()),
+    ("features", ()),
+    ("spine", ""),
+)  # fields that came later, as nobody has declared them
 _PLACING = 1  # goes up when the code reads a time in another way than before
 _FRACTION = 2  # the same for formats with a fraction of a second of any length
 

@@ -54,7 +54,7 @@ def list_views(lake: Lake, catalog: Catalog) -> list[ListedView]:
 
 def reading_of(view: FeatureView) -> str:
     """What rows of past days know: as it was known then, or with what was corrected since."""
-    return "as known then" if getattr(view, "late", "correct") == "as_known" else "as corrected since"
+    return "as known then" if view.is_as_known else "as corrected since"
 
 
 def spell_ttl(ttl: timedelta) -> str:

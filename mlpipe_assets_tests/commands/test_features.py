@@ -83,7 +83,7 @@ def test_the_list_says_of_each_feature_what_it_is(capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     assert "customer_features of customer (customer_id)\n" in shown
     assert "past days are as corrected since; 1 day, the newest 2026-01-01; version " in shown
-    assert "; used by repeat_purchase.\n" in shown
+    assert "; used by repeat_purchase" in shown
     assert "  avg_order_value_30d    Float64 EUR or null: Revenue per order.\n" in shown
 
     assert main(["features", "--list", "--json"]) == 0

@@ -1,6 +1,6 @@
 """Which channel a customer orders by next, from what is known of the customer and of the customer in the channel used last.
 
-Three views: of customers, of customers in a channel (two join keys), and one that takes both for each customer's last channel.
+Two views: of customers, and of customers in a channel, with two join keys. The spine of the model has each customer's last channel.
 """
 
 from datetime import timedelta
@@ -12,7 +12,6 @@ import polars as pl
 
 from mlpipe_assets.catalog.aggregates import Aggregate
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model
-from mlpipe_assets.catalog.entities import customer
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.sources import customers, orders
@@ -36,8 +35,11 @@ class ChannelFeatures(pa.DataFrameModel):
         unique = ("customer_id", "channel")
 
 
-class NextChannelFeatures(pa.DataFrameModel):
-    """Each customer with the channel of the newest order, and what is known of both. Grain: customer_id."""
+class NextChannel(pa.DataFrameModel):
+    """Each customer with the channel of the newest order, what is known of both, and the channel of the next order.
+
+    A customer without an order in the four weeks is left out. Grain: customer_id, as_of.
+    """
 
     customer_id: str
     channel: str = pa.Field(isin=CHANNELS)
@@ -48,16 +50,11 @@ class NextChannelFeatures(pa.DataFrameModel):
     channel_orders_30d: pl.Int64 = pa.Field(nullable=True)
     channel_orders_90d: pl.Int64 = pa.Field(nullable=True)
     days_since_channel: pl.Int64 = pa.Field(nullable=True)
+    label: str = pa.Field(isin=CHANNELS, metadata={"environments": ["training"]})
 
     class Config:
         strict = True
         unique = ("customer_id", "as_of")
-
-
-class NextChannel(NextChannelFeatures):
-    """The same, with the channel of the next order; a customer without one in four weeks is left out. Grain: customer_id, as_of."""
-
-    label: str = pa.Field(isin=CHANNELS, metadata={"environments": ["training"]})
 
 
 class NextChannelPredictions(pa.DataFrameModel):
@@ -84,24 +81,16 @@ channel_features = FeatureView(
     ),
     contract=ChannelFeatures,
 )
-next_channel_features = FeatureView(
-    name="next_channel_features",
-    entity=customer,
-    inputs=("orders",),
-    sql="last_channel.sql",
-    joins=(
+next_channel = Model(
+    name="next_channel",
+    task="multiclass",
+    features=(
         "customer_features:orders_30d",
         "customer_features:distinct_channels_30d",
         "customer_features:region",
         "channel_features:*",
     ),
-    contract=NextChannelFeatures,
-    lookback=timedelta(days=90),
-)
-next_channel = Model(
-    name="next_channel",
-    task="multiclass",
-    view=next_channel_features,
+    spine="last_channel.sql",
     inputs=("orders",),
     sql="next_channel.sql",
     contract=NextChannel,
@@ -125,7 +114,7 @@ next_channel = Model(
 )
 CATALOG = Catalog(
     sources=(orders, customers),
-    feature_views=(customer_features, channel_features, next_channel_features),
+    feature_views=(customer_features, channel_features),
     models=(next_channel,),
     sql_dir=Path(__file__).with_name("sql"),
 )

@@ -46,6 +46,10 @@ def test_its_model_learns_predicts_and_says_which_views_it_is_of(project: Projec
     training = project.read("processed/next_channel")
     predictions = project.read("predictions/next_channel")
 
+    assert CATALOG.model("next_channel").view is CATALOG.feature_views[-1]
+    assert "label" not in project.read(
+        "features/next_channel_features", project.days("features/next_channel_features")[-1]
+    )
     assert {*training["split"].unique()} == {"train", "validation", "test"}
     assert {*training["label"].unique()} <= {"web", "app", "store", "partner"}
     assert predictions.height > 100
