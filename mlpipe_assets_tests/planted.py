@@ -151,7 +151,7 @@ def bring_in(lake: Lake, catalog: Catalog) -> None:
 
 def publish_online(lake: Lake, catalog: Catalog) -> None:
     """Publish the features there are as online answers."""
-    publish_features(lake, plan_snapshot(lake, catalog, datetime.now(tz=UTC)))
+    publish_features(lake, catalog, plan_snapshot(lake, catalog, datetime.now(tz=UTC)))
 
 
 def planted_lake(

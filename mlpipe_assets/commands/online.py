@@ -3,14 +3,19 @@
 import argparse
 import json
 from datetime import UTC, datetime
+from functools import partial
 
+from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.serving.online_store import Reader
+from mlpipe_assets.serving.parity import expect_parity
 from mlpipe_assets.serving.selection import plan_snapshot
 from mlpipe_assets.serving.snapshot import Generation, Line, spell_line
 from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.store.lake import Lake
 
 _COLUMNS = ("snapshot", "published", "view", "as of", "entities", "version", "state")
 
@@ -51,11 +56,16 @@ def _status(options: argparse.Namespace) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     lake, catalog = open_lake(writing=True)
-    snapshot = plan_snapshot(lake, catalog, datetime.now(tz=UTC)).read()
-    generation = store_of(lake).publish(snapshot)
+    now = datetime.now(tz=UTC)
+    snapshot = plan_snapshot(lake, catalog, now).read()
+    generation = store_of(lake).publish(snapshot, partial(_expect, lake, catalog, now))
     entities = sum(view.rows for view in generation.views.values())
     make_console(options).print(f"Published {generation.id}: {entities:,} rows of entities answer now.", soft_wrap=True)
     return 0
+
+
+def _expect(lake: Lake, catalog: Catalog, now: datetime, reader: Reader) -> None:
+    expect_parity(lake, catalog, reader, now)
 
 
 def _rollback(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ A snapshot becomes visible with all of its views at once, or not at all. A reade
 long it reads. The snapshots before are kept for a while, so that one can go back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from mlpipe_assets.serving.snapshot import Generation, Line, Snapshot
@@ -36,6 +36,13 @@ class Reader(Protocol):
         ...
 
 
+Expect = Callable[[Reader], None]
+
+
+def nothing(_: Reader) -> None:
+    """Expect nothing of what is published."""
+
+
 class OnlineStore(Protocol):
     """Keeps snapshots. Each method raises OnlineError, or a LakeError of the data folder, without user or password in it."""
 
@@ -47,8 +54,13 @@ class OnlineStore(Protocol):
         """The snapshots there are, and which of them answers."""
         ...
 
-    def publish(self, snapshot: Snapshot) -> Generation:
-        """Keep a snapshot and let it answer from now on, all of its views at once."""
+    def publish(self, snapshot: Snapshot, expect: Expect = nothing) -> Generation:
+        """Keep a snapshot and let it answer from now on, all of its views at once.
+
+        Args:
+            snapshot: What is kept.
+            expect: Is given what a reader will see, before anybody else sees it; what it raises, and nothing is published.
+        """
         ...
 
     def roll_back(self, reason: str) -> Generation:

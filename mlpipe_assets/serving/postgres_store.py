@@ -17,7 +17,7 @@ import psycopg2
 from psycopg2 import errors, sql
 
 from mlpipe_assets.serving.addresses import explain, take_option, without_secrets
-from mlpipe_assets.serving.online_store import Rows
+from mlpipe_assets.serving.online_store import Expect, Rows, nothing
 from mlpipe_assets.serving.snapshot import (
     Generation,
     GoneError,
@@ -54,13 +54,14 @@ class PostgresStore:
         with self._connection() as connection, connection, connection.cursor() as cursor:
             return self._line(cursor)
 
-    def publish(self, snapshot: Snapshot) -> Generation:
+    def publish(self, snapshot: Snapshot, expect: Expect = nothing) -> Generation:
         """Keep a snapshot and let it answer from now on, in one transaction."""
 
         def change(cursor: Any, line: Line) -> tuple[Line, Generation]:  # noqa: ANN401 (psycopg2 has no types)
             generation = make_generation(snapshot, line)
             for rows in snapshot.views:
                 self._fill(cursor, table_of(generation, rows.view.name), rows)
+            expect(UncommittedReader(cursor, self._schema, generation))
             after, gone = line.after(generation)
             for one in gone:
                 for view in one.views:
@@ -161,22 +162,26 @@ class PostgresReader:
 
     def read(self, wanted: Mapping[str, Sequence[str]]) -> Rows:
         """The rows of the keys of each view, in one statement."""
-        names = list(wanted)
-        parts = [
-            f"select {n}, key, content from {self._tables[view]} where key = any(%s)" for n, view in enumerate(names)
-        ]
-        texts = {view: [spell(key) for key in found] for view, found in wanted.items()}
         try:
             with self._connect() as connection:
                 connection.autocommit = True
                 with connection.cursor() as cursor:
-                    cursor.execute(" union all ".join(parts), [texts[view] for view in names])
-                    answers = cursor.fetchall()
+                    found = self._read(cursor, wanted)
                 connection.autocommit = False
         except GoneError:
             raise GoneError(f"The snapshot {self.generation.id} is not in PostgreSQL any more.") from None
+        return found
+
+    def _read(self, cursor: Any, wanted: Mapping[str, Sequence[str]]) -> Rows:  # noqa: ANN401 (psycopg2 has no types)
+        names = list(wanted)
+        parts = [
+            f"select {n}, key, content from {self._tables[view]} where key = any(%s::text[])"
+            for n, view in enumerate(names)
+        ]
+        texts = {view: [spell(key) for key in found] for view, found in wanted.items()}
+        cursor.execute(" union all ".join(parts), [texts[view] for view in names])
         rows: dict[int, dict[str, bytes]] = {n: {} for n in range(len(names))}
-        for number, key, content in answers:
+        for number, key, content in cursor.fetchall():
             rows[number][key] = content.encode()
         return {view: [rows[n].get(text) for text in texts[view]] for n, view in enumerate(names)}
 
@@ -186,6 +191,18 @@ class PostgresReader:
 
     def close(self) -> None:
         """Nothing: the connections are those of the store."""
+
+
+class UncommittedReader(PostgresReader):
+    """Reads tables that only their own transaction sees."""
+
+    def __init__(self, cursor: Any, schema: str, generation: Generation) -> None:  # noqa: ANN401 (as above)
+        super().__init__(lambda: cursor, schema, generation)
+        self._cursor = cursor
+
+    def read(self, wanted: Mapping[str, Sequence[str]]) -> Rows:
+        """The rows of the keys of each view."""
+        return self._read(self._cursor, wanted)
 
 
 def table_of(generation: Generation, view: str) -> str:

@@ -13,7 +13,7 @@ import redis
 
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.serving.addresses import explain, take_option, without_secrets
-from mlpipe_assets.serving.online_store import Rows
+from mlpipe_assets.serving.online_store import Expect, Rows, nothing
 from mlpipe_assets.serving.redis_wire import Wire
 from mlpipe_assets.serving.snapshot import (
     Generation,
@@ -57,12 +57,13 @@ class RedisStore:
         with self._explaining():
             return self._parsed(self._client.get(self._key("line")))
 
-    def publish(self, snapshot: Snapshot) -> Generation:
+    def publish(self, snapshot: Snapshot, expect: Expect = nothing) -> Generation:
         """Keep a snapshot and let it answer from now on."""
         with self._explaining(), self._client.lock(self._key("publishing"), timeout=_TURN, blocking_timeout=_SECONDS):
             generation = make_generation(snapshot, self.line())
             for rows in snapshot.views:
                 self._fill(self._hash(generation, rows.view.name), generation, rows.pairs(_BATCH))
+            expect(self.open(generation))  # what nobody can see expires
             _, gone = self._change(
                 lambda line: line.after(generation), [self._hash(generation, v) for v in generation.views]
             )

@@ -131,7 +131,7 @@ class Line:
         return Line(current=published.id, generations=kept), gone
 
     def rolled_back(self, reason: str, now: datetime) -> "Line":
-        """The line where the snapshot before the present one answers again.
+        """The line where the snapshot before the present one that says anything else answers again.
 
         Raises: OnlineError when there is none.
         """
@@ -139,7 +139,10 @@ class Line:
         if present is None:
             raise OnlineError("Nothing is published online yet, so there is nothing to take back.")
         after = self.generations[self.generations.index(present) + 1 :]
-        before = next((one for one in after if not one.withdrawn), None)
+        others = (
+            one for one in after if not one.withdrawn and one.inputs != present.inputs
+        )  # the same would say the same
+        before = next(others, None)
         if before is None:
             raise OnlineError(f"{present.id} is the only snapshot left, so there is none to go back to.")
         changed = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.serving.online_store import Rows
+from mlpipe_assets.serving.online_store import Expect, Rows, nothing
 from mlpipe_assets.serving.snapshot import (
     Generation,
     GoneError,
@@ -57,7 +57,7 @@ class SqliteStore:
         current = line.current if any(one.id == line.current for one in there) else None
         return Line(current=current, generations=there)
 
-    def publish(self, snapshot: Snapshot) -> Generation:
+    def publish(self, snapshot: Snapshot, expect: Expect = nothing) -> Generation:
         """Keep a snapshot and let it answer from now on."""
         with self.lake.writing(keys.ONLINE, "features"):
             line = self.line()
@@ -65,6 +65,12 @@ class SqliteStore:
             path = self._path(generation)
             self.lake.commit(self.lake.stage_with(path, lambda file: _build(file, snapshot)))
             after, _ = line.after(generation)
+            try:
+                with closing(self.open(generation)) as reader:
+                    expect(reader)
+            except BaseException:
+                self.lake.remove(path)
+                raise
             self._write(after)
             self._sweep(after)
         return generation

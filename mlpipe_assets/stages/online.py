@@ -1,19 +1,22 @@
 """online: the newest features of every entity, published so that a service reads them in microseconds; all views at once."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten, spell_count
+from mlpipe_assets.serving.online_store import Reader
+from mlpipe_assets.serving.parity import ParityError, expect_parity
 from mlpipe_assets.serving.selection import Plan, plan_snapshot
-from mlpipe_assets.serving.snapshot import Generation
+from mlpipe_assets.serving.snapshot import Generation, OnlineError
 from mlpipe_assets.stages.daily import check
 from mlpipe_assets.stages.online_plan import ONLINE, store_of
 from mlpipe_assets.store.lake import Lake
 
-_SOUND = "features_are_sound"
+_SOUND, _PARITY = "features_are_sound", "online_equals_offline"
 
 
 def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
@@ -32,7 +35,10 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
         owners=sorted({owner for view in catalog.feature_views for owner in view.owners}),
         kinds={"table"},
         deps=[dg.AssetKey(["features", view.name]) for view in catalog.feature_views],
-        check_specs=[check(key, _SOUND, "The newest day of every view is there and passed its checks.", blocking=True)],
+        check_specs=[
+            check(key, _SOUND, "The newest day of every view is there and passed its checks.", blocking=True),
+            check(key, _PARITY, "Entities asked online have what a join of the same moment finds.", blocking=True),
+        ],
     )
     def build(lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         plan = plan_snapshot(lake, catalog, datetime.now(tz=UTC))
@@ -42,19 +48,54 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
                 description=f"online/{ONLINE}: not published, the snapshot before goes on answering. {_spell(plan)}",
                 allow_retries=False,
             )
-        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(publish_features(lake, plan)))
+        try:
+            published = publish_features(lake, catalog, plan)
+        except ParityError as error:
+            yield dg.AssetCheckResult(check_name=_PARITY, passed=False, description=f"{error}")
+            raise dg.Failure(description=f"online/{ONLINE}: {error}", allow_retries=False) from error
+        told = f"{spell_count(published.asked, 'entity', 'entities')} asked online and by a join: the same."
+        yield dg.AssetCheckResult(
+            check_name=_PARITY, passed=True, description=told, metadata={"asked": published.asked}
+        )
+        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(published.generation))
 
     return build
 
 
-def publish_features(lake: Lake, plan: Plan) -> Generation:
-    """Publish what a plan names, unless it was published, or taken back, already; gives the snapshot that answers.
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """The snapshot that answers, and how many of its entities were asked both ways; none where it answered already."""
 
-    Raises: OnlineError when the store does not do it, or the plan has obstacles; the snapshot before answers then.
+    generation: Generation
+    asked: int = 0
+
+
+def publish_features(lake: Lake, catalog: Catalog, plan: Plan) -> Published:
+    """Publish what a plan names, unless it was published, or taken back, already.
+
+    Some of its entities are asked online and by a join before anybody sees them.
+
+    Raises: ParityError when the two differ; OnlineError when the store does not do it, or the plan has obstacles. The snapshot
+        before answers then.
     """
     store = store_of(lake)
     line = store.line()
-    return line.present if line.present and line.is_published(plan.inputs) else store.publish(plan.read())
+    if line.present and line.is_published(plan.inputs):
+        return Published(generation=line.present)
+    asked = 0
+
+    def expect(reader: Reader) -> None:
+        nonlocal asked
+        now = datetime.now(tz=UTC)
+        try:
+            asked = expect_parity(lake, catalog, reader, now)
+        except ParityError:
+            if plan_snapshot(lake, catalog, now).inputs != plan.inputs:
+                raise OnlineError("The features changed while they were published. Run again.") from None
+            raise
+
+    generation = store.publish(plan.read(), expect)
+    return Published(generation=generation, asked=asked)
 
 
 def _judge(plan: Plan) -> dg.AssetCheckResult:

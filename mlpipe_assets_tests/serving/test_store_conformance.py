@@ -111,13 +111,15 @@ def test_a_newer_snapshot_takes_the_place_of_all_views_and_a_reader_keeps_its_ow
 def test_a_rollback_lets_the_one_before_answer_and_remembers_why(opened: Opened) -> None:
     store = opened()
     first = store.publish(snapshot("a", spend={"ann": 1}))
+    again = store.publish(snapshot("b", spend={"ann": 2}))
     second = store.publish(snapshot("b", spend={"ann": 2}))
 
     back = opened().roll_back("complaints")
 
     assert back.id == first.id
     assert values(store, "spend", "ann") == [[SECONDS, 1, "Porto"]]
-    assert {one.id: one.withdrawn for one in store.line().generations} == {first.id: None, second.id: "complaints"}
+    withdrawn = {one.id: one.withdrawn for one in store.line().generations}
+    assert withdrawn == {first.id: None, again.id: None, second.id: "complaints"}
     assert store.line().is_published("b")
     assert not store.line().is_published("c")
     with pytest.raises(OnlineError, match="the only snapshot left"):
@@ -170,6 +172,24 @@ def test_what_fails_half_way_is_not_seen(opened: Opened) -> None:
     assert store.line().present == first
     assert values(store, "spend", "ann") == [[SECONDS, 1, "Porto"]]
     assert store.publish(snapshot("c", spend={"ann": 3})).id != first.id
+
+
+def test_what_is_expected_is_asked_before_anybody_sees_it(opened: Opened) -> None:
+    store = opened()
+    first = store.publish(snapshot("a", spend={"ann": 1}))
+    seen: list[object] = []
+
+    def refuse(reader: Reader) -> None:
+        seen.extend(parse_rows(reader.read({"spend": ["ann", "bob"]})["spend"]))
+        assert opened().line().present == first
+        raise OnlineError("not as expected")
+
+    with pytest.raises(OnlineError, match="not as expected"):
+        store.publish(snapshot("b", spend={"ann": 2}), refuse)
+
+    assert seen == [[SECONDS, 2, "Porto"], None]
+    assert [one.id for one in opened().line().generations] == [first.id]
+    assert values(opened(), "spend", "ann") == [[SECONDS, 1, "Porto"]]
 
 
 def test_readers_see_one_snapshot_whole_while_others_are_published(opened: Opened) -> None:

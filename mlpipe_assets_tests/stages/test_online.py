@@ -1,15 +1,17 @@
 """Publishing after the features: all views at once, never what failed its checks, and never again what was taken back."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.run_lake import LakeResource
-from mlpipe_assets.serving.rows import parse_rows
+from mlpipe_assets.serving.rows import parse_rows, spell_rows
 from mlpipe_assets.serving.selection import plan_snapshot
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.online import online_asset
@@ -133,3 +135,30 @@ def test_a_snapshot_that_was_lost_is_published_again(built: tuple[Lake, Catalog]
     assert is_behind(lake, catalog)
     run(lake, catalog)
     assert orders_of_ann(lake) == 2
+
+
+def test_what_differs_from_a_join_is_not_published(
+    built: tuple[Lake, Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    build(lake, catalog, 3, 3)
+
+    def add_one(frame: pl.DataFrame, features: Sequence[str]) -> Iterator[bytes]:
+        return spell_rows(frame.with_columns(pl.col("orders_3d") + 1), features)
+
+    monkeypatch.setattr("mlpipe_assets.serving.snapshot.spell_rows", add_one)
+    result = run(lake, catalog)
+
+    assert not result.success
+    sound, parity = result.get_asset_check_evaluations()
+    assert (sound.passed, parity.passed) == (True, False)
+    assert (
+        "features/spend: online answers differ from a join of the same moment in orders_3d of 1"
+        in f"{parity.description}"
+    )
+    assert orders_of_ann(lake) == 2
+    monkeypatch.undo()
+    passed = run(lake, catalog).get_asset_check_evaluations()[1]
+    assert (passed.passed, passed.description) == (True, "1 entity asked online and by a join: the same.")
+    assert orders_of_ann(lake) == 3
