@@ -16,7 +16,7 @@ MODEL_CHECKS = {
     "model_is_reproducible": "Fitted again on the same training set, the model is the same, byte for byte.",
     "beats_baselines": "On test its loss is below that of every baseline, and none ranks better beyond chance.",
     "thresholds_hold": "The declared thresholds hold on test.",
-    "challenger_does_not_lose": "It does not rank worse than the champion on the same rows, beyond tolerance and chance.",
+    "challenger_does_not_lose": "It does not do worse than the champion on the same rows, beyond tolerance and chance.",
 }
 
 

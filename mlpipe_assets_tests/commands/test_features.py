@@ -40,10 +40,9 @@ def test_rows_with_features_go_to_a_file(folder: Path, capsys: pytest.CaptureFix
 
     assert main([*call, "--out", f"{folder}/out.parquet", "--statuses", "--no-as-of"]) == 0
 
-    assert capsys.readouterr().out.splitlines() == [
-        f"2 rows with 2 features in {folder}/out.parquet (0.0 s)",
-        "features/customer_features: as corrected since",
-    ]
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"2 rows with 2 features in {folder}/out.parquet (0.")
+    assert said[1:] == ["features/customer_features: as corrected since"]
     assert pl.read_parquet(folder / "out.parquet").rows() == [
         ("C1", "2026-01-02T00:00:00Z", 1, 7, "north", "PRESENT", "PRESENT"),
         ("C2", "2026-01-02T12:00:00Z", 0, None, None, "NOT_FOUND", "NOT_FOUND"),
