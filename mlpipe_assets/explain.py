@@ -1,7 +1,7 @@
 """From one prediction back to everything it rests on: champion, training set, features, clean rows, and the lines of the files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -65,17 +65,32 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day:
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
     gone = day not in lake.days("features", view.name)
     changed = facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day)
-    rows_gone = {f"interim/{s.source.name}": _gone(inputs, s, day) for s in inputs.sources}
+    row = features.to_dicts()[0] if features.height else {}
+    looked_at = _looked_at(inputs, entity, row)
+    rows_gone = {table: _gone(own, source, day) for table, (own, source, _) in looked_at.items()}
     return Explanation(
         prediction=prediction,
         model=version,
         training=_splits(lake, model, version.get("as_of")),
-        features=features.to_dicts()[0] if features.height else {},
+        features=row,
         features_gone=gone,
         features_changed=changed and not gone,
-        rows={f"interim/{s.source.name}": _clean_rows(lake, inputs, s, entity, day) for s in inputs.sources},
+        rows={table: _clean_rows(lake, *by, day) for table, by in looked_at.items()},
         rows_gone={table: words for table, words in rows_gone.items() if words},
     )
+
+
+def _looked_at(
+    inputs: Inputs, entity: Mapping[str, str], row: Mapping[str, Any]
+) -> dict[str, tuple[Inputs, SourceDays, Mapping[str, str]]]:
+    """The clean tables that a feature row comes from, also through views whose features it takes, each with the keys asked for."""
+    found: dict[str, tuple[Inputs, SourceDays, Mapping[str, str]]] = {}
+    for view in (inputs.view, *(other for other, _ in inputs.joins.views)):
+        own = replace(inputs, view=view)
+        asked = entity if view is inputs.view else {name: f"{row.get(name)}" for name in view.entity.join_keys}
+        for source in own.sources:
+            found.setdefault(f"interim/{source.source.name}", (own, source, asked))
+    return found
 
 
 def _prediction(lake: Lake, model: Model, entity: Mapping[str, str], day: date) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mlpipe_assets.catalog.asked import features_of
-from mlpipe_assets.catalog.declarations import Catalog, FeatureView
+from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
+from mlpipe_assets.catalog.joined_views import views_joined
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.store.lake import Lake
@@ -65,6 +66,11 @@ def spell_ttl(ttl: timedelta) -> str:
     return spell_count(ttl // hours, "hour") if ttl % hours == timedelta(0) else f"{ttl}"
 
 
+def _views_of(catalog: Catalog, model: Model) -> set[str]:
+    """The view that a model learns from, and those whose features that takes."""
+    return {model.view.name, *(view.name for view in views_joined(catalog, model.view))}
+
+
 def _listed(lake: Lake, catalog: Catalog, view: FeatureView) -> ListedView:
     days = lake.days("features", view.name)
     return ListedView(
@@ -78,7 +84,7 @@ def _listed(lake: Lake, catalog: Catalog, view: FeatureView) -> ListedView:
         days=len(days),
         newest=days[-1] if days else None,
         version=view_version(catalog, view),
-        models=tuple(model.name for model in catalog.models if model.view.name == view.name),
+        models=tuple(model.name for model in catalog.models if view.name in _views_of(catalog, model)),
         features=tuple(
             ListedFeature(
                 name=column.name,

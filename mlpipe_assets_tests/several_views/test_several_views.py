@@ -5,6 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mlpipe_assets.commands.feature_list import list_views
+from mlpipe_assets.explain import explain
 from mlpipe_assets.project import Project
 from mlpipe_assets.sample import write_sample
 from mlpipe_assets_tests.several_views.catalog import CATALOG
@@ -54,6 +56,22 @@ def test_its_model_learns_predicts_and_says_which_views_it_is_of(project: Projec
     assert {*training["label"].unique()} <= {"web", "app", "store", "partner"}
     assert predictions.height > 100
     assert predictions.select(pl.col("probability").is_between(0, 1).all()).item()
+
+
+def test_a_prediction_is_explained_by_the_rows_of_every_view(project: Project) -> None:
+    day = project.days("predictions/next_channel")[-1]
+    rows = project.read("features/next_channel_features", day).filter(pl.col("region").is_not_null())
+    lake, key = project._lake, rows["customer_id"][0]
+
+    found = explain(lake, CATALOG, CATALOG.model("next_channel"), [key], day)
+
+    assert {*found.rows} == {"interim/orders", "interim/customers"}
+    assert [row["region"] for row in found.rows["interim/customers"]] == [rows["region"][0]]
+    assert {view.view: view.models for view in list_views(lake, CATALOG)} == {
+        "customer_features": ("next_channel",),
+        "channel_features": ("next_channel",),
+        "next_channel_features": ("next_channel",),
+    }
 
 
 def test_a_second_run_builds_nothing_and_a_damaged_day_is_built_again_through_the_join(
