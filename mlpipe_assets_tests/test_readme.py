@@ -18,7 +18,13 @@ PAGES = {
     name: (PROJECT_ROOT / name).read_text(encoding="utf-8")
     for name in (
         *("README.md", "docs/own-data.md", "docs/reading-tables.md", "docs/running-by-itself.md", "docs/models.md"),
-        *("docs/monitoring.md", "docs/when-it-fails.md", "docs/settings.md", "docs/serving.md"),
+        *(
+            "docs/monitoring.md",
+            "docs/when-it-fails.md",
+            "docs/settings.md",
+            "docs/serving.md",
+            "docs/feature-store.md",
+        ),
     )
 }
 IN_A_SHOP = ["docs/reading-tables.md", "docs/running-by-itself.md", "docs/models.md", "docs/when-it-fails.md"]
@@ -95,6 +101,11 @@ def written(folder: Path) -> list[str]:
     return names
 
 
+def steps(page: str) -> list[tuple[str, str]]:
+    """Scripts, and commands with what they print, of a page in their order."""
+    return [(m[1], m[2]) for m in _BLOCK.finditer(PAGES[page]) if m[1] in ("sh", "text")]
+
+
 def follow(folder: Path, session: str) -> None:
     """Run the `$ ` lines of a block, each of which must print the lines under it."""
     for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
@@ -130,7 +141,7 @@ def test_the_four_steps_work_as_they_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_mlpipe_command_is_one(page: str) -> None:
     text = "\n".join(block for kind in ("sh", "text") for _, block in blocks(kind, page))
-    commands = re.findall(r'^(?:\$ )?(mlpipe (?:[^"\n#]|"[^"]*")+)', text, re.MULTILINE)
+    commands = re.findall(r'^(?:\$ )?(mlpipe (?:[^"\n#>|&]|"[^"]*")+)', text, re.MULTILINE)
 
     for command in commands:
         make_parser().parse_args(shlex.split(command)[1:])
@@ -160,6 +171,23 @@ def runs(folder: Path, script: str, programs: Path | None = None) -> None:
         assert done.returncode in {1, 2}, said
     else:
         assert done.returncode == 0, f"{script}\n{said}"
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_declaration_is_answered_over_http_as_the_page_says(tmp_path: Path) -> None:
+    (_, begin), (_, files) = blocks("sh", "docs/own-data.md")
+    runs(tmp_path, begin, BIN)
+    folder = tmp_path / "bank"
+    runs(folder, files, BIN)
+    written(folder)
+    runs(folder, "mlpipe run", BIN)
+
+    for kind, text in steps("docs/feature-store.md"):
+        if kind == "sh":
+            runs(folder, text, BIN)
+        else:
+            follow(folder, text)
 
 
 @pytest.fixture(scope="module")
