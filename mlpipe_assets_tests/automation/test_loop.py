@@ -106,11 +106,12 @@ def test_late_and_new_files_rebuild_the_days_they_touch_and_what_follows_from_th
     after = {table: mtimes(dev.lake, table) for table in TABLES}
     rebuilt = [[day for day, at in after[table].items() if at != before.written[table].get(day)] for table in TABLES]
     assert rebuilt == [[LATE, *WEEK], days_between(LATE, WEEK[-1]), days_between(LATE, WEEK[-1])]
-    assert sorted(asked(dev.runs()))[:6] == [
+    assert sorted(asked(dev.runs()))[:7] == [
         ("daily_job", "features/customer_features"),
         ("daily_job", "interim/orders"),
         ("daily_job", "interim/orders"),  # the late day, and the week
         ("daily_job", "monitoring/orders"),
+        ("daily_job", "online/features"),
         ("ingest_job", "raw/orders"),  # eight files, one run
         ("prediction_job", "predictions/repeat_purchase"),
     ]

@@ -270,3 +270,42 @@ def test_a_server_survives_a_redis_that_hangs_and_one_that_comes_back(
 
     assert first == third
     assert second == "TimeoutError"
+
+
+def test_a_publisher_that_dies_before_any_one_rename_leaves_one_of_the_two_snapshots_whole(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(lake, "")
+    store.publish(snapshot("0", spend={"ann": 0}, visits={"ann": 0}))
+    real, left, ended, number = os.replace, [0], False, 0
+
+    def replace_or_die(source: str, target: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KilledError
+        real(source, target)
+
+    while not ended:
+        number += 1
+        left[0] = number - 1
+        monkeypatch.setattr(os, "replace", replace_or_die)
+        try:
+            store.publish(snapshot(f"{number}", spend={"ann": number}, visits={"ann": number}))
+            ended = True
+        except KilledError:
+            pass
+        monkeypatch.setattr(os, "replace", real)
+        answered = {
+            tuple(row or ()) for view in ("spend", "visits") for row in values(open_store(lake, ""), view, "ann")
+        }
+        assert answered in ({(SECONDS, number, "Porto")}, {(SECONDS, number - 1, "Porto")})
+        store.publish(snapshot(f"{number}", spend={"ann": number}, visits={"ann": number}))
+
+    assert number > 2
+    assert not list((lake.root / "online").rglob("*.tmp"))
+    files = {path.stem for path in (lake.root / "online" / "features").glob("*.sqlite")}
+    assert files == {one.id for one in store.line().generations}
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process."""
