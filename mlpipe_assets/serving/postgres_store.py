@@ -143,7 +143,7 @@ class PostgresStore:
                 connection = psycopg2.connect(self._address, **_OPTIONS)
             try:
                 yield connection
-            except psycopg2.Error:
+            except BaseException:  # whatever went wrong in between, nobody else may get it
                 connection.close()
                 raise
             if connection.closed or self._pool.full():

@@ -59,7 +59,12 @@ class RedisStore:
 
     def publish(self, snapshot: Snapshot, expect: Expect = nothing) -> Generation:
         """Keep a snapshot and let it answer from now on."""
-        with self._explaining(), self._client.lock(self._key("publishing"), timeout=_TURN, blocking_timeout=_SECONDS):
+        with (
+            self._explaining(),
+            self._client.lock(
+                self._key("publishing"), timeout=_TURN, blocking_timeout=_SECONDS, raise_on_release_error=False
+            ),
+        ):
             generation = make_generation(snapshot, self.line())
             for rows in snapshot.views:
                 self._fill(self._hash(generation, rows.view.name), generation, rows.pairs(_BATCH))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError
@@ -43,7 +44,7 @@ class Loaded:
 
 @dataclass(kw_only=True)
 class ServerState:
-    """Looks for what is new, and holds what answers now. Only one thread looks at a time.
+    """Looks for what is new, and holds what answers now. One thread looks at a time.
 
     Attributes:
         problem: Why the last look failed; what was loaded before goes on answering then.
@@ -57,25 +58,27 @@ class ServerState:
     problem: str | None = None
     stopping: bool = False
     _left: list[tuple[float, Reader]] = field(default_factory=list)
+    _turn: Lock = field(default_factory=Lock)
 
     def look(self) -> bool:
         """Load what is new; whether anything was.
 
         A store, a key file or a model that cannot be read changes nothing: the server goes on with what it has.
         """
-        self._close_old()
-        try:
-            new = self._load(self.loaded)
-        except MlpipeError as error:
-            self.problem = f"{error}"
-            return False
-        self.problem = None
-        if new is self.loaded:
-            return False
-        old, self.loaded = self.loaded.reader, new
-        if old and old is not new.reader:
-            self._left.append((time.monotonic(), old))
-        return True
+        with self._turn:
+            self._close_old()
+            try:
+                new = self._load(self.loaded)
+            except MlpipeError as error:
+                self.problem = f"{error}"
+                return False
+            self.problem = None
+            if new is self.loaded:
+                return False
+            old, self.loaded = self.loaded.reader, new
+            if old and old is not new.reader:
+                self._left.append((time.monotonic(), old))
+            return True
 
     def close(self) -> None:
         """Let go of everything that is open."""
