@@ -113,7 +113,6 @@ def _online(catalog: Catalog) -> Iterator[Table]:
             jobs=("daily_job",),
             upstream=tuple(f"features/{view.name}" for view in catalog.feature_views),
             behind=_behind("stages.online_plan.online_work", catalog),
-            follows=True,
             blocked="warning",
             to_do="see what is wrong with the features, or with the online store; the snapshot before goes on answering",
             healed_at_once=True,

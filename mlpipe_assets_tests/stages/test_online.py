@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from mlpipe_assets.automation.pending import pending
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.run_lake import LakeResource
@@ -115,6 +116,7 @@ def test_a_store_that_does_not_answer_stops_nothing_else(
 
     assert work.unreadable.startswith("redis://127.0.0.1:1/0 does not do what was asked")
     assert "s3cretword" not in work.unreadable
+    assert work in pending(lake, catalog, lambda _: True)  # which `mlpipe status` shows
 
 
 def test_another_lake_than_the_data_folder_never_publishes_to_the_server(
