@@ -11,6 +11,8 @@ from mlpipe_assets.catalog.binding import Bound, Tables, bind, spell_type
 from mlpipe_assets.catalog.columns import columns_of, read_sql_file
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, is_snapshot
 from mlpipe_assets.catalog.joined_views import features_joined
+from mlpipe_assets.catalog.view_names import TOTAL
+from mlpipe_assets.catalog.view_totals import held_schema
 from mlpipe_assets.rules import Contract, columns
 
 _UTC_TIME = pl.Datetime("us", "UTC")
@@ -22,15 +24,26 @@ def broken_by_view(catalog: Catalog, view: FeatureView) -> Iterator[str]:
     days = {f"{name}_snapshot": pl.Date() for name in view.inputs if is_snapshot(catalog.source(name))}
     tables = {"days": {"day": pl.Date(), **days}, **_inputs(catalog, view.inputs)}
     params = {"start": _A_DAY, "end": _A_DAY, "begun": _A_MOMENT}
+    held = held_schema(catalog, view) if view.is_declared else {}
+    if held:
+        tables["held"] = held
+        params |= {"held": _A_DAY, "keep": _A_DAY}
     if view.is_as_known:
         tables[versions_table(view.source)] = {**tables[view.source], "known_until": _UTC_TIME}
     if view.is_declared:
-        bound = bind(Path(view.sql_name), catalog.view_sql(view), tables, params)
+        bound = _without_totals(bind(Path(view.sql_name), catalog.view_sql(view), tables, params))
     else:
         bound = _bound(catalog, view.sql, tables, params)
     joined = {one.name for one in features_joined(catalog, view)}
     promised = {name: dtype for name, dtype in columns_of(view.contract)[0].items() if name not in joined}
     yield from _broken(view.sql_name, bound, view.contract, promised)
+
+
+def _without_totals(bound: Bound) -> Bound:
+    """What a declared view gives besides its totals."""
+    if bound.columns is None:
+        return bound
+    return Bound(columns=tuple(one for one in bound.columns if not one[0].startswith(TOTAL)))
 
 
 def broken_by_model(catalog: Catalog, model: Model) -> Iterator[str]:

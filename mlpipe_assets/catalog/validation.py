@@ -25,7 +25,7 @@ _PROVENANCE = ("known_at", "delivery", "record_number")
 _ANSWER = ("as_of", "model_version", "feature_version")
 _KINDS = {"sources": Source, "feature_views": FeatureView, "models": Model, "monitors": Monitor}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_OWN_TABLES = ("days", "features", "raw_events")
+_OWN_TABLES = ("days", "features", "held", "raw_events")
 
 
 def problems_of(catalog: Catalog) -> list[str]:

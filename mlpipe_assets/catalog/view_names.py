@@ -2,6 +2,9 @@
 
 from mlpipe_assets.catalog.sql_words import spell_name
 
+TOTAL = "_"
+"""What the names of columns with totals begin with, in what the select gives; those of features begin with a letter."""
+
 
 class Names:
     """Names of columns in the text, each given once."""

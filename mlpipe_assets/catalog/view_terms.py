@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mlpipe_assets.catalog.aggregates import OF_ONE_ROW, Aggregate
+from mlpipe_assets.catalog.sql_layout import both, decimal_type, divided
 from mlpipe_assets.catalog.sql_words import spell_name
 from mlpipe_assets.catalog.view_names import Names
 from mlpipe_assets.rules import Column
@@ -97,6 +98,13 @@ class Terms:
                 found[feature] = self._over_all_rows(aggregate, feature, n, promised[feature])
         return found
 
+    def totals(self) -> dict[str, str]:
+        """Columns of running totals that the next day can go on from, with SQL types; none where nothing is subtracted."""
+        sums = {window: term.kind for term in self.terms.values() for window in term.windows.values()}
+        kinds = {name: "bigint" if kind == "integer" else kind for name, kind in sums.items()}
+        days = dict.fromkeys([self.seen, *(name for name, _ in self.latest.values())], "date")
+        return {**kinds, **days} if sums else {}
+
     def _subtractable(self, aggregate: Aggregate) -> bool:
         if aggregate.function in OF_ONE_ROW or (self.as_known and aggregate.function in _MONOTONE):
             return False
@@ -109,20 +117,20 @@ class Terms:
     def _sum(self, aggregate: Aggregate, n: int, promised: pl.DataType) -> str:
         total, scale = f"t.{self._summed(aggregate, n)}", self._scale(aggregate)
         if promised.is_decimal() and scale:
-            return f"cast(cast({total} as decimal(38, 0)) * 0.{'1':0>{scale}} as {_decimal(promised)})"
+            return f"cast(cast({total} as decimal(38, 0)) * 0.{'1':0>{scale}} as {decimal_type(promised)})"
         if promised.is_float():
-            return f"cast({total} as double){_over(scale)}"
-        return f"cast({total} as {_decimal(promised) if promised.is_decimal() else 'bigint'})"
+            return f"cast({total} as double){divided(scale)}"
+        return f"cast({total} as {decimal_type(promised) if promised.is_decimal() else 'bigint'})"
 
     def _mean(self, aggregate: Aggregate, n: int, _: pl.DataType) -> str:
         total, count = self._summed(aggregate, n), self._counted(aggregate, n)
-        return f"cast(t.{total} as double){_over(self._scale(aggregate))} / nullif(t.{count}, 0)"
+        return f"cast(t.{total} as double){divided(self._scale(aggregate))} / nullif(t.{count}, 0)"
 
     def _stddev(self, aggregate: Aggregate, n: int, _: pl.DataType) -> str:
         total, count = f"t.{self._summed(aggregate, n)}", f"t.{self._counted(aggregate, n)}"
         squares = f"t.{self._squared(aggregate, n)}"
         spread = f"cast({count} as decimal(19, 0)) * {squares} - cast({total} as decimal(38, 0)) * cast({total} as decimal(38, 0))"
-        return f"sqrt(cast({spread} as double) / nullif({count} * ({count} - 1), 0)){_over(self._scale(aggregate))}"
+        return f"sqrt(cast({spread} as double) / nullif({count} * ({count} - 1), 0)){divided(self._scale(aggregate))}"
 
     def _count_distinct(self, aggregate: Aggregate, n: int, _: pl.DataType) -> str:
         column, key = str(aggregate.column), _key("distinct", aggregate)
@@ -172,7 +180,7 @@ class Terms:
         column = aggregate.column
         nullable = column is not None and self.source[column].nullable
         condition = (
-            _both(aggregate.where, f"{spell_name(str(column))} is not null" if nullable else None)
+            both(aggregate.where, f"{spell_name(str(column))} is not null" if nullable else None)
             if aggregate.where or nullable
             else ""
         )
@@ -203,7 +211,7 @@ class Terms:
                 "integer",
                 n,
             )
-        value = f"case when {_both(aggregate.where, f'{spell_name(column)} is not null')} then 1 else 0 end"
+        value = f"case when {both(aggregate.where, f'{spell_name(column)} is not null')} then 1 else 0 end"
         return self._term(_key("count", aggregate), f"{self._named(aggregate)}_count", value, "integer", n)
 
     def _summed(self, aggregate: Aggregate, n: int) -> str:
@@ -249,7 +257,7 @@ class Terms:
             return self.seen
         key = _key("latest", aggregate)
         if key not in self.latest:
-            condition = _both(aggregate.where, f"{spell_name(str(column))} is not null" if nullable else None)
+            condition = both(aggregate.where, f"{spell_name(str(column))} is not null" if nullable else None)
             named = self.names.take(f"{self._named(aggregate)}_on")
             self.latest[key] = (named, f"case when {condition} then date end")
         return self.latest[key][0]
@@ -284,16 +292,3 @@ class Terms:
 
 def _key(kind: str, aggregate: Aggregate) -> tuple[str, ...]:
     return (kind, aggregate.column or "", aggregate.where or "")
-
-
-def _both(*conditions: str | None) -> str:
-    given = [one for one in conditions if one]
-    return " and ".join(f"({one})" for one in given) if len(given) > 1 else given[0]
-
-
-def _over(scale: int) -> str:
-    return f" / {10**scale}" if scale else ""
-
-
-def _decimal(dtype: pl.DataType) -> str:
-    return f"decimal({dtype.precision}, {dtype.scale})" if isinstance(dtype, pl.Decimal) else "bigint"

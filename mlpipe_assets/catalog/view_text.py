@@ -1,17 +1,20 @@
 """The SQL of a view that is declared by aggregates: one text for a day and for a range, to be read by people too."""
 
-from collections.abc import Sequence
 from functools import cache
 
 from mlpipe_assets.catalog.aggregates import From
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
+from mlpipe_assets.catalog.sql_layout import indent, spell_attributes, spell_select, wrap
 from mlpipe_assets.catalog.sql_words import spell_name
-from mlpipe_assets.catalog.view_names import Names
+from mlpipe_assets.catalog.view_names import TOTAL, Names
 from mlpipe_assets.catalog.view_terms import Distinct, Terms
 from mlpipe_assets.rules import columns
 
-_WIDTH = 112
+_HELD = (
+    "        $held date: rows up to it are in the totals of the table `held`; without totals, a day before all rows",
+    "        $keep date: the totals of later days are given too, as columns that begin with _",
+)
 
 
 @cache
@@ -53,6 +56,7 @@ class Text:
         )
         promised = columns_of(view.contract)[0]
         self._features = [pair for one in view.aggregates for pair in self._terms.add(one, promised).items()]
+        self.held = {} if view.is_as_known else self._terms.totals()
         self._latest = {self._terms.seen: self._day, **{name: name for name, _ in self._terms.latest.values()}}
         self._names = names
 
@@ -64,8 +68,19 @@ class Text:
         parts |= {"changes": self._changes(), "change_of_day": self._change_of_day(), "totals": self._totals()}
         if self._terms.spread:
             parts |= {"reach": self._reach(), "spread": self._spread()}
-        with_parts = ",\n\n".join(f"{name} as (\n{_indent(body)}\n)" for name, body in parts.items())
+        with_parts = ",\n\n".join(f"{name} as (\n{indent(body)}\n)" for name, body in parts.items())
         return f"{self._header()}with {with_parts}\n\n{self._final()}\n"
+
+    def kept_as(self) -> dict[str, str]:
+        """See `kept_as`."""
+        same = {value: feature for feature, value in self._features}
+        return {name: same.get(f"cast(t.{name} as bigint)", f"{TOTAL}{name}") for name in self.held}
+
+    def reading(self) -> tuple[tuple[int, ...], int]:
+        """See `days_needed`."""
+        leaving = sorted({n for term in self._terms.terms.values() for n in term.windows})
+        whole = max((n for one in self._terms.distinct.values() for n in one.windows), default=0)
+        return tuple(leaving), self._lookback if self._terms.spread else whole
 
     def _header(self) -> str:
         view, snapshots = self._view, ", ".join(f"{one.source}_snapshot" for one in self._view.attributes)
@@ -79,6 +94,7 @@ class Text:
             *self._more_inputs(),
             f"        days (each day from $start to $end{f'; {snapshots}: the newest snapshot at or before it' if snapshots else ''})",
             f"params: $start, $end date, both included{self._more_params()}",
+            *(_HELD if self.held else []),
         ]
         return "".join(f"-- {line}\n" for line in lines)
 
@@ -107,7 +123,7 @@ class Text:
         chosen += [f"{term.value} as {term.name}" for term in t.terms.values()]
         chosen += [f"{value} as {name}" for name, value in t.latest.values()]
         chosen += [f"{value} as {name}" for value, name in t.measured.items()]
-        return _select(chosen, self._rows())
+        return spell_select(chosen, self._rows())
 
     def _known(self) -> dict[str, str]:
         """What goes before the rows of the source."""
@@ -121,11 +137,23 @@ class Text:
 
     def _stretch(self) -> list[str]:
         """Since when a row counts."""
-        return [f"greatest(date, $start) as {self._opened}"]
+        return [] if self.held else [f"greatest(date, $start) as {self._opened}"]
 
     def _rows(self) -> str:
         """Where rows come from, and which of them can be in a window."""
-        return f"from {spell_name(self._view.source)}\nwhere {self._window(self._lookback)}"
+        rows = f"date >= $start - {self._lookback} and date <= $end" if self.held else self._window(self._lookback)
+        return f"from {spell_name(self._view.source)}\nwhere {rows}"
+
+    def _enters(self, days: int) -> str:
+        """Whether a row is in a window of so many days when it is first counted."""
+        return f"{self._day} > $start - {days}" if self.held else f"{self._day} + {days} > {self._opened}"
+
+    def _left(self, leaves: str) -> str:
+        """Whether a row that is counted leaves a window."""
+        if not self.held:
+            return f"{leaves} > {self._opened} and {leaves} <= $end"
+        entered = f"({leaves} > $start or {self._day} <= $held)"  # else it had left on $start, and was never counted
+        return f"{leaves} >= $start and {leaves} <= $end and {entered}"
 
     def _leaves(self, days: int) -> str:
         """The day on which a row is in a window of so many days no more."""
@@ -150,7 +178,7 @@ class Text:
         ]
         where = " and ".join(filter(None, [self._window(max(distinct.windows)), distinct.condition]))
         group = ", ".join([*self._keys, distinct.column, opened])
-        return _select(chosen, f"from {spell_name(self._view.source)}\nwhere {where}\ngroup by {group}")
+        return spell_select(chosen, f"from {spell_name(self._view.source)}\nwhere {where}\ngroup by {group}")
 
     def _spans(self, distinct: Distinct) -> str:
         over = f"partition by {', '.join([*self._keys, self._value])} order by {self._day}"
@@ -160,7 +188,7 @@ class Text:
             self._used,
             f"coalesce(lead({self._day}) over ({over}), $end + 1) as {self._next}",
         ]
-        return _select(chosen, f"from {distinct.name}_used")
+        return spell_select(chosen, f"from {distinct.name}_used")
 
     def _changes(self) -> str:
         """What changes the totals of an entity, and when: rows that enter windows, and rows that leave them."""
@@ -168,25 +196,29 @@ class Text:
         kept = [(window, term.name, n) for term in t.terms.values() for n, window in term.windows.items()]
         counted = [(window, f"{one.name}_spans", n) for one in t.distinct.values() for n, window in one.windows.items()]
         names = [window for window, *_ in (*kept, *counted)]
-        first = [*self._keys, f"{self._opened} as {self._day}"]
+        first = [*self._keys, f"{f'greatest({self._day}, $start)' if self.held else self._opened} as {self._day}"]
         first += [
             f"{value} as {window}"
             if n == self._lookback
-            else f"case when {self._day} + {n} > {self._opened} then {value} else 0 end as {window}"
+            else f"case when {self._enters(n)} then {value} else 0 end as {window}"
             for window, value, n in kept
         ]
         first += [f"0 as {window}" for window, *_ in counted]
         first += [f"{value} as {name}" if value != name else name for name, value in self._latest.items()]
-        selects = [_select(first, "from placed")]
+        enters = f"\nwhere {self._day} > $held and {self._enters(self._lookback)}" if self.held else ""
+        selects = [spell_select(first, f"from placed{enters}")]
+        if self.held:
+            totals = [name if name in self.held else "0" for name in names]
+            selects.append(f"select {wrap([*self._keys, '$start', *totals, *self._latest])}\nfrom held")
 
         def change(day: str, moved: dict[str, str], rest: str) -> None:
             values = [moved.get(name, "0") for name in names] + ["null"] * len(self._latest)
-            selects.append(f"select {_wrap([*self._keys, day, *values])}\n{rest}")
+            selects.append(f"select {wrap([*self._keys, day, *values])}\n{rest}")
 
         for n in sorted({n for _, _, n in kept}):
             leaves = self._leaves(n)
             moved = {window: f"-{value}" for window, value, own in kept if own == n}
-            change(leaves, moved, f"from placed\nwhere {leaves} > {self._opened} and {leaves} <= $end")
+            change(leaves, moved, f"from placed\nwhere {self._left(leaves)}")
         for one in t.distinct.values():
             inside = {
                 window: f"{self._used} + {n} > {self._day}" for n, window in one.windows.items() if n < max(one.windows)
@@ -209,7 +241,7 @@ class Text:
             *(f"cast(sum({window}) as {kind}) as {window}" for window, kind in kinds.items()),
         ]
         chosen += [f"max({name}) as {name}" for name in self._latest]
-        return _select(chosen, f"from changes\ngroup by {', '.join([*self._keys, self._day])}")
+        return spell_select(chosen, f"from changes\ngroup by {', '.join([*self._keys, self._day])}")
 
     def _totals(self) -> str:
         t, keys = self._terms, ", ".join(self._keys)
@@ -218,7 +250,7 @@ class Text:
         chosen = [*self._keys, self._day, f"coalesce(lead({self._day}) over by_day, $end + 1) as {self._until}"]
         chosen += [f"sum({window}) over w as {window}" for window in sums]
         chosen += [f"max({name}) over w as {name}" for name in self._latest]
-        return _select(
+        return spell_select(
             chosen,
             "from change_of_day\nwindow\n"
             f"    by_day as (partition by {keys} order by {self._day}),\n"
@@ -228,7 +260,7 @@ class Text:
     def _reach(self) -> str:
         """Days of rows, with every day whose windows they are in."""
         day = self._day
-        return _select(
+        return spell_select(
             [f"o.{day} as row_day", "d.day", f"cast(d.day - o.{day} as integer) as age"],
             f"from (select distinct {day} from placed) as o\n"  # noqa: S608 (names of the catalog)
             f"inner join days as d on d.day >= o.{day} and d.day < o.{day} + {self._lookback}",
@@ -237,7 +269,7 @@ class Text:
     def _spread(self) -> str:
         """What is made of all rows of a window at once."""
         keys = [f"p.{key}" for key in self._keys]
-        return _select(
+        return spell_select(
             [*keys, "r.day", *(f"{one.value} as {one.name}" for one in self._terms.spread)],
             f"from placed as p\ninner join reach as r on p.{self._day} = r.row_day{self._holds()}\ngroup by {', '.join([*keys, 'r.day'])}",
         )
@@ -252,46 +284,17 @@ class Text:
             lines.append(f"inner join spread as s on {same} and d.day = s.day")
         for number, one in enumerate(self._view.attributes, 1):
             alias = f"a{number}" if len(self._view.attributes) > 1 else "a"
-            chosen += _attributes(one, alias)
+            chosen += spell_attributes(one, alias)
             lines.append(self._joined(one, alias))
+        chosen += [
+            f"case when d.day > $keep then cast(t.{name} as {self.held[name]}) end as {column}"
+            for name, column in self.kept_as().items()
+            if column.startswith(TOTAL)
+        ]
         lines += [f"where {self._described()}", f"order by as_of, {', '.join(keys)}"]
-        return _select(chosen, "\n".join(lines))
+        return spell_select(chosen, "\n".join(lines))
 
     def _joined(self, one: From, alias: str) -> str:
         key = [spell_name(name) for name in self._catalog.source(one.source).key]
         same = " and ".join(f"t.{name} = {alias}.{name}" for name in key)
         return f"left join {spell_name(one.source)} as {alias} on {same} and d.{spell_name(f'{one.source}_snapshot')} = {alias}.date"
-
-
-def _attributes(one: From, alias: str) -> list[str]:
-    since = dict(one.days_since)
-    return [
-        f"cast(d.day - cast({alias}.{spell_name(column)} as date) as bigint) as {spell_name(feature)}"
-        if feature in since
-        else f"{alias}.{spell_name(column)} as {spell_name(feature)}"
-        if feature != column
-        else f"{alias}.{spell_name(column)}"
-        for feature, column in one.features.items()
-    ]
-
-
-def _select(chosen: Sequence[str], rest: str) -> str:
-    listed = ",\n".join(f"    {one}" for one in chosen)
-    return f"select\n{listed}\n{rest}"
-
-
-def _wrap(values: Sequence[str]) -> str:
-    """Values on one line, or on several where that would be long."""
-    lines = [""]
-    for value in values:
-        separated = f"{lines[-1]}, {value}" if lines[-1] else value
-        if len(separated) > _WIDTH and lines[-1]:
-            lines[-1] += ","
-            lines.append(value)
-        else:
-            lines[-1] = separated
-    return lines[0] if len(lines) == 1 else "\n    " + "\n    ".join(lines)
-
-
-def _indent(text: str) -> str:
-    return "\n".join(f"    {line}" if line else "" for line in text.split("\n"))

@@ -30,7 +30,7 @@ def recompute_days(
     for day, rows in rows_of_days.items():
         sample = rows.select(keys).with_columns(pl.lit(day, dtype=pl.Date).alias(CUT))
         with cut_after(inputs, day, plant=True) as tables, naming(inputs.view.sql_name):
-            yield sample, engine.select(sql, tables, {"start": day - ONE_DAY, "end": day + ONE_DAY})
+            yield sample, engine.select(sql, tables, inputs.params(day - ONE_DAY, day + ONE_DAY))
 
 
 @contextmanager

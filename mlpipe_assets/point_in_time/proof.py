@@ -137,7 +137,8 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
     longer = replace(inputs, view=far)
 
     def alone(day: date, source: Inputs, only: OnlyKeys | None = None) -> pl.DataFrame:
-        found = engine.select(sql, source.tables(day, day), source.params(day, day), only)
+        tables = source.tables(day, day) | inputs.totals(None)  # of the view whose SQL it is
+        found = engine.select(sql, tables, source.params(day, day), only)
         return _of_keys(found, rows_of_days[day], keys)
 
     try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import polars as pl
 from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Source, is_snapshot
 from mlpipe_assets.catalog.versions import view_version
+from mlpipe_assets.catalog.view_totals import days_needed, held_schema
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
@@ -181,16 +182,26 @@ class Inputs:
         problems += self.joins.obstacles(day)
         return "; ".join(problems) or None
 
-    def days_read(self, source: SourceDays, start: date, end: date) -> list[date]:
-        """Partitions of an input that features of a range may read: nothing later than `end`."""
+    def days_read(self, source: SourceDays, start: date, end: date, *, held: bool = False) -> list[date]:
+        """Partitions of an input that features of a range may read: nothing later than `end`.
+
+        With the totals of the day before `start` in hand, of the rows before that day only those that leave a window are
+        read, and the windows of what cannot be subtracted.
+        """
+        if held and source.source.name == self.view.source:
+            leaving, whole = days_needed(self.catalog, self.view)
+            wanted = {*days_between(start - timedelta(days=max(whole - 1, 0)), end)}
+            for n in leaving:
+                wanted.update(days_between(start - timedelta(days=n), end - timedelta(days=n)))
+            return sorted(source.present & wanted)
         if is_snapshot(source.source):
             base = source.snapshot_in_force(start) or start
             return sorted(d for d in source.present if base <= d <= end)
         first = start - self.view.lookback + ONE_DAY
         return sorted(d for d in source.present if first <= d <= end)
 
-    def tables(self, start: date, end: date) -> dict[str, Slice]:
-        """The tables the view's SQL reads for a range: each input's files, and `days`.
+    def tables(self, start: date, end: date, held: Path | None = None) -> dict[str, Slice]:
+        """The tables the view's SQL reads for a range: each input's files, `days`, and `held` where a day keeps totals.
 
         `days` has a row for each day from `start` to `end`, and for each snapshot input a column `<input>_snapshot` with
         the day of the newest snapshot at or before it. A view of rows as they were known reads `versions_table(<input>)` too: versions
@@ -202,9 +213,9 @@ class Inputs:
             if is_snapshot(s.source):
                 name = f"{s.source.name}_snapshot"
                 days[name] = pl.Series(name, [s.snapshot_in_force(day) for day in wanted], dtype=pl.Date)
-        tables: dict[str, Slice] = {"days": pl.DataFrame(days)}
+        tables: dict[str, Slice] = {"days": pl.DataFrame(days), **self.totals(held)}
         for s in self.sources:
-            read = self.days_read(s, start, end)
+            read = self.days_read(s, start, end, held=held is not None)
             if self.is_as_known(s):
                 known = read_known_rows(s, s.ledger, read)
                 tables[s.source.name] = s.paths(known.whole) or known.others.clear().drop("known_until")
@@ -220,17 +231,27 @@ class Inputs:
         """
         return self.view.is_as_known and not is_snapshot(source.source)
 
-    def params(self, start: date, end: date) -> dict[str, object]:
+    def totals(self, held: Path | None) -> dict[str, Slice]:
+        """The table `held` of a view whose days keep totals: those of a file, or none."""
+        schema = held_schema(self.catalog, self.view) if self.view.is_declared else {}
+        if not schema:
+            return {}
+        return {"held": [held] if held else pl.DataFrame(schema=schema)}
+
+    def params(
+        self, start: date, end: date, *, held: bool = False, keep_after: date | None = None
+    ) -> dict[str, object]:
         """What the view's SQL binds for a range."""
-        bound: dict[str, object] = {"start": start, "end": end}
+        before = start - (ONE_DAY if held else self.view.lookback + ONE_DAY)
+        bound: dict[str, object] = {"start": start, "end": end, "held": before, "keep": keep_after or end}
         for s in self.sources:
             if self.is_as_known(s):
                 bound["begun"] = s.known_by.begun or BEGUN_BEFORE_ALL
         return bound
 
-    def rows(self, start: date, end: date) -> int:
+    def rows(self, start: date, end: date, *, held: bool = False) -> int:
         """Rows the event inputs hold for a range."""
-        return sum(s.rows(self.days_read(s, start, end)) for s in self.sources)
+        return sum(s.rows(self.days_read(s, start, end, held=held)) for s in self.sources)
 
     def digest(self, day: date) -> str:
         """Digest of all a feature day is made of: the code and the partitions of its window."""

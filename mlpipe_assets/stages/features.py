@@ -22,6 +22,7 @@ from mlpipe_assets.point_in_time.proof import prove, sample_of_day
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, contract_digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.features_totals import Totals
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import register
@@ -90,24 +91,25 @@ def build_features(
     if not sound:
         return outcomes, _no_proof()
     start, end = sound[0], sound[-1]
+    totals = Totals(inputs=inputs, start=start)
     if unlawful := lint_view(catalog, view):
         refused = [Outcome(day=day, refused=shorten(unlawful, 3)) for day in sound]
-        _publish(lake, inputs, refused)
+        _publish(totals, refused)
         return sorted([*outcomes, *refused], key=lambda o: o.day), _unproven(unlawful)
     _log.info("features/%s: %s to %s", view.name, start, end)
     with (
         naming(view.sql_name),
         engine.select_by_day(
             catalog.view_sql(view),
-            inputs.tables(start, end),
-            inputs.params(start, end),
-            rows=inputs.rows(start, end),
+            inputs.tables(start, end, totals.held),
+            inputs.params(start, end, held=totals.held is not None, keep_after=totals.keep_after),
+            rows=inputs.rows(start, end, held=totals.held is not None),
             keys=view.entity.join_keys if view.scope == "entity" else (),
             days=len(sound),
         ) as frames,
     ):
         rows_of_days: dict[date, pl.DataFrame] = {}
-        judged = in_order(lambda day: _judge(lake, inputs, frames, day), sound)
+        judged = in_order(lambda day: _judge(totals, frames, day), sound)
         for day, (outcome, frame) in zip(sound, judged, strict=True):
             _log.info("features/%s: %s judged", view.name, day)
             outcomes.append(outcome)
@@ -116,24 +118,26 @@ def build_features(
     proof = prove(engine, inputs, rows_of_days)
     staged = [o.written for o in outcomes if o.written]
     if proof.cause:
-        lake.discard(*staged)
+        lake.discard(*staged, *totals.staged.values())
         outcomes = [o if o.missing else _unwritten(o, proof.cause) for o in outcomes]
     if staged and not proof.cause:
         register(lake, "feature_registry", [_registry_row(catalog, view)])
-    _publish(lake, inputs, [o for o in outcomes if o.day in sound])
+    _publish(totals, [o for o in outcomes if o.day in sound])
     return sorted(outcomes, key=lambda o: o.day), proof.result(_PROOF)
 
 
-def _publish(lake: Lake, inputs: Inputs, outcomes: Sequence[Outcome]) -> None:
+def _publish(totals: Totals, outcomes: Sequence[Outcome]) -> None:
     """Make days visible together with the refusals of others: whoever reads these features later has to know."""
-    change = lake.change("features", inputs.view.name)
+    inputs = totals.inputs
+    change = inputs.lake.change("features", inputs.view.name)
     for outcome in outcomes:
         if outcome.refused:
             problem = f"{outcome.refused} ({shorten(list(outcome.breaches))})" if outcome.breaches else outcome.refused
             change.refuse(outcome.day, problem=problem, inputs=inputs.digest(outcome.day))
         elif outcome.written:
-            change.put(outcome.written)
+            change.put(outcome.written, *totals.of(outcome.day))
             change.clear(outcome.day)
+    totals.forget_old(change)
     change.publish()
 
 
@@ -147,9 +151,9 @@ def _remove_strays(inputs: Inputs, days: Sequence[date]) -> list[Outcome]:
     return [Outcome(day=day, missing="its rows are of other days now; its partition was removed") for day in gone]
 
 
-def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outcome, pl.DataFrame]:
+def _judge(totals: Totals, frames: DayRows, day: date) -> tuple[Outcome, pl.DataFrame]:
     """One day judged by its contract and staged, not yet visible."""
-    view = inputs.view
+    inputs, view, kept = totals.inputs, totals.inputs.view, None
     wanted = [column.name for column in columns(view.contract)]
     frame = frames.day(day, view.entity.join_keys)
     if frame is None:
@@ -157,6 +161,7 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outc
     elif misplaced := inputs.joins.find_misplaced(frame, day):
         return Outcome(day=day, counts={"rows": frame.height}, refused=misplaced), frame
     else:
+        frame, kept = totals.take(day, frame)
         frame = inputs.joins.attach(frame, day)
     if set(wanted) == set(frame.columns):
         frame = frame.select(wanted)
@@ -172,7 +177,8 @@ def _judge(lake: Lake, inputs: Inputs, frames: DayRows, day: date) -> tuple[Outc
         "fingerprint": digest,
         **counts,
     }
-    staged: Staged = lake.table("features", view.name).stage(day, frame, facts)
+    staged: Staged = inputs.lake.table("features", view.name).stage(day, frame, facts)
+    totals.stage(day, kept, facts)
     return Outcome(day=day, counts=counts, written=staged, facts=facts), frame
 
 

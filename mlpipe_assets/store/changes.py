@@ -1,11 +1,12 @@
 """What becomes visible of a table together: files of days, days taken away, refusals made and taken back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.manifest import Change
+from mlpipe_assets.store.manifest import Change, Part
 from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.store.table import Table
 
@@ -27,6 +28,11 @@ class TableChange:
             self._change.gone.discard(day)
             self._change.files.setdefault(day, {})[file] = item.part
             self._staged[item.temporary] = self.table.contents.content(day, file, item.part)
+
+    def drop(self, day: date, file: str, files: Mapping[str, Part]) -> None:
+        """Take one of the `files` that a day has away, unless all of them are replaced."""
+        if day not in self._change.files and day not in self._change.gone:
+            self._change.files[day] = {name: part for name, part in files.items() if name != file}
 
     def remove(self, day: date) -> None:
         """Take a day away, with all of its files."""

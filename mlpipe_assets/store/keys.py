@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path, PurePath
 
 PART = "part.parquet"  # the rows of a day
+TOTALS = "part.totals"  # beside the rows of a day of features: what the next day can go on from, as Parquet
 SUPERSEDED = "part.superseded"  # beside the rows of a day of interim: those that others took the place of, as Parquet
 TRAIN = "train.parquet"  # the split by which a training set counts as there
 PROFILE = "profile.json"

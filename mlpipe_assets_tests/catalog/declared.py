@@ -1,5 +1,6 @@
 """A source with a column of every kind, and views of every function over it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from mlpipe_assets.catalog.aggregates import Aggregate
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Source
 from mlpipe_assets.catalog.view_columns import features_of
+from mlpipe_assets.catalog.view_totals import held_schema
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.engines.engine import Slice
-from mlpipe_assets.partitions import days_between
+from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.rules import columns
 
 FIRST = date(2026, 1, 1)
@@ -150,9 +152,24 @@ def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     return found
 
 
-def tables_for(given: list[dict[str, Any]], start: date, end: date) -> dict[str, Slice]:
-    """The tables that the written SQL reads."""
+def tables_for(
+    view: FeatureView,
+    given: Sequence[dict[str, Any]],
+    start: date,
+    end: date,
+    held: pl.DataFrame | None = None,
+) -> dict[str, Slice]:
+    """The tables that the written SQL reads; without totals of the day before unless they are given."""
+    schema = held_schema(catalog_of(view), view)
+    totals = {"held": pl.DataFrame(schema=schema) if held is None else held} if schema else {}
     return {
         "days": pl.DataFrame({"day": days_between(start, end)}),
         "events": pl.DataFrame(given, schema=SCHEMA),
+        **totals,
     }
+
+
+def params_for(view: FeatureView, start: date, end: date, *, held: bool = False) -> dict[str, date]:
+    """What the written SQL binds, every day keeping its totals."""
+    before = start - (ONE_DAY if held else view.lookback + ONE_DAY)
+    return {"start": start, "end": end, "held": before, "keep": start - ONE_DAY}

@@ -19,7 +19,7 @@ from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.contracts.orders import Orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError
-from mlpipe_assets_tests.catalog.declared import FIRST, catalog_of, tables_for, view_of
+from mlpipe_assets_tests.catalog.declared import FIRST, catalog_of, params_for, tables_for, view_of
 
 
 def reasons(view: FeatureView) -> list[str]:
@@ -174,7 +174,9 @@ def test_sums_of_decimals_may_stay_decimals() -> None:
     row = {"who": "a", "shop": 1, "id": "1", "number": 1, "date": FIRST, "money": Decimal("90071992547409.93")}
 
     found = DuckDBEngine().select(
-        catalog_of(exact_view).view_sql(exact_view), tables_for([row], FIRST, FIRST), {"start": FIRST, "end": FIRST}
+        catalog_of(exact_view).view_sql(exact_view),
+        tables_for(exact_view, [row], FIRST, FIRST),
+        params_for(exact_view, FIRST, FIRST),
     )
 
     assert found["spent_2d"].to_list() == [Decimal("90071992547409.93")]

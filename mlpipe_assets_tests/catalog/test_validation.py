@@ -244,7 +244,7 @@ def test_sql_that_does_not_parse_is_named_with_its_line(text: str, said: str, tm
 
 
 def test_columns_that_the_sql_and_the_contract_do_not_share_are_named(tmp_path: Path) -> None:
-    text = CATALOG.view_sql(customer_features)
+    text = CATALOG.view_sql(BY_HAND)
     (tmp_path / "view.sql").write_text(text.replace(" as tenure_days", " as tenure"))
     assert "as tenure_days" in text
 

@@ -8,17 +8,22 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.aggregates import FUNCTIONS, Aggregate
 from mlpipe_assets.catalog.declarations import FeatureView
+from mlpipe_assets.catalog.view_names import TOTAL
+from mlpipe_assets.catalog.view_totals import days_needed, held_schema, kept_as
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.partitions import days_between
+from mlpipe_assets.partitions import ONE_DAY, days_between
+from mlpipe_assets.stages.features_totals import totals_of_rows
 from mlpipe_assets_tests.catalog.declared import (
     FIRST,
     LAST,
     ORDER,
     catalog_of,
     every_function,
+    params_for,
     rows,
     tables_for,
     view_of,
@@ -32,7 +37,8 @@ _ROUNDED = ("mean", "stddev")  # quotients and roots, which may differ in the la
 def run(view: FeatureView, placed: Sequence[dict[str, Any]], start: date, end: date) -> pl.DataFrame:
     """The rows of a view by its written SQL."""
     sql = catalog_of(view).view_sql(view)
-    return DuckDBEngine().select(sql, tables_for(list(placed), start, end), {"start": start, "end": end})
+    found = DuckDBEngine().select(sql, tables_for(view, placed, start, end), params_for(view, start, end))
+    return found.drop(name for name in found.columns if name.startswith(TOTAL))
 
 
 def expect_equal(view: FeatureView, placed: Sequence[dict[str, Any]], start: date, end: date) -> None:
@@ -72,6 +78,32 @@ def test_written_sql_gives_what_brute_force_gives(
 ) -> None:
     first = FIRST + timedelta(days=start)
     expect_equal(view, placed, first, min(LAST, first + timedelta(days=length)))
+
+
+@given(placed=rows(), start=st.integers(0, 8), first=st.integers(0, 3), more=st.integers(1, 4))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("view", [EVERYTHING, BY_TWO_KEYS], ids=["every function", "two keys"])
+def test_a_day_that_goes_on_from_the_totals_of_the_day_before_is_the_same(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, first: int, more: int
+) -> None:
+    begin = FIRST + timedelta(days=start)
+    before, end = begin + timedelta(days=first), begin + timedelta(days=first + more)
+    after = before + ONE_DAY
+    catalog = catalog_of(view)
+    sql, schema = catalog.view_sql(view), held_schema(catalog, view)
+    ran = DuckDBEngine().select(sql, tables_for(view, placed, begin, before), params_for(view, begin, before))
+    totals = totals_of_rows(ran.filter(pl.col("as_of").dt.date() == after), schema, kept_as(catalog, view))
+    leaving, whole = days_needed(catalog, view)
+    needed = {after - timedelta(days=n) + timedelta(days=i) for n in (*leaving, 0) for i in range(more)}
+    needed |= {end - timedelta(days=i) for i in range(more - 1 + whole)}
+
+    read = [row for row in placed if row["date"] in needed]
+    found = DuckDBEngine().select(
+        sql, tables_for(view, read, after, end, totals), params_for(view, after, end, held=True)
+    )
+
+    names = [name for name in found.columns if not name.startswith(TOTAL)]
+    assert_frame_equal(found.select(names), run(view, placed, after, end), rel_tol=1e-9)
 
 
 def test_every_function_is_compared() -> None:

@@ -44,7 +44,7 @@ def run(
     holding = [{k: v for k, v in row.items() if k != "known_until"} for row in given_rows if row["known_until"] is None]
     others = [row for row in given_rows if row["known_until"] is not None]
     tables = {
-        **tables_for([], start, end),
+        **tables_for(view, [], start, end),
         "events": pl.DataFrame(holding, schema=schema),
         "events_versions": pl.DataFrame(others, schema={**schema, "known_until": TIME}),
     }

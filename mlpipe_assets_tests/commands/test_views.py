@@ -45,7 +45,7 @@ def test_days_take_the_place_of_parameters_and_not_in_comments(capsys: pytest.Ca
 
     printed = capsys.readouterr().out
     assert "-- params: $start, $end date" in printed
-    assert "where date > date '2026-01-05' - 90 and date <= date '2026-01-11'" in printed
+    assert "where date >= date '2026-01-05' - 90 and date <= date '2026-01-11'" in printed
 
 
 def test_a_view_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

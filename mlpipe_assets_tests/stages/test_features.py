@@ -21,6 +21,7 @@ from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.feature_views import customer_features
+from mlpipe_assets.catalog.view_totals import held_schema
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines import duckdb_engine as engine_module
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
@@ -65,8 +66,10 @@ def tables_of(placed: Sequence[Placed], known: Sequence[Known], start: date, end
     snapshots = sorted({row[1] for row in known})
     wanted = days_between(start, end)
     in_force = [max((s for s in snapshots if s <= d), default=None) for d in wanted]
+    held = held_schema(CATALOG, customer_features)
     orders = [(who, on, Decimal(cents) / 100, channel) for who, on, cents, channel in placed]
     return {
+        "held": pl.DataFrame(schema=held),
         "days": pl.DataFrame({"day": wanted, "customers_snapshot": pl.Series(in_force, dtype=pl.Date)}),
         "orders": pl.DataFrame(
             orders,
@@ -85,6 +88,11 @@ def tables_of(placed: Sequence[Placed], known: Sequence[Known], start: date, end
             orient="row",
         ),
     }
+
+
+def params_of(start: date, end: date) -> dict[str, date]:
+    """What the SQL binds, without totals of a day before."""
+    return {"start": start, "end": end, "held": start - timedelta(days=91), "keep": end}
 
 
 def expected_row(who: str, on: date, placed: Sequence[Placed], known: Sequence[Known]) -> dict[str, Any] | None:
@@ -121,7 +129,7 @@ def expected_frame(placed: Sequence[Placed], known: Sequence[Known], start: date
 
 
 def run_sql(placed: Sequence[Placed], known: Sequence[Known], start: date, end: date, sql: str = SQL) -> pl.DataFrame:
-    frame = DuckDBEngine().select(sql, tables_of(placed, known, start, end), {"start": start, "end": end})
+    frame = DuckDBEngine().select(sql, tables_of(placed, known, start, end), params_of(start, end))
     return frame.select(list(SCHEMA))
 
 
@@ -186,7 +194,7 @@ def test_windows_decay_on_days_without_orders() -> None:
 
 
 def test_no_orders_give_no_rows_of_the_right_columns() -> None:
-    frame = DuckDBEngine().select(SQL, tables_of([], SNAPSHOT, day(1), day(3)), {"start": day(1), "end": day(3)})
+    frame = DuckDBEngine().select(SQL, tables_of([], SNAPSHOT, day(1), day(3)), params_of(day(1), day(3)))
 
     assert judge(frame.select(list(SCHEMA)), CustomerFeatures).holds
     assert frame.is_empty()
@@ -256,7 +264,7 @@ def test_buckets_of_customers_do_not_change_a_day(
     rows = min(len(case["placed"]), 12)
 
     with DuckDBEngine().select_by_day(
-        SQL, tables, {"start": start, "end": end}, rows=rows, keys=["customer_id"], days=(end - start).days + 1
+        SQL, tables, params_of(start, end), rows=rows, keys=["customer_id"], days=(end - start).days + 1
     ) as frames:
         for on in days_between(start, end):
             found = frames.day(on, ["customer_id"])
