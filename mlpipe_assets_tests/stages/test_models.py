@@ -51,7 +51,7 @@ EASY = replace(MODEL, promotion=Promotion(min_roc_auc=0.0, max_log_loss_ratio=10
 
 
 def of_catalog(model: Model) -> Catalog:
-    return replace(CATALOG, models=(model,))
+    return replace(CATALOG, models=(model,), monitors=())
 
 
 def build(lake: Lake, day: date, model: Model = MODEL) -> Built:
