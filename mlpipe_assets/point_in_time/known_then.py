@@ -18,13 +18,13 @@ from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.point_in_time.sample import read_entities
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.table_state import TableState
+from mlpipe_assets.transforms.staging import ORIGIN, RECORD
 
 if TYPE_CHECKING:
     from mlpipe_assets.point_in_time.windows import SourceDays
 
 _TIME = pl.Datetime("us", "UTC")
-_RECORD = ("delivery", "record_number")
-_ROW = ("date", "known_at", *_RECORD)
+_ROW = ("date", *ORIGIN)
 Life = tuple[datetime, datetime | None]  # since when a version held, and until when; None while it still does
 
 
@@ -74,13 +74,12 @@ def read_known_rows(days: "SourceDays", ledger: Ledger, wanted: Sequence[date]) 
     lives = find_lives(both, source.key, source.dedupe_within, ledger.order)
     odd = lives.filter("now", (pl.col("since") != pl.col("known_at")) | pl.col("known_until").is_not_null())
     apart = sorted({*odd["date"]} & {*wanted})
-    held = lives.select("date", *_RECORD, "since", "known_until")
-    on = ["date", *_RECORD]
+    held = lives.select("date", *RECORD, "since", "known_until")
+    on = ["date", *RECORD]
     versions = [rows.filter(pl.col("date").is_in(list(wanted))).drop("replaced_at").join(held, on=on, how="inner")]
     versions += [state.read(day).with_columns(date=pl.lit(day)).join(held, on=on, how="left") for day in apart]
-    others = pl.concat(versions).with_columns(
-        known_at=pl.coalesce("since", "known_at")
-    )  # without a rival, since it was known
+    # A row of these days that never had a rival has no life of its own: it holds since it was known.
+    others = pl.concat(versions).with_columns(known_at=pl.coalesce("since", "known_at"))
     columns = list(_nothing(source).schema)
     return KnownRows(whole=[day for day in wanted if day not in apart], others=others.select(columns))
 
@@ -114,7 +113,7 @@ def find_lives(rows: pl.DataFrame, key: Sequence[str], within: timedelta, order:
     told_apart = known.join(unlike.select(key).unique(), on=list(key), how="semi")
     plain = known.join(unlike.select(key).unique(), on=list(key), how="anti")
     plain = plain.filter(pl.col("now") | (pl.col("known_until") > pl.col("known_at")))
-    columns = ["date", *_RECORD, "known_at", "now", "since", "known_until"]
+    columns = ["date", *RECORD, "known_at", "now", "since", "known_until"]
     return pl.concat(
         [plain.select(columns), *(_replayed(group, within).select(columns) for group in _groups(told_apart, key))]
     )

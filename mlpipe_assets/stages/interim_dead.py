@@ -9,11 +9,11 @@ from datetime import date
 import polars as pl
 
 from mlpipe_assets.stages.interim_day import Day
-from mlpipe_assets.stages.interim_replaced import RECORD
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.store.table_state import TableState
+from mlpipe_assets.transforms.staging import RECORD
 
 
 def find_dead(

@@ -12,14 +12,13 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.stages.interim_day import Day, digest_seen, facts_of, fingerprint, problem_of, refusal_digest
 from mlpipe_assets.stages.interim_dead import add_dead, stage_dead
-from mlpipe_assets.stages.interim_replaced import RECORD
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import NOTHING_CAME, Acceptance
 from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.transforms.events import own_columns
-from mlpipe_assets.transforms.staging import column_digests
+from mlpipe_assets.transforms.staging import RECORD, column_digests
 
 
 def settle(

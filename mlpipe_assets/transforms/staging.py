@@ -14,7 +14,8 @@ from mlpipe_assets.rules import Column, columns, repeated
 from mlpipe_assets.transforms.casts import cast_column, explain_uncast
 from mlpipe_assets.transforms.events import PROVENANCE, clean_dtype, decode, own_columns
 
-ORIGIN = ("known_at", "delivery", "record_number")
+RECORD = ("delivery", "record_number")
+ORIGIN = ("known_at", *RECORD)
 _LOOKED_AT = 20  # refused rows of a reason whose values are decoded for examples
 MISSING = "column missing from the file"
 

@@ -241,7 +241,10 @@ _spines = st.lists(_askers, min_size=4, max_size=12)
 _ttls = st.none() | st.sampled_from([timedelta(hours=1), timedelta(days=1), timedelta(days=2, hours=3)])
 
 
-@given(history=_histories, spine=_spines, ttl=_ttls, at_once=st.sampled_from([1, 3, 1000]))
+_over_histories = given(history=_histories, spine=_spines, ttl=_ttls, at_once=st.sampled_from([1, 3, 1000]))
+
+
+@_over_histories
 @settings(max_examples=60)
 def test_random_histories_are_joined_as_row_by_row_in_plain_python(
     history: dict[int, dict[tuple[str, str], int | None]],
@@ -254,7 +257,7 @@ def test_random_histories_are_joined_as_row_by_row_in_plain_python(
 
 
 @pytest.mark.fuzz
-@given(history=_histories, spine=_spines, ttl=_ttls, at_once=st.sampled_from([1, 3, 1000]))
+@_over_histories
 @settings(max_examples=3_000)
 def test_many_random_histories_are_joined_as_row_by_row_in_plain_python(
     history: dict[int, dict[tuple[str, str], int | None]],
