@@ -53,6 +53,13 @@ def add_serve(commands: Commands, make: Make) -> None:
     serve.add_argument(
         "--max-requests", type=int, default=64, metavar="N", help="that are answered at once (%(default)s)"
     )
+    serve.add_argument(
+        "--log-share",
+        type=_share,
+        default=0.01,
+        metavar="SHARE",
+        help="of the entities whose features are logged, where the catalog has serving_log; predictions always are (%(default)s)",
+    )
     key = make(
         commands,
         "serve-key",
@@ -66,6 +73,16 @@ def add_serve(commands: Commands, make: Make) -> None:
     key.add_argument("--views", default="*", metavar="NAMES", help="views that it may ask, between commas (all)")
     key.add_argument("--models", default="*", metavar="NAMES", help="models that it may ask, between commas (all)")
     key.add_argument("--json", action="store_true", help="print the keys as a JSON array")
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1; write it as 0.01, or 1 for all")
+    return value
 
 
 def _positive(text: str) -> float:

@@ -5,11 +5,13 @@ this list. A stage is a function that gives the tables of a catalog, and a line 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
 from mlpipe_assets.catalog.joined_views import views_joined
+from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.stages.work import Wanted, Work
@@ -56,7 +58,7 @@ def _raw(catalog: Catalog) -> Iterator[Table]:
             jobs=("ingest_job", "daily_job"),
             to_do=_DELIVER,
             healed_at_once=True,
-            fresh=_later("freshness.tables.judge_events", source),
+            fresh=_promised("freshness.tables.judge_events", source),
             folder=(EVENTS, source.name),
             files=(),
         )
@@ -73,10 +75,15 @@ def _interim(catalog: Catalog) -> Iterator[Table]:
             behind=_behind(f"stages.interim_plan.{_interim_work(catalog, source)}", source),
             to_do=_DELIVER,
             made_of=_later("stages.made_of.events_of_day", source),
-            fresh=_later("freshness.tables.judge_clean", source),
-            each_day=not is_snapshot(source),
+            fresh=_promised("freshness.tables.judge_clean", source),
+            each_day=not is_snapshot(source) and source.fresh_within is not None,
             schema="stg",
         )
+
+
+def _promised(function: str, source: Source) -> Callable[[Lake, datetime], TableFreshness] | None:
+    """What judges whether a source is late; None for one that nobody has to deliver."""
+    return _later(function, source, source.fresh_within) if source.fresh_within is not None else None
 
 
 def _interim_work(catalog: Catalog, source: Source) -> str:

@@ -41,7 +41,7 @@ class Source(Declared):
         time_zone: Zone of times that carry no offset.
         nulls: Texts that mean null, after trimming.
         prepare: A pure function from the text columns as received to the text columns of the contract.
-        fresh_within: How old the newest partition may be.
+        fresh_within: How old the newest partition may be; None where nothing has to come.
         owners: E-mail addresses or `team:` names shown in the UI.
     """
 
@@ -59,7 +59,7 @@ class Source(Declared):
     time_zone: str = "UTC"
     nulls: tuple[str, ...] = ("",)
     prepare: Callable[[pl.DataFrame], pl.DataFrame] | None = None
-    fresh_within: timedelta = timedelta(hours=30)
+    fresh_within: timedelta | None = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:data",)
 
 

@@ -213,7 +213,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "time_zone": _zone,
         "nulls": _texts,
         "prepare": _or_none(_function),
-        "fresh_within": _length(_NONE),
+        "fresh_within": _or_none(_length(_NONE)),
         "owners": _owners,
     },
     FeatureView: {

@@ -12,14 +12,17 @@ from types import FrameType
 
 import uvicorn
 
+from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.metrics import RememberedMetrics
 from mlpipe_assets.serving.access import ALL, KeyBook
+from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.gate import Limits, RequestLog
 from mlpipe_assets.serving.server import Server
+from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.serving.state import ServerState
 from mlpipe_assets.stages.online_plan import store_of
 from mlpipe_assets.store.lake import Lake
@@ -40,8 +43,13 @@ def serve(options: argparse.Namespace) -> int:
     if state.problem:
         raise SettingsError(f"The server cannot begin: {state.problem}")
     limits = Limits(entities=options.max_entities, seconds=options.timeout, at_once=options.max_requests)
+    logged = find_serving_log(catalog)
     server = Server(
-        state=state, limits=limits, log=RequestLog(), more_metrics=RememberedMetrics(lake=lake, catalog=catalog)
+        state=state,
+        limits=limits,
+        log=RequestLog(),
+        more_metrics=RememberedMetrics(lake=lake, catalog=catalog),
+        answers=AnswerLog(spool=Spool(root=lake.root, source=logged.name), share=options.log_share) if logged else None,
     )
     if not options.quiet:
         what = state.loaded.snapshot or "nothing yet: it looks for a snapshot twice a second"

@@ -1,7 +1,7 @@
 """How fresh each kind of table is, by the partitions that lie in the lake."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from mlpipe_assets.catalog.declarations import FeatureView, Model, Monitor, Source, is_snapshot
 from mlpipe_assets.freshness.rules import TableFreshness, judge_daily, judge_deliveries, judge_newest
@@ -17,22 +17,22 @@ from mlpipe_assets.training.plan import plan_training_set
 from mlpipe_assets.training.versions import versions
 
 
-def judge_events(source: Source, lake: Lake, now: datetime) -> TableFreshness:
+def judge_events(source: Source, fresh_within: timedelta, lake: Lake, now: datetime) -> TableFreshness:
     """The events of a source: what must come each day, or else the newest delivery."""
     table = f"raw/{source.name}"
     if _comes_daily(source):
-        return judge_daily(table, _came(lake, source), source.fresh_within, now)
-    return judge_deliveries(table, _known(lake, source), source.fresh_within, now)
+        return judge_daily(table, _came(lake, source), fresh_within, now)
+    return judge_deliveries(table, _known(lake, source), fresh_within, now)
 
 
-def judge_clean(source: Source, lake: Lake, now: datetime) -> TableFreshness:
+def judge_clean(source: Source, fresh_within: timedelta, lake: Lake, now: datetime) -> TableFreshness:
     """The clean table of a source, as far as something came."""
     table, clean = f"interim/{source.name}", SourceDays(lake=lake, source=source).present
     if _comes_daily(source):
         newest = max(_came(lake, source), default=date.min)
-        return judge_daily(table, {day for day in clean if day <= newest}, source.fresh_within, now)
+        return judge_daily(table, {day for day in clean if day <= newest}, fresh_within, now)
     made = {day: moment for day, moment in _known(lake, source).items() if day in clean}
-    return judge_deliveries(table, made, source.fresh_within, now)
+    return judge_deliveries(table, made, fresh_within, now)
 
 
 def judge_features(view: FeatureView, lake: Lake, now: datetime) -> TableFreshness:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import orjson
 
@@ -13,7 +13,7 @@ from mlpipe_assets.serving.online_store import Reader
 from mlpipe_assets.serving.rows import KeyValue, parse_rows, spell_key, spell_time
 from mlpipe_assets.serving.snapshot import Generation, PublishedView
 
-_NO_TIME = "1970-01-01T00:00:00Z"  # what Feast shows where there is none
+NO_TIME = "1970-01-01T00:00:00Z"  # what Feast shows where there is none
 _SEPARATOR = "__"
 _INTEGERS = range(-(2**63), 2**63)
 
@@ -24,6 +24,23 @@ class BadRequestError(MlpipeError):
     def __init__(self, message: str, *, status: int = 422) -> None:
         super().__init__(message)
         self.status = status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What was answered.
+
+    Attributes:
+        content: As JSON.
+        values: Of each feature the values that stand there, one an entity.
+        statuses: Of each feature its statuses; None where every one is PRESENT.
+        times: Of each view when the rows are of, as they stand there; one text where all are of the same time.
+    """
+
+    content: bytes
+    values: Sequence[Sequence[object]]
+    statuses: Sequence[Sequence[Status] | None]
+    times: Mapping[str, Sequence[str] | str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +60,15 @@ class Wanted:
     views: tuple[PublishedView, ...]
     join_keys: tuple[str, ...]
     metadata: orjson.Fragment
+
+    @cached_property
+    def by_view(self) -> tuple[tuple[PublishedView, tuple[int, ...], tuple[str, ...]], ...]:
+        """Of each view which of the features are its own, by number, and what they are called there."""
+        own = {view.name: [n for n, (name, _) in enumerate(self.places) if name == view.name] for view in self.views}
+        return tuple(
+            (view, tuple(own[view.name]), tuple(view.features[self.places[number][1]] for number in own[view.name]))
+            for view in self.views
+        )
 
 
 def find_features(generation: Generation, features: Sequence[str], *, full_names: bool) -> Wanted:
@@ -104,6 +130,18 @@ def find_keys(view: PublishedView, entities: Mapping[str, Sequence[object]]) -> 
     return [spell_key(values) for values in zip(*columns, strict=True)]
 
 
+def keys_of_views(wanted: Wanted, entities: Mapping[str, Sequence[object]]) -> dict[str, list[str]]:
+    """The same of each view that is asked for; views of one entity share them.
+
+    Raises: BadRequestError as `find_keys`.
+    """
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for view in wanted.views:
+        if (view.join_keys, view.key_types) not in found:
+            found[view.join_keys, view.key_types] = find_keys(view, entities)
+    return {view.name: found[view.join_keys, view.key_types] for view in wanted.views}
+
+
 def _checked(name: str, kind: str, values: Sequence[object]) -> Sequence[KeyValue]:
     """The same values, when each is one that the type allows."""
     wrong = next((number for number, value in enumerate(values) if not _is_of(kind, value)), None)
@@ -128,23 +166,45 @@ def _is_date(text: str) -> bool:
         return False
 
 
-async def answer(reader: Reader, wanted: Wanted, entities: Mapping[str, Sequence[object]], now: datetime) -> bytes:
-    """The answer as JSON. All of it is read of one snapshot.
+async def answer(
+    reader: Reader,
+    wanted: Wanted,
+    entities: Mapping[str, Sequence[object]],
+    keys: Mapping[str, Sequence[str]],
+    now: datetime,
+) -> Answer:
+    """The answer. All of it is read of one snapshot.
 
-    Raises: BadRequestError as `find_keys`; what a reader raises.
+    Args:
+        reader: Reads the snapshot.
+        wanted: The features.
+        entities: The join keys as they were sent.
+        keys: Of each view its keys, as `find_keys` has them.
+        now: The instant that is answered for.
+
+    Raises: what a reader raises.
     """
-    found = await reader.fetch({view.name: find_keys(view, entities) for view in wanted.views})
+    found = await reader.fetch(keys)
     columns = {view.name: _columns(view, parse_rows(found[view.name]), now) for view in wanted.views}
     count = len(next(iter(entities.values()), ()))
-    present, times = _constant(Status.PRESENT, count), _constant(_NO_TIME, count)
+    present, times = _constant(Status.PRESENT, count), _constant(NO_TIME, count)
     results: list[dict[str, object]] = [
         {"values": entities[key], "statuses": present, "event_timestamps": times} for key in wanted.join_keys
     ]
-    for view, number in wanted.places:
-        of_view = columns[view]
-        values, statuses = of_view.feature(number)
-        results.append({"values": values, "statuses": statuses, "event_timestamps": of_view.times})
-    return orjson.dumps({"metadata": wanted.metadata, "results": results})
+    given = [columns[view].feature(number) for view, number in wanted.places]
+    shown = {
+        name: _constant(one.times, count) if isinstance(one.times, str) else one.times for name, one in columns.items()
+    }
+    results += [
+        {"values": values, "statuses": statuses or present, "event_timestamps": shown[view]}
+        for (values, statuses), (view, _) in zip(given, wanted.places, strict=True)
+    ]
+    return Answer(
+        content=orjson.dumps({"metadata": wanted.metadata, "results": results}),
+        values=[values for values, _ in given],
+        statuses=[statuses for _, statuses in given],
+        times={name: one.times for name, one in columns.items()},
+    )
 
 
 @lru_cache(maxsize=256)
@@ -157,17 +217,16 @@ def _constant(text: str, count: int) -> orjson.Fragment:
 class _Columns:
     """The rows of one view by column: `values[0]` are their times, and of each row its status if it has a value, or none."""
 
-    count: int
     values: Sequence[Sequence[object]]
-    times: object
+    times: Sequence[str] | str
     statuses: Sequence[tuple[Status, Status]]
     alike: tuple[Status, Status] | None
 
-    def feature(self, number: int) -> tuple[Sequence[object], object]:
-        """The values of a feature, and their statuses."""
+    def feature(self, number: int) -> tuple[Sequence[object], Sequence[Status] | None]:
+        """The values of a feature, and their statuses; None for these where every one is PRESENT."""
         column = self.values[number + 1]
         if self.alike and self.alike[0] is Status.PRESENT and None not in column:
-            return column, _constant(Status.PRESENT, self.count)
+            return column, None
         statuses = [pair[value is None] for pair, value in zip(self.statuses, column, strict=True)]
         kept = [value if status is Status.PRESENT else None for value, status in zip(column, statuses, strict=True)]
         return kept, statuses
@@ -181,9 +240,8 @@ def _columns(view: PublishedView, rows: Sequence[list[object] | None], now: date
     if len(known) == 1:
         [(pair, shown)] = known.values()
         count = len(rows)
-        return _Columns(count=count, values=columns, times=_constant(shown, count), statuses=[pair] * count, alike=pair)
+        return _Columns(values=columns, times=shown, statuses=[pair] * count, alike=pair)
     return _Columns(
-        count=len(rows),
         values=columns,
         times=[known[seconds][1] for seconds in times],
         statuses=[known[seconds][0] for seconds in times],
@@ -210,4 +268,4 @@ _OF_NONE = _pair(None, datetime.now(tz=UTC), None)
 
 @lru_cache(maxsize=4096)
 def _shown(seconds: object) -> str:
-    return spell_time(seconds) if isinstance(seconds, int) else _NO_TIME
+    return spell_time(seconds) if isinstance(seconds, int) else NO_TIME

@@ -116,6 +116,7 @@ class Health(BaseModel):
 
     status: str
     snapshot: str | None
+    log: str | None = Field(None, description="Why answers are not logged; they are given all the same.")
 
 
 def parse(kind: type[Request], body: bytes) -> Request:

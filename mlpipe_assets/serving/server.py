@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Response
 
-from mlpipe_assets.serving.answers import BadRequestError, Wanted, answer, find_features
+from mlpipe_assets.serving.answer_log import AnswerLog
+from mlpipe_assets.serving.answers import BadRequestError, Wanted, answer, find_features, keys_of_views
 from mlpipe_assets.serving.counters import CONTENT_TYPE, Metric, ServerCounters, render
 from mlpipe_assets.serving.documentation import FEATURES, HEALTH, METRICS, PREDICT, describe
 from mlpipe_assets.serving.gate import Call, Gate, Handler, Limits, RequestLog
@@ -32,6 +33,7 @@ class Server:
 
     Attributes:
         more_metrics: Gives metrics beside the server's own, such as those of the lake; called in a thread of its own.
+        answers: Where answers are logged; None where the catalog has no source for them.
     """
 
     state: ServerState
@@ -39,6 +41,7 @@ class Server:
     counters: ServerCounters = field(default_factory=ServerCounters)
     log: RequestLog = field(default_factory=RequestLog)
     more_metrics: Callable[[], list[Metric]] = list
+    answers: AnswerLog | None = None
 
     def app(self) -> Gate:
         """The application that uvicorn runs."""
@@ -88,7 +91,14 @@ class Server:
         _expect_join_keys(asked.entities, wanted.join_keys)
         self.counters.entities["/get-online-features"] += count
         call.facts.update(entities=count, snapshot=call.loaded.snapshot, features=len(wanted.names))
-        return await answer(reader, wanted, asked.entities, datetime.now(tz=UTC))
+        keys = keys_of_views(wanted, asked.entities)
+        now = datetime.now(tz=UTC)
+        answered = await answer(reader, wanted, asked.entities, keys, now)
+        if self.answers:
+            self.answers.note_features(
+                call.request_id, now, reader.generation.id, wanted, asked.entities, keys, answered
+            )
+        return answered.content
 
     async def _predict(self, call: Call) -> bytes:
         asked = parse(PredictRequest, call.body)
@@ -108,7 +118,12 @@ class Server:
         call.facts.update(entities=count, snapshot=call.loaded.snapshot, model=call.name, model_version=version)
         now = datetime.now(tz=UTC)
         found = await asyncio.to_thread(champion.answer, reader, asked.entities, now, call.request_id)
-        return orjson.dumps(found)
+        content = orjson.dumps(found)
+        if self.answers:
+            self.answers.note_predictions(
+                call.request_id, now, reader.generation.id, champion.view, found, len(content)
+            )
+        return content
 
     def _wanted(self, asked: FeatureRequest, loaded: Loaded, reader: Reader) -> Wanted:
         """The features of a request, found once for all requests that ask for the same of one snapshot."""
@@ -125,13 +140,17 @@ class Server:
         loaded = self.state.loaded
         ready = loaded.reader is not None and not self.state.stopping
         status = "ok" if ready else "stopping" if self.state.stopping else "nothing is published"
-        content = {"status": status, "snapshot": loaded.snapshot}
+        problem = self.answers.problem if self.answers else None
+        content: dict[str, object] = {"status": status, "snapshot": loaded.snapshot}
+        if problem:
+            content["log"] = f"answers are not logged: {problem}"
         return Response(orjson.dumps(content), status_code=200 if ready else 503, media_type=_JSON)
 
     async def _metrics(self) -> Response:
         more = await asyncio.to_thread(self.more_metrics)
+        logged = self.answers.metrics() if self.answers else []
         return Response(
-            render([*self.counters.metrics(), *_snapshot_metrics(self.state), *more]), media_type=CONTENT_TYPE
+            render([*self.counters.metrics(), *_snapshot_metrics(self.state), *logged, *more]), media_type=CONTENT_TYPE
         )
 
     def _named(self, asked: FeatureRequest, loaded: Loaded) -> list[str]:
@@ -152,14 +171,19 @@ class Server:
 
     @asynccontextmanager
     async def _looking(self, _: FastAPI) -> AsyncIterator[None]:
-        """Look for newer snapshots, champions and keys while the server runs."""
-        task = asyncio.create_task(self._look_on())
+        """Look for newer snapshots, champions and keys while the server runs, and write down what it answers."""
+        if self.answers:
+            await asyncio.to_thread(self.answers.begin)
+        tasks = [asyncio.create_task(self._look_on()), asyncio.create_task(self._write_on())]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            if self.answers:
+                await asyncio.to_thread(self.answers.close)
             self.log.flush()
             self.state.close()
 
@@ -177,6 +201,17 @@ class Server:
                 self.log.write("loaded", snapshot=loaded.snapshot, models=sorted(loaded.champions), barred=barred)
             if problem and problem != told:
                 self.log.write("look failed", problem=problem)
+            told = problem
+
+    async def _write_on(self) -> None:
+        """Write down what was answered, twice a second; that it cannot be is said once."""
+        told: str | None = None
+        while self.answers:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.to_thread(self.answers.write)
+            problem = self.answers.problem
+            if problem and problem != told:
+                self.log.write("answers are not logged", problem=problem)
             told = problem
 
 

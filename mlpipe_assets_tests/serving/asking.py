@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.gate import Limits, RequestLog
 from mlpipe_assets.serving.server import Server
 from mlpipe_assets.serving.sqlite_store import SqliteStore
@@ -52,9 +53,11 @@ class Asked:
         return [json.loads(line) for line in self.logged.getvalue().splitlines()]
 
 
-def serving(lake: Lake, catalog: Catalog, limits: Limits | None = None) -> Asked:
+def serving(lake: Lake, catalog: Catalog, limits: Limits | None = None, answers: AnswerLog | None = None) -> Asked:
     """A server of a lake, which has looked once."""
     state = ServerState(lake=lake, catalog=catalog, store=SqliteStore(lake=lake))
     state.look()
     logged = StringIO()
-    return Asked(server=Server(state=state, limits=limits or Limits(), log=RequestLog(stream=logged)), logged=logged)
+    log = RequestLog(stream=logged)
+    server = Server(state=state, limits=limits or Limits(), log=log, answers=answers)
+    return Asked(server=server, logged=logged)

@@ -142,7 +142,8 @@ def test_what_is_published_and_asked_at_a_time_is_what_a_join_finds_for_it(
         generation = store.publish(plan_snapshot(lake, catalog, at).read())
         wanted = find_features(generation, ["spend:*"], full_names=False)
         reader = store.open(generation)
-        found = json.loads(asyncio.run(answer(reader, wanted, {"customer_id": entities}, at)))["results"][1:]
+        answered = asyncio.run(answer(reader, wanted, {"customer_id": entities}, {"spend": entities}, at))
+        found = json.loads(answered.content)["results"][1:]
         reader.close()
         rows += zip(*[column[part] for column in found for part in ("values", "statuses")], strict=True)
     names = ["orders_3d", "orders_3d__status", "age", "age__status"]

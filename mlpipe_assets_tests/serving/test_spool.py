@@ -148,8 +148,8 @@ def test_of_rows_that_a_full_disk_took_half_of_none_is_written(lake: Lake) -> No
     writer = spool(lake)
     writer.append([b'{"n":1}'])
 
-    with files_of_at_most(12), pytest.raises(FullError):
-        writer.append([b'{"n":2}', b'{"n":3}'])
+    with files_of_at_most(24), pytest.raises(FullError):
+        writer.append([b'{"n":2}', b'{"n":333333333333333}'])
     assert (writer.counts.failed_rows, writer.counts.problem) == (2, "no space left")
     writer.append([b'{"n":4}'])
     writer.close()
