@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import polars as pl
@@ -32,6 +32,7 @@ class Explanation:
         features_changed: Whether the features of that day were built again since they were predicted from.
         rows: Clean rows of each input that the feature row may look at, newest first, with file and line.
         rows_gone: Per input whose partitions are not all there any more: which days of the window, in words.
+        served: What was answered online from the same feature row, the last answer first; empty where answers are not logged.
     """
 
     prediction: dict[str, Any]
@@ -42,6 +43,7 @@ class Explanation:
     features_changed: bool
     rows: dict[str, list[dict[str, Any]]]
     rows_gone: dict[str, str]
+    served: list[dict[str, Any]]
 
 
 def explain(lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day: date) -> Explanation:
@@ -77,7 +79,17 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day:
         features_changed=changed and not gone,
         rows={table: _clean_rows(lake, *by, day) for table, by in looked_at.items()},
         rows_gone={table: words for table, words in rows_gone.items() if words},
+        served=_served(lake, model, entity, day),
     )
+
+
+def _served(lake: Lake, model: Model, entity: Mapping[str, str], day: date) -> list[dict[str, Any]]:
+    """What was answered online from the feature row of a day, the last answer first."""
+    as_of = datetime.combine(day + ONE_DAY, time(), tzinfo=UTC)
+    answered = [d for d in lake.days("predictions", model.served) if d > day]
+    found = [_rows_of(lake, "predictions", model.served, d, entity).filter(as_of=as_of) for d in answered]
+    rows = [row for frame in found for row in frame.sort("answered_at").to_dicts()]
+    return [{name: value for name, value in row.items() if name not in entity} for row in reversed(rows)]
 
 
 def _looked_at(

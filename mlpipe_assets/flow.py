@@ -11,6 +11,7 @@ from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
 from mlpipe_assets.catalog.joined_views import views_joined
+from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
 from mlpipe_assets.stages.flow_table import Table
@@ -199,6 +200,17 @@ def _predictions(catalog: Catalog) -> Iterator[Table]:
             fresh=_later("freshness.tables.judge_predictions", model),
             schema="predictions",
         )
+        if log := find_serving_log(catalog):
+            yield Table(
+                stage="predictions",
+                name=model.served,
+                make=_later("stages.predictions_served.served_asset", log, model),
+                jobs=("prediction_job",),
+                upstream=(f"interim/{log.name}",),
+                behind=_behind("stages.predictions_served.served_work", log, model),
+                to_do="see which answers break the contract of the model's predictions: mend the contract, then `mlpipe run`",
+                schema="predictions",
+            )
 
 
 def _monitoring(catalog: Catalog) -> Iterator[Table]:

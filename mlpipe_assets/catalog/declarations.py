@@ -170,6 +170,11 @@ class Model(Declared):
         """Name of the table of its golden answers."""
         return f"{self.name}_golden"
 
+    @property
+    def served(self) -> str:
+        """Name of the table of what it said online."""
+        return f"{self.name}_served"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Monitor(Declared):

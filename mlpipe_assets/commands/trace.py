@@ -56,6 +56,11 @@ def _tree(declared: Model, keys: Sequence[str], day: str, found: Explanation) ->
         features.add(_values(found.features, leave_out=("as_of",)))
     elif not found.features_gone:
         features.add(f"no row of {plain(key)} any more")
+    if found.served:
+        online = tree.add(f"answered online {spell_count(len(found.served), 'time')} from these features")
+        for row in found.served[:_MOST_ROWS]:
+            said = plain(task.spell_prediction(row) if row["status"] == "PRESENT" else row["status"])
+            online.add(f"{row['answered_at']:%Y-%m-%dT%H:%M:%SZ} request {plain(row['request_id'])}: {said}")
     for table, rows in found.rows.items():
         gone = f" ({found.rows_gone[table]})" if table in found.rows_gone else ""
         branch = features.add(f"{table}: {spell_count(len(rows), 'row')} in the window{gone}")

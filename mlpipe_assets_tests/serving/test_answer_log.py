@@ -13,47 +13,26 @@ import pytest
 from mlpipe_assets.automation.problems import problems_now
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.serving_log import find_serving_log, serving_log
-from mlpipe_assets.catalog.versions import source_version
-from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.intake.deliveries import Ledger
-from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.snapshot import Snapshot, ViewRows
-from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.serving.sqlite_store import SqliteStore
-from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.raw import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import publish_online
 from mlpipe_assets_tests.serving.asking import Asked, serving
+from mlpipe_assets_tests.serving.logged import log_of, take_log, written
 from mlpipe_assets_tests.serving.snapshots import AS_OF, published, snapshot, view_rows
 
 CATALOG = Catalog(sources=(serving_log,))
-
-
-def log_of(lake: Lake, share: float = 1.0) -> AnswerLog:
-    return AnswerLog(spool=Spool(root=lake.root, source="serving_log"), share=share)
 
 
 def logging(lake: Lake, share: float = 1.0, catalog: Catalog = CATALOG) -> Asked:
     return serving(lake, catalog, answers=log_of(lake, share))
 
 
-def written(asked: Asked) -> None:
-    assert asked.server.answers
-    asked.server.answers.close()
-
-
 def logged(lake: Lake) -> pl.DataFrame:
     """The clean table after the deliveries went through the lake as those of any source do."""
-    ingest(lake, serving_log, Ledger.load(lake, "serving_log", source_version(serving_log)))
-    work = interim_work(lake, serving_log, lambda _: True)
-    assert work.blocked == ()
-    outcomes = build_interim(lake, DuckDBEngine(), serving_log, work.days)
-    assert [outcome.refused for outcome in outcomes if outcome.refused] == []
-    days = lake.days("interim", "serving_log")
-    return pl.concat([lake.read("interim", "serving_log", day) for day in days])
+    return pl.concat([lake.read("interim", "serving_log", day) for day in take_log(lake)])
 
 
 def texts(rows: pl.DataFrame, column: str) -> list[Any]:
