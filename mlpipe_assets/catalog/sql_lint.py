@@ -116,6 +116,11 @@ def lint_sql(sql: str, name: str, tables: Sequence[str]) -> list[str]:
     return [f"{name}:{line}: {text}" for line, text in dict.fromkeys(sorted(problems))]
 
 
+def looks_across_rows(sql: str) -> bool:
+    """Whether a select ranks, numbers, limits or samples rows: then what it says of one may depend on any other."""
+    return any(parsed(sql).find_all(exp.Window, exp.Qualify, exp.Limit, exp.Fetch, exp.TableSample))
+
+
 def _keyed(catalog: Catalog, view: FeatureView, inputs: Sequence[str]) -> dict[str, frozenset[str]]:
     """By join key those of the inputs whose rows carry it."""
     names = {name: catalog.source(name).contract.to_schema().columns for name in inputs}

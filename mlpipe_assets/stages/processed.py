@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 
 import dagster as dg
@@ -18,7 +19,8 @@ from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
-from mlpipe_assets.stages.processed_plan import find_obstacle, inputs_digest, spell_too_early
+from mlpipe_assets.stages.processed_carried import Carried, find_carried, nothing_carried
+from mlpipe_assets.stages.processed_plan import find_obstacle, inputs_digest, made_of_days, spell_too_early
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.changes import TableChange
@@ -90,34 +92,56 @@ def _build(
     problem = find_obstacle(lake, catalog, plan)
     if problem:
         return Outcome(day=as_of, refused=problem), nothing_to_judge()
-    _log.info("processed/%s: as of %s, %s feature days", model.name, as_of, len(plan.used))
+    carried = find_carried(lake, catalog, plan)
+    with _rows_of_days(lake, engine, catalog, plan, carried.made) as frames:
+        if carried.holds(frames, model.view.entity.join_keys):
+            return _judge_and_write(lake, change, engine, catalog, plan, carried, frames)
+    _log.info("processed/%s: rows of one feature day depend on others, so all are made again", model.name)
+    with _rows_of_days(lake, engine, catalog, plan, plan.used) as frames:
+        return _judge_and_write(lake, change, engine, catalog, plan, nothing_carried(plan), frames)
+
+
+@contextmanager
+def _rows_of_days(
+    lake: Lake, engine: Engine, catalog: Catalog, plan: TrainingPlan, days: Sequence[date]
+) -> Iterator[DayRows]:
+    """The rows of some feature days, made from their features and the days their labels look at."""
+    model = plan.model
+    _log.info("processed/%s: as of %s, %s of %s feature days", model.name, plan.as_of, len(days), len(plan.used))
+    features = lake.state("features", model.view.name)
     sources = {name: SourceDays(lake=lake, source=catalog.source(name)) for name in model.inputs}
-    label_days = plan.label_days()
+    label_days = plan.label_days(days)
     tables = {
-        "features": features.files(plan.used),
+        "features": features.files(days),
         **{name: source.paths(label_days) for name, source in sources.items()},
     }
     rows = sum(source.rows(label_days) for source in sources.values())
-    rows += sum(int((features.facts(day) or {}).get("rows", 0)) for day in plan.used)
+    rows += sum(int((features.facts(day) or {}).get("rows", 0)) for day in days)
     sql = catalog.read_sql(model.sql)
     params = {"horizon": model.horizon.days}
     keys_of = model.view.entity.join_keys
     with (
         naming(model.sql),
-        engine.select_by_day(sql, tables, params, rows=rows, keys=keys_of, days=len(plan.used)) as frames,
+        engine.select_by_day(sql, tables, params, rows=rows, keys=keys_of, days=len(days)) as frames,
     ):
-        return _judge_and_write(lake, change, engine, catalog, plan, frames)
+        yield frames
 
 
 def _judge_and_write(
-    lake: Lake, change: TableChange, engine: Engine, catalog: Catalog, plan: TrainingPlan, frames: DayRows
+    lake: Lake,
+    change: TableChange,
+    engine: Engine,
+    catalog: Catalog,
+    plan: TrainingPlan,
+    carried: Carried,
+    frames: DayRows,
 ) -> tuple[Outcome, list[CheckResult]]:
     model = plan.model
     keys_of = model.view.entity.join_keys
     wanted = [column.name for column in columns(model.contract)]
     splits: dict[str, pl.DataFrame] = {}
     for name in SPLITS:
-        parts = [part for day in plan.splits[name] if (part := frames.day(day, keys_of)) is not None]
+        parts = [part for day in plan.splits[name] if (part := carried.day(frames, day, keys_of)) is not None]
         whole = pl.concat(parts) if parts else pl.DataFrame(schema={c.name: c.dtype for c in columns(model.contract)})
         splits[name] = whole.select(wanted) if set(wanted) == set(whole.columns) else whole
     counts = {"rows": sum(f.height for f in splits.values()), **{f"rows_{n}": f.height for n, f in splits.items()}}
@@ -129,7 +153,9 @@ def _judge_and_write(
     if breaches:
         refused = Outcome(day=plan.as_of, counts=counts, breaches=breaches, refused="breaks its contract")
         return refused, nothing_to_judge()
-    checks = judge_training_set(engine, Inputs(lake=lake, catalog=catalog, view=model.view), plan, splits)
+    checks = judge_training_set(
+        engine, Inputs(lake=lake, catalog=catalog, view=model.view), plan, splits, made=carried.made
+    )
     broken = [c for c in checks if c.stops]
     if broken:
         text = "; ".join(f"{c.check_name}: {c.description}" for c in broken)
@@ -144,6 +170,7 @@ def _write(
     """The three files under one fingerprint, and what meta.dataset_splits says of them."""
     model = plan.model
     fingerprint = inputs_digest(lake, catalog, plan)
+    made = made_of_days(lake, catalog, plan)
     staged: dict[str, Staged] = {}
     for name, frame in splits.items():
         facts = {
@@ -155,6 +182,7 @@ def _write(
             "fingerprint": fingerprint,
             "rows": frame.height,
             "days": [f"{day}" for day in plan.splits[name]],
+            "made": {f"{day}": made[day] for day in plan.splits[name]},
         }
         staged[name] = change.table.stage(plan.as_of, frame, facts, keys.split(name))
     rows: list[dict[str, object]] = []

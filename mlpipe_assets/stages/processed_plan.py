@@ -85,6 +85,28 @@ def inputs_digest(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> str:
     return digest(read)
 
 
+def made_of_days(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> dict[date, str]:
+    """By feature day a digest of all that its rows are made of: the code, its features and the days its labels look at."""
+    model = plan.model
+    version = model_version(catalog, model)
+    features = lake.state("features", model.view.name)
+    seen: dict[str, dict[date, object]] = {}
+    for name in model.inputs:
+        source = SourceDays(lake=lake, source=catalog.source(name))
+        names = columns_read(catalog.read_sql(model.sql), name)
+        seen[name] = {day: _content(source, day, names) for day in plan.label_days() if day in source.present}
+    return {
+        day: digest(
+            [
+                version,
+                (features.facts(day) or {}).get("fingerprint"),
+                [[name, [[f"{d}", of[d]] for d in plan.label_days([day]) if d in of]] for name, of in seen.items()],
+            ]
+        )[:16]
+        for day in plan.used
+    }
+
+
 def _content(source: SourceDays, day: date, names: frozenset[str] | None) -> object:
     """What of a partition the labels can see: a correction of any other column leaves the training set as it is."""
     columns = source.fact(day, "columns")

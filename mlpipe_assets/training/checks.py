@@ -1,6 +1,6 @@
 """The proof that a training set is honest: splits apart in time, labels whole, and nothing that gives the label away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 
@@ -40,16 +40,31 @@ Powers = Mapping[str, Mapping[str, float]]  # by set of rows and feature
 
 
 def judge_training_set(
-    engine: Engine, inputs: Inputs, plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]
+    engine: Engine,
+    inputs: Inputs,
+    plan: TrainingPlan,
+    splits: Mapping[str, pl.DataFrame],
+    *,
+    made: Collection[date],
 ) -> list[CheckResult]:
-    """A result of each of `TRAINING_CHECKS`, of a training set that holds its contract and is about to be written."""
+    """A result of each of `TRAINING_CHECKS`, of a training set that holds its contract and is about to be written.
+
+    Args:
+        engine: Runs the SQL again.
+        inputs: Where the features come from.
+        plan: What the set is made of.
+        splits: Its rows.
+        made: Feature days whose rows were made now. What is proved of rows by making some again is proved of these: the
+            others are as they were when it was proved of them.
+    """
     model = plan.model
     days = {name: feature_days(frame) for name, frame in splits.items()}
-    keys, count = model.view.entity.join_keys, sum(map(len, days.values()))
+    keys, count = model.view.entity.join_keys, sum(day in made for found in days.values() for day in found)
     rows = {
         day: sample_of_day(frame.filter(pl.col("as_of").dt.date() == day + ONE_DAY), keys, day, count)
         for name, frame in splits.items()
         for day in days[name]
+        if day in made
     }
     powers = _powers(splits, model)
     leaking = [*_leaking_columns(splits, model, powers), *lint_model(inputs.catalog, model)]

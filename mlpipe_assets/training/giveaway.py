@@ -36,32 +36,34 @@ def tell_label(
         enough = chosen.height >= _ROWS_OF_NUMBERS if numbers else _is_enough(target, who)
         if not enough:
             continue
+        ranks = target.rank("average") if numbers else target
         for name in features:
-            power = _power_of_number(chosen[name], target, who) if numbers else _power(chosen[name], target, who)
+            power = _power_of_number(chosen[name], target, ranks, who) if numbers else _power(chosen[name], target, who)
             found[name] = max(power, found.get(name, 0.0))
     return found
 
 
-def _power_of_number(values: pl.Series, truth: pl.Series, who: pl.Series) -> float:
+def _power_of_number(values: pl.Series, truth: pl.Series, ranks: pl.Series, who: pl.Series) -> float:
     """The best of what its values tell of the number, that it has one, and of few values their mean elsewhere."""
     if values.dtype.is_temporal():
         values = values.to_physical()
     present = values.is_not_null()
-    found = [_correlation(present.cast(pl.Int8), truth)]
+    found = [_correlation(present.cast(pl.Int8), ranks)]
     is_text = values.dtype in (pl.String, pl.Categorical, pl.Enum)
     if values.dtype.is_numeric() or values.dtype == pl.Boolean:
-        found.append(_correlation(values.filter(present).cast(pl.Float64), truth.filter(present)))
+        known = ranks if present.all() else truth.filter(present).rank("average")
+        found.append(_correlation(values.filter(present).cast(pl.Float64), known))
     if is_text or (not values.dtype.is_nested() and values.n_unique() <= _FEW):
-        found.append(_correlation(_shares(values, truth, who % 2 == 0), truth))
+        found.append(_correlation(_shares(values, truth, who % 2 == 0), ranks))
     return max(found)
 
 
-def _correlation(values: pl.Series, truth: pl.Series) -> float:
-    """Absolute rank correlation; 0 of fewer rows than say anything, or where one of the two does not vary."""
-    if values.len() < _ROWS_OF_NUMBERS or values.n_unique() == 1 or truth.n_unique() == 1:
+def _correlation(values: pl.Series, ranks: pl.Series) -> float:
+    """Absolute rank correlation with what has these ranks; 0 of fewer rows than say anything, or where one of the two does not vary."""
+    if values.len() < _ROWS_OF_NUMBERS or values.n_unique() == 1 or ranks.min() == ranks.max():
         return 0.0
-    ranks = pl.DataFrame({"a": values.rank("average"), "b": truth.rank("average")})
-    return abs(float(ranks.select(pl.corr("a", "b")).item()))
+    both = pl.DataFrame({"a": values.rank("average"), "b": ranks})
+    return abs(float(both.select(pl.corr("a", "b")).item()))
 
 
 def _is_enough(truth: pl.Series, who: pl.Series) -> bool:

@@ -1,5 +1,6 @@
 """What a training set as of a day is made of: which feature days, in which split, and the days their labels look at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -22,10 +23,11 @@ class TrainingPlan:
         """Feature days that belong to a split."""
         return [day for name in SPLITS for day in self.splits[name]]
 
-    def label_days(self) -> list[date]:
-        """Days the labels look at."""
+    def label_days(self, of: Sequence[date] | None = None) -> list[date]:
+        """Days the labels look at, of all feature days or of some."""
         horizon = self.model.horizon.days
-        return sorted({d + timedelta(days=i) for d in self.used for i in range(1, horizon + 1)})
+        days = self.used if of is None else of
+        return sorted({d + timedelta(days=i) for d in days for i in range(1, horizon + 1)})
 
 
 def plan_training_set(model: Model, as_of: date, first_features: date | None) -> TrainingPlan:
