@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import mlpipe_assets
@@ -59,8 +60,13 @@ def _imported(path: Path) -> set[str]:
     return {name.split(".")[1] for name in _names(path) if name.startswith(f"{_NAME}.")}
 
 
-def _names(path: Path) -> Iterator[str]:
+@cache
+def _names(path: Path) -> frozenset[str]:
     """The modules that a file imports; of the package itself, the names below it."""
+    return frozenset(_read_names(path))
+
+
+def _read_names(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == _NAME:
             yield from (f"{_NAME}.{alias.name}" for alias in node.names)

@@ -6,21 +6,28 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import date
+from io import StringIO
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from mlpipe_assets.arguments import make_parser
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.sources import customers
 from mlpipe_assets.cli import main
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 
 pytestmark = pytest.mark.slow
+ONLY_CUSTOMERS = Catalog(sources=(customers,))
 
 
 @pytest.fixture
@@ -38,11 +45,71 @@ def drop_days(lake: Lake, first: int, last: int) -> None:
     drop_customers(lake, f"customers_{START}.csv", ANN)
 
 
-def test_run_status_and_sql_tell_the_story_of_a_lake(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-    drop_days(lake, 1, 3)
+class FirstRun:
+    """A lake with some files and what its first run said, made once for the tests that go on from there."""
 
-    assert main(["run"]) == 0
-    told = capsys.readouterr().out
+    def __init__(self, root: Path, drop: Callable[[Lake], None]) -> None:
+        (root / "data" / "raw").mkdir(parents=True)
+        self.lake, self.home = Lake(data_dir=str(root / "data")), quiet_home(root)
+        drop(self.lake)
+        variables = {
+            "MLPIPE_DATA_DIR": self.lake.data_dir,
+            "DAGSTER_HOME": str(self.home),
+            "MLPIPE_SETTLE_SECONDS": "0",
+        }
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as told:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            self.code = main(["run"])
+        self.told = told.getvalue()
+
+    def copy(self, lake: Lake) -> Lake:
+        """The lake and Dagster's home once more, where the command is pointed at."""
+        shutil.rmtree(lake.root)
+        shutil.copytree(self.home, lake.root.parent / "home", dirs_exist_ok=True)
+        return copy_lake(self.lake, lake.root)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """Of three days of files."""
+    return FirstRun(tmp_path_factory.mktemp("first"), lambda lake: drop_days(lake, 1, 3))
+
+
+@pytest.fixture
+def three_days(first_run: FirstRun, lake: Lake) -> Lake:
+    """A copy of the lake of three days, up to date."""
+    return first_run.copy(lake)
+
+
+def drop_refused(lake: Lake) -> None:
+    drop_days(lake, 1, 3)
+    drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)])
+
+
+@pytest.fixture(scope="module")
+def refused_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """Of three days of files, the second of which is refused."""
+    return FirstRun(tmp_path_factory.mktemp("refused"), drop_refused)
+
+
+def drop_oddly_named(lake: Lake) -> None:
+    drop_days(lake, 1, 1)
+    drop_orders(lake, "tx_99991231_final.csv", [("o9", "ann", day(1), "1.00", "web")])
+    drop_orders(lake, "orders_2025-12-20.csv", [("o8", "ann", date(2025, 12, 20), "1.00", "web")])
+    drop_customers(lake, "customers_2025-12-20.csv", [("ann", 30, "north", date(2025, 12, 1))])
+
+
+@pytest.fixture(scope="module")
+def oddly_named_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """Of files some of which are not taken at the date in their name."""
+    return FirstRun(tmp_path_factory.mktemp("named"), drop_oddly_named)
+
+
+@pytest.mark.usefixtures("three_days")
+def test_run_status_and_sql_tell_the_story_of_a_lake(first_run: FirstRun, capsys: pytest.CaptureFixture[str]) -> None:
+    code, told = first_run.code, first_run.told
+    assert code == 0
     assert "raw/orders: 6 rows read from 3 new files\n" in told
     assert "raw/customers: 1 row read from 1 new file\n" in told
     assert "interim/orders" in told
@@ -107,11 +174,9 @@ def test_what_sql_prints_as_json_is_json_and_loses_no_column(
 
 
 def test_status_leaves_a_damaged_partition_to_the_next_run_and_says_so_once(
-    lake: Lake, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    three_days: Lake, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    drop_days(lake, 1, 3)
-    assert main(["run"]) == 0
-    lake.path("interim", "orders", date(2026, 1, 2)).write_bytes(b"")
+    three_days.path("interim", "orders", date(2026, 1, 2)).write_bytes(b"")
     caplog.clear()
 
     assert main(["status"]) == 0
@@ -166,13 +231,12 @@ def test_sql_prints_no_value_as_python_spells_it(lake: Lake, capsys: pytest.Capt
     assert '["2026-01-05", null]' in told
 
 
-def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-    drop_days(lake, 1, 3)
-    drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)])
-
-    assert main(["run"]) == 1
-    told = capsys.readouterr().out
-    assert "30 of 30 rows refused, 20 tolerated" in told
+def test_a_refused_day_is_exit_1_until_it_is_accepted(
+    refused_run: FirstRun, lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused_run.copy(lake)
+    assert refused_run.code == 1
+    assert "30 of 30 rows refused, 20 tolerated" in refused_run.told
     assert main(["run"]) == 1
 
     assert main(["accept", "orders", "2026-01-02", "--reason", "the till [east] was broken"]) == 0
@@ -188,9 +252,9 @@ def test_a_refused_day_is_exit_1_until_it_is_accepted(lake: Lake, capsys: pytest
 
 
 def test_run_warns_of_a_snapshot_that_lost_more_than_half_of_its_keys(
-    lake: Lake, capsys: pytest.CaptureFixture[str]
+    lake: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop_days(lake, 1, 2)
+    monkeypatch.setenv("MLPIPE_CATALOG", f"{__name__}:ONLY_CUSTOMERS")
     people = [(who, 30, "north", START) for who in ("ann", "bob", "cy", "dee", "eve")]
     drop_customers(lake, f"customers_{day(1)}.csv", people)
     assert main(["run"]) == 0
@@ -212,14 +276,11 @@ def test_run_warns_of_a_snapshot_that_lost_more_than_half_of_its_keys(
 
 
 def test_run_warns_of_each_new_file_that_is_not_taken_at_the_date_in_its_name(
-    lake: Lake, capsys: pytest.CaptureFixture[str]
+    oddly_named_run: FirstRun, lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drop_days(lake, 1, 1)
-    drop_orders(lake, "tx_99991231_final.csv", [("o9", "ann", day(1), "1.00", "web")])
-    drop_orders(lake, "orders_2025-12-20.csv", [("o8", "ann", date(2025, 12, 20), "1.00", "web")])
-    drop_customers(lake, "customers_2025-12-20.csv", [("ann", 30, "north", date(2025, 12, 1))])
-    assert main(["run"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
+    oddly_named_run.copy(lake)
+    assert oddly_named_run.code == 0
+    told = " ".join(oddly_named_run.told.split())
     assert "warning: raw/orders: 1 file is not taken at the date in the name: tx_99991231_final.csv (known " in told
     assert "by its modification time; the date 9999-12-31 in its name is not plausible" in told
     assert (
@@ -233,12 +294,9 @@ def test_run_warns_of_each_new_file_that_is_not_taken_at_the_date_in_its_name(
 
 
 def test_status_says_which_date_of_a_name_was_not_taken_and_in_json_why_each_file_was_known_when(
-    lake: Lake, capsys: pytest.CaptureFixture[str]
+    oddly_named_run: FirstRun, lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drop_days(lake, 1, 1)
-    drop_orders(lake, "tx_99991231_final.csv", [("o9", "ann", day(1), "1.00", "web")])
-    assert main(["run"]) == 0
-    capsys.readouterr()
+    oddly_named_run.copy(lake)
 
     assert main(["status"]) == 0
     told = " ".join(capsys.readouterr().out.split())
@@ -249,15 +307,15 @@ def test_status_says_which_date_of_a_name_was_not_taken_and_in_json_why_each_fil
     arrived = {a["file"]: a for a in json.loads(capsys.readouterr().out)["deliveries"] if a["table"] == "raw/orders"}
     assert {name: a["known_by"] for name, a in arrived.items()} == {
         f"orders_{day(1)}.csv": "date in the name",
+        "orders_2025-12-20.csv": "date in the name",
         "tx_99991231_final.csv": "modification time",
     }
 
 
 def test_status_says_what_an_alert_says_and_ends_with_1_when_it_is_asked_to(
-    lake: Lake, capsys: pytest.CaptureFixture[str]
+    refused_run: FirstRun, lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drop_days(lake, 1, 3)
-    drop_orders(lake, f"orders_{day(2)}.csv", [(f"x{i}", "ann", day(2), "-1.00", "web") for i in range(30)])
+    refused_run.copy(lake)
     (lake.root / "raw" / "orders" / "notes.pdf").write_text("no orders")
     main(["run"])
     capsys.readouterr()
@@ -285,14 +343,6 @@ def test_an_empty_lake_says_where_files_go(lake: Lake, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["partitions"] == []
 
 
-def test_only_the_days_asked_for_are_built(lake: Lake) -> None:
-    drop_days(lake, 1, 4)
-
-    assert main(["run", "--to", "2026-01-02"]) == 0
-
-    assert lake.days("features", "customer_features") == [day(1), day(2)]
-
-
 @pytest.mark.parametrize("command", [["status"], ["sql", "select 1"], ["run"], ["run", "--sample", "0.1"], ["sample"]])
 def test_a_file_where_a_folder_belongs_is_exit_1_with_one_sentence(
     command: list[str], lake: Lake, capsys: pytest.CaptureFixture[str]
@@ -314,9 +364,8 @@ def test_a_file_that_the_data_folder_would_lie_in_is_exit_2(
     assert f"error: {tmp_path / 'disk'} is not a folder, and MLPIPE_DATA_DIR leads to it." in capsys.readouterr().err
 
 
-def test_an_undeclared_folder_is_exit_1_and_named(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-    drop_days(lake, 1, 1)
-    (lake.root / "raw" / "payments").mkdir()
+def test_an_undeclared_folder_is_exit_1_and_named(three_days: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    (three_days.root / "raw" / "payments").mkdir()
 
     assert main(["run"]) == 1
     assert "raw/payments/: no source of that name is declared" in capsys.readouterr().out
@@ -465,6 +514,7 @@ def test_a_dry_run_names_what_would_be_done_and_changes_nothing(lake: Lake, caps
     assert capsys.readouterr() == ("", "")
     assert main(["run", "--dry-run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["behind"]["interim/orders"] == ["2026-01-03"]
+    assert lake.days("features", "customer_features") == [day(1), day(2)]
 
 
 def test_a_run_as_json_has_a_line_a_table(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -536,9 +586,10 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"mlpipe \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_a_name_with_a_line_feed_and_escapes_forges_no_line(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-    drop_days(lake, 1, 1)
-    (lake.root / "raw" / "orders" / "a\nerror: all is lost\x1b[2J\u202e.pdf").write_bytes(b"%PDF")
+def test_a_name_with_a_line_feed_and_escapes_forges_no_line(
+    three_days: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (three_days.root / "raw" / "orders" / "a\nerror: all is lost\x1b[2J\u202e.pdf").write_bytes(b"%PDF")
 
     main(["run"])
     told = capsys.readouterr().out
@@ -548,7 +599,7 @@ def test_a_name_with_a_line_feed_and_escapes_forges_no_line(lake: Lake, capsys: 
     assert r"a\nerror: all is lost\x1b[2J\u202e.pdf" in told
     assert "\x1b" not in told
     assert not re.search(r"^error: all is lost", told, re.MULTILINE)
-    alerts = (lake.root / "meta" / "alerts.jsonl").read_text()
+    alerts = (three_days.root / "meta" / "alerts.jsonl").read_text()
     assert "\\u001b" not in alerts
     assert "\u202e" not in alerts
 
@@ -568,14 +619,12 @@ def test_a_catalog_that_does_not_hold_together_is_exit_2_with_its_line(
 
 
 def test_lost_events_are_one_problem_with_one_advice_wherever_it_is_read(
-    lake: Lake, capsys: pytest.CaptureFixture[str]
+    three_days: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drop_days(lake, 1, 3)
-    assert main(["run"]) == 0
-    (lake.root / "raw" / "orders" / f"orders_{day(2)}.csv").unlink()
-    [events] = (lake.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet")
+    (three_days.root / "raw" / "orders" / f"orders_{day(2)}.csv").unlink()
+    [events] = (three_days.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet")
     events.write_bytes(b"")
-    drop_orders(lake, f"orders_{day(4)}.csv", [("late", "ann", day(2), "1", "web")])
+    drop_orders(three_days, f"orders_{day(4)}.csv", [("late", "ann", day(2), "1", "web")])
     cure = (
         f"Put orders_{day(2)}.csv with that content back into raw/orders and run again, or restore raw/_events/orders"
     )

@@ -17,6 +17,7 @@ from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.verification import Verified, verify
 from mlpipe_assets_tests.frames import build_training_set
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake
 
 
@@ -25,13 +26,21 @@ def catalog(tmp_path: Path) -> Catalog:
     return planted_catalog(tmp_path / "sql")
 
 
-@pytest.fixture
-def lake(tmp_path: Path, catalog: Catalog) -> Lake:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with events, clean tables, features and a training set."""
-    lake = planted_lake(tmp_path / "data", catalog, [*one_a_day(1, 9), ("bad", "ann", day(2), "-1", "web")])
+    root = tmp_path_factory.mktemp("built")
+    catalog = planted_catalog(root / "sql")
+    lake = planted_lake(root / "data", catalog, [*one_a_day(1, 9), ("bad", "ann", day(2), "-1", "web")])
     build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(9)))
     build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
     return lake
+
+
+@pytest.fixture
+def lake(built: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return copy_lake(built, tmp_path / "data")
 
 
 def look(lake: Lake, catalog: Catalog, table: str | None = None) -> Verified:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store import lake as lake_module
 from mlpipe_assets.store.acceptances import NOTHING_CAME, accept
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import (
     ANN,
     SPEND_SQL,
@@ -40,27 +42,80 @@ State = dict[str, tuple[str, int]]
 Run = Callable[..., Summary]
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Catches up a lake below tmp_path, by default with the planted catalog, all days wanted."""
-    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
-    lake = Lake(data_dir=str(tmp_path / "data"))
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+@contextmanager
+def running(root: Path) -> Iterator[Run]:
+    """Catches up the lake below a folder, by default with the planted catalog, all days wanted."""
+    lake = Lake(data_dir=str(root / "data"))
+    with dg.DagsterInstance.ephemeral(tempdir=str(root)) as instance, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLPIPE_DATA_DIR", lake.data_dir)
+        patch.setenv("MLPIPE_SETTLE_SECONDS", "0")
 
         def call(catalog: Catalog | None = None, wanted: Callable[[date], bool] = lambda _: True) -> Summary:
-            catalog = catalog or planted_catalog(tmp_path / "sql")
+            catalog = catalog or planted_catalog(root / "sql")
             return catch_up(lake, catalog, lambda: (build_graph(catalog, read_settings()), instance), wanted)
 
         yield call
 
 
 @pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Catches up the lake of a test."""
+    with running(tmp_path) as call:
+        yield call
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Catalog:
+    """The planted catalog without its training set, which takes as long as everything before it."""
+    return without_models(tmp_path / "sql")
+
+
+def without_models(folder: Path, spend_sql: str = SPEND_SQL) -> Catalog:
+    return replace(planted_catalog(folder, spend_sql=spend_sql), models=())
+
+
+@pytest.fixture
 def lake(lake: Lake) -> Lake:
     """Files of eight days in the drop zone, not yet ingested."""
+    return drop_days(lake)
+
+
+def drop_days(lake: Lake) -> Lake:
     for n in range(1, LAST + 1):
         drop_orders(lake, f"orders_{day(n)}.csv", one_a_day(n, n, ("ann", "bob")))
     drop_customers(lake, f"customers_{START}.csv", ANN)
     return lake
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Summary]:
+    """The lake of eight days, caught up once, and what that said."""
+    root = tmp_path_factory.mktemp("built")
+    lake = drop_days(Lake(data_dir=str(root / "data")))
+    with running(root) as run:
+        return lake, run()
+
+
+@pytest.fixture
+def whole(first_run: tuple[Lake, Summary], tmp_path: Path) -> Lake:
+    """A copy of the lake of eight days in which nothing is behind."""
+    return copy_lake(first_run[0], tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def refused_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Summary]:
+    """The same whose fourth day was refused, and what the run said."""
+    root = tmp_path_factory.mktemp("refused")
+    lake = drop_days(Lake(data_dir=str(root / "data")))
+    drop_orders(lake, f"orders_{day(4)}.csv", [(f"x{i}", "ann", day(4), "-1.00", "web") for i in range(30)])
+    with running(root) as run:
+        return lake, run(without_models(root / "sql"))
+
+
+@pytest.fixture
+def refused(refused_run: tuple[Lake, Summary], tmp_path: Path) -> Lake:
+    """A copy of the lake whose fourth day was refused."""
+    return copy_lake(refused_run[0], tmp_path / "data")
 
 
 def state(lake: Lake) -> State:
@@ -83,11 +138,12 @@ def built(summary: Summary) -> dict[str, list[date]]:
     return {table: sorted(set(done.days)) for table, done in summary.tables.items()}
 
 
-def test_a_fresh_lake_is_built_whole_and_a_second_call_does_nothing(lake: Lake, run: Run) -> None:
+def test_a_fresh_lake_is_built_whole_and_a_second_call_does_nothing(
+    first_run: tuple[Lake, Summary], whole: Lake, run: Run
+) -> None:
+    _, summary = first_run
+
     days = days_between(day(1), day(LAST))
-
-    summary = run()
-
     assert built(summary) == {
         "raw/orders": days,
         "raw/customers": [day(1)],
@@ -100,42 +156,39 @@ def test_a_fresh_lake_is_built_whole_and_a_second_call_does_nothing(lake: Lake, 
     assert summary.errors == []
     assert len(summary.run_ids) == 7  # one a table, however many days
 
-    before = state(lake)
+    before = state(whole)
     again = run()
 
     assert again.did_nothing
-    assert (again.errors, state(lake)) == ([], before)
+    assert (again.errors, state(whole)) == ([], before)
 
 
-def test_a_late_file_rebuilds_its_days_and_the_windows_over_them_only(lake: Lake, run: Run) -> None:
-    run()
-    before = state(lake)
-    drop_orders(lake, "orders_2026-07-01.csv", [("late", "eve", day(3), "5.00", "app")])
+def test_a_late_file_rebuilds_its_days_and_the_windows_over_them_only(whole: Lake, run: Run) -> None:
+    before = state(whole)
+    drop_orders(whole, "orders_2026-07-01.csv", [("late", "eve", day(3), "5.00", "app")])
 
     summary = run()
 
-    assert changed(lake, before, "interim/orders") == built(summary)["interim/orders"] == [day(3)]
-    assert changed(lake, before, "features/spend") == built(summary)["features/spend"] == [day(3), day(4), day(5)]
-    assert changed(lake, before, "processed/returning") == [day(LAST)]
+    assert changed(whole, before, "interim/orders") == built(summary)["interim/orders"] == [day(3)]
+    assert changed(whole, before, "features/spend") == built(summary)["features/spend"] == [day(3), day(4), day(5)]
+    assert changed(whole, before, "processed/returning") == [day(LAST)]
 
 
-def test_a_new_day_is_one_more_partition(lake: Lake, run: Run) -> None:
+def test_a_new_day_is_one_more_partition(whole: Lake, run: Run) -> None:
+    before = state(whole)
+    drop_orders(whole, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
+
     run()
-    before = state(lake)
-    drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
 
-    run()
-
-    assert changed(lake, before, "interim") == changed(lake, before, "features") == [day(LAST + 1)]
+    assert changed(whole, before, "interim") == changed(whole, before, "features") == [day(LAST + 1)]
 
 
-def test_new_sql_rebuilds_the_view_and_what_learns_from_it(lake: Lake, run: Run, tmp_path: Path) -> None:
-    run()
-    before = state(lake)
+def test_new_sql_rebuilds_the_view_and_what_learns_from_it(whole: Lake, run: Run, tmp_path: Path) -> None:
+    before = state(whole)
 
     summary = run(planted_catalog(tmp_path / "newer", spend_sql=SPEND_SQL.replace("count(*)", "count(*) + 1")))
 
-    assert changed(lake, before, "interim") == []
+    assert changed(whole, before, "interim") == []
     assert built(summary) == {
         "features/spend": days_between(day(1), day(LAST)),
         "online/features": [last_partition()],
@@ -143,11 +196,8 @@ def test_new_sql_rebuilds_the_view_and_what_learns_from_it(lake: Lake, run: Run,
     }
 
 
-def test_a_refused_day_blocks_the_windows_over_it_and_leaves_the_others(lake: Lake, run: Run) -> None:
-    refused = [(f"x{i}", "ann", day(4), "-1.00", "web") for i in range(30)]
-    drop_orders(lake, f"orders_{day(4)}.csv", refused)
-
-    summary = run()
+def test_a_refused_day_blocks_the_windows_over_it_and_leaves_the_others(refused_run: tuple[Lake, Summary]) -> None:
+    lake, summary = refused_run
 
     assert lake.days("interim", "orders") == [d for d in days_between(day(1), day(LAST)) if d != day(4)]
     assert lake.days("features", "spend") == [day(1), day(2), day(3), day(7), day(8)]
@@ -157,13 +207,11 @@ def test_a_refused_day_blocks_the_windows_over_it_and_leaves_the_others(lake: La
     assert len([line for line in summary.errors if line.startswith("features/spend")]) == 1
 
 
-def test_an_accepted_day_is_built_and_so_are_the_windows_over_it(lake: Lake, run: Run) -> None:
-    drop_orders(lake, f"orders_{day(4)}.csv", [(f"x{i}", "ann", day(4), "-1.00", "web") for i in range(30)])
-    run()
-    again = run()
-    accept(lake, "orders", [day(4)], "the till was broken")
+def test_an_accepted_day_is_built_and_so_are_the_windows_over_it(refused: Lake, run: Run, tables: Catalog) -> None:
+    again = run(tables)
+    accept(refused, "orders", [day(4)], "the till was broken")
 
-    summary = run()
+    summary = run(tables)
 
     assert again.did_nothing
     assert again.errors != []
@@ -172,50 +220,46 @@ def test_an_accepted_day_is_built_and_so_are_the_windows_over_it(lake: Lake, run
     assert built(summary)["features/spend"] == [day(4), day(5), day(6)]
 
 
-def test_a_corrected_file_mends_a_refused_day(lake: Lake, run: Run) -> None:
-    drop_orders(lake, f"orders_{day(4)}.csv", [(f"x{i}", "ann", day(4), "-1.00", "web") for i in range(30)])
-    run()
-    drop_orders(lake, f"orders_{day(4)}.csv", one_a_day(4, 4))
+def test_a_corrected_file_mends_a_refused_day(refused: Lake, run: Run, tables: Catalog) -> None:
+    drop_orders(refused, f"orders_{day(4)}.csv", one_a_day(4, 4))
 
-    summary = run()
+    summary = run(tables)
 
     assert summary.errors == []
-    assert lake.days("features", "spend") == days_between(day(1), day(LAST))
+    assert refused.days("features", "spend") == days_between(day(1), day(LAST))
 
 
-def test_days_outside_the_range_asked_for_are_not_built(lake: Lake, run: Run) -> None:
-    run(wanted=lambda d: day(3) <= d <= day(6))
+def test_days_outside_the_range_asked_for_are_not_built(lake: Lake, run: Run, tables: Catalog) -> None:
+    run(tables, wanted=lambda d: day(3) <= d <= day(6))
 
     assert lake.days("interim", "orders") == days_between(day(3), day(6))
     assert lake.days("features", "spend") == []  # their windows reach back to the 1st
 
 
 def test_leaky_sql_is_an_error_that_names_the_check(lake: Lake, run: Run, tmp_path: Path) -> None:
-    summary = run(planted_catalog(tmp_path / "leaky", spend_sql=SPEND_SQL.replace("o.date <= d.day", "o.date <= $end")))
+    summary = run(without_models(tmp_path / "leaky", SPEND_SQL.replace("o.date <= d.day", "o.date <= $end")))
 
     assert lake.days("features", "spend") == []
     assert any("spend.sql knows the future" in line for line in summary.errors)
 
 
 def test_a_bug_in_the_sql_is_told_without_a_traceback(lake: Lake, run: Run, tmp_path: Path) -> None:
-    summary = run(
-        planted_catalog(tmp_path / "broken", spend_sql=SPEND_SQL.replace("cast(count(*)", "cast(o.customer_id", 1))
-    )
+    summary = run(without_models(tmp_path / "broken", SPEND_SQL.replace("cast(count(*)", "cast(o.customer_id", 1)))
 
     assert any("spend.sql" in line and "onver" in line for line in summary.errors)
     assert not any("Traceback" in line or "Stack Trace" in line for line in summary.errors)
 
 
 def test_a_file_that_could_not_be_read_and_was_taken_away_leaves_a_run_that_finds_nothing_wrong(
-    run: Run, lake: Lake
+    run: Run, tables: Catalog, lake: Lake
 ) -> None:
     broken = lake.root / "raw" / "orders" / "orders_2026-01-09.parquet"
     broken.write_bytes(b"not parquet")
-    first = run()
+    first = run(tables)
     broken.unlink()
 
-    second = run()
-    third = run()
+    second = run(tables)
+    third = run(tables)
 
     assert first.errors == [
         "raw/orders/orders_2026-01-09.parquet: not a readable Parquet file (ComputeError). Deliver it again."
@@ -224,57 +268,54 @@ def test_a_file_that_could_not_be_read_and_was_taken_away_leaves_a_run_that_find
     assert third.did_nothing
 
 
-def test_events_that_all_lie_outside_the_partitions_are_a_warning(run: Run, tmp_path: Path) -> None:
+def test_events_that_all_lie_outside_the_partitions_are_a_warning(run: Run, tables: Catalog, tmp_path: Path) -> None:
     drop_orders(
         Lake(data_dir=str(tmp_path / "data")), "orders_2025-06-30.csv", [("o", "ann", date(2025, 6, 1), "1", "web")]
     )
 
-    summary = run()
+    summary = run(tables)
 
     assert any("every event, 2025-06-01 to 2025-06-01, lies outside the partitions" in w for w in summary.warnings)
-    assert any("every event" in w for w in run().warnings)
+    assert any("every event" in w for w in run(tables).warnings)
 
 
-def test_days_behind_one_hole_are_one_line(run: Run, lake: Lake) -> None:
+def test_days_behind_one_hole_are_one_line(run: Run, tables: Catalog, lake: Lake) -> None:
     (lake.root / "raw" / "orders" / f"orders_{day(4)}.csv").unlink()
 
-    errors = run().errors
+    errors = run(tables).errors
 
     assert errors == [f"features/spend {day(4)} to {day(6)}: interim/orders has holes: {day(4)} missing"]
 
 
 def test_a_manifest_that_cannot_be_read_stops_its_own_table_is_named_and_heals_once_it_is_deleted(
-    lake: Lake, run: Run, tmp_path: Path
+    whole: Lake, run: Run, tmp_path: Path
 ) -> None:
-    run()
-    broken = lake.root / keys.manifest("features/spend")
+    broken = whole.root / keys.manifest("features/spend")
     broken.write_text("half")
-    drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
+    drop_orders(whole, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1))
 
     summary = run()
 
     assert [error.partition(" cannot")[0] for error in summary.errors][:1] == [f"features/spend: {broken}"]
-    assert lake.days("interim", "orders")[-1] == day(LAST + 1)
+    assert whole.days("interim", "orders")[-1] == day(LAST + 1)
     with pytest.raises(LakeError, match=r"features\.spend\.json cannot be read: .*delete it and run again"):
-        list(partitions(lake, planted_catalog(tmp_path / "sql")))
+        list(partitions(whole, planted_catalog(tmp_path / "sql")))
     broken.unlink()
     assert run().errors == []
-    assert lake.days("features", "spend")[-1] == day(LAST + 1)
+    assert whole.days("features", "spend")[-1] == day(LAST + 1)
 
 
-def test_a_manifest_of_training_sets_that_cannot_be_read_is_an_error_too(lake: Lake, run: Run) -> None:
-    run()
-    (lake.root / keys.manifest("processed/returning")).write_text("half")
+def test_a_manifest_of_training_sets_that_cannot_be_read_is_an_error_too(whole: Lake, run: Run) -> None:
+    (whole.root / keys.manifest("processed/returning")).write_text("half")
 
     assert [error for error in run().errors if error.startswith("processed/returning: ") and "cannot be read" in error]
 
 
-def test_damaged_files_are_made_again_and_nothing_else_changes(lake: Lake, run: Run) -> None:
-    run()
-    before = state(lake)
-    clean = lake.path("interim", "orders", day(3))
-    features = lake.path("features", "spend", day(4))
-    events = next((lake.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet"))
+def test_damaged_files_are_made_again_and_nothing_else_changes(whole: Lake, run: Run) -> None:
+    before = state(whole)
+    clean = whole.path("interim", "orders", day(3))
+    features = whole.path("features", "spend", day(4))
+    events = next((whole.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet"))
     for path in (clean, features, events):
         content = path.read_bytes()
         path.write_bytes(content[:40] + bytes(8) + content[48:])
@@ -282,26 +323,25 @@ def test_damaged_files_are_made_again_and_nothing_else_changes(lake: Lake, run: 
     summary = run()
 
     assert summary.errors == []
-    assert {path: digest for path, (digest, _) in state(lake).items()} == {path: d for path, (d, _) in before.items()}
+    assert {path: digest for path, (digest, _) in state(whole).items()} == {path: d for path, (d, _) in before.items()}
     assert run().did_nothing
 
 
 @pytest.mark.long
-def test_damaged_events_without_their_file_are_an_error_until_it_is_put_back(lake: Lake, run: Run) -> None:
-    run()
-    dropped = lake.root / "raw" / "orders" / f"orders_{day(2)}.csv"
+def test_damaged_events_without_their_file_are_an_error_until_it_is_put_back(whole: Lake, run: Run) -> None:
+    dropped = whole.root / "raw" / "orders" / f"orders_{day(2)}.csv"
     kept, modified = dropped.read_bytes(), dropped.stat().st_mtime_ns
     dropped.unlink()
-    next((lake.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet")).unlink()
+    next((whole.root / "raw" / "_events" / "orders" / f"date={day(2)}").glob("*.parquet")).unlink()
 
     assert any("are damaged and cannot be made again" in error for error in run().errors)
     drop_orders(
-        lake, f"orders_{day(LAST + 1)}.csv", [*one_a_day(LAST + 1, LAST + 1), ("late", "ann", day(2), "1", "web")]
+        whole, f"orders_{day(LAST + 1)}.csv", [*one_a_day(LAST + 1, LAST + 1), ("late", "ann", day(2), "1", "web")]
     )
 
     summary = run()
 
-    assert lake.days("interim", "orders")[-1] == day(LAST + 1)
+    assert whole.days("interim", "orders")[-1] == day(LAST + 1)
     assert [e.partition(": ")[0] for e in summary.errors if "interim/" in e] == [
         f"interim/orders {day(2)}",
         f"features/spend {day(2)} to {day(4)}",
@@ -326,11 +366,11 @@ def correct_orders(lake: Lake, n: int, *, mistyped: date | None = None, amount: 
 
 
 def test_a_mistyped_date_ends_no_table_and_its_correction_is_as_if_it_never_was(
-    lake: Lake, run: Run, tmp_path: Path
+    lake: Lake, run: Run, tables: Catalog, tmp_path: Path
 ) -> None:
     correct_orders(lake, 5, mistyped=date(2026, 9, 5))
 
-    first = run()
+    first = run(tables)
 
     assert first.errors == []
     (line,) = [line for line in first.warnings if "dated after" in line]
@@ -340,7 +380,7 @@ def test_a_mistyped_date_ends_no_table_and_its_correction_is_as_if_it_never_was(
     assert lake.days("interim", "orders") == lake.days("features", "spend") == days_between(day(1), day(LAST))
 
     correct_orders(lake, 5)
-    second = run()
+    second = run(tables)
 
     assert (second.errors, [line for line in second.warnings if "dated after" in line]) == ([], [])
     clean = Lake(data_dir=str(tmp_path / "clean"))
@@ -361,14 +401,14 @@ def rows_of_files(lake: Lake) -> list[str]:
 
 @pytest.mark.parametrize(("wrong", "first"), [(day(40), 1), (day(200), 1), (day(1), 4)])
 def test_a_day_all_of_whose_rows_are_refused_is_neither_the_first_nor_the_newest(
-    lake: Lake, run: Run, wrong: date, first: int
+    lake: Lake, run: Run, tables: Catalog, wrong: date, first: int
 ) -> None:
     """The file of the wrong date came on that date, so the date alone gives nothing away; its amount breaks the contract."""
     for n in range(1, first):
         (lake.root / "raw" / "orders" / f"orders_{day(n)}.csv").unlink()
     drop_orders(lake, f"orders_{wrong}.csv", [("odd", "ann", wrong, "-1.00", "app")])
 
-    summary = run()
+    summary = run(tables)
 
     assert lake.days("features", "spend") == days_between(day(first), day(LAST))
     assert not [line for line in (*summary.errors, *summary.warnings) if "missing" in line or NOTHING_CAME in line]
@@ -376,10 +416,9 @@ def test_a_day_all_of_whose_rows_are_refused_is_neither_the_first_nor_the_newest
 
 @pytest.mark.long
 def test_another_time_zone_reaches_the_features_with_no_file_in_the_drop_zone(
-    lake: Lake, run: Run, tmp_path: Path
+    whole: Lake, run: Run, tmp_path: Path
 ) -> None:
-    run()
-    for file in (lake.root / "raw" / "orders").glob("*.csv"):
+    for file in (whole.root / "raw" / "orders").glob("*.csv"):
         file.unlink()
     planted = planted_catalog(tmp_path / "sql")
     west = replace(planted.sources[0], time_zone="Etc/GMT+12")
@@ -389,15 +428,17 @@ def test_another_time_zone_reaches_the_features_with_no_file_in_the_drop_zone(
 
     assert summary.errors == []
     later = days_between(day(2), day(LAST + 1))  # noon there is the midnight after in UTC
-    assert lake.days("interim", "orders") == lake.days("features", "spend") == later
+    assert whole.days("interim", "orders") == whole.days("features", "spend") == later
     assert run(moved).did_nothing
 
 
-def test_a_file_without_a_row_that_has_a_day_is_a_warning_however_small_it_is(lake: Lake, run: Run) -> None:
+def test_a_file_without_a_row_that_has_a_day_is_a_warning_however_small_it_is(
+    lake: Lake, run: Run, tables: Catalog
+) -> None:
     path = drop_orders(lake, f"orders_{day(LAST + 1)}.csv", one_a_day(LAST + 1, LAST + 1, ("ann", "bob")))
     path.write_text(path.read_text().replace(f"{day(LAST + 1)}T", "noon of "))
 
-    summary = run()
+    summary = run(tables)
 
     said = [line for line in summary.warnings if "was refused on arrival" in line]
     assert [line.partition(" (")[0] for line in said] == [
@@ -421,21 +462,20 @@ def test_ctrl_c_in_the_middle_of_a_step_ends_the_run_and_is_no_failure_of_its_ta
     assert lake.days("processed", "returning", "train.parquet") == []
 
 
-def test_what_another_run_was_building_is_not_built_again(lake: Lake, run: Run, tmp_path: Path) -> None:
-    run()
-    for built in lake.days("features", "spend"):
-        lake.remove(lake.path("features", "spend", built))
+def test_what_another_run_was_building_is_not_built_again(whole: Lake, run: Run, tmp_path: Path) -> None:
+    for built in whole.days("features", "spend"):
+        whole.remove(whole.path("features", "spend", built))
     catalog = planted_catalog(tmp_path / "sql")
     second: list[Summary] = []
 
-    with lake.writing("catch_up", "features.spend"):  # as the first run holds it
+    with whole.writing("catch_up", "features.spend"):  # as the first run holds it
         waiting = threading.Thread(target=lambda: second.append(run()))
         waiting.start()
         days = days_between(day(1), day(LAST))
-        build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days)
+        build_features(whole, DuckDBEngine(), catalog, catalog.feature_views[0], days)
     waiting.join()
 
-    assert lake.days("features", "spend") == days
+    assert whole.days("features", "spend") == days
     assert [summary.tables for summary in second] == [{}]
 
 

@@ -20,6 +20,7 @@ from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     START,
@@ -47,14 +48,22 @@ def behind(lake: Lake, catalog: Catalog) -> dict[str, Sequence[date]]:
     return {work.table: list(work.days) for work in works if work.days}
 
 
-@pytest.fixture
-def lake(tmp_path: Path, catalog: Catalog) -> Lake:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake in which everything is up to date."""
-    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, LAST))
+    root = tmp_path_factory.mktemp("built")
+    catalog = planted_catalog(root / "sql")
+    lake = planted_lake(root / "data", catalog, one_a_day(1, LAST))
     build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
     outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(LAST))
     assert outcome.refused is None
     return lake
+
+
+@pytest.fixture
+def lake(built: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return copy_lake(built, tmp_path / "data")
 
 
 def test_nothing_is_behind_in_a_lake_that_is_up_to_date(lake: Lake, catalog: Catalog) -> None:

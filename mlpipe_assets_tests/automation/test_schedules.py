@@ -22,17 +22,24 @@ from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set
-from mlpipe_assets_tests.planted import ANN, START, bring_in, day, drop_customers, drop_orders, one_a_day
+from mlpipe_assets_tests.lake_copies import copy_lake
+from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Twenty days, built up to features."""
+    root = tmp_path_factory.mktemp("built")
+    catalog = planted_catalog(root / "sql")
+    lake = planted_lake(root / "data", catalog, one_a_day(1, 20))
+    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
+    return lake
 
 
 @pytest.fixture
-def lake(lake: Lake, catalog: Catalog) -> Lake:
-    """Twenty days, built up to features."""
-    drop_customers(lake, f"customers_{START}.csv", ANN)
-    drop_orders(lake, f"orders_{day(20)}.csv", one_a_day(1, 20))
-    bring_in(lake, catalog)
-    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
-    return lake
+def lake(built: Lake, tmp_path: Path) -> Lake:
+    """A copy of them."""
+    return copy_lake(built, tmp_path / "data")
 
 
 def test_a_day_whose_files_came_is_built_once(lake: Lake, catalog: Catalog) -> None:

@@ -70,22 +70,55 @@ BY_TWO_KEYS = view_of(
 )
 
 
-@given(placed=rows(), start=st.integers(0, 10), length=st.integers(0, 6))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@pytest.mark.parametrize("view", [EVERYTHING, BY_TWO_KEYS], ids=["every function", "two keys"])
+A_RANGE = {"placed": rows(), "start": st.integers(0, 10), "length": st.integers(0, 6)}
+TWO_RANGES = {"placed": rows(), "start": st.integers(0, 8), "first": st.integers(0, 3), "more": st.integers(1, 4)}
+of_each_view = pytest.mark.parametrize("view", [EVERYTHING, BY_TWO_KEYS], ids=["every function", "two keys"])
+
+
+@given(**A_RANGE)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
 def test_written_sql_gives_what_brute_force_gives(
     view: FeatureView, placed: list[dict[str, Any]], start: int, length: int
 ) -> None:
+    expect_brute_force(view, placed, start, length)
+
+
+@pytest.mark.fuzz
+@given(**A_RANGE)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
+def test_written_sql_gives_what_brute_force_gives_of_many_rows(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int
+) -> None:
+    expect_brute_force(view, placed, start, length)
+
+
+def expect_brute_force(view: FeatureView, placed: list[dict[str, Any]], start: int, length: int) -> None:
     first = FIRST + timedelta(days=start)
     expect_equal(view, placed, first, min(LAST, first + timedelta(days=length)))
 
 
-@given(placed=rows(), start=st.integers(0, 8), first=st.integers(0, 3), more=st.integers(1, 4))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@pytest.mark.parametrize("view", [EVERYTHING, BY_TWO_KEYS], ids=["every function", "two keys"])
+@given(**TWO_RANGES)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
 def test_a_day_that_goes_on_from_the_totals_of_the_day_before_is_the_same(
     view: FeatureView, placed: list[dict[str, Any]], start: int, first: int, more: int
 ) -> None:
+    expect_same_from_totals(view, placed, start, first, more)
+
+
+@pytest.mark.fuzz
+@given(**TWO_RANGES)
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
+def test_a_day_that_goes_on_from_any_totals_of_the_day_before_is_the_same(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, first: int, more: int
+) -> None:
+    expect_same_from_totals(view, placed, start, first, more)
+
+
+def expect_same_from_totals(view: FeatureView, placed: list[dict[str, Any]], start: int, first: int, more: int) -> None:
     begin = FIRST + timedelta(days=start)
     before, end = begin + timedelta(days=first), begin + timedelta(days=first + more)
     after = before + ONE_DAY

@@ -15,7 +15,7 @@ from mlpipe_assets.catalog.declarations import FeatureView
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets_tests.catalog.declared import FIRST, LAST, ORDER, SCHEMA, catalog_of, rows, tables_for, view_of
-from mlpipe_assets_tests.catalog.test_view_text import BY_TWO_KEYS, EVERYTHING, expect_rows
+from mlpipe_assets_tests.catalog.test_view_text import expect_rows, of_each_view
 from mlpipe_assets_tests.oracle import rows_of_view
 
 TIME = pl.Datetime("us", "UTC")
@@ -63,15 +63,34 @@ def known_rows(given_rows: Sequence[dict[str, Any]], day: date, begun: datetime)
     ]
 
 
-@given(
-    placed=versions(),
-    start=st.integers(0, 10),
-    length=st.integers(0, 6),
-    begun=st.sampled_from([BEGUN, datetime(1, 1, 1, tzinfo=UTC)]),
-)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@pytest.mark.parametrize("view", [EVERYTHING, BY_TWO_KEYS], ids=["every function", "two keys"])
+A_RANGE = {
+    "placed": versions(),
+    "start": st.integers(0, 10),
+    "length": st.integers(0, 6),
+    "begun": st.sampled_from([BEGUN, datetime(1, 1, 1, tzinfo=UTC)]),
+}
+
+
+@given(**A_RANGE)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
 def test_a_row_of_a_day_is_made_of_what_was_known_by_then(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
+) -> None:
+    expect_known_rows(view, placed, start, length, begun)
+
+
+@pytest.mark.fuzz
+@given(**A_RANGE)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
+def test_a_row_of_any_day_is_made_of_what_was_known_by_then(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
+) -> None:
+    expect_known_rows(view, placed, start, length, begun)
+
+
+def expect_known_rows(
     view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
 ) -> None:
     first = FIRST + timedelta(days=start)

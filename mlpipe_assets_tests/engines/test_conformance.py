@@ -318,11 +318,24 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 def test_parts_and_days_do_not_change_what_a_select_gives(
     engine: Engine, rows: list[tuple[str | None, int | None, int]]
 ) -> None:
+    expect_same_in_parts(engine, rows)
+
+
+@pytest.mark.fuzz
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS)
+def test_parts_and_days_never_change_what_a_select_gives(
+    engine: Engine, rows: list[tuple[str | None, int | None, int]]
+) -> None:
+    expect_same_in_parts(engine, rows)
+
+
+def expect_same_in_parts(engine: Engine, rows: list[tuple[str | None, int | None, int]]) -> None:
     columns = [(k, n, date(2026, 1, day)) for k, n, day in rows]
     table = pl.DataFrame(columns, schema={"k": pl.String, "n": pl.Int64, "day": pl.Date}, orient="row")
     sql = (

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-import dagster as dg
 import pandera.polars as pa
 import polars as pl
 import pytest
@@ -21,6 +20,7 @@ from mlpipe_assets.stages.features import build_features, feature_asset
 from mlpipe_assets.stages.processed import training_asset
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set, file_digests
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import (
     RETURNING_SQL,
     SPEND_SQL,
@@ -50,6 +50,19 @@ SNAPSHOTS: Mapping[date, Sequence[Customer]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Orders and customers, as clean tables."""
+    root = tmp_path_factory.mktemp("shop")
+    return planted_lake(root / "data", planted_catalog(root / "sql"), ORDERS, SNAPSHOTS)
+
+
+@pytest.fixture
+def lake(shop: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return copy_lake(shop, tmp_path / "data")
+
+
 def edited(sql: str, old: str, new: str) -> str:
     """SQL with one passage replaced, which must be there."""
     assert old in sql
@@ -71,10 +84,8 @@ LEAKS = {
 
 
 @pytest.mark.parametrize("leak", LEAKS)
-def test_a_feature_that_knows_the_future_is_not_written(leak: str, tmp_path: Path) -> None:
-    honest = planted_catalog(tmp_path / "honest")
-    lake = planted_lake(tmp_path / "data", honest, ORDERS, SNAPSHOTS)
-    build_features(lake, DuckDBEngine(), honest, spend, days_between(day(8), day(12)))
+def test_a_feature_that_knows_the_future_is_not_written(leak: str, shop_of_yesterday: Lake, tmp_path: Path) -> None:
+    lake = copy_lake(shop_of_yesterday, tmp_path / "data")
     before = file_digests(lake.root, "features/spend")
     catalog = planted_catalog(tmp_path / "leaky", spend_sql=LEAKS[leak])
 
@@ -94,12 +105,11 @@ ON_SOME_DAYS = {
 
 
 @pytest.mark.parametrize("when", ON_SOME_DAYS)
-def test_a_leak_on_some_days_only_is_found(when: str, tmp_path: Path) -> None:
+def test_a_leak_on_some_days_only_is_found(when: str, lake: Lake, tmp_path: Path) -> None:
     leak = f"o.date > d.day - 3 and o.date <= d.day + case when {ON_SOME_DAYS[when]} then 2 else 0 end"
     catalog = planted_catalog(
         tmp_path / "leaky", spend_sql=edited(SPEND_SQL, "o.date > d.day - 3 and o.date <= d.day", leak)
     )
-    lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
     outcomes, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(6), day(18)))
 
@@ -115,9 +125,8 @@ LEAKS_OF_ONE_DAY = {
 
 
 @pytest.mark.parametrize("leak", LEAKS_OF_ONE_DAY)
-def test_a_single_day_at_the_end_of_all_rows_shows_a_leak_too(leak: str, tmp_path: Path) -> None:
+def test_a_single_day_at_the_end_of_all_rows_shows_a_leak_too(leak: str, lake: Lake, tmp_path: Path) -> None:
     leaky = planted_catalog(tmp_path / "leaky", spend_sql=LEAKS_OF_ONE_DAY[leak])
-    lake = planted_lake(tmp_path / "data", leaky, ORDERS, SNAPSHOTS)
 
     outcomes, proof = build_features(lake, DuckDBEngine(), leaky, spend, [day(20)])
 
@@ -126,9 +135,8 @@ def test_a_single_day_at_the_end_of_all_rows_shows_a_leak_too(leak: str, tmp_pat
     assert lake.days("features", "spend") == []
 
 
-def test_what_a_lookback_hides_is_called_that(tmp_path: Path) -> None:
+def test_what_a_lookback_hides_is_called_that(lake: Lake, tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "leaky", spend_sql=LEAKS["a window longer than the lookback"])
-    lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
     _, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(10), day(18)))
 
@@ -176,9 +184,8 @@ HONEST = {
 @pytest.mark.parametrize(
     ("honest", "days"), [*((one, 1) for one in HONEST), ("a distinct count", 6), ("a day of the week", 6)]
 )
-def test_an_honest_feature_is_written(honest: str, days: int, tmp_path: Path) -> None:
+def test_an_honest_feature_is_written(honest: str, days: int, lake: Lake, tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "sql", spend_sql=edited(SPEND_SQL, "max(k.age)", HONEST[honest]))
-    lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
     outcomes, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(21 - days), day(20)))
 
@@ -195,9 +202,10 @@ order by as_of, customer_id
 
 
 @pytest.mark.parametrize("days", [1, 6])
-def test_a_feature_over_the_whole_population_is_refused_as_that_and_not_as_a_leak(days: int, tmp_path: Path) -> None:
+def test_a_feature_over_the_whole_population_is_refused_as_that_and_not_as_a_leak(
+    days: int, lake: Lake, tmp_path: Path
+) -> None:
     catalog = planted_catalog(tmp_path / "sql", spend_sql=RANKED.format(SPEND_SQL))
-    lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
 
     outcomes, proof = build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(21 - days), day(20)))
 
@@ -225,24 +233,15 @@ def test_sql_that_asks_the_clock_or_chance_is_refused(clock: str, tmp_path: Path
 # Training sets
 
 
-def training_lake(tmp_path: Path, catalog: Catalog) -> Lake:
-    lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
-    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
-    return lake
-
-
-def with_yesterday(tmp_path: Path, leaky: Catalog) -> tuple[Lake, dict[str, str]]:
-    """A lake with features of the leaky catalog's view, and an honest training set as of the 19th."""
-    honest = planted_catalog(tmp_path / "honest")
-    lake = planted_lake(tmp_path / "data", honest, ORDERS, SNAPSHOTS)
+@pytest.fixture(scope="module")
+def shop_of_yesterday(shop: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The same with honest features, and a training set as of the 19th."""
+    root = tmp_path_factory.mktemp("yesterday")
+    lake, honest = copy_lake(shop, root / "data"), planted_catalog(root / "sql")
     build_features(lake, DuckDBEngine(), honest, spend, days_between(day(1), day(20)))
     outcome, _ = build_training_set(lake, DuckDBEngine(), honest, honest.models[0], day(19))
     assert outcome.refused is None
-    before = file_digests(lake.root, "processed/returning")
-    if leaky.feature_views != honest.feature_views or leaky.read_sql("spend.sql") != SPEND_SQL:
-        outcomes, _ = build_features(lake, DuckDBEngine(), leaky, leaky.feature_views[0], days_between(day(1), day(20)))
-        assert [o.refused for o in outcomes if o.refused] == []
-    return lake, before
+    return lake
 
 
 class Giveaway(Spend):
@@ -264,13 +263,20 @@ class Twin(Returning):
         unique = ("customer_id", "as_of")
 
 
-def refused_training(tmp_path: Path, catalog: Catalog) -> tuple[dg.ExecuteInProcessResult, dict[str, str]]:
-    """The failed run of a planted training set; nothing of the lake has changed."""
-    lake, before = with_yesterday(tmp_path, catalog)
+def refused_training(lake: Lake, catalog: Catalog) -> dict[str, str]:
+    """The checks that failed in the run of a planted training set; nothing of the lake has changed."""
+    before = file_digests(lake.root, "processed/returning")
     result = materialize(training_asset(catalog, catalog.models[0]), lake, day(20))
     assert not result.success
+    assert before
     assert file_digests(lake.root, "processed/returning") == before
-    return result, failed_checks(result)
+    return failed_checks(result)
+
+
+@pytest.fixture
+def yesterday(shop_of_yesterday: Lake, tmp_path: Path) -> Lake:
+    """A copy of the lake with the training set of yesterday."""
+    return copy_lake(shop_of_yesterday, tmp_path / "data")
 
 
 def test_a_label_among_the_features_by_name_is_refused(tmp_path: Path) -> None:
@@ -284,25 +290,25 @@ def test_a_label_among_the_features_by_name_is_refused(tmp_path: Path) -> None:
         planted_catalog(tmp_path / "leaky", spend_sql=with_label, returning_sql=only, view=view)
 
 
-def test_a_label_among_the_features_under_another_name_is_refused(tmp_path: Path) -> None:
+def test_a_label_among_the_features_under_another_name_is_refused(yesterday: Lake, tmp_path: Path) -> None:
     twin = f"select *, cast(label as bigint) as came_back from ({RETURNING_SQL}) as r order by as_of, customer_id"
     model: Model = replace(returning, contract=Twin)
     catalog = planted_catalog(tmp_path / "leaky", returning_sql=twin, model=model)
 
-    _, failed = refused_training(tmp_path, catalog)
+    failed = refused_training(yesterday, catalog)
 
     assert failed["label_is_no_feature"] == "came_back holds the label"
 
 
 @pytest.mark.parametrize("embargo", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_an_embargo_shorter_than_the_horizon_is_refused_by_the_days_themselves(
-    embargo: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embargo: int, yesterday: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validation, "problems_of", lambda _: [])  # the catalog would say it first
     model: Model = replace(returning, embargo=timedelta(days=embargo))
     catalog = planted_catalog(tmp_path / "leaky", model=model)
 
-    _, failed = refused_training(tmp_path, catalog)
+    failed = refused_training(yesterday, catalog)
 
     assert f"the embargo of {embargo} days is shorter than the horizon of 2" in failed["labels_do_not_cross_splits"]
 
@@ -318,25 +324,26 @@ WRONG_LABELS = {
     "wrong",
     [pytest.param(one, marks=[pytest.mark.long] if one == "at the whole future" else []) for one in WRONG_LABELS],
 )
-def test_a_label_that_looks_outside_its_window_is_refused(wrong: str, tmp_path: Path) -> None:
+def test_a_label_that_looks_outside_its_window_is_refused(wrong: str, yesterday: Lake, tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "leaky", returning_sql=edited(RETURNING_SQL, *WRONG_LABELS[wrong]))
 
-    _, failed = refused_training(tmp_path, catalog)
+    failed = refused_training(yesterday, catalog)
 
     assert "labels_look_at_their_window" in failed
 
 
 @pytest.mark.long
-def test_features_changed_behind_the_feature_store_are_refused(tmp_path: Path) -> None:
+def test_features_changed_behind_the_feature_store_are_refused(yesterday: Lake, tmp_path: Path) -> None:
     ahead = edited(RETURNING_SQL, "f.*exclude (date)", "f.* exclude (date) replace (orders_3d + 1 as orders_3d)")
     catalog = planted_catalog(tmp_path / "leaky", returning_sql=ahead)
 
-    _, failed = refused_training(tmp_path, catalog)
+    failed = refused_training(yesterday, catalog)
 
     assert "orders_3d" in failed["training_features_ignore_the_future"]
 
 
-def many_customers(tmp_path: Path, catalog: Catalog) -> Lake:
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Sixty customers who order on about every third day, and their spend."""
     orders = [
         (f"{who}-{n}", f"c{who:02}", day(n), f"{1 + (who * n) % 7}.00", "web")
@@ -344,9 +351,17 @@ def many_customers(tmp_path: Path, catalog: Catalog) -> Lake:
         for who in range(60)
         if (who * 7 + n * n * 5 + who * n) % 11 < 4
     ]
-    lake = planted_lake(tmp_path / "data", catalog, orders)
-    build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(20)))
+    root = tmp_path_factory.mktemp("many")
+    catalog = planted_catalog(root / "sql")
+    lake = planted_lake(root / "data", catalog, orders)
+    build_features(lake, DuckDBEngine(), catalog, spend, days_between(day(1), day(20)))
     return lake
+
+
+@pytest.fixture
+def many_customers(many: Lake, tmp_path: Path) -> Lake:
+    """A copy of them."""
+    return copy_lake(many, tmp_path / "data")
 
 
 class Told(Returning):
@@ -370,51 +385,51 @@ GIVEN_AWAY = {
 
 
 @pytest.mark.parametrize("told", GIVEN_AWAY)
-def test_a_feature_that_tells_the_label_of_every_row_is_refused(told: str, tmp_path: Path) -> None:
+def test_a_feature_that_tells_the_label_of_every_row_is_refused(
+    told: str, many_customers: Lake, tmp_path: Path
+) -> None:
     labelled = edited(RETURNING_SQL, "f.*exclude (date)", "f.*")
     sql = f"select * exclude (date), cast({GIVEN_AWAY[told]} as double) as told from ({labelled}) as f order by as_of, customer_id"
     catalog = planted_catalog(tmp_path / "sql", returning_sql=sql, model=replace(returning, contract=Told))
-    lake = many_customers(tmp_path, catalog)
 
-    outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
+    outcome, checks = build_training_set(many_customers, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     (said,) = [str(c.description) for c in checks if c.check_name == "label_is_no_feature"]
     assert said.startswith(("told alone tells the label of every row", "told holds the label"))
     assert "label_is_no_feature" in str(outcome.refused)
 
 
-def test_an_honest_training_set_of_many_customers_passes_every_check(tmp_path: Path) -> None:
+def test_an_honest_training_set_of_many_customers_passes_every_check(many_customers: Lake, tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "sql")
-    lake = many_customers(tmp_path, catalog)
 
-    outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
+    outcome, checks = build_training_set(many_customers, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     assert [(c.check_name, c.description) for c in checks if not c.passed] == []
     assert outcome.refused is None
 
 
-def test_a_label_that_uses_part_of_its_horizon_is_reported_with_the_days_it_uses(tmp_path: Path) -> None:
+def test_a_label_that_uses_part_of_its_horizon_is_reported_with_the_days_it_uses(
+    many_customers: Lake, tmp_path: Path
+) -> None:
     short = edited(RETURNING_SQL, "o.date <= f.date + $horizon", "o.date <= f.date + 3 and $horizon > 0")
     model: Model = replace(returning, horizon=timedelta(days=7), embargo=timedelta(days=7))
     catalog = planted_catalog(tmp_path / "sql", returning_sql=short, model=model)
-    lake = many_customers(tmp_path, catalog)
 
-    outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
+    outcome, checks = build_training_set(many_customers, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     (warned,) = [c for c in checks if not c.passed and c.check_name == "label_needs_its_horizon"]
     assert str(warned.description).startswith("returning.sql looks at 3 of the 7 days of the horizon")
     assert outcome.refused is None  # a warning: the labels are right, only later than need be
 
 
-def test_a_training_set_without_a_row_to_learn_from_is_refused(tmp_path: Path) -> None:
+def test_a_training_set_without_a_row_to_learn_from_is_refused(many_customers: Lake, tmp_path: Path) -> None:
     nothing = edited(RETURNING_SQL, "from features as f", "from features as f where f.orders_3d > 1000")
     catalog = planted_catalog(tmp_path / "sql", returning_sql=nothing)
-    lake = many_customers(tmp_path, catalog)
 
-    outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(20))
+    outcome, _ = build_training_set(many_customers, DuckDBEngine(), catalog, catalog.models[0], day(20))
 
     assert "train has no row, though it takes" in str(outcome.refused)
-    assert lake.days("processed", "returning", "train.parquet") == []
+    assert many_customers.days("processed", "returning", "train.parquet") == []
 
 
 def test_sql_that_fails_on_a_value_is_named_with_its_file_and_without_the_value(tmp_path: Path) -> None:

@@ -371,9 +371,25 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(sql=st.one_of(st.lists(PIECES, max_size=12).map(" ".join), st.text(max_size=40)))
+ANY_TEXT = st.one_of(st.lists(PIECES, max_size=12).map(" ".join), st.text(max_size=40))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(sql=ANY_TEXT)
 def test_whatever_is_asked_nothing_is_written_and_no_other_file_is_read(built: tuple[Lake, Catalog], sql: str) -> None:
+    expect_untouched(built, sql)
+
+
+@pytest.mark.fuzz
+@settings(max_examples=600, deadline=None)
+@given(sql=ANY_TEXT)
+def test_whatever_is_asked_at_length_nothing_is_written_and_no_other_file_is_read(
+    built: tuple[Lake, Catalog], sql: str
+) -> None:
+    expect_untouched(built, sql)
+
+
+def expect_untouched(built: tuple[Lake, Catalog], sql: str) -> None:
     lake, catalog = built
     before = tree(lake.root.parent)
 

@@ -22,6 +22,7 @@ from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.features_totals import Totals
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import Order, bring_in, day, drop_orders, one_a_day, planted_lake
 
 NAME = customer_features.name
@@ -31,6 +32,18 @@ PEOPLE = ("ann", "bob", "cyd")
 def some_orders(first: int, last: int) -> list[Order]:
     """Orders of one to three people a day."""
     return [o for n in range(first, last + 1) for o in one_a_day(n, n, PEOPLE[: 1 + n % 3])]
+
+
+@pytest.fixture(scope="module")
+def hundred_days(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Orders of a hundred days, as clean tables."""
+    return planted_lake(tmp_path_factory.mktemp("hundred") / "data", CATALOG, some_orders(1, 100))
+
+
+@pytest.fixture
+def lake(hundred_days: Lake, tmp_path: Path) -> Lake:
+    """A copy of them."""
+    return copy_lake(hundred_days, tmp_path / "data")
 
 
 def build(lake: Lake, days: Sequence[date]) -> None:
@@ -54,9 +67,8 @@ def digests(lake: Lake) -> dict[date, str]:
     }
 
 
-def test_a_new_day_begins_with_the_totals_of_the_day_before_and_old_totals_go(tmp_path: Path) -> None:
-    lake = planted_lake(tmp_path, CATALOG, some_orders(1, 100))
-    whole = planted_lake(tmp_path / "whole", CATALOG, some_orders(1, 100))
+def test_a_new_day_begins_with_the_totals_of_the_day_before_and_old_totals_go(lake: Lake, tmp_path: Path) -> None:
+    whole = copy_lake(lake, tmp_path / "whole")
     build(lake, days_between(day(80), day(99)))
     assert days_with_totals(lake) == days_between(day(91), day(99))
 
@@ -73,9 +85,8 @@ def test_a_new_day_begins_with_the_totals_of_the_day_before_and_old_totals_go(tm
     assert days_with_totals(lake) == days_between(day(94), day(103))
 
 
-def test_with_totals_only_rows_that_enter_leave_or_cannot_be_subtracted_are_read(tmp_path: Path) -> None:
-    lake = planted_lake(tmp_path, CATALOG, some_orders(1, 100))
-    inputs = Inputs(lake=lake, catalog=CATALOG, view=customer_features)
+def test_with_totals_only_rows_that_enter_leave_or_cannot_be_subtracted_are_read(hundred_days: Lake) -> None:
+    inputs = Inputs(lake=hundred_days, catalog=CATALOG, view=customer_features)
 
     read = inputs.days_read(inputs.sources[0], day(100), day(100), held=True)
 
@@ -83,8 +94,7 @@ def test_with_totals_only_rows_that_enter_leave_or_cannot_be_subtracted_are_read
 
 
 @pytest.mark.parametrize("changed", [day(98), day(20), day(99)])
-def test_totals_that_rest_on_something_else_than_is_there_now_are_not_used(changed: date, tmp_path: Path) -> None:
-    lake = planted_lake(tmp_path, CATALOG, some_orders(1, 100))
+def test_totals_that_rest_on_something_else_than_is_there_now_are_not_used(changed: date, lake: Lake) -> None:
     build(lake, days_between(day(95), day(99)))
     drop_orders(lake, "orders_2026-07-01.csv", [("late", "dan", changed, "7.00", "app")])
     bring_in(lake, CATALOG)

@@ -20,6 +20,7 @@ from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.plan import plan_training_set
 from mlpipe_assets.transforms.splits import SPLITS
 from mlpipe_assets_tests.frames import build_training_set
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     Order,
@@ -74,6 +75,24 @@ def test_no_features_give_no_labels() -> None:
     assert DuckDBEngine().select(SQL, {"features": features, "orders": orders}, {"horizon": 28}).is_empty()
 
 
+@pytest.fixture(scope="module")
+def nine_days(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The lake of nine days that most training sets here are made of."""
+    return training_lake(tmp_path_factory.mktemp("nine_days"), 9)[1]
+
+
+@pytest.fixture
+def lake(nine_days: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return copy_lake(nine_days, tmp_path / "data")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    """Orders, customers, spend and returning."""
+    return planted_catalog(tmp_path / "sql")
+
+
 def training_lake(tmp_path: Path, last: int, orders: list[Order] | None = None) -> tuple[Catalog, Lake]:
     """Orders of ann on every day and of bob on every fifth, and spend of each day."""
     catalog = planted_catalog(tmp_path / "sql")
@@ -87,8 +106,7 @@ def read_split(lake: Lake, last: int, name: str) -> pl.DataFrame:
     return lake.read("processed", "returning", day(last), file=f"{name}.parquet")
 
 
-def test_a_training_set_by_hand(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
+def test_a_training_set_by_hand(lake: Lake, catalog: Catalog) -> None:
 
     outcome, checks = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
 
@@ -116,8 +134,7 @@ def test_a_training_set_by_hand(tmp_path: Path) -> None:
     assert days == {"train": [2, 3, 4], "validation": [6], "test": [8]}
 
 
-def test_splits_are_on_record_with_the_version_of_their_features(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
+def test_splits_are_on_record_with_the_version_of_their_features(lake: Lake, catalog: Catalog) -> None:
     build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
     build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
 
@@ -181,9 +198,8 @@ def test_without_a_complete_label_there_is_no_training_set(tmp_path: Path) -> No
     ],
 )
 def test_a_missing_day_of_features_or_labels_is_named(
-    tmp_path: Path, stage: str, name: str, gone: int, said: str
+    lake: Lake, catalog: Catalog, stage: str, name: str, gone: int, said: str
 ) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
     lake.path(stage, name, day(gone)).unlink()
 
     outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
@@ -191,8 +207,7 @@ def test_a_missing_day_of_features_or_labels_is_named(
     assert outcome.refused == said
 
 
-def test_features_of_another_version_are_not_learned_from(tmp_path: Path) -> None:
-    _, lake = training_lake(tmp_path, 9)
+def test_features_of_another_version_are_not_learned_from(lake: Lake, tmp_path: Path) -> None:
     newer = planted_catalog(tmp_path / "newer", spend_sql=SPEND_SQL.replace("count(*)", "count(*) + 1"))
 
     outcome, _ = build_training_set(lake, DuckDBEngine(), newer, newer.models[0], day(9))
@@ -201,8 +216,7 @@ def test_features_of_another_version_are_not_learned_from(tmp_path: Path) -> Non
     assert "were made by another version than" in outcome.refused
 
 
-def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
+def test_the_same_inputs_give_the_same_bytes(lake: Lake, catalog: Catalog) -> None:
     build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
     before = [lake.path("processed", "returning", day(9), f"{name}.parquet").read_bytes() for name in SPLITS]
 
@@ -211,8 +225,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     assert [lake.path("processed", "returning", day(9), f"{name}.parquet").read_bytes() for name in SPLITS] == before
 
 
-def test_orders_after_the_day_do_not_change_the_training_set(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path / "a", 9)
+def test_orders_after_the_day_do_not_change_the_training_set(lake: Lake, catalog: Catalog, tmp_path: Path) -> None:
     later_catalog, later = training_lake(tmp_path / "b", 9, one_a_day(10, 12, ("ann", "bob", "eve")))
     build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
     build_training_set(later, DuckDBEngine(), later_catalog, later_catalog.models[0], day(9))
@@ -221,8 +234,7 @@ def test_orders_after_the_day_do_not_change_the_training_set(tmp_path: Path) -> 
         assert_frame_equal(read_split(later, 9, name), read_split(lake, 9, name))
 
 
-def test_a_range_builds_a_training_set_as_of_each_of_its_days(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
+def test_a_range_builds_a_training_set_as_of_each_of_its_days(lake: Lake, catalog: Catalog) -> None:
 
     result = materialize(training_asset(catalog, catalog.models[0]), lake, day(8), day(9))
 
@@ -230,8 +242,7 @@ def test_a_range_builds_a_training_set_as_of_each_of_its_days(tmp_path: Path) ->
     assert lake.days("processed", "returning", "train.parquet") == [day(8), day(9)]
 
 
-def test_rows_that_break_the_contract_keep_the_training_set_away(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
+def test_rows_that_break_the_contract_keep_the_training_set_away(lake: Lake, catalog: Catalog, tmp_path: Path) -> None:
     broken = planted_catalog(
         tmp_path / "b",
         returning_sql=catalog.read_sql("returning.sql").replace(
@@ -245,8 +256,9 @@ def test_rows_that_break_the_contract_keep_the_training_set_away(tmp_path: Path)
     assert any("orders_3d" in line for line in outcome.breaches)
 
 
-def test_a_correction_of_a_column_the_label_does_not_read_leaves_the_training_set_as_it_is(tmp_path: Path) -> None:
-    catalog, lake = training_lake(tmp_path, 9)
+def test_a_correction_of_a_column_the_label_does_not_read_leaves_the_training_set_as_it_is(
+    lake: Lake, catalog: Catalog
+) -> None:
     model = catalog.models[0]
     plan = plan_training_set(model, day(9), lake.days("features", "spend")[0])
     before = inputs_digest(lake, catalog, plan)
