@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pandera.polars as pa
@@ -23,6 +24,7 @@ from mlpipe_assets.training.champions import promote
 from mlpipe_assets.training.model_files import Golden
 from mlpipe_assets.training.versions import ModelVersion, store_version
 from mlpipe_assets.transforms.splits import feature_days
+from mlpipe_assets_tests.lake_copies import copy_lake, temporary_folder
 from mlpipe_assets_tests.planted import (
     SPEND_SQL,
     Returning,
@@ -65,19 +67,33 @@ def learning_catalog(folder: Path, spend_sql: str = SPEND_SQL) -> Catalog:
 
 def learning_lake(root: Path, last: int) -> tuple[Catalog, Lake]:
     """Features of every day up to the `last`: ann orders daily, bob every other day, cyd on the first three days."""
+    return learning_catalog(root / "sql"), copy_lake(_learning_lake(last), root / "data")
+
+
+def crowned_lake(root: Path) -> tuple[Catalog, Lake, ModelVersion]:
+    """Features of six days, and the champion that was crowned on the fifth."""
+    lake, version = _crowned_lake()
+    return learning_catalog(root / "sql"), copy_lake(lake, root / "data"), version
+
+
+@cache
+def _learning_lake(last: int) -> Lake:
+    """The same, built once a process."""
+    root = temporary_folder()
     catalog = learning_catalog(root / "sql")
     rows = [(f"a{n}", "ann", day(n), "10.00", "web") for n in range(1, last + 1)]
     rows += [(f"b{n}", "bob", day(n), "10.00", "web") for n in range(1, last + 1, 2)]
     rows += [(f"c{n}", "cyd", day(n), "10.00", "web") for n in range(1, 4)]
     lake = planted_lake(root / "data", catalog, rows)
     build_features(lake, DuckDBEngine(), catalog, spend, [day(n) for n in range(1, last + 1)])
-    return catalog, lake
+    return lake
 
 
-def crowned_lake(root: Path) -> tuple[Catalog, Lake, ModelVersion]:
-    """Features of six days, and the champion that was crowned on the fifth."""
-    catalog, lake = learning_lake(root, 6)
-    return catalog, lake, crown(lake, catalog, day(5))
+@cache
+def _crowned_lake() -> tuple[Lake, ModelVersion]:
+    """The same, crowned once a process."""
+    catalog, lake = learning_lake(temporary_folder(), 6)
+    return lake, crown(lake, catalog, day(5))
 
 
 def crown(

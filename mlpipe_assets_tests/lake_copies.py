@@ -1,6 +1,8 @@
-"""A lake that is built once for a module, and copied for each test that changes it."""
+"""A lake that is built once, and copied for each test that changes it."""
 
+import atexit
 import shutil
+import tempfile
 from pathlib import Path
 
 from mlpipe_assets.store.lake import Lake
@@ -20,3 +22,10 @@ def copy_lake(lake: Lake, root: Path) -> Lake:
 
     shutil.copytree(lake.root, root, copy_function=copy)
     return Lake(data_dir=str(root))
+
+
+def temporary_folder() -> Path:
+    """A folder for what is built once a process; gone with it."""
+    folder = Path(tempfile.mkdtemp(prefix="mlpipe-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -116,6 +116,8 @@ def follow(folder: Path, session: str) -> None:
         assert all(line.split() in lines for line in expected.splitlines()), (command, done.stdout)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_the_four_steps_work_as_they_are_written(tmp_path: Path) -> None:
     (_, begin), (_, files) = blocks("sh", "docs/own-data.md")
     assert sh(tmp_path, begin, BIN).returncode == 0

@@ -67,6 +67,7 @@ def test_the_files_hold_the_defects_they_are_said_to_hold(written: Path) -> None
     assert seen["invalid"] == pytest.approx(40, rel=0.5)
 
 
+@pytest.mark.long
 def test_pipeline_and_yardstick_agree(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLPIPE_SETTLE_SECONDS", "0")
     truth = read_truth(written)

@@ -17,12 +17,17 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def winter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """January and February, one file a day, run once."""
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """January and February, one file a day, run twice; and what the runs, and a look at the partitions between them, said."""
     data = tmp_path_factory.mktemp("winter") / "data"
     drop(data, published_flights([1, 2]))
-    mlpipe(data, "run")
-    return data
+    return data, mlpipe(data, "run", "status --json", "run")
+
+
+@pytest.fixture(scope="module")
+def winter(told: tuple[Path, list[str]]) -> Path:
+    """The data folder of these two months."""
+    return told[0]
 
 
 def departures(months: Sequence[int] = range(1, 13)) -> pd.DataFrame:
@@ -38,10 +43,6 @@ def departures(months: Sequence[int] = range(1, 13)) -> pd.DataFrame:
     return flights
 
 
-def status(data: Path) -> pd.DataFrame:
-    return partitions_of(*mlpipe(data, "status --json"))
-
-
 def partitions_of(said: str) -> pd.DataFrame:
     """The partitions that `mlpipe status --json` printed."""
     document: dict[str, Any] = json.loads(said)
@@ -50,9 +51,8 @@ def partitions_of(said: str) -> pd.DataFrame:
     return pd.DataFrame(document["partitions"])
 
 
-def assert_every_flight_is_accounted_for(data: Path, months: Sequence[int]) -> None:
+def assert_every_flight_is_accounted_for(partitions: pd.DataFrame, months: Sequence[int]) -> None:
     expected = departures(months)["left_on"].value_counts().sort_index()
-    partitions = status(data)
     for stage in ("raw", "interim"):
         found = partitions[partitions["table"] == f"{stage}/flights"]
         assert dict(zip(found["date"], found["received"], strict=True)) == {f"{d}": n for d, n in expected.items()}
@@ -99,8 +99,8 @@ def assert_features_are_the_facts(
         assert sample.to_dicts() == [facts_of(flights, planes, day, tailnum) for tailnum in sample["tailnum"]]
 
 
-def test_every_flight_is_accounted_for_under_the_utc_day_it_left(winter: Path) -> None:
-    assert_every_flight_is_accounted_for(winter, [1, 2])
+def test_every_flight_is_accounted_for_under_the_utc_day_it_left(told: tuple[Path, list[str]]) -> None:
+    assert_every_flight_is_accounted_for(partitions_of(told[1][1]), [1, 2])
 
 
 def test_features_are_the_facts(winter: Path) -> None:
@@ -162,9 +162,8 @@ def test_the_mean_delay_at_arrival_is_the_fact_and_the_model_of_it_beats_what_lo
     assert predicted.height > 1000
 
 
-def test_a_second_run_has_nothing_to_do(winter: Path) -> None:
-    (said,) = mlpipe(winter, "run")
-    assert "Everything is up to date" in said
+def test_a_second_run_has_nothing_to_do(told: tuple[Path, list[str]]) -> None:
+    assert "Everything is up to date" in told[1][2]
 
 
 @pytest.mark.long
@@ -211,8 +210,9 @@ def test_a_late_messy_file_changes_only_its_days_and_says_what_is_wrong(tmp_path
 def test_the_whole_year(tmp_path: Path) -> None:
     run_all(tmp_path)
     data = tmp_path / "data"
-    assert_every_flight_is_accounted_for(data, range(1, 13))
-    assert status(data).query("table == 'interim/flights'")["accepted"].sum() == WHOLE_YEAR
+    partitions = partitions_of(*mlpipe(data, "status --json"))
+    assert_every_flight_is_accounted_for(partitions, range(1, 13))
+    assert partitions.query("table == 'interim/flights'")["accepted"].sum() == WHOLE_YEAR
     # Around both changes of the clock in New York, and the ends of the year.
     days = [
         date(2013, 1, 1),

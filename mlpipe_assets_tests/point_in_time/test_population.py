@@ -13,10 +13,18 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import SPEND_SQL, day, planted_catalog, planted_lake, spend
 from mlpipe_assets_tests.point_in_time.test_proof import LEAKS, ORDERS, RANKED, SNAPSHOTS, edited
 
 RANKS = replace(spend, scope="population")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Orders and customers, as clean tables."""
+    root = tmp_path_factory.mktemp("shop")
+    return planted_lake(root / "data", planted_catalog(root / "sql"), ORDERS, SNAPSHOTS)
 
 
 def rows_of(lake: Lake, one: date) -> pl.DataFrame:
@@ -26,11 +34,10 @@ def rows_of(lake: Lake, one: date) -> pl.DataFrame:
 
 @pytest.mark.parametrize("rows_a_pass", [1, 1_000_000])
 def test_a_rank_is_the_same_by_day_and_by_range_whatever_the_size_of_a_pass(
-    rows_a_pass: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows_a_pass: int, shop: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog = planted_catalog(tmp_path / "sql", spend_sql=RANKED.format(SPEND_SQL), view=RANKS)
-    ranged = planted_lake(tmp_path / "ranged", catalog, ORDERS, SNAPSHOTS)
-    daily = planted_lake(tmp_path / "daily", catalog, ORDERS, SNAPSHOTS)
+    ranged, daily = (copy_lake(shop, tmp_path / name) for name in ("ranged", "daily"))
     days = days_between(day(14), day(20))
     monkeypatch.setattr(engine_module, "_ROWS_A_PASS", rows_a_pass)
 
@@ -47,9 +54,9 @@ def test_a_rank_is_the_same_by_day_and_by_range_whatever_the_size_of_a_pass(
 
 @pytest.mark.parametrize("days", [1, 6])
 @pytest.mark.parametrize("leak", ["a window to the wrong side", "no lower bound", "the newest snapshot"])
-def test_a_leak_of_a_whole_population_is_found(leak: str, days: int, tmp_path: Path) -> None:
+def test_a_leak_of_a_whole_population_is_found(leak: str, days: int, shop: Lake, tmp_path: Path) -> None:
     catalog = planted_catalog(tmp_path / "sql", spend_sql=LEAKS[leak], view=RANKS)
-    lake = planted_lake(tmp_path / "data", catalog, ORDERS, SNAPSHOTS)
+    lake = copy_lake(shop, tmp_path / "data")
 
     outcomes, proof = build_features(lake, DuckDBEngine(), catalog, RANKS, days_between(day(16 - days), day(15)))
 

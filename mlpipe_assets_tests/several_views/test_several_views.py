@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The sample of a small shop, everything built."""
     root = tmp_path_factory.mktemp("several") / "data"
-    write_sample(root, days=120, orders_per_day=60, customers=250)
+    write_sample(root, days=100, orders_per_day=40, customers=160)
     project = Project(root, catalog=CATALOG)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLPIPE_SETTLE_SECONDS", "0")

@@ -441,6 +441,7 @@ def test_under_dagster_a_missing_training_set_fails_the_run_and_says_what_to_do(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_not_shine(lake: Lake) -> None:
     write_sample(lake.root, days=120, orders_per_day=60, customers=300)
     for source in CATALOG.sources:

@@ -77,13 +77,15 @@ def test_a_new_version_that_answers_the_same_is_asked_again_and_passes(tmp_path:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (
+        pytest.param(
             "prob = _expit(prob * 1.01, out=prob, xp=xp)",
             r"customer_id sha256 [0-9a-f]{12} as of 2026-01-06: 0\.\d{6}, now 0\.\d{6}",
+            id="other answers",
         ),
-        ("raise TypeError('prob moved')", r"now no answer: TypeError"),
+        pytest.param(
+            "raise TypeError('prob moved')", r"now no answer: TypeError", marks=pytest.mark.long, id="no answers"
+        ),
     ],
-    ids=["other answers", "no answers"],
 )
 def test_a_new_version_that_answers_otherwise_is_found_and_its_rows_are_named(
     answer: str, said: str, tmp_path: Path
