@@ -1,14 +1,20 @@
-"""Dagster's SQLite event log, with a range's events as one transaction.
+"""Dagster's SQLite files for a process that runs ranges: a range's events as one transaction, and connections that are kept.
 
 Dagster opens a database engine per event: 15 to 20 ms for each partition of a range, a third of a small run. Its event
 log has an entry point for batches that its SQLite storage does not implement; this does. The files stay Dagster's own,
 so the UI and the `dagster` commands read and write them as ever.
 
+A connection that is closed writes its log back to the file, and each commit waits for the disk: 900 waits of a new day.
+Here each file has one connection, and the disk is waited for when the log is written back: a machine that loses its power
+may lose the newest of these records, which are for people, and none is damaged. What a table holds is not in them.
+
 Apart from `instance`, because what it imports takes half a second, and a run with nothing to do opens no instance.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,11 +24,13 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.sql import create_engine
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from mlpipe_assets.resources.home_storage import HomeStorage
 
@@ -58,11 +66,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._db_lock:
             if shard not in self._engines:
-                self._engines[shard] = create_engine(
-                    self.conn_string_for_shard(shard),
-                    poolclass=NullPool,
-                    connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
-                )
+                self._leave_other_runs(shard)
+                self._engines[shard] = _keep_open(self.conn_string_for_shard(shard))
             engine = self._engines[shard]
             if shard not in self._initialized_dbs:
                 self._make(shard, engine)
@@ -80,12 +85,24 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             self._initdb(engine)
         elif self._empty is None:
             self._initdb(engine)
+            engine.dispose()  # closed, so that the file has all of it
             if not path.with_name(f"{path.name}-wal").exists():  # otherwise part of it is there
                 self._empty = path.read_bytes()
         else:
             copy = path.with_name(f".{path.name}.tmp")
             copy.write_bytes(self._empty)
             copy.replace(path)
+
+    def _leave_other_runs(self, shard: str) -> None:
+        """Close the files of runs that came before: a process may make hundreds."""
+        for other in [name for name in self._engines if name not in (INDEX_SHARD_NAME, shard)]:
+            self._engines.pop(other).dispose()
+
+    def dispose(self) -> None:
+        """Close the files."""
+        super().dispose()
+        while self._engines:
+            self._engines.popitem()[1].dispose()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run: those of one kind and asset together, any others one by one."""
@@ -106,6 +123,25 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             self._store_asset_event(connection, events[-1], ids[-1])
 
 
+class KeptRunStorage(SqliteRunStorage):
+    """Dagster's SQLite file of runs, over one connection."""
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return _keep_open(self._conn_string)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the file."""
+        super().dispose()
+        self._engine.dispose()
+
+
 class BatchedStorage(HomeStorage):
     """The files of a home for one process that runs ranges: their events go in together."""
 
@@ -115,7 +151,20 @@ class BatchedStorage(HomeStorage):
         Raises: HomeError naming the folder, the reason and what to do.
         """
         super().__init__(base_dir, inst_data)
-        self._event_log_storage = BatchedSqliteEventLogStorage(str(Path(base_dir) / "history" / "runs"))
+        history = Path(base_dir) / "history"
+        self._run_storage = KeptRunStorage(create_db_conn_string(f"{history}", "runs"))
+        self._event_log_storage = BatchedSqliteEventLogStorage(f"{history / 'runs'}")
+
+
+def _keep_open(address: str) -> Engine:
+    """An engine whose connections stay open, and wait for the disk when their log is written back only."""
+    engine = create_engine(address, poolclass=QueuePool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def wait_less(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("pragma synchronous = normal")
+
+    return engine
 
 
 def _asset(event: EventLogEntry) -> str | None:

@@ -78,3 +78,41 @@ def _describe(file: Path) -> list[tuple[str, ...]]:
     with closing(sqlite3.connect(file)) as database:
         names = database.execute("select type, name, sql from sqlite_master order by 1, 2").fetchall()
         return [*names, *database.execute("select * from alembic_version").fetchall()]
+
+
+_DIE = """
+import os, sys
+from pathlib import Path
+import dagster as dg
+from mlpipe_assets.resources.instance import open_instance
+
+@dg.asset
+def number() -> int:
+    return 1
+
+instance = open_instance(Path(sys.argv[1]))
+for _ in range(3):
+    print(dg.materialize([number], instance=instance).run_id, flush=True)
+files = {os.path.realpath(path) for path in Path("/proc/self/fd").glob("*")}
+files = {path for path in files if path.endswith(".db")}
+assert len(files) <= 3, files  # runs, the index, and the newest run
+os._exit(9)
+"""
+
+
+def test_what_a_killed_process_recorded_is_read_by_dagster(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", _DIE, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 9, ended.stderr
+
+    plain = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path)))
+
+    assert [plain.get_run_by_id(run_id).is_success for run_id in ended.stdout.split()] == [True] * 3  # type: ignore[union-attr]
+    ends = [entry.dagster_event_type for entry in plain.all_logs(ended.stdout.split()[-1]) if entry.is_dagster_event]
+    assert ends[-1] is dg.DagsterEventType.RUN_SUCCESS
+
+
+def test_an_instance_that_was_disposed_has_no_file_open(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        dg.materialize([number], instance=instance)
+
+    assert not list(tmp_path.rglob("*.db-wal"))
