@@ -1,6 +1,6 @@
 """What a feature row may look at: the interim partitions of its window, and which of them are not there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -19,6 +19,7 @@ from mlpipe_assets.point_in_time.joined import Joins
 from mlpipe_assets.point_in_time.known_by import KnownBy, known_until, near_days
 from mlpipe_assets.point_in_time.known_then import read_known_rows
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
 
@@ -215,14 +216,32 @@ class Inputs:
                 days[name] = pl.Series(name, [s.snapshot_in_force(day) for day in wanted], dtype=pl.Date)
         tables: dict[str, Slice] = {"days": pl.DataFrame(days), **self.totals(held)}
         for s in self.sources:
-            read = self.days_read(s, start, end, held=held is not None)
-            if self.is_as_known(s):
-                known = read_known_rows(s, s.ledger, read)
-                tables[s.source.name] = s.paths(known.whole) or known.others.clear().drop("known_until")
-                tables[versions_table(s.source.name)] = known.others
-            else:
-                tables[s.source.name] = s.paths(read)
+            tables |= self.tables_of(s, self.days_read(s, start, end, held=held is not None))
         return tables
+
+    def tables_of(self, source: SourceDays, read: Sequence[date]) -> dict[str, Slice]:
+        """The tables that the view's SQL reads of some days of one input."""
+        name = source.source.name
+        if not self.is_as_known(source):
+            return {name: source.paths(read)}
+        known = read_known_rows(source, source.ledger, read)
+        rows = source.paths(known.whole) or known.others.clear().drop("known_until")
+        return {name: rows, versions_table(name): known.others}
+
+    def find_held(self, start: date) -> Path | None:
+        """The totals of the day before `start`, if they rest on what that day rests on now."""
+        before, made = start - ONE_DAY, self.made
+        if not self.keeps_totals or not made.has(before, keys.TOTALS):
+            return None
+        facts = made.facts(before)
+        if before in made.refused or not facts or facts["inputs"] != self.digest(before):
+            return None
+        return made.files([before], keys.TOTALS)[0]
+
+    @property
+    def keeps_totals(self) -> bool:
+        """Whether a day of the view keeps totals for the next one."""
+        return self.view.is_declared and bool(held_schema(self.catalog, self.view))
 
     def is_as_known(self, source: SourceDays) -> bool:
         """Whether rows of an input count as they were known at the end of a day, and not as they are known now.

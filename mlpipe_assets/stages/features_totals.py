@@ -13,7 +13,6 @@ import polars as pl
 
 from mlpipe_assets.catalog.view_names import TOTAL
 from mlpipe_assets.catalog.view_totals import held_schema, kept_as
-from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.changes import TableChange
@@ -44,13 +43,7 @@ class Totals:
     @cached_property
     def held(self) -> Path | None:
         """The totals of the day before, if they rest on what that day rests on now."""
-        before, made = self.start - ONE_DAY, self.inputs.made
-        if not self.schema or not made.has(before, keys.TOTALS):
-            return None
-        facts = made.facts(before)
-        if before in made.refused or not facts or facts["inputs"] != self.inputs.digest(before):
-            return None
-        return made.files([before], keys.TOTALS)[0]
+        return self.inputs.find_held(self.start)
 
     @cached_property
     def keep_after(self) -> date:

@@ -23,7 +23,7 @@ from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
 from mlpipe_assets.stages.interim_day import Day, facts_of, spell_refused_files, without_time
 from mlpipe_assets.stages.interim_dead import find_dead
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours
-from mlpipe_assets.stages.interim_events import judge_events, read_events
+from mlpipe_assets.stages.interim_events import read_events
 from mlpipe_assets.stages.interim_replaced import find_days_freed, find_days_touched, find_replaced
 from mlpipe_assets.stages.interim_ties import spell_gone, spell_ties, spell_ties_across, table_of_each_day
 from mlpipe_assets.stages.interim_writing import (
@@ -40,6 +40,7 @@ from mlpipe_assets.store.acceptances import acceptances
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.absent import missing_column
 from mlpipe_assets.transforms.events import own_columns
+from mlpipe_assets.transforms.judging import judge_events
 from mlpipe_assets.transforms.staging import column_digests, key_hash, latest_of_each_day, reasons_in_words
 
 _log = logging.getLogger("mlpipe")

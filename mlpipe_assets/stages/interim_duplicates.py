@@ -13,8 +13,9 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.intake.deliveries import Ledger
-from mlpipe_assets.stages.interim_events import judge_events, padded, read_events
+from mlpipe_assets.stages.interim_events import padded, read_events
 from mlpipe_assets.transforms.events import QUARANTINE_SCHEMA
+from mlpipe_assets.transforms.judging import judge_events
 from mlpipe_assets.transforms.staging import ORIGIN, cast_rows, key_hash, latest_of_each_day, superseded
 
 

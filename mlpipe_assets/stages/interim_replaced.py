@@ -10,7 +10,8 @@ from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.states import find_later_versions
 from mlpipe_assets.partitions import START_DATE, last_partition
-from mlpipe_assets.stages.interim_events import judge_events, read_events, typed_keys
+from mlpipe_assets.stages.interim_events import read_events, typed_keys
+from mlpipe_assets.transforms.judging import judge_events
 from mlpipe_assets.transforms.staging import RECORD
 
 _Later = dict[str, dict[str, datetime]]
