@@ -66,12 +66,16 @@ def add_serve(commands: Commands, make: Make) -> None:
         ("serve", "serve_key"),
         "make a key for mlpipe serve, take one back, or show which there are",
         "  mlpipe serve-key add checkout --views customer_features --models repeat_purchase\n"
+        "  mlpipe serve-key add till --views '' --models '' --sources orders\n"
         "  mlpipe serve-key remove checkout\n  mlpipe serve-key list",
     )
     key.add_argument("action", choices=("add", "remove", "list"), help="what to do")
     key.add_argument("name", nargs="?", metavar="NAME", help="who it is for, such as checkout")
     key.add_argument("--views", default="*", metavar="NAMES", help="views that it may ask, between commas (all)")
     key.add_argument("--models", default="*", metavar="NAMES", help="models that it may ask, between commas (all)")
+    key.add_argument(
+        "--sources", default="", metavar="NAMES", help="sources that it may push rows to, between commas (none)"
+    )
     key.add_argument("--json", action="store_true", help="print the keys as a JSON array")
 
 

@@ -16,14 +16,18 @@ from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.commands.tables import print_table
+from mlpipe_assets.engines.registry import open_engine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.metrics import RememberedMetrics
 from mlpipe_assets.serving.access import ALL, KeyBook
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.gate import Limits, RequestLog
+from mlpipe_assets.serving.pushed_rows import why_not
+from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.serving.server import Server
 from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.serving.state import ServerState
+from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.online_plan import store_of
 from mlpipe_assets.store.lake import Lake
 
@@ -38,7 +42,8 @@ def serve(options: argparse.Namespace) -> int:
     if not 0 < options.port <= _MOST_PORTS:
         raise SettingsError(f"--port {options.port} is no port. Name one from 1 to {_MOST_PORTS}.")
     listening = _listen(options.host, options.port)
-    state = ServerState(lake=lake, catalog=catalog, store=store_of(lake))
+    pushes = Pushes(lake=lake, catalog=catalog, engine=open_engine(read_settings().memory_limit))
+    state = ServerState(lake=lake, catalog=catalog, store=store_of(lake), pushes=pushes)
     state.look()
     if state.problem:
         raise SettingsError(f"The server cannot begin: {state.problem}")
@@ -116,9 +121,10 @@ def serve_key(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     lake, catalog = open_lake(writing=True)
-    there = {"view": [view.name for view in catalog.feature_views], "model": [model.name for model in catalog.models]}
-    views, models = _names(options.views, "view", there["view"]), _names(options.models, "model", there["model"])
-    token = KeyBook(lake=lake).add(_name(options), views, models)
+    views = _names(options.views, "view", [view.name for view in catalog.feature_views])
+    models = _names(options.models, "model", [model.name for model in catalog.models])
+    sources = _names(options.sources, "source", [one.name for one in catalog.sources if why_not(one) is None])
+    token = KeyBook(lake=lake).add(_name(options), views, models, sources)
     console = make_console(options)
     if not options.quiet:
         console.print("The key, shown once and kept nowhere; send it as `Authorization: Bearer KEY`:", soft_wrap=True)
@@ -136,8 +142,9 @@ def _remove(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     lake, _ = open_lake()
     ring = KeyBook(lake=lake).read()
-    rows = [[one.name, ", ".join(one.views), ", ".join(one.models), one.created_at] for one in ring.by_id.values()]
-    names = ("key", "views", "models", "made at")
+    scopes = [[", ".join(names) for names in (one.views, one.models, one.sources)] for one in ring.by_id.values()]
+    rows = [[one.name, *scope, one.created_at] for one, scope in zip(ring.by_id.values(), scopes, strict=True)]
+    names = ("key", "views", "models", "pushes to", "made at")
     if options.json:
         print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
         return 0

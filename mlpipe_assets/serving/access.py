@@ -36,6 +36,7 @@ class ServeKey:
         id: What a token begins with; no secret.
         views: Feature views it may ask, `*` for all.
         models: Models it may ask, `*` for all.
+        sources: Sources it may push rows to, `*` for all; none unless it was made so.
         salt: Hashed before the secret, so that nobody can look hashes up.
         hash: SHA-256 of salt and secret. A secret is 32 random bytes, so nothing slower is needed.
     """
@@ -47,6 +48,7 @@ class ServeKey:
     created_at: str
     salt: str
     hash: str
+    sources: tuple[str, ...] = ()
 
     def expect_view(self, name: str) -> None:
         """Make sure that it may ask a view. Raises: DeniedError."""
@@ -56,9 +58,14 @@ class ServeKey:
         """Make sure that it may ask a model. Raises: DeniedError."""
         _expect("model", name, self.models)
 
+    def expect_source(self, name: str) -> None:
+        """Make sure that it may push rows to a source. Raises: DeniedError."""
+        if ALL not in self.sources and name not in self.sources:
+            raise DeniedError(f"This key may not push rows to {name}.", status=403)
+
 
 ANYBODY = ServeKey(
-    id="", name="", views=(ALL,), models=(ALL,), created_at="", salt="", hash=""
+    id="", name="", views=(ALL,), models=(ALL,), created_at="", salt="", hash="", sources=(ALL,)
 )  # where there are no keys
 
 
@@ -101,7 +108,7 @@ class KeyBook:
         head = self.lake.objects.head(keys.SERVE_KEYS)
         return KeyRing(tag=head.tag if head else None, by_id=self._record.read() or {})
 
-    def add(self, name: str, views: Sequence[str], models: Sequence[str]) -> str:
+    def add(self, name: str, views: Sequence[str], models: Sequence[str], sources: Sequence[str] = ()) -> str:
         """Make a key, and give its token: it is shown once and kept nowhere.
 
         Raises: SettingsError for a name that is taken or cannot be one.
@@ -116,6 +123,7 @@ class KeyBook:
             name=name,
             views=tuple(views),
             models=tuple(models),
+            sources=tuple(sources),
             created_at=f"{datetime.now(tz=UTC):%Y-%m-%dT%H:%M:%SZ}",
             salt=salt,
             hash=_hash(salt, secret),
@@ -168,7 +176,6 @@ def _spell(found: Mapping[str, ServeKey]) -> dict[str, Any]:
 
 
 def _parse(document: Any) -> Mapping[str, ServeKey]:  # noqa: ANN401 (any JSON)
-    made = [
-        ServeKey(**{**one, "views": tuple(one["views"]), "models": tuple(one["models"])}) for one in document["keys"]
-    ]
+    scopes = ("views", "models", "sources")
+    made = [ServeKey(**{**one, **{name: tuple(one.get(name, ())) for name in scopes}}) for one in document["keys"]]
     return {one.id: one for one in made}

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 from pydantic import BaseModel
 
-from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.rules import columns
+from mlpipe_assets.serving.pushed_rows import why_not
 from mlpipe_assets.serving.requests import (
     FeatureAnswer,
     FeatureRequest,
@@ -14,13 +16,16 @@ from mlpipe_assets.serving.requests import (
     PredictAnswer,
     PredictRequest,
     Problem,
+    PushAnswer,
+    PushRequest,
 )
+from mlpipe_assets.transforms.events import own_columns
 
 _STATUSES = {
     400: "The body is not JSON.",
     401: "A key is missing, or does not count.",
     403: "The key may not ask this.",
-    404: "There is no such view, feature or model.",
+    404: "There is no such view, feature, model or source.",
     413: "The body is too long.",
     415: "The body is not sent as JSON.",
     422: "The request cannot be answered as it is.",
@@ -53,6 +58,12 @@ PREDICT = Words(
     request=PredictRequest,
     statuses=tuple(_STATUSES),
 )
+PUSH = Words(
+    summary="Take rows of a source, which count in the answers within a second",
+    answer=PushAnswer,
+    request=PushRequest,
+    statuses=tuple(_STATUSES),
+)
 HEALTH = Words(summary="Whether the server can answer", answer=Health, statuses=(403, 500, 503))
 METRICS = Words(summary="Metrics as Prometheus reads them", answer=None)
 
@@ -81,22 +92,57 @@ def describe(words: Words, catalog: Catalog) -> dict[str, Any]:
         }
         extra["requestBody"] = {"required": True, "content": {"application/json": content}}
     if words is PREDICT:
-        names = [model.name for model in catalog.models if model.learner]
-        schema: dict[str, Any] = {"type": "string", "minLength": 1}
-        extra["parameters"] = [
-            {
-                "name": "model",
-                "in": "path",
-                "required": True,
-                "schema": schema,
-                **({"example": names[0]} if names else {}),
-            }
-        ]
+        extra["parameters"] = [_name("model", [model.name for model in catalog.models if model.learner])]
+    if words is PUSH:
+        extra["parameters"] = [_name("source", [source.name for source in _pushed_to(catalog)]), _ONCE]
     return {**found, "openapi_extra": extra}
+
+
+_ONCE = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Of the request: sent again within a day with the same rows it brings no second row.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    "example": "8f14e45f-ceea-467f-a8cd-2b1e3f0c7d11",
+}
+
+
+def _name(what: str, names: list[str]) -> dict[str, Any]:
+    """A name at the end of a path."""
+    schema: dict[str, Any] = {"type": "string", "minLength": 1}
+    found = {"name": what, "in": "path", "required": True, "schema": schema}
+    return {**found, **({"example": names[0]} if names else {})}
+
+
+def _pushed_to(catalog: Catalog) -> list[Source]:
+    return [source for source in catalog.sources if why_not(source) is None]
+
+
+def _pushed_row(catalog: Catalog) -> dict[str, Any]:
+    """A row of the first source that rows can be pushed to, as its types have it; its values may break rules."""
+    source = next(iter(_pushed_to(catalog)), None)
+    if source is None:
+        return {"order_id": "O1", "ordered_at": "2026-01-31T12:00:00Z"}
+    own = own_columns(source)
+    types = {column.name: column.dtype for column in columns(source.contract) if column.name in own}
+    return {name: _value(dtype) for name, dtype in types.items()}
+
+
+def _value(dtype: pl.DataType) -> object:
+    if dtype == pl.Boolean:
+        return True
+    if dtype.is_numeric():
+        return 1
+    if dtype == pl.Date:
+        return "2026-01-31"
+    return "2026-01-31T12:00:00Z" if dtype == pl.Datetime else "C00001"
 
 
 def _example(request: type[BaseModel], catalog: Catalog) -> dict[str, Any]:
     """A request that the catalog can answer."""
+    if request is PushRequest:
+        return {"rows": [_pushed_row(catalog)]}
     view = next(iter(catalog.feature_views), None)
     if view is None:
         return {"features": ["customer_features:orders_7d"], "entities": {"customer_id": ["C00001"]}}

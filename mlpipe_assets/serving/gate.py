@@ -81,6 +81,7 @@ class Call:
         loaded: What it is answered from.
         key: Who asks.
         facts: What its line in the log says beside route, status and time.
+        once: Its header Idempotency-Key.
     """
 
     body: bytes
@@ -89,6 +90,7 @@ class Call:
     key: ServeKey
     request_id: str
     facts: dict[str, object]
+    once: bytes | None = None
 
 
 Handler = Callable[[Call], Awaitable[bytes]]
@@ -163,7 +165,16 @@ class Gate:
                     await self.app(scope, receive, send)
                     return
                 body = await self._body(headers, receive)
-                call = Call(body=body, name=name, loaded=self.state.loaded, key=key, request_id=request_id, facts=facts)
+                once = headers.get(b"idempotency-key")
+                call = Call(
+                    body=body,
+                    name=name,
+                    loaded=self.state.loaded,
+                    key=key,
+                    request_id=request_id,
+                    facts=facts,
+                    once=once,
+                )
                 content = await handler(call)
             await _send_json(send, 200, content)
         except TimeoutError:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlpipe_assets.serving.answers import BadRequestError
+from mlpipe_assets.serving.pushed_rows import MOST_ROWS
 
 _FEATURE = r"^[^:]+:[^:]+$"
 _WORDS = {
@@ -24,6 +25,9 @@ _WORDS = {
 }
 Entities = dict[Annotated[str, Field(min_length=1, max_length=200)], list[str | int]]
 _ENTITIES = Field(min_length=1, description="The values of each join key, as many of each: one a row of the answer.")
+
+
+Row = Annotated[dict[str, Any], Field(min_length=1)]
 
 
 class _Request(BaseModel):
@@ -45,6 +49,26 @@ class PredictRequest(_Request):
     """Which entities a model is asked about."""
 
     entities: Entities = _ENTITIES
+
+
+class PushRequest(_Request):
+    """Rows of a source, or one row, by the names of its columns. They are read off the body as they are spelled."""
+
+    rows: Annotated[list[Row], Field(min_length=1, max_length=MOST_ROWS)] | Row = Field(
+        description="Each is taken as a row of a JSON file of the source would be. All are taken, or none."
+    )
+
+
+class PushAnswer(BaseModel):
+    """What became of the rows: they are on the disk."""
+
+    rows: int = Field(description="Rows of the request.")
+    late: int = Field(
+        description="Of these, rows of days that are closed: they are taken, and change no answer before the next run."
+    )
+    not_online: dict[str, str] | None = Field(
+        None, description="Views of the source whose answers do not follow, and why."
+    )
 
 
 Request = TypeVar("Request", bound=_Request)
@@ -117,6 +141,9 @@ class Health(BaseModel):
     status: str
     snapshot: str | None
     log: str | None = Field(None, description="Why answers are not logged; they are given all the same.")
+    not_online: dict[str, str] | None = Field(
+        None, description="Views whose answers do not follow pushed rows, and why."
+    )
 
 
 def parse(kind: type[Request], body: bytes) -> Request:

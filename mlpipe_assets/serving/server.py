@@ -13,16 +13,20 @@ from fastapi import FastAPI, Response
 
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.answers import BadRequestError, Wanted, answer, find_features, keys_of_views
+from mlpipe_assets.serving.background import look_on, merge_on, write_on
 from mlpipe_assets.serving.counters import CONTENT_TYPE, Metric, ServerCounters, render
-from mlpipe_assets.serving.documentation import FEATURES, HEALTH, METRICS, PREDICT, describe
+from mlpipe_assets.serving.documentation import FEATURES, HEALTH, METRICS, PREDICT, PUSH, describe
 from mlpipe_assets.serving.gate import Call, Gate, Handler, Limits, RequestLog
 from mlpipe_assets.serving.online_store import Reader
 from mlpipe_assets.serving.prediction import BarredError, Champion
+from mlpipe_assets.serving.push_marks import check_key
+from mlpipe_assets.serving.push_metrics import push_metrics
+from mlpipe_assets.serving.pushed_rows import cut_rows, source_to_push
+from mlpipe_assets.serving.pushing import spell_answer
 from mlpipe_assets.serving.requests import FeatureRequest, PredictRequest, count_entities, parse
 from mlpipe_assets.serving.snapshot import GoneError, OnlineError
 from mlpipe_assets.serving.state import Loaded, ServerState
 
-_LOOK_SECONDS = 0.5
 _MOST_REMEMBERED = 1000  # different lists of features
 _JSON = "application/json"
 
@@ -49,6 +53,7 @@ class Server:
         for path, endpoint, method, words in (
             ("/get-online-features", _described, "POST", FEATURES),
             ("/predict/{model}", _described, "POST", PREDICT),
+            ("/push/{source}", _described, "POST", PUSH),
             ("/health", self._health, "GET", HEALTH),
             ("/metrics", self._metrics, "GET", METRICS),
         ):
@@ -63,6 +68,7 @@ class Server:
             handlers={
                 "/get-online-features": partial(self._again_where_gone, self._features),
                 "/predict/": partial(self._again_where_gone, self._predict),
+                "/push/": self._push,
             },
             routes=frozenset(route.path for route in app.routes if hasattr(route, "path")),
         )
@@ -125,6 +131,20 @@ class Server:
             )
         return content
 
+    async def _push(self, call: Call) -> bytes:
+        pushes = self.state.pushes
+        if pushes is None:
+            raise BadRequestError("This server takes no rows.", status=404)
+        source_to_push(self.state.catalog, call.name)
+        call.key.expect_source(call.name)
+        key, payloads = check_key(call.once), cut_rows(call.body)
+        pushing = pushes.taking.get(call.name)
+        if pushing is None:
+            pushing = await asyncio.to_thread(pushes.source, call.name)
+        taken = await pushing.push(key, payloads)
+        call.facts.update(source=call.name, rows=taken.rows, late=taken.late)
+        return orjson.dumps(spell_answer(taken, pushes.not_online(call.name)))
+
     def _wanted(self, asked: FeatureRequest, loaded: Loaded, reader: Reader) -> Wanted:
         """The features of a request, found once for all requests that ask for the same of one snapshot."""
         features = tuple(self._named(asked, loaded))
@@ -144,11 +164,14 @@ class Server:
         content: dict[str, object] = {"status": status, "snapshot": loaded.snapshot}
         if problem:
             content["log"] = f"answers are not logged: {problem}"
+        if self.state.pushes and (not_online := self.state.pushes.all_not_online()):
+            content["not_online"] = not_online
         return Response(orjson.dumps(content), status_code=200 if ready else 503, media_type=_JSON)
 
     async def _metrics(self) -> Response:
         more = await asyncio.to_thread(self.more_metrics)
         logged = self.answers.metrics() if self.answers else []
+        logged += push_metrics(self.state.pushes) if self.state.pushes else []
         return Response(
             render([*self.counters.metrics(), *_snapshot_metrics(self.state), *logged, *more]), media_type=CONTENT_TYPE
         )
@@ -171,10 +194,15 @@ class Server:
 
     @asynccontextmanager
     async def _looking(self, _: FastAPI) -> AsyncIterator[None]:
-        """Look for newer snapshots, champions and keys while the server runs, and write down what it answers."""
+        """Look for newer snapshots, champions, keys and pushed rows while the server runs, and write down what it answers."""
         if self.answers:
             await asyncio.to_thread(self.answers.begin)
-        tasks = [asyncio.create_task(self._look_on()), asyncio.create_task(self._write_on())]
+        chores = (
+            look_on(self.state, self.counters, self.log),
+            write_on(self.answers, self.log),
+            merge_on(self.state.pushes, self.log),
+        )
+        tasks = [asyncio.create_task(chore) for chore in chores]
         try:
             yield
         finally:
@@ -186,33 +214,6 @@ class Server:
                 await asyncio.to_thread(self.answers.close)
             self.log.flush()
             self.state.close()
-
-    async def _look_on(self) -> None:
-        told: str | None = None
-        while True:
-            self.log.flush()
-            await asyncio.sleep(_LOOK_SECONDS)
-            changed = await asyncio.to_thread(self.state.look)
-            problem = self.state.problem
-            self.counters.reloads["failed" if problem else "new" if changed else "same"] += 1
-            if changed:
-                loaded = self.state.loaded
-                barred = {name: one for name, one in loaded.champions.items() if not isinstance(one, Champion)}
-                self.log.write("loaded", snapshot=loaded.snapshot, models=sorted(loaded.champions), barred=barred)
-            if problem and problem != told:
-                self.log.write("look failed", problem=problem)
-            told = problem
-
-    async def _write_on(self) -> None:
-        """Write down what was answered, twice a second; that it cannot be is said once."""
-        told: str | None = None
-        while self.answers:
-            await asyncio.sleep(_LOOK_SECONDS)
-            await asyncio.to_thread(self.answers.write)
-            problem = self.answers.problem
-            if problem and problem != told:
-                self.log.write("answers are not logged", problem=problem)
-            told = problem
 
 
 def _expect_join_keys(entities: Collection[str], join_keys: Sequence[str]) -> None:

@@ -10,7 +10,9 @@ from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.serving.access import KeyBook, KeyRing
 from mlpipe_assets.serving.answers import Wanted
 from mlpipe_assets.serving.online_store import OnlineStore, Reader
+from mlpipe_assets.serving.overlay import OverlaidReader
 from mlpipe_assets.serving.prediction import Champion, load_champions
+from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.serving.snapshot import GoneError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -47,6 +49,7 @@ class ServerState:
     """Looks for what is new, and holds what answers now. One thread looks at a time.
 
     Attributes:
+        pushes: What is laid over the snapshot; None for nothing.
         problem: Why the last look failed; what was loaded before goes on answering then.
         stopping: Whether the server is about to end: each client is asked to go elsewhere with its next request.
     """
@@ -54,6 +57,7 @@ class ServerState:
     lake: Lake
     catalog: Catalog
     store: OnlineStore
+    pushes: Pushes | None = None
     loaded: Loaded = field(default_factory=Loaded)
     problem: str | None = None
     stopping: bool = False
@@ -82,6 +86,8 @@ class ServerState:
 
     def close(self) -> None:
         """Let go of everything that is open."""
+        if self.pushes:
+            self.pushes.close()
         for reader in (self.loaded.reader, *(reader for _, reader in self._left)):
             if reader:
                 reader.close()
@@ -107,7 +113,8 @@ class ServerState:
         present = self.store.line().present
         if present is None:
             raise GoneError(f"The snapshot {wanted} is not there any more.")
-        return self.store.open(present)
+        reader = self.store.open(present)
+        return OverlaidReader(reader, self.pushes.overlay_for(present)) if self.pushes else reader
 
     def _keys(self, before: Loaded) -> KeyRing:
         head = self.lake.objects.head(keys.SERVE_KEYS)

@@ -12,6 +12,7 @@ import httpx
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.gate import Limits, RequestLog
+from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.serving.server import Server
 from mlpipe_assets.serving.sqlite_store import SqliteStore
 from mlpipe_assets.serving.state import ServerState
@@ -53,9 +54,15 @@ class Asked:
         return [json.loads(line) for line in self.logged.getvalue().splitlines()]
 
 
-def serving(lake: Lake, catalog: Catalog, limits: Limits | None = None, answers: AnswerLog | None = None) -> Asked:
+def serving(
+    lake: Lake,
+    catalog: Catalog,
+    limits: Limits | None = None,
+    answers: AnswerLog | None = None,
+    pushes: Pushes | None = None,
+) -> Asked:
     """A server of a lake, which has looked once."""
-    state = ServerState(lake=lake, catalog=catalog, store=SqliteStore(lake=lake))
+    state = ServerState(lake=lake, catalog=catalog, store=SqliteStore(lake=lake), pushes=pushes)
     state.look()
     logged = StringIO()
     log = RequestLog(stream=logged)

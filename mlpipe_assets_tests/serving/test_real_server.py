@@ -19,8 +19,10 @@ import pytest
 import uvicorn
 
 from mlpipe_assets.cli import main
+from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.serving.addresses import open_store
 from mlpipe_assets.serving.gate import Limits
+from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import publish_online
@@ -200,7 +202,8 @@ def test_a_port_that_is_taken_is_named(
 def test_whatever_the_description_allows_and_what_it_does_not_is_answered_as_it_says(tmp_path: Path) -> None:
     catalog, lake, _ = crowned_lake(tmp_path)
     publish_online(lake, catalog)
-    asked = serving(lake, catalog, Limits(entities=50))
+    pushes = Pushes(lake=lake, catalog=catalog, engine=DuckDBEngine())
+    asked = serving(lake, catalog, Limits(entities=50), pushes=pushes)
     with socket.create_server(("127.0.0.1", 0)) as listening, listened(asked, listening):
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/openapi.json"
         command = [
@@ -226,6 +229,7 @@ def test_whatever_the_description_allows_and_what_it_does_not_is_answered_as_it_
     assert answered >= {
         (route, status) for route in ("/get-online-features", "/predict/{model}") for status in (200, 400, 422)
     }
+    assert answered >= {("/push/{source}", status) for status in (400, 404, 422)}
 
 
 @contextmanager

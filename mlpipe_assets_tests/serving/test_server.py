@@ -324,10 +324,14 @@ def test_metrics_count_what_was_asked(asked: Asked) -> None:
 def test_openapi_describes_every_path_with_an_example(asked: Asked) -> None:
     paths = asked.send("GET", "/openapi.json").json()["paths"]
 
-    assert set(paths) == {"/get-online-features", "/predict/{model}", "/health", "/metrics"}
-    for path in ("/get-online-features", "/predict/{model}"):
+    assert set(paths) == {"/get-online-features", "/predict/{model}", "/push/{source}", "/health", "/metrics"}
+    for path, name in (
+        ("/get-online-features", "entities"),
+        ("/predict/{model}", "entities"),
+        ("/push/{source}", "rows"),
+    ):
         content = paths[path]["post"]["requestBody"]["content"]["application/json"]
-        assert content["examples"]["one"]["value"]["entities"]
+        assert content["examples"]["one"]["value"][name]
         assert {"200", "400", "401", "403", "404", "413", "415", "422", "429", "500", "503", "504"} == set(
             paths[path]["post"]["responses"]
         )
