@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError
@@ -20,14 +21,29 @@ from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, wr
 from mlpipe_assets_tests.benchmarks.retrieval import measure_retrieval
 from mlpipe_assets_tests.benchmarks.serving import measure_serving
 from mlpipe_assets_tests.benchmarks.validate import measure_validation
+from mlpipe_assets_tests.benchmarks.views import measure_views
 from mlpipe_assets_tests.benchmarks.workload import Workload
 
-_NAMES = ("import", "validate", "pipeline", "loop", "retrieval", "drift", "alarms", "kinds", "flights", "serving")
+_NAMES = (
+    "import",
+    "validate",
+    "pipeline",
+    "views",
+    "loop",
+    "retrieval",
+    "drift",
+    "alarms",
+    "kinds",
+    "flights",
+    "serving",
+)
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
     Workload(orders=100_000, customers=20_000, more_days=1),
     Workload(orders=300_000, customers=20_000, more_days=1),
 )
+_YEAR = Workload(orders=3_700_000, days=370, first=date(2025, 6, 1))
+_QUICK_YEAR = Workload(orders=74_000, customers=5_000, days=370, first=date(2025, 6, 1))
 _PAGE = ROOT / "docs" / "benchmarks.md"
 
 
@@ -35,6 +51,7 @@ def main() -> int:
     """0 when everything promised was met, 1 when something was missed, 2 when something could not be measured."""
     options = _parser().parse_args()
     sizes = _QUICK_SIZES if options.quick else _SIZES
+    year = _QUICK_YEAR if options.quick else _YEAR
     rows = 100_000 if options.quick else 1_000_000
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpipe-bench-")))
@@ -43,6 +60,12 @@ def main() -> int:
             "import": measure_import,
             "validate": lambda: measure_validation(_written(folder, sizes[-1]) / "raw", max(options.repeats, 5)),
             "pipeline": lambda: measure_pipeline(folder, [(w, _written(folder, w)) for w in sizes], options.repeats),
+            "views": lambda: measure_views(
+                folder / "views",
+                (sizes[-1], _written(folder, sizes[-1])),
+                (year, _written(folder, year)),
+                options.repeats,
+            ),
             "loop": lambda: measure_loop(
                 folder / "loop", _written(folder, sizes[-1]), sizes[-1], max(options.repeats, 3)
             ),
@@ -91,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _written(folder: Path, workload: Workload) -> Path:
     """Where a workload lies; written by a process of its own if it is not there yet."""
-    numbers = [workload.orders, workload.customers, workload.days, workload.more_days, workload.seed]
+    numbers = [workload.orders, workload.customers, workload.days, workload.more_days, workload.seed, workload.first]
     target = folder / f"workload-{'-'.join(map(str, numbers))}"
     if not (target / "truth.json").exists():
         print(f"writing {workload.orders:,} orders to {target}", flush=True)

@@ -33,11 +33,12 @@ class Workload:
     days: int = 90
     more_days: int = 0
     seed: int = 7
+    first: date = FIRST_DAY
 
     @property
     def all_days(self) -> list[date]:
         """Every day that has a file."""
-        return [FIRST_DAY + timedelta(days=i) for i in range(self.days + self.more_days)]
+        return [self.first + timedelta(days=i) for i in range(self.days + self.more_days)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ def _days(workload: Workload) -> Iterator[tuple[pl.DataFrame, Truth]]:
     for day in range(workload.days + workload.more_days):
         first, end = (workload.orders * d // workload.days for d in (day, day + 1))
         random = np.random.default_rng([workload.seed, 1, day])
-        placed = _placed(random, day, range(first, end), shuffled, share)
+        placed = _placed(random, workload.first + timedelta(days=day), range(first, end), shuffled, share)
         kind = pl.Series(random.random(end - first))
         twice = placed.filter(kind < _TWICE).with_columns(pl.col("place") + 600)
         again = placed.filter((kind >= _TWICE) & (kind < _TWICE + _AGAIN))
@@ -95,12 +96,14 @@ def _days(workload: Workload) -> Iterator[tuple[pl.DataFrame, Truth]]:
         yield file.drop("place"), counts
 
 
-def _placed(random: np.random.Generator, day: int, ids: range, shuffled: np.ndarray, share: np.ndarray) -> pl.DataFrame:
+def _placed(
+    random: np.random.Generator, day: date, ids: range, shuffled: np.ndarray, share: np.ndarray
+) -> pl.DataFrame:
     """Orders placed on a day, in order of time, without a defect; `place` orders the rows of a file."""
     n = len(ids)
     second = np.sort(random.integers(0, _DAY, n))
     drawn = np.minimum(np.searchsorted(share, random.random(n)), len(shuffled) - 1)
-    at = np.datetime64(FIRST_DAY + timedelta(days=day), "us") + second.astype("timedelta64[s]")
+    at = np.datetime64(day, "us") + second.astype("timedelta64[s]")
     return pl.DataFrame(
         {
             "order_id": np.arange(ids.start + 1, ids.stop + 1),
@@ -154,15 +157,17 @@ def _customers(workload: Workload) -> pl.DataFrame:
         email=pl.format("user{}@example.com", "customer_id"),
         age="age",
         region="region",
-        signup_date=pl.lit(FIRST_DAY) - pl.duration(days="known_for"),
+        signup_date=pl.lit(workload.first) - pl.duration(days="known_for"),
     )
 
 
 def main() -> None:
-    """Write a workload from a shell: TARGET ORDERS CUSTOMERS DAYS MORE_DAYS SEED; its truth as JSON."""
-    target, *numbers = sys.argv[1:]
+    """Write a workload from a shell: TARGET ORDERS CUSTOMERS DAYS MORE_DAYS SEED FIRST; its truth as JSON."""
+    target, *numbers, first = sys.argv[1:]
     orders, customers, days, more_days, seed = map(int, numbers)
-    workload = Workload(orders=orders, customers=customers, days=days, more_days=more_days, seed=seed)
+    workload = Workload(
+        orders=orders, customers=customers, days=days, more_days=more_days, seed=seed, first=date.fromisoformat(first)
+    )
     truth = write_workload(Path(target), workload)
     print(json.dumps({f"{day}": asdict(counts) for day, counts in truth.items()}))
 

@@ -49,10 +49,10 @@ ORDER = ("at", "id")
 EXACT = ("whole", "number", "money")  # of which a standard deviation is exact too
 
 
-def contract_for(view: FeatureView) -> type[pa.DataFrameModel]:
+def contract_for(view: FeatureView, sources: tuple[Source, ...] = (events,)) -> type[pa.DataFrameModel]:
     """A contract that promises what a view declares."""
     catalog = object.__new__(Catalog)
-    object.__setattr__(catalog, "sources", (events,))
+    object.__setattr__(catalog, "sources", sources)
     promised = features_of(catalog, view)
     fields: dict[str, Any] = {one.name: pa.Field(nullable=bool(one.null_when)) for one in promised}
     kinds = {one.name: _annotation(one.dtypes[0]) for one in promised}
