@@ -88,7 +88,7 @@ class OpenDay:
         views: Views whose rows of the day can be computed.
         not_online: Why those of others cannot, by view.
         sources: Sources that rows can be pushed to.
-        tables: All views of these sources.
+        reading: All views of these sources.
         marks: What is another when a table changed that one of them reads.
     """
 
@@ -97,7 +97,7 @@ class OpenDay:
     views: tuple[OpenView, ...]
     not_online: Mapping[str, str]
     sources: Mapping[str, OpenSource]
-    tables: tuple[OpenView, ...] = ()
+    reading: tuple[OpenView, ...] = ()
     marks: list[list[str | None]] = field(default_factory=list)
 
     @classmethod
@@ -131,14 +131,14 @@ class OpenDay:
             views=tuple(views),
             not_online=not_online,
             sources=sources,
-            tables=tuple(candidates),
+            reading=tuple(candidates),
             marks=[view.marks() for view in candidates],
         )
 
     def is_changed(self) -> bool:
         """Whether a table changed that a view reads, or one that cannot be read may be whole again."""
         broken = any(source.problem for source in self.sources.values())
-        return broken or self.marks != [view.marks() for view in self.tables]
+        return broken or self.marks != [view.marks() for view in self.reading]
 
     def touched(
         self, view: OpenView, changed: Mapping[str, Sequence[pl.DataFrame]], pushed: Mapping[str, OpenRows]
@@ -167,6 +167,19 @@ class OpenDay:
         Raises: MlpipeError when the SQL of the view cannot be run, or a table is damaged.
         """
         keys = list(view.view.entity.join_keys)
+        tables = self.tables(view, entities, pushed)
+        found: dict[str, bytes] = {}
+        for frame in view.rows(engine, tables, entities, moment):
+            features = view.published.features if view.published else ()
+            found.update(zip(spell_keys(frame, keys).to_list(), spell_rows(frame, features), strict=True))
+        return found
+
+    def tables(self, view: OpenView, entities: pl.DataFrame, pushed: Mapping[str, OpenRows]) -> dict[str, pl.DataFrame]:
+        """By source the rows of open days that hold, of some entities and of whoever had one of their keys; without any none.
+
+        Raises: MlpipeError when a table is damaged.
+        """
+        keys = list(view.view.entity.join_keys)
         tables: dict[str, pl.DataFrame] = {}
         for name in view.view.inputs:
             rows = self.sources[name].rows(pushed[name]) if name in pushed else None
@@ -175,8 +188,4 @@ class OpenDay:
                 of_key = list(source.source.key)
                 near = rows.join(entities, on=keys, how="semi").select(of_key).unique()
                 tables[name] = source.winners(rows.join(near, on=of_key, how="semi"), pushed[name])
-        found: dict[str, bytes] = {}
-        for frame in view.rows(engine, tables, entities, moment):
-            features = view.published.features if view.published else ()
-            found.update(zip(spell_keys(frame, keys).to_list(), spell_rows(frame, features), strict=True))
-        return found
+        return tables

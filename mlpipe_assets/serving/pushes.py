@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from threading import Lock, RLock
@@ -15,6 +16,7 @@ from mlpipe_assets.serving.open_day import OpenDay
 from mlpipe_assets.serving.open_rows import OpenRows
 from mlpipe_assets.serving.overlay import Overlay
 from mlpipe_assets.serving.pushed_rows import source_to_push, why_not
+from mlpipe_assets.serving.pushed_sample import PushedSample
 from mlpipe_assets.serving.pushing import Pushing
 from mlpipe_assets.serving.snapshot import Generation
 from mlpipe_assets.serving.spool import Spool
@@ -23,6 +25,7 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
 SECONDS = 300.0  # after which the rows of a server are handed over to the intake
+_BETWEEN_SAMPLES = 30.0  # seconds between two times that what was answered is written down
 _BETWEEN_LOOKS = 5.0  # seconds between two looks at the tables that rows are computed from
 
 
@@ -60,11 +63,14 @@ class Pushes:
     _since: float | None = None
     _handed_over: date | None = None
     _looked: float = 0.0
+    _sampled: float = 0.0
+    _sample: PushedSample = field(init=False)
     _turn: RLock = field(default_factory=RLock)
     _making: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         """Know the places of the rows of every source."""
+        self._sample = PushedSample(lake=self.lake)
         for source in self.catalog.sources:
             if why_not(source) is None:
                 tail = SpoolTail(folder=self.lake.root / keys.drop_zone(source.name))
@@ -100,6 +106,8 @@ class Pushes:
     def overlay_for(self, generation: Generation) -> Overlay:
         """What lies over a snapshot now, and will be kept up to date from now on in place of the one before."""
         with self._turn:
+            self._write_sample()
+            self._sample.forget()
             before, self._open = self._open, None
             self._generation, self.overlay = generation, Overlay()
             if before:  # after a rollback days are open again whose rows were let go
@@ -127,6 +135,8 @@ class Pushes:
 
     def close(self) -> None:
         """Hand over everything."""
+        with self._turn:
+            self._write_sample()
         for taking in list(self.taking.values()):
             taking.spool.close()
 
@@ -151,6 +161,8 @@ class Pushes:
         if not anew and not self._unmerged and not any(changed.values()):
             return False
         self._merge({name: frames for name, frames in changed.items() if frames}, now, whole=anew)
+        if time.monotonic() - self._sampled > _BETWEEN_SAMPLES:
+            self._write_sample()
         self.merged_at = now
         if since is not None:
             self.delay = time.monotonic() - since
@@ -175,8 +187,11 @@ class Pushes:
                 self.problems[name] = f"{error}"
                 if entities is not None:
                     self._unmerged[name] = entities
+                    self._sample.note(view, entities, {})
             else:
                 self.problems.pop(name, None)
+                if entities is not None:
+                    self._sample.note(view, entities, found[name])
         self.overlay.put(found, whole=whole)
 
     def _day(self) -> OpenDay:
@@ -194,9 +209,21 @@ class Pushes:
         looked = time.monotonic() - self._looked < _BETWEEN_LOOKS
         if found is not None and found.day == now.date() and (looked or not found.is_changed()):
             return False
+        self._write_sample()
+        self._sample.forget()
         self._open = None
         self._unmerged.clear()
         return True
+
+    def _write_sample(self) -> None:
+        """Write down what the day's build will be held to; what cannot be written is not compared."""
+        self._sampled = time.monotonic()
+        if self._open is None or not self._sample.is_changed:
+            return
+        for view in self._open.views:
+            with suppress(MlpipeError):
+                if (entities := self._sample.entities(view)) is not None:
+                    self._sample.write(view, entities, self._open.tables(view, entities, self._rows))
 
     def _late_of(self, name: str) -> Callable[[pl.DataFrame], pl.Series]:
         return lambda rows: self._day().sources[name].find_late(rows)  # noqa: PLW0108 (the day is another one tomorrow)

@@ -10,6 +10,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.serving.online_store import Reader
 from mlpipe_assets.serving.parity import ParityError, expect_parity
+from mlpipe_assets.serving.pushed_parity import compare_pushed, forget_pushed
 from mlpipe_assets.serving.selection import Plan, plan_snapshot
 from mlpipe_assets.serving.snapshot import Generation, OnlineError
 from mlpipe_assets.stages.daily import check
@@ -17,6 +18,7 @@ from mlpipe_assets.stages.online_plan import ONLINE, store_of
 from mlpipe_assets.store.lake import Lake
 
 _SOUND, _PARITY = "features_are_sound", "online_equals_offline"
+_PUSHED = "pushed_rows_equal_the_build"
 
 
 def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
@@ -38,6 +40,7 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
         check_specs=[
             check(key, _SOUND, "The newest day of every view is there and passed its checks.", blocking=True),
             check(key, _PARITY, "Entities asked online have what a join of the same moment finds.", blocking=True),
+            check(key, _PUSHED, "What was answered while a day was open is what it was built with.", blocking=True),
         ],
     )
     def build(lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
@@ -48,6 +51,15 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
                 description=f"online/{ONLINE}: not published, the snapshot before goes on answering. {_spell(plan)}",
                 allow_retries=False,
             )
+        pushed = compare_pushed(lake, catalog, datetime.now(tz=UTC))
+        yield dg.AssetCheckResult(
+            check_name=_PUSHED,
+            passed=not pushed.wrong,
+            description=pushed.spell(),
+            metadata={"compared": pushed.asked, "made_of_other_rows": pushed.others},
+        )
+        if pushed.wrong:
+            raise dg.Failure(description=f"online/{ONLINE}: {pushed.spell()}", allow_retries=False)
         try:
             published = publish_features(lake, catalog, plan)
         except ParityError as error:
@@ -57,6 +69,7 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
         yield dg.AssetCheckResult(
             check_name=_PARITY, passed=True, description=told, metadata={"asked": published.asked}
         )
+        forget_pushed(lake, pushed)
         yield dg.MaterializeResult(asset_key=key, metadata=_metadata(published.generation))
 
     return build

@@ -21,6 +21,7 @@ REPORTS, SCHEMAS = "validation/reports", "validation/schemas"
 MODELS, VALIDATION = "models", "validation"
 ONLINE, ONLINE_LINE = "online", "online/features/line.json"
 SERVE_KEYS = "meta/serve_keys.json"
+PUSHED = "meta/pushed"  # rows answered while a day was open, until its build is held to them
 ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below their folder
 PROTOTYPE = "prototype"  # the lake of a run on a sample
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
@@ -161,6 +162,11 @@ def schema(source: str) -> str:
 def snapshot(name: str) -> str:
     """An online snapshot."""
     return f"{ONLINE}/features/{name}.sqlite"
+
+
+def pushed(view: str, day: date, server: str) -> str:
+    """What one server answered of a view while a day was open."""
+    return f"{PUSHED}/{view}/{day}-{server}.json"
 
 
 def baseline(name: str) -> str:

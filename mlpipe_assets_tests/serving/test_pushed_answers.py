@@ -93,6 +93,7 @@ def test_answers_are_what_the_day_is_built_with_whatever_the_view(asked: Pushed)
     expect_equal(asked, rows)
 
 
+@pytest.mark.long
 def test_files_of_the_day_and_pushed_rows_are_one_table_of_which_the_later_version_counts(asked: Pushed) -> None:
     lake, late = asked.pushes.lake, some_events(TODAY, TODAY, seed=3, each=6)
     drop(lake, "others.jsonl", [*late, event("x", "ann", money="1.00"), event("y", "bob", money="2.00")])
@@ -169,6 +170,7 @@ def test_another_server_and_one_that_begins_later_answer_the_same(asked: Pushed)
     expect_equal(asked, [*rows, event("x", "eve")])
 
 
+@pytest.mark.long
 def test_of_two_servers_the_version_of_the_file_that_is_known_later_counts_as_it_will_in_the_build(
     asked: Pushed,
 ) -> None:

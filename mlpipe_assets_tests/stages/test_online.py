@@ -153,14 +153,15 @@ def test_what_differs_from_a_join_is_not_published(
     result = run(lake, catalog)
 
     assert not result.success
-    sound, parity = result.get_asset_check_evaluations()
-    assert (sound.passed, parity.passed) == (True, False)
+    sound, pushed, parity = result.get_asset_check_evaluations()
+    assert (sound.passed, pushed.passed, parity.passed) == (True, True, False)
     assert (
         "features/spend: online answers differ from a join of the same moment in orders_3d of 1"
         in f"{parity.description}"
     )
     assert orders_of_ann(lake) == 2
     monkeypatch.undo()
-    passed = run(lake, catalog).get_asset_check_evaluations()[1]
+    _, pushed, passed = run(lake, catalog).get_asset_check_evaluations()
+    assert (pushed.passed, pushed.description) == (True, "No row was pushed of a day that was built since.")
     assert (passed.passed, passed.description) == (True, "1 entity asked online and by a join: the same.")
     assert orders_of_ann(lake) == 3
