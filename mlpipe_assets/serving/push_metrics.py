@@ -6,7 +6,7 @@ from mlpipe_assets.serving.pushes import Pushes
 
 def push_metrics(pushes: Pushes) -> list[Metric]:
     """Rows by what became of them, how long they took to the answers, and how many answers follow them."""
-    counted = {name: taking.counts for name, taking in sorted(pushes.taking.items())}
+    counted = {name: taking.counts for name, taking in sorted(pushes.taking.items()) if taking.counts.rows}
     found = [
         Metric(
             name="mlpipe_pushed_rows_total",

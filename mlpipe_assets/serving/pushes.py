@@ -1,11 +1,12 @@
 """Pushed rows from the disk to the answers: what servers write is read as it grows, and laid over the snapshot."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from threading import Lock, RLock
+from threading import RLock
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.serving.open_day import OpenDay
 from mlpipe_assets.serving.open_rows import OpenRows
 from mlpipe_assets.serving.overlay import Overlay
-from mlpipe_assets.serving.pushed_rows import source_to_push, why_not
+from mlpipe_assets.serving.pushed_rows import why_not
 from mlpipe_assets.serving.pushed_sample import PushedSample
 from mlpipe_assets.serving.pushing import Pushing
 from mlpipe_assets.serving.snapshot import Generation
@@ -26,6 +27,7 @@ from mlpipe_assets.store.lake import Lake
 
 SECONDS = 300.0  # after which the rows of a server are handed over to the intake
 _BETWEEN_SAMPLES = 30.0  # seconds between two times that what was answered is written down
+_BETWEEN_LEFT = 60.0  # seconds between two looks for what dead servers left
 _BETWEEN_LOOKS = 5.0  # seconds between two looks at the tables that rows are computed from
 
 
@@ -43,6 +45,8 @@ class Pushes:
         problems: Why the rows of a view could not be computed at the last look.
         delay: Seconds from when the oldest rows of the last look were on the disk until they were in the answers.
         merged_at: When the answers were changed last.
+        has_looked: Whether what was written before is known: until then a request sent again would be taken for a new one.
+        taking: What takes the rows of each source.
     """
 
     lake: Lake
@@ -53,6 +57,7 @@ class Pushes:
     problems: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     merged_at: datetime | None = None
+    has_looked: bool = False
     wake: Callable[[], None] = lambda: None
     overlay: Overlay = field(default_factory=Overlay)
     taking: dict[str, Pushing] = field(default_factory=dict)
@@ -63,10 +68,10 @@ class Pushes:
     _since: float | None = None
     _handed_over: date | None = None
     _looked: float = 0.0
+    _took_left: float = -math.inf
     _sampled: float = 0.0
     _sample: PushedSample = field(init=False)
     _turn: RLock = field(default_factory=RLock)
-    _making: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         """Know the places of the rows of every source."""
@@ -74,24 +79,14 @@ class Pushes:
         for source in self.catalog.sources:
             if why_not(source) is None:
                 tail = SpoolTail(folder=self.lake.root / keys.drop_zone(source.name))
-                self._rows[source.name] = OpenRows(source=source, tail=tail)
-
-    def source(self, name: str) -> Pushing:
-        """What takes the rows of a source. Raises: BadRequestError as `source_to_push`."""
-        source = source_to_push(self.catalog, name)
-        with self._making:
-            if name not in self.taking:
-                spool = Spool(root=self.lake.root, source=name, seconds=self.seconds, sync=True)
-                spool.take_left()
-                self.look()
-                self.taking[name] = Pushing(
+                rows = self._rows[source.name] = OpenRows(source=source, tail=tail)
+                self.taking[source.name] = Pushing(
                     source=source,
-                    spool=spool,
-                    marks=self._rows[name].marks,
-                    late=self._late_of(name),
+                    spool=Spool(root=self.lake.root, source=source.name, seconds=self.seconds, sync=True),
+                    marks=rows.marks,
+                    late=self._late_of(source.name),
                     taken=self._taken,
                 )
-            return self.taking[name]
 
     def all_not_online(self) -> dict[str, str]:
         """Views whose answers do not follow what is pushed to their sources, and why; none before anything is pushed."""
@@ -124,23 +119,31 @@ class Pushes:
             return self._look()
 
     def hand_over(self) -> None:
-        """Hand over files that are old enough; all of them once a day is over, so that it can be built with all its rows."""
+        """Hand over files that are old enough, and what dead servers left.
+
+        Once a day is over all of them are, so that it can be built with all its rows.
+        """
         today = self.now().date()
         over = self._handed_over not in (None, today)
         self._handed_over = today
-        for taking in list(self.taking.values()):
+        left = time.monotonic() - self._took_left > _BETWEEN_LEFT
+        self._took_left = time.monotonic() if left else self._took_left
+        for taking in self.taking.values():
             if over:
                 taking.spool.close()
             taking.spool.close_due()
+            if left:
+                taking.spool.take_left()
 
     def close(self) -> None:
         """Hand over everything."""
         with self._turn:
             self._write_sample()
-        for taking in list(self.taking.values()):
+        for taking in self.taking.values():
             taking.spool.close()
 
     def _look(self) -> bool:
+        self.has_looked = True
         now, since, self._since = self.now(), self._since, None
         anew = False
         changed: dict[str, list[pl.DataFrame]] = {}

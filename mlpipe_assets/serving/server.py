@@ -138,10 +138,9 @@ class Server:
         source_to_push(self.state.catalog, call.name)
         call.key.expect_source(call.name)
         key, payloads = check_key(call.once), cut_rows(call.body)
-        pushing = pushes.taking.get(call.name)
-        if pushing is None:
-            pushing = await asyncio.to_thread(pushes.source, call.name)
-        taken = await pushing.push(key, payloads)
+        if not pushes.has_looked:
+            await asyncio.to_thread(pushes.look)
+        taken = await pushes.taking[call.name].push(key, payloads)
         call.facts.update(source=call.name, rows=taken.rows, late=taken.late)
         return orjson.dumps(spell_answer(taken, pushes.not_online(call.name)))
 

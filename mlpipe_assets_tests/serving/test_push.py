@@ -189,7 +189,7 @@ def test_a_key_of_other_characters_is_refused(asked: Pushed, key: str) -> None:
 
 
 def test_requests_that_wait_are_written_together_and_each_gets_its_own_answer(lake: Lake, asked: Pushed) -> None:
-    pushing = asked.pushes.source("events")
+    pushing = asked.pushes.taking["events"]
     texts = [json.dumps({**event(n, "ann"), "who": "ann" if n % 3 else None}) for n in range(9)]
 
     async def push_all() -> list[Any]:
@@ -281,7 +281,7 @@ def prepare_events(text: pl.DataFrame) -> pl.DataFrame:
 def test_a_prepare_function_is_applied_and_its_failure_is_of_one_request(lake: Lake) -> None:
     other = replace(source, prepare=prepare_events)
     asked = pushed_to(lake, Catalog(sources=(other,)))
-    pushing = asked.pushes.source("events")
+    pushing = asked.pushes.taking["events"]
 
     async def push_both() -> list[Any]:
         texts = (json.dumps(event(1, "7")), json.dumps(event(2, "secret")))
@@ -293,3 +293,19 @@ def test_a_prepare_function_is_applied_and_its_failure_is_of_one_request(lake: L
     assert good.rows == 1
     assert "the prepare function of events failed" in f"{bad}"
     assert "secret" not in f"{bad}"
+
+
+def test_what_a_dead_server_left_is_handed_over_by_the_next_one_though_nothing_is_pushed_to_it(
+    lake: Lake, catalog: Catalog
+) -> None:
+    dead = Spool(root=lake.root, source="events", sync=True)
+    dead.append([json.dumps(event(1, "ann")).encode()])
+    [left] = lake.root.glob("raw/events/.spool-*")
+    if dead._part:
+        dead._part.handle.close()
+
+    pushed_to(lake, catalog).pushes.hand_over()
+
+    assert not left.exists()
+    assert ingest(lake, source, Ledger.load(lake, source.name)).problems == []
+    assert raw_rows(lake) == [event(1, "ann")]

@@ -125,5 +125,5 @@ def test_a_server_that_is_killed_loses_no_row_it_answered_for_and_none_comes_twi
         expect_soon(again, [31, 100.0])
         again.process.terminate()
         assert again.process.wait(timeout=20) == 0
-    assert orders_in_raw(shop) == sorted([*before, *(f"n{number}" for number in range(28))])
     assert list(shop.root.glob("raw/orders/.spool-*")) == []
+    assert orders_in_raw(shop) == sorted([*before, *(f"n{number}" for number in range(28))])
