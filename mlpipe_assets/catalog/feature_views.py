@@ -2,7 +2,8 @@
 
 from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import FeatureView
-from mlpipe_assets.catalog.entities import customer
+from mlpipe_assets.catalog.entities import customer, customer_channel
+from mlpipe_assets.contracts.channel_features import ChannelFeatures
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 
 customer_features = FeatureView(
@@ -21,4 +22,15 @@ customer_features = FeatureView(
     late="correct",  # so that a corrected order corrects the past too
 )
 
-FEATURE_VIEWS = (customer_features,)
+channel_features = FeatureView(
+    name="channel_features",
+    entity=customer_channel,
+    source="orders",
+    aggregates=(
+        Aggregate("count", name="channel_orders", days=(7, 30)),
+        Aggregate("sum", "amount", name="channel_revenue", days=(30,)),
+    ),
+    contract=ChannelFeatures,
+)
+
+FEATURE_VIEWS = (customer_features, channel_features)

@@ -5,6 +5,8 @@ from datetime import timedelta
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.catalog.learners import Learner, Promotion, Search
+from mlpipe_assets.contracts.next_channel import NextChannel
+from mlpipe_assets.contracts.next_channel_predictions import NextChannelPredictions
 from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
 from mlpipe_assets.contracts.repeat_purchase_predictions import RepeatPurchasePredictions
 from mlpipe_assets.contracts.spend_28d import Spend28d
@@ -68,4 +70,39 @@ spend_28d = Model(
     promotion=Promotion(max_loss_ratio=1.0),
 )
 
-MODELS = (repeat_purchase, spend_28d)
+next_channel = Model(
+    name="next_channel",
+    task="multiclass",
+    features=(
+        "customer_features:orders_30d",
+        "customer_features:distinct_channels_30d",
+        "customer_features:age",
+        "customer_features:region",
+        "channel_features:*",
+    ),
+    spine="features/next_channel_features.sql",
+    inputs=("orders",),
+    sql="processed/next_channel.sql",
+    contract=NextChannel,
+    horizon=timedelta(days=28),
+    embargo=timedelta(days=28),
+    learner=Learner(
+        numeric=(
+            "orders_30d",
+            "distinct_channels_30d",
+            "age",
+            "channel_orders_7d",
+            "channel_orders_30d",
+            "channel_revenue_30d",
+        ),
+        categorical=("channel", "region"),
+        learning_rate=0.05,
+        leaves=4,
+        rounds=40,
+        rounds_unwatched=20,
+    ),
+    predictions=NextChannelPredictions,
+    promotion=Promotion(max_loss_ratio=1.0),
+)
+
+MODELS = (repeat_purchase, spend_28d, next_channel)

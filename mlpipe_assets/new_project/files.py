@@ -19,6 +19,7 @@ _OF_EXAMPLE = {
         *("catalog.contents", "contracts.choices", "contracts.orders", "contracts.customers"),
         *("contracts.customer_features", "contracts.repeat_purchase", "contracts.repeat_purchase_predictions"),
         *("contracts.spend_28d", "contracts.spend_28d_predictions"),
+        *("contracts.channel_features", "contracts.next_channel", "contracts.next_channel_predictions"),
     ),
     "empty": ("catalog.contents",),
 }

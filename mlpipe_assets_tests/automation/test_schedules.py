@@ -76,6 +76,8 @@ def test_predictions_wait_for_their_features(tmp_path: Path) -> None:
         ("features", "customer_features", day(5)),
         ("predictions", "repeat_purchase", day(5)),
         ("predictions", "spend_28d", "2026-01-05 is predicted"),
+        ("features", "next_channel_features", day(5)),
+        ("predictions", "next_channel", "2026-01-05 is predicted"),
     ):
         lake.commit(lake.stage(lake.path(stage, name, day(5)), pl.DataFrame({"n": [1]}), {}))
         assert day_to_predict(lake, CATALOG, day(5)) == expected

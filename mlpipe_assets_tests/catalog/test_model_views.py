@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from mlpipe_assets.catalog.contents import CATALOG as SHOP
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
-from mlpipe_assets.catalog.models import repeat_purchase
+from mlpipe_assets.catalog.models import next_channel, repeat_purchase
 from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.errors import CatalogError
-from mlpipe_assets_tests.several_views.catalog import CATALOG, next_channel
+
+CATALOG = replace(SHOP, models=(next_channel,), monitors=())
 
 
 def catalog_with(**changes: Any) -> Catalog:
@@ -23,7 +25,11 @@ def test_the_view_has_the_spine_the_features_and_the_contract_without_the_label(
 
     assert isinstance(view, FeatureView)
     assert (view.name, view.entity.join_keys, view.inputs) == ("next_channel_features", ("customer_id",), ("orders",))
-    assert (view.sql, view.joins, view.lookback) == ("last_channel.sql", next_channel.features, timedelta(days=90))
+    assert (view.sql, view.joins, view.lookback) == (
+        "features/next_channel_features.sql",
+        next_channel.features,
+        timedelta(days=90),
+    )
     assert [*view.contract.to_schema().columns] == [*next_channel.contract.to_schema().columns][:-1]
     assert view.place == next_channel.place == CATALOG.model("next_channel").place
 

@@ -160,7 +160,7 @@ def test_a_field_of_a_model_that_cannot_be_is_named(wrong: dict[str, Any], said:
     [
         (
             Monitor(table="interim/order"),
-            "there is no such table; there are features/customer_features, interim/customers",
+            "there is no such table; there are features/channel_features, features/customer_features, ",
         ),
         (Monitor(table="interim/orders", weights=(("amout", 2.0),)), "weights: 'amout' is no column of Orders"),
         (Monitor(table="interim/orders", weights=("amount",)), "is not pairs of column and weight"),  # type: ignore[arg-type]

@@ -86,7 +86,7 @@ def test_the_list_says_of_each_feature_what_it_is(capsys: pytest.CaptureFixture[
     assert "  avg_order_value_30d    Float64 EUR or null: Revenue per order.\n" in shown
 
     assert main(["features", "--list", "--json"]) == 0
-    (view,) = json.loads(capsys.readouterr().out)["views"]
+    view, *_ = json.loads(capsys.readouterr().out)["views"]
     assert (view["join_keys"], view["newest"], view["ttl"]) == (["customer_id"], "2026-01-01", None)
     assert view["features"][0] == {
         "name": "orders_7d",

@@ -51,7 +51,10 @@ def test_days_take_the_place_of_parameters_and_not_in_comments(capsys: pytest.Ca
 def test_a_view_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show-sql", "customers"]) == 2
 
-    assert "No feature view 'customers'; there are customer_features." in capsys.readouterr().err
+    assert (
+        "No feature view 'customers'; there are customer_features, channel_features, next_channel_features."
+        in capsys.readouterr().err
+    )
 
 
 def test_a_contract_is_printed_before_there_is_one_and_fits(

@@ -1,8 +1,8 @@
--- Features of past days, with the channel of the customer's first order in the horizon.
--- grain:  customer_id, as_of, as in features; customers who order in the horizon
+-- Customers of past days with the channel of their first order within the horizon.
+-- grain:  customer_id, as_of, as in features; customers who order within the horizon
 -- inputs: features (next_channel_features of the spine days; date is the feature day), orders (interim)
 -- params: $horizon integer, days
-with placed as (
+with ahead as (
     select
         f.customer_id,
         f.date,
@@ -16,8 +16,17 @@ with placed as (
 )
 
 select
-    f.* exclude (date),
-    p.channel as label
+    f.customer_id,
+    f.channel,
+    f.as_of,
+    f.orders_30d,
+    f.distinct_channels_30d,
+    f.age,
+    f.region,
+    f.channel_orders_7d,
+    f.channel_orders_30d,
+    f.channel_revenue_30d,
+    a.channel as label
 from features as f
-inner join placed as p on f.customer_id = p.customer_id and f.date = p.date and p.place = 1
+inner join ahead as a on f.customer_id = a.customer_id and f.date = a.date and a.place = 1
 order by f.as_of, f.customer_id

@@ -1,1 +1,0 @@
-"""A catalog whose model learns from several views of several entities."""
