@@ -220,11 +220,14 @@ def _add_duty(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         commands,
         "accept",
         ("duty", "accept"),
-        "take a refused or missing day of a source as it is, on record",
+        "take a refused or missing day of a source as it is, or answers that differ from the lake, on record",
         '  mlpipe accept orders 2026-02-04 --reason "closed for the holiday"\n'
-        '  mlpipe accept orders 2026-02-04..2026-02-06 --reason "closed for the holiday"',
+        '  mlpipe accept orders 2026-02-04..2026-02-06 --reason "closed for the holiday"\n'
+        '  mlpipe accept validation/online_parity 2026-02-04 --reason "the snapshot was restored by hand"',
     )
-    accept.add_argument("source", metavar="SOURCE", help="a source of the catalog, such as orders")
+    accept.add_argument(
+        "source", metavar="SOURCE", help="a source of the catalog, such as orders; or validation/online_parity"
+    )
     accept.add_argument("day", metavar="DATE", help="a day, or FIRST..LAST")
     accept.add_argument("--reason", required=True, help="why; shown in reports and metadata from then on")
     rollback = _command(

@@ -14,6 +14,7 @@ from mlpipe_assets.catalog.joined_views import views_joined
 from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
+from mlpipe_assets.serving.parity_gate import ONLINE_PARITY, PARITY_TABLE
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.stages.work import Wanted, Work
 from mlpipe_assets.store import keys
@@ -113,13 +114,29 @@ def _features(catalog: Catalog) -> Iterator[Table]:
 
 
 def _online(catalog: Catalog) -> Iterator[Table]:
-    if catalog.feature_views:
+    """What was answered is asked again before anything is published anew."""
+    views = tuple(f"features/{view.name}" for view in catalog.feature_views)
+    log = find_serving_log(catalog)
+    if views and log:
+        yield Table(
+            stage="validation",
+            name=ONLINE_PARITY,
+            make=_later("stages.online_parity.parity_asset", catalog, log),
+            jobs=("daily_job",),
+            upstream=(f"interim/{log.name}", *views),
+            behind=_behind("stages.online_parity_plan.parity_work", log),
+            to_do="find out what changed: `mlpipe verify` for the features, who wrote into the online store; `mlpipe online rollback` "
+            f"lets the snapshot before answer; then `mlpipe accept {PARITY_TABLE} DATE`",
+            made_of=_later("stages.made_of.log_of_day", log),
+            schema="validation",
+        )
+    if views:
         yield Table(
             stage="online",
             name="features",
             make=_later("stages.online.online_asset", catalog),
             jobs=("daily_job",),
-            upstream=tuple(f"features/{view.name}" for view in catalog.feature_views),
+            upstream=(*views, *((PARITY_TABLE,) if log else ())),
             behind=_behind("stages.online_plan.online_work", catalog),
             blocked="warning",
             to_do="see what is wrong with the features, or with the online store; the snapshot before goes on answering",

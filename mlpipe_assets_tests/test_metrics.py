@@ -19,7 +19,7 @@ from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.planted import day, publish_online
 
 NOW = datetime(2026, 1, 9, tzinfo=UTC)
-SOURCES = ("metrics.py", "serving/counters.py", "serving/server.py", "serving/push_metrics.py")
+SOURCES = ("metrics.py", "serving/counters.py", "serving/server.py", "serving/push_metrics.py", "serving/answer_log.py")
 
 
 def test_what_the_lake_holds_is_counted_and_dated(tmp_path: Path) -> None:

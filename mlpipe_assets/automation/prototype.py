@@ -16,6 +16,7 @@ import polars as pl
 from mlpipe_assets.automation.catch_up import Summary, catch_up
 from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.catalog.feeds import Files
+from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import LakeError, PrepareError, SettingsError, shorten
 from mlpipe_assets.intake.intake import Intake, Pending
@@ -68,7 +69,9 @@ def run_prototype(
     root = _emptied(lake.root / keys.PROTOTYPE)
     read = kept = 0
     chosen = _Chosen(share)
-    for source in catalog.sources:
+    log = find_serving_log(catalog)  # what was answered from the real lake is nothing to hold a prototype to
+    sources = [source for source in catalog.sources if source is not log]
+    for source in sources:
         key = _entity_column(catalog, source)
         intake = intake_of(lake, source)
         files, _ = intake.look({})
@@ -79,7 +82,7 @@ def run_prototype(
         for rows, left in in_order(sample, files):
             read, kept = read + rows, kept + left
     # A day may hold none of the few entities there are here: that is no hole.
-    sampled = replace(catalog, sources=tuple(map(_sampled, catalog.sources)))
+    sampled = replace(catalog, sources=tuple(map(_sampled, sources)))
     with dg.DagsterInstance.ephemeral() as instance:
         summary = catch_up(Lake(data_dir=str(root)), sampled, lambda: (define(sampled, root), instance), wanted)
     return Prototype(

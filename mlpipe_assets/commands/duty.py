@@ -9,6 +9,7 @@ from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import days_between, existing_days, spell_days
+from mlpipe_assets.serving.parity_gate import PARITY_TABLE
 from mlpipe_assets.store.acceptances import accept as put_on_record
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import roll_back
@@ -16,9 +17,10 @@ from mlpipe_assets.training.versions import trusted_types
 
 
 def accept(options: argparse.Namespace) -> int:
-    """Take days of a source as they are."""
+    """Take days of a source as they are, or what was answered online of some days."""
     lake, catalog = open_lake(writing=True)
-    source = catalog.source(options.source)
+    source = None if options.source == PARITY_TABLE else catalog.source(options.source)
+    name, table = (source.name, f"interim/{source.name}") if source else (PARITY_TABLE, PARITY_TABLE)
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why the day is right as it is; it stays on record.")
     first, dots, last = options.day.partition("..")
@@ -28,22 +30,23 @@ def accept(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"{options.day!r} is not a day. Write it as 2026-01-31, or 2026-01-05..2026-01-09."
         ) from None
-    days = existing_days([f"{day}" for day in wanted], f"interim/{source.name}")
+    days = existing_days([f"{day}" for day in wanted], table)
     if not days:
         raise SettingsError(f"{options.day!r} holds no day: the last lies before the first.")
-    standing = [day for day in days if not _may_be_accepted(lake, source, day)]
+    refused = lake.state(*table.split("/")).refused
+    standing = [day for day in days if not (_may_be_accepted(lake, source, day) if source else day in refused)]
     taken = [day for day in days if day not in standing]
     console = make_console(options)
     if taken:
-        put_on_record(lake, source.name, taken, options.reason.strip())
+        put_on_record(lake, name, taken, options.reason.strip())
         console.print(
-            f"Accepted {source.name} {spell_days(taken)}: {plain(options.reason.strip())}. It holds for what has come so far. "
+            f"Accepted {name} {spell_days(taken)}: {plain(options.reason.strip())}. It holds for what has come so far. "
             f"Next: {plain(command())} run",
             soft_wrap=True,
         )
     if standing:
         console.print(
-            f"{source.name} {spell_days(standing)}: was not refused, so there is nothing to accept and nothing was recorded.",
+            f"{name} {spell_days(standing)}: was not refused, so there is nothing to accept and nothing was recorded.",
             soft_wrap=True,
         )
     return 0

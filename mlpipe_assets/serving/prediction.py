@@ -16,6 +16,7 @@ from mlpipe_assets.point_in_time.statuses import Status, status_of
 from mlpipe_assets.rules import columns
 from mlpipe_assets.serving.answers import find_keys
 from mlpipe_assets.serving.online_store import Reader
+from mlpipe_assets.serving.parity_gate import find_barred
 from mlpipe_assets.serving.rows import parse_rows, read_column, spell_time
 from mlpipe_assets.serving.snapshot import Generation, OnlineError, PublishedView
 from mlpipe_assets.store.lake import Lake
@@ -68,15 +69,11 @@ class Champion:
 
         Raises: BadRequestError for keys that are lacking or of another type; what a reader raises.
         """
-        from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
-
         rows = parse_rows(reader.read({self.view.name: find_keys(self.view, entities)})[self.view.name])
         times = [datetime.fromtimestamp(row[0], tz=UTC) if row and isinstance(row[0], int) else None for row in rows]
         statuses = [status_of(as_of=time, at=now, is_null=False, ttl=self.view.ttl) for time in times]
         asked = [row[1:] for row, status in zip(rows, statuses, strict=True) if row and status is Status.PRESENT]
-        answers = predict(self.fitted, self._frame(asked)) if asked else None
-        made = [] if answers is None else self.task.predictions(answers, self.learner, self.columns).to_dicts()
-        given, nothing = iter(made), dict.fromkeys(self.answered)
+        given, nothing = iter(self.say(asked)), dict.fromkeys(self.answered)
         results = []
         for number, (time, status) in enumerate(zip(times, statuses, strict=True)):
             answer = next(given) if status is Status.PRESENT else nothing
@@ -89,6 +86,15 @@ class Champion:
                 }
             )
         return {"metadata": {**self.metadata(), "request_id": request_id}, "results": results}
+
+    def say(self, rows: Sequence[Sequence[object]]) -> list[dict[str, Any]]:
+        """What it says of feature rows, whose values are in the order of the view."""
+        from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
+
+        if not rows:
+            return []
+        answers = predict(self.fitted, self._frame(rows))
+        return self.task.predictions(answers, self.learner, self.columns).to_dicts()
 
     def metadata(self) -> dict[str, Any]:
         """What its answers rest on."""
@@ -107,7 +113,7 @@ class Champion:
         )
 
 
-def load_champion(lake: Lake, model: Model, generation: Generation) -> Champion:
+def load_champion(lake: Lake, catalog: Catalog, model: Model, generation: Generation) -> Champion:
     """The champion of a model, ready to answer on a snapshot.
 
     Raises: BarredError when there is none, or it must not answer; ModelError, StoredModelError for a damaged file.
@@ -128,13 +134,24 @@ def load_champion(lake: Lake, model: Model, generation: Generation) -> Champion:
             raise BarredError(
                 f"validation/{model.golden} [{day}] failed for the champion {used.version}, so it must not answer: {known.get('problem')}"
             )
-    types = {column.name: _instance(column.dtype) for column in columns(model.view.contract)}
+    if refusal := find_barred(lake, catalog).get(view.name):
+        raise BarredError(f"The champion {used.version} of {model.name} must not answer. {refusal}.")
+    return make_ready(lake, model, used, view)
+
+
+def make_ready(lake: Lake, model: Model, version: ModelVersion, view: PublishedView) -> Champion:
+    """A version of a model, ready to answer on a view.
+
+    Raises: BarredError for a model without predictions; ModelError, StoredModelError for a damaged file.
+    """
+    if model.learner is None or model.predictions is None:
+        raise BarredError(f"{model.name} declares no learner, so it has no model and no predictions.")
     return Champion(
         model=model,
-        version=used,
-        fitted=load(lake, model.name, used.version, trusted_types(model)),
+        version=version,
+        fitted=load(lake, model.name, version.version, trusted_types(model)),
         view=view,
-        types=types,
+        types={column.name: _instance(column.dtype) for column in columns(model.view.contract)},
         learner=model.learner,
         columns={column.name: _instance(column.dtype) for column in columns(model.predictions)},
     )
@@ -147,7 +164,7 @@ def load_champions(lake: Lake, catalog: Catalog, generation: Generation) -> dict
         if model.learner is None:
             continue
         try:
-            found[model.name] = load_champion(lake, model, generation)
+            found[model.name] = load_champion(lake, catalog, model, generation)
         except MlpipeError as error:
             found[model.name] = f"{error}"
     return found

@@ -12,6 +12,7 @@ from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.serving.parity_gate import find_barred
 from mlpipe_assets.serving.rows import KeyTypeError, key_type
 from mlpipe_assets.serving.snapshot import OnlineError, PublishedView, Snapshot, ViewRows
 from mlpipe_assets.store.lake import Lake
@@ -77,6 +78,8 @@ class ViewDays:
             problem = "was built by another version of the view; `mlpipe run` builds it again"
         else:
             problem = self.inputs.find_obstacle(day)
+        if problem is None and (refusal := find_barred(self.lake, self.catalog).get(self.view.name)):
+            return f"features/{self.view.name}: {refusal}"
         return f"features/{self.view.name} [{day}]: {problem}" if problem else None
 
     def key_types(self) -> tuple[str, ...]:

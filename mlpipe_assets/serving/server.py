@@ -94,6 +94,8 @@ class Server:
             )
         for view in wanted.views:
             call.key.expect_view(view.name)
+            if refusal := call.loaded.barred.get(view.name):
+                raise BarredError(f"The view {view.name} must not be answered from. {refusal}.")
         _expect_join_keys(asked.entities, wanted.join_keys)
         self.counters.entities["/get-online-features"] += count
         call.facts.update(entities=count, snapshot=call.loaded.snapshot, features=len(wanted.names))
@@ -258,6 +260,12 @@ def _snapshot_metrics(state: ServerState) -> list[Metric]:
             kind="gauge",
             help="1 where the champion of a model answers, 0 where it must not.",
             samples=[({"model": name}, float(ready)) for name, ready in models.items()],
+        ),
+        Metric(
+            name="mlpipe_served_view",
+            kind="gauge",
+            help="1 where a view is answered from, 0 where it must not be.",
+            samples=[({"view": view.name}, float(view.name not in loaded.barred)) for view in views],
         ),
         Metric(
             name="mlpipe_look_failed",

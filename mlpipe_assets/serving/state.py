@@ -11,6 +11,7 @@ from mlpipe_assets.serving.access import KeyBook, KeyRing
 from mlpipe_assets.serving.answers import Wanted
 from mlpipe_assets.serving.online_store import OnlineStore, Reader
 from mlpipe_assets.serving.overlay import OverlaidReader
+from mlpipe_assets.serving.parity_gate import PARITY_TABLE, find_barred
 from mlpipe_assets.serving.prediction import Champion, load_champions
 from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.serving.snapshot import GoneError
@@ -27,7 +28,8 @@ class Loaded:
     Attributes:
         reader: Reads the snapshot; None while nothing is published.
         champions: By model the champion, or why it must not answer.
-        champion_marks: Versions of the records that say who is champion.
+        champion_marks: Versions of the records that say who is champion, and who must not answer.
+        barred: By view why it must not be answered from.
         keys: Who may ask.
         found: Features that were asked for, as they were found in the snapshot.
     """
@@ -35,6 +37,7 @@ class Loaded:
     reader: Reader | None = None
     champions: Mapping[str, Champion | str] = field(default_factory=dict)
     champion_marks: Mapping[str, str] = field(default_factory=dict)
+    barred: Mapping[str, str] = field(default_factory=dict)
     keys: KeyRing = field(default_factory=KeyRing)
     found: dict[tuple[tuple[str, ...], bool], Wanted] = field(default_factory=dict)
 
@@ -104,10 +107,11 @@ class ServerState:
             reader = self._open(present.id)
         if reader is before.reader and marks == before.champion_marks and ring is before.keys:
             return before
-        champions = before.champions
+        champions, barred = before.champions, before.barred
         if reader is not before.reader or marks != before.champion_marks:
             champions = load_champions(self.lake, self.catalog, reader.generation) if reader else {}
-        return Loaded(reader=reader, champions=champions, champion_marks=marks, keys=ring)
+            barred = find_barred(self.lake, self.catalog)
+        return Loaded(reader=reader, champions=champions, champion_marks=marks, barred=barred, keys=ring)
 
     def _open(self, wanted: str) -> Reader:
         present = self.store.line().present
@@ -121,13 +125,11 @@ class ServerState:
         return before.keys if (head.tag if head else None) == before.keys.tag else KeyBook(lake=self.lake).read()
 
     def _marks(self) -> dict[str, str]:
-        """What would be another if a champion was: the record of decisions, and the golden answers that may bar it."""
-        found: dict[str, str] = {}
+        """What would be another if a champion was: the record of decisions, and the checks that may bar it, or a view."""
+        asked = [keys.manifest(PARITY_TABLE)]
         for model in self.catalog.models:
-            for key in (keys.champion(model.name), keys.manifest(f"validation/{model.golden}")):
-                if head := self.lake.objects.head(key):
-                    found[key] = head.tag
-        return found
+            asked += [keys.champion(model.name), keys.manifest(f"validation/{model.golden}")]
+        return {key: head.tag for key in asked if (head := self.lake.objects.head(key))}
 
     def _close_old(self) -> None:
         now = time.monotonic()

@@ -24,6 +24,11 @@ def events_of_day(source: Source, _: Lake, day: date, damaged: _Damaged) -> Iter
             yield keys.EVENTS, name, other
 
 
+def log_of_day(log: Source, _: Lake, day: date, damaged: _Damaged) -> Iterator[_Place]:  # noqa: ARG001 (as of all)
+    """The answers of a day."""
+    yield "interim", log.name, day
+
+
 def windows_of_day(catalog: Catalog, view: FeatureView, lake: Lake, day: date, _: _Damaged) -> Iterator[_Place]:
     """The clean days that a feature day looks at, the snapshots in force, and the features that it takes of other views."""
     inputs = Inputs(lake=lake, catalog=catalog, view=view)

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.serving.online_store import Reader
 from mlpipe_assets.serving.parity import ParityError, expect_parity
+from mlpipe_assets.serving.parity_gate import ONLINE_PARITY
 from mlpipe_assets.serving.pushed_parity import compare_pushed, forget_pushed
 from mlpipe_assets.serving.selection import Plan, plan_snapshot
 from mlpipe_assets.serving.snapshot import Generation, OnlineError
+from mlpipe_assets.serving.snapshot_days import note_days
 from mlpipe_assets.stages.daily import check
 from mlpipe_assets.stages.online_plan import ONLINE, store_of
 from mlpipe_assets.store.lake import Lake
@@ -36,7 +39,10 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
         description="The latest row of every entity of every feature view, as online answers are read. All views change at once.",
         owners=sorted({owner for view in catalog.feature_views for owner in view.owners}),
         kinds={"table"},
-        deps=[dg.AssetKey(["features", view.name]) for view in catalog.feature_views],
+        deps=[
+            *(dg.AssetKey(["features", view.name]) for view in catalog.feature_views),
+            *([dg.AssetKey(["validation", ONLINE_PARITY])] if find_serving_log(catalog) else []),
+        ],
         check_specs=[
             check(key, _SOUND, "The newest day of every view is there and passed its checks.", blocking=True),
             check(key, _PARITY, "Entities asked online have what a join of the same moment finds.", blocking=True),
@@ -107,7 +113,9 @@ def publish_features(lake: Lake, catalog: Catalog, plan: Plan) -> Published:
                 raise OnlineError("The features changed while they were published. Run again.") from None
             raise
 
-    generation = store.publish(plan.read(), expect)
+    snapshot = plan.read()
+    note_days(lake, plan)
+    generation = store.publish(snapshot, expect)
     return Published(generation=generation, asked=asked)
 
 

@@ -9,6 +9,7 @@ from mlpipe_assets.catalog.versions import learner_version, view_version
 from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import Contract, digest
+from mlpipe_assets.serving.parity_gate import find_barred
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, champion_of, champions
@@ -101,7 +102,9 @@ def inputs_digest(lake: Lake, model: Model, version: str, day: date) -> str:
 def list_objections(lake: Lake, catalog: Catalog, model: Model, days: Iterable[date]) -> dict[date, list[str]]:
     """Why the champion must not answer for each day, as things stand on disk now, whatever run left them so."""
     inputs = Inputs(lake=lake, catalog=catalog, view=model.view)
-    return {day: _objections_of(lake, model, inputs, champion_of(lake, model.name, day), day) for day in days}
+    barred = find_barred(lake, catalog).get(model.view.name)
+    found = {day: _objections_of(lake, model, inputs, champion_of(lake, model.name, day), day) for day in days}
+    return {day: [*why, barred] if barred else why for day, why in found.items()}
 
 
 def _objections_of(lake: Lake, model: Model, inputs: Inputs, used: ModelVersion | None, day: date) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the person on duty accepted: days of a source that may be written although they break its tolerance."""
+"""What the person on duty accepted: days of a source, or of a table that judges, which may be written although they were refused."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +34,12 @@ class Acceptance:
 def accept(lake: Lake, source: str, days: Iterable[date], reason: str) -> None:
     """Record that days of a source are taken as they are now, and why. The newest record of a day counts.
 
+    Args:
+        lake: The lake.
+        source: Its name; of a table that is none the stage too, as `validation/online_parity`.
+        days: What was refused.
+        reason: Why it is right as it is.
+
     Raises: LakeError when a record made before cannot be read; nothing is added to it then.
     """
     log = _log(lake)
@@ -53,7 +59,8 @@ def acceptances(lake: Lake, source: str) -> dict[date, Acceptance]:
 
 def _seen(lake: Lake, source: str, day: date) -> str | None:
     """What a person who accepts a day sees of it: what was refused, or that nothing came."""
-    refusal = lake.state("interim", source).refused.get(day)
+    stage, _, name = source.rpartition("/")
+    refusal = lake.state(stage or "interim", name).refused.get(day)
     return refusal.get("accepts") if refusal else NOTHING_CAME
 
 

@@ -22,6 +22,7 @@ MODELS, VALIDATION = "models", "validation"
 ONLINE, ONLINE_LINE = "online", "online/features/line.json"
 SERVE_KEYS = "meta/serve_keys.json"
 PUSHED = "meta/pushed"  # rows answered while a day was open, until its build is held to them
+SNAPSHOTS = "meta/snapshots"  # what online snapshots were made of
 ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below their folder
 PROTOTYPE = "prototype"  # the lake of a run on a sample
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
@@ -77,6 +78,11 @@ def partitions(stage: str, name: str, file: str = PART) -> str:
 def split(name: str) -> str:
     """The file of one split of a training set."""
     return f"{name}{_PARQUET}"
+
+
+def snapshot_made(inputs: str) -> str:
+    """What is on record of an online snapshot, by the beginning of the digest of its inputs."""
+    return f"{SNAPSHOTS}/{inputs}.json"
 
 
 def drop_zone(source: str) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pytest
 
 from mlpipe_assets.automation.prototype import is_sampled, run_prototype
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.serving_log import serving_log
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.settings import read_settings
@@ -39,6 +41,10 @@ def _define(catalog: Catalog, root: Path) -> dg.Definitions:
 
 def test_the_same_entities_go_through_every_stage_and_the_lake_itself_is_not_touched(tmp_path: Path) -> None:
     catalog, lake = _shop(tmp_path)
+    catalog = replace(catalog, sources=(*catalog.sources, serving_log))
+    answered = lake.root / "raw/serving_log/2026-01-03.jsonl"  # of the real lake: a prototype is not held to it
+    answered.parent.mkdir()
+    answered.write_text('{"request_id":"one","answered_at":"2026-01-03T10:00:00Z"}\n')
     before = file_digests(lake.root, "raw", "interim", "features", "meta")
 
     made = run_prototype(lake, catalog, _SHARE, _define)
@@ -49,6 +55,7 @@ def test_the_same_entities_go_through_every_stage_and_the_lake_itself_is_not_tou
     small = Lake(data_dir=str(made.root))
     for n in (1, 2, 3):
         assert small.read("features", "spend", day(n))["customer_id"].to_list() == _CHOSEN
+    assert not (small.root / "raw/serving_log").exists()
     assert small.read("interim", "customers", day(1))["customer_id"].to_list() == _CHOSEN
     assert file_digests(lake.root, "raw", "interim", "features", "meta") == before
 

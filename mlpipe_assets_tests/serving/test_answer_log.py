@@ -183,7 +183,7 @@ def test_a_server_says_once_that_it_cannot_log_and_logs_again_when_it_can(
     folder = lake.root / "raw/serving_log"
     folder.write_text("a file where the folder should be")
     asked = logging(lake)
-    monkeypatch.setattr("mlpipe_assets.serving.server._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("mlpipe_assets.serving.background._LOOK_SECONDS", 0.02)
     app = asked.server.app()
 
     async def run() -> None:
