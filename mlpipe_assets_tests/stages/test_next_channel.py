@@ -15,6 +15,7 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.explain import explain
 from mlpipe_assets.project import Project
 from mlpipe_assets.sample import write_sample
+from mlpipe_assets_tests.serving.asking import serving
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +150,49 @@ def test_a_prediction_is_explained_by_the_rows_of_every_view(project: Project) -
         "channel_features": ("next_channel",),
         "next_channel_features": ("next_channel",),
     }
+
+
+def test_its_champion_says_online_what_it_says_in_batch_and_of_an_entity_it_does_not_know_nothing(
+    project: Project,
+) -> None:
+    day = project.days("predictions/next_channel")[-1]
+    batch = project.read("predictions/next_channel", day).sort("customer_id")
+    who = batch["customer_id"].to_list()
+    asked = serving(project._lake, CATALOG)
+
+    answer = asked.post("/predict/next_channel", {"entities": {"customer_id": [*who, "nobody"]}}).json()
+
+    *known, unknown = answer["results"]
+    assert {one["status"] for one in known} == {"PRESENT"}
+    assert [one["entity"] for one in known] == [{"customer_id": one} for one in who]
+    assert {one["as_of"] for one in known} == {f"{day + timedelta(days=1)}T00:00:00Z"}
+    assert [(one["prediction"], one["probability"]) for one in known] == batch.select(
+        "prediction", "probability"
+    ).rows()
+    assert (unknown["status"], unknown["prediction"], unknown["probability"]) == ("NOT_FOUND", None, None)
+    assert {answer["metadata"][name] for name in ("model_version", "feature_version")} == {
+        *batch["model_version"].unique(),
+        *batch["feature_version"].unique(),
+    }
+
+
+def test_the_features_it_takes_are_asked_by_its_name_and_are_those_of_each_view(project: Project) -> None:
+    day = project.days("features/next_channel_features")[-1]
+    described = project.read("features/next_channel_features", day)
+    rows = described.filter(pl.col("channel_orders_30d").is_not_null()).head(5)
+    who, channels = rows["customer_id"].to_list(), rows["channel"].to_list()
+    asked = serving(project._lake, CATALOG)
+
+    of_model = asked.post(
+        "/get-online-features", {"feature_service": "next_channel", "entities": {"customer_id": who}}
+    ).json()
+    names = of_model["metadata"]["feature_names"]
+    of_view = asked.features("channel_features:*", customer_id=who, channel=channels).json()
+
+    assert sorted(names) == sorted(name for name in rows.columns if name not in ("as_of", "date"))
+    taken = dict(zip(names, (result["values"] for result in of_model["results"]), strict=True))
+    held = dict(zip(of_view["metadata"]["feature_names"], (r["values"] for r in of_view["results"]), strict=True))
+    assert {name: taken[name] for name in held} == held
 
 
 def test_a_second_run_builds_nothing_and_a_damaged_day_is_built_again_through_the_join(
