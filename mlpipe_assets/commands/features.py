@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mlpipe_assets.catalog.view_facts import reading_of
 from mlpipe_assets.commands.console import make_console, open_lake, plain, print_lines
-from mlpipe_assets.commands.feature_list import ListedView, list_views, reading_of
+from mlpipe_assets.commands.feature_list import ListedView, list_views
 from mlpipe_assets.errors import SettingsError, spell_count
 from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
 from mlpipe_assets.point_in_time.retrieved_file import expect_target, write_features
@@ -72,32 +73,55 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _print_view(console: Console, view: ListedView) -> None:
-    """A heading, what holds for all of it, and a line a feature, none wider than a terminal."""
-    console.print(
-        f"[bold]{plain(view.view)}[/] of {plain(view.entity)} ({plain(', '.join(view.join_keys))})", soft_wrap=True
-    )
-    facts = [
-        f"looks back {spell_count(view.lookback_days, 'day')}",
-        f"a row holds for {view.ttl}" if view.ttl else "a row holds until the next",
-        f"past days are {view.reading}",
-        f"{spell_count(view.days, 'day')}, the newest {view.newest}" if view.newest else "no partition yet",
-        f"version {view.version}",
-        f"used by {', '.join(view.models) or 'no model'}",
-    ]
-    for text in (view.description, f"{'; '.join(facts)}."):
-        _print_folded(console, text, first="  ", then="  ")
+    """A heading, a line a fact, and a line a feature, none wider than a terminal."""
+    heading = f"{view.view} of {view.entity} ({', '.join(view.join_keys)}), from {', '.join(view.inputs)}"
+    _print_folded(console, heading, first="", then="  ", style="bold")
+    _print_folded(console, view.description, first="  ", then="  ")
+    facts = {
+        "past days": view.late,
+        "a row holds": view.holds,
+        "newest": _spell_newest(view),
+        "version": view.version,
+        "used by": view.used,
+        "online": _spell_online(view),
+    }
+    for name, text in facts.items():
+        _print_folded(console, text, first=f"  {name:<12}", then=" " * 14)
     width = max((len(one.name) for one in view.features), default=0)
     for one in view.features:
+        window = f"{one.window_days} d" if one.window_days else ""
         kind = " ".join(filter(None, (one.type, one.unit, "or null" if one.nullable else "")))
-        _print_folded(
-            console,
-            f"{kind}{f': {one.description}' if one.description else ''}",
-            first=f"  {one.name:<{width}}  ",
-            then=" " * (width + 4),
+        told = f"{one.made}; {kind}{f': {one.description}' if one.description else ''}"
+        _print_folded(console, told, first=f"  {one.name:<{width}}  {window:>5}  ", then=" " * (width + 11))
+
+
+def _spell_newest(view: ListedView) -> str:
+    if view.newest is None:
+        return (
+            "no partition yet" if view.late_since is None else f"none, late since {view.late_since:%Y-%m-%d %H:%M} UTC"
         )
+    since = f"late since {view.late_since:%Y-%m-%d %H:%M} UTC" if view.late_since else "fresh"
+    return f"{view.newest}, of {spell_count(view.days, 'day')}; {since}"
 
 
-def _print_folded(console: Console, text: str, *, first: str, then: str) -> None:
+def _spell_online(view: ListedView) -> str:
+    if view.online_problem:
+        return view.online_problem
+    if view.online is None:
+        return "not published"
+    other = "" if view.online.this_version else ", of another version"
+    return f"{spell_count(view.online.entities, 'entity', 'entities')} as of {view.online.as_of[:16]}Z{other}"
+
+
+def _print_folded(console: Console, text: str, *, first: str, then: str, style: str = "") -> None:
     width = console.width if console.is_terminal else len(first) + len(text) + 1
-    for line in textwrap.wrap(visible(text), width, initial_indent=first, subsequent_indent=then):
-        console.print(plain(line), soft_wrap=True)
+    lines = textwrap.wrap(
+        visible(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    for line in lines:
+        console.print(plain(line), soft_wrap=True, style=style or None)

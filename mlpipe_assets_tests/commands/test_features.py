@@ -1,14 +1,20 @@
 """`mlpipe features`: what it lists, what it writes, and what it refuses."""
 
 import json
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.cli import main
 from mlpipe_assets.rules import columns
+from mlpipe_assets.serving.selection import ViewDays
+from mlpipe_assets.serving.snapshot import Snapshot
+from mlpipe_assets.stages.online_plan import store_of
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.feature_lake import write_days
 from mlpipe_assets_tests.planted import day
@@ -80,21 +86,61 @@ def test_what_was_done_is_one_json_object_with_what_to_know_of_it(
 def test_the_list_says_of_each_feature_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["features", "--list"]) == 0
     shown = capsys.readouterr().out
-    assert "customer_features of customer (customer_id)\n" in shown
-    assert "past days are as corrected since; 1 day, the newest 2026-01-01; version " in shown
-    assert "; used by repeat_purchase" in shown
-    assert "  avg_order_value_30d    Float64 EUR or null: Revenue per order.\n" in shown
+    assert "customer_features of customer (customer_id), from orders, customers\n" in shown
+    assert "  past days   as corrected since: a correction builds the days it touches again\n" in shown
+    assert "  newest      2026-01-01, of 1 day; late since 2026-01-04 06:00 UTC\n" in shown
+    assert "  used by     repeat_purchase, spend_28d, next_channel; joined by next_channel_features\n  online      not published\n" in shown
+    assert "  avg_order_value_30d     30 d  mean of orders.amount; Float64 EUR or null: Revenue per order.\n" in shown
+    assert "  tenure_days                   days since customers.signup_date; Int64 days or null: " in shown
 
     assert main(["features", "--list", "--json"]) == 0
     view, *_ = json.loads(capsys.readouterr().out)["views"]
-    assert (view["join_keys"], view["newest"], view["ttl"]) == (["customer_id"], "2026-01-01", None)
+    assert (view["join_keys"], view["newest"], view["ttl_hours"]) == (["customer_id"], "2026-01-01", None)
     assert view["features"][0] == {
         "name": "orders_7d",
         "type": "Int64",
         "unit": "",
         "nullable": False,
         "description": "Orders in 7 days.",
+        "function": "count",
+        "of": ["orders"],
+        "window_days": 7,
+        "where": None,
+        "made": "count of orders",
     }
+
+
+def test_the_list_fits_a_terminal_of_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "mlpipe_assets.commands.features.make_console",
+        lambda: Console(file=told, width=80, force_terminal=True, color_system=None, highlight=False, emoji=False),
+    )
+    told = StringIO()
+
+    assert main(["features", "--list"]) == 0
+
+    lines = told.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    [start] = [number for number, line in enumerate(lines) if line.startswith("  avg_order_value_30d")]
+    assert lines[start : start + 2] == [
+        "  avg_order_value_30d     30 d  mean of orders.amount; Float64 EUR or null:",
+        "                                Revenue per order.",
+    ]
+
+
+def test_the_list_says_what_answers_online_and_goes_on_without_a_store(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, view = Lake(data_dir=str(folder / "data")), CATALOG.feature_views[0]
+    rows = ViewDays(lake=lake, catalog=CATALOG, view=view, now=datetime.now(tz=UTC)).rows()
+    store_of(lake).publish(Snapshot(inputs="these", views=(rows,)))
+
+    assert main(["features", "--list"]) == 0
+    assert "  online      1 entity as of 2026-01-02T00:00Z\n" in capsys.readouterr().out
+
+    monkeypatch.setenv("MLPIPE_ONLINE_URL", "redis://127.0.0.1:1/0")
+    assert main(["features", "--list"]) == 0
+    assert "  online      redis://127.0.0.1:1/0 does not do what was asked" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
