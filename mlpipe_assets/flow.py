@@ -141,7 +141,9 @@ def _online(catalog: Catalog) -> Iterator[Table]:
             blocked="warning",
             to_do="see what is wrong with the features, or with the online store; the snapshot before goes on answering",
             healed_at_once=True,
+            fresh=_later("stages.online_plan.judge_snapshot", catalog),
             state=lambda lake: _later("stages.online_plan.inputs_of_snapshot")(lake, catalog),
+            holds=_later("stages.online_plan.snapshot_held"),
             files=(),
         )
 

@@ -89,12 +89,16 @@ def spell_left_out(found: Iterable[Arrival]) -> list[str]:
 
 
 def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterator[Partition]:
-    """Every partition, table by table in flow order, day by day."""
+    """Every partition, table by table in flow order, day by day; what a table without partitions holds is one."""
     for table in tables_of(catalog):
         if table.stage == "raw":
             yield from _raw(lake, table.name)
         for file in table.files:
             yield from _partitions_of(lake, table, file, digests=digests)
+        if table.holds and (held := table.holds(lake)):
+            yield Partition(
+                table=table.key, date=held.day, rows=held.rows, digest=held.digest, as_of=_as_of(held.day), note=None
+            )
 
 
 def _raw(lake: Lake, name: str) -> Iterator[Partition]:

@@ -114,6 +114,7 @@ def test_run_status_and_sql_tell_the_story_of_a_lake(first_run: FirstRun, capsys
     assert "raw/customers: 1 row read from 1 new file\n" in told
     assert "interim/orders" in told
     assert "features/customer_features: 2026-01-01 to 2026-01-03" in told
+    assert "6 rows of features answer online: mlpipe serve\n" in told.replace(".venv/bin/", "")
     assert "Next:" in told
 
     assert main(["run"]) == 0
@@ -202,7 +203,7 @@ def test_sql_says_beside_its_answer_which_days_it_is_without(lake: Lake, capsys:
         lake.commit(lake.stage(lake.path("interim", "orders", day(n)), pl.DataFrame({"n": [n]}), {}))
     lake.objects.put(f"{keys.DELIVERIES}/orders/none", b"")
 
-    assert main(["sql", "--json", "select n from stg.orders"]) == 0
+    assert main(["sql", "--json", "select n from stg.orders order by n"]) == 0
 
     answer, note = capsys.readouterr()
     assert json.loads(answer) == [{"n": 1}, {"n": 3}]
@@ -531,6 +532,8 @@ def test_a_run_as_json_has_a_line_a_table(lake: Lake, capsys: pytest.CaptureFixt
         "quarantined": 0,
         "duplicates": 0,
     }
+    [online] = [t for t in document["tables"] if t["table"] == "online/features"]
+    assert (online["partitions"], online["built_now"], online["rows"]) == (1, 1, 6)
     assert document["errors"] == []
     assert all(t["built_now"] <= t["partitions"] for t in document["tables"])
 

@@ -14,12 +14,15 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.calling import command, make_dev
 from mlpipe_assets.commands.console import nothing_yet, plain, print_lines
 from mlpipe_assets.commands.tables import print_table
+from mlpipe_assets.errors import spell_count
+from mlpipe_assets.flow import tables_of
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
 _COUNTS = ("rows", "quarantined", "duplicates", "not processed")  # of raw and interim, together the rows received
+_ONLINE = "online/features"
 _OTHER_SPLITS = ("/validation", "/test")  # one training set is one partition, whatever its splits
 
 
@@ -54,6 +57,7 @@ def tell_summary(
         console.print("Nothing new to build.")
     print_lines(console, "[yellow]warning:[/]", summary.warnings, whole=options.verbose)
     print_lines(console, "[bold red]error:[/]", summary.errors, whole=options.verbose)
+    _tell_online(console, lake, summary, tables)
     report = lake.root / keys.REPORT_PAGE
     if report.exists() and not summary.did_nothing:
         console.print(f"What changed in the data, in pictures: {plain(report)}", soft_wrap=True)
@@ -71,6 +75,7 @@ def tell_summary(
 
 def _tables(lake: Lake, catalog: Catalog, summary: Summary) -> list[dict[str, Any]]:
     """Per table what it holds, and how many of its partitions were built now."""
+    whole = {table.key for table in tables_of(catalog) if table.holds}  # made anew, whatever day they are of
     totals: dict[str, dict[str, Any]] = {}
     days: dict[str, set[date]] = {}
     for p in partitions(lake, catalog, digests=False):
@@ -83,7 +88,7 @@ def _tables(lake: Lake, catalog: Catalog, summary: Summary) -> list[dict[str, An
             total[count] += getattr(p, count) or 0
     for name, total in totals.items():
         done = summary.tables.get(name)
-        built = set(done.days) & days[name] if done else set()
+        built = set(done.days) & days[name] if done and name not in whole else days[name] if done else set()
         total |= {
             "partitions": len(days[name]),
             "built_now": len(built),
@@ -96,6 +101,14 @@ def _tables(lake: Lake, catalog: Catalog, summary: Summary) -> list[dict[str, An
         if not name.startswith("raw"):
             total["not_processed"] = None
     return list(totals.values())
+
+
+def _tell_online(console: Console, lake: Lake, summary: Summary, tables: Sequence[dict[str, Any]]) -> None:
+    """Where a snapshot was published now, what answers from it."""
+    [rows] = [table["rows"] for table in tables if table["table"] == _ONLINE] or [0]
+    if _ONLINE in summary.tables and rows:
+        serve = f"{_on(lake)}{plain(command())} serve"
+        console.print(f"{spell_count(rows, 'row')} of features answer online: {serve}", soft_wrap=True)
 
 
 def _key(column: str) -> str:

@@ -18,6 +18,21 @@ _MEND = "see the breaches, mend the inputs, the SQL or the contract they name, t
 
 
 @dataclass(frozen=True, kw_only=True)
+class Holding:
+    """What a table without partitions holds now.
+
+    Attributes:
+        day: The newest day that is in all of it.
+        rows: How many rows it has.
+        digest: Digest of what it was made of.
+    """
+
+    day: date
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """One table of the flow.
 
@@ -43,6 +58,7 @@ class Table:
         folder: Stage and name of the folder of its partitions, where these are not those of the table.
         beside: Other folders that its runs write partitions into.
         state: Gives a digest of what it is made of, where it has no partitions that tell what has changed.
+        holds: Gives what it holds, where it has rows and no partitions; None while there is nothing.
         files: Files of a partition, each shown by its own name where there are several; none where it has no partitions.
         schema: Its schema in SQL; None where SQL does not show it as a table of its own.
     """
@@ -65,6 +81,7 @@ class Table:
     folder: tuple[str, str] | None = None
     beside: tuple[tuple[str, str], ...] = ()
     state: Callable[[Lake], str] | None = None
+    holds: Callable[[Lake], Holding | None] | None = None
     files: tuple[str, ...] = (PART,)
     schema: str | None = None
 

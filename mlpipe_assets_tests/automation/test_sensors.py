@@ -231,7 +231,7 @@ def test_late_tables_are_told_once_and_the_checks_are_run_again(sensors: Sensors
 
     requests, told = sensors.tick("freshness_sensor")
     assert requests == []
-    assert told.startswith("5 of 5 tables late: ")
+    assert told.startswith("6 of 6 tables late: ")
     assert (lake.root / "meta" / "alerts.jsonl").read_text().splitlines() == lines
 
 

@@ -111,11 +111,11 @@ def test_the_list_says_of_each_feature_what_it_is(capsys: pytest.CaptureFixture[
 
 
 def test_the_list_fits_a_terminal_of_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = StringIO()
     monkeypatch.setattr(
         "mlpipe_assets.commands.features.make_console",
         lambda: Console(file=told, width=80, force_terminal=True, color_system=None, highlight=False, emoji=False),
     )
-    told = StringIO()
 
     assert main(["features", "--list"]) == 0
 

@@ -1,7 +1,7 @@
 """Publishing after the features: all views at once, never what failed its checks, and never again what was taken back."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +16,8 @@ from mlpipe_assets.serving.rows import parse_rows, spell_rows
 from mlpipe_assets.serving.selection import plan_snapshot
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.online import online_asset
-from mlpipe_assets.stages.online_plan import online_work, store_of
+from mlpipe_assets.stages.online_plan import judge_snapshot, online_work, snapshot_held, store_of
+from mlpipe_assets.status import partitions
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake, spend
@@ -126,6 +127,53 @@ def test_another_lake_than_the_data_folder_never_publishes_to_the_server(
     monkeypatch.setenv("MLPIPE_ONLINE_URL", "redis://127.0.0.1:1/0")
 
     assert store_of(lake).locate() == f"{lake.root / 'online'}"
+
+
+def test_a_snapshot_is_late_once_a_day_of_a_view_is_due_that_is_not_in_it(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    build(lake, catalog, 3, 3)
+
+    def judged(now: datetime) -> tuple[str, date | None, datetime | None]:
+        found = judge_snapshot(catalog, lake, now)
+        return found.state, found.newest, found.late_since
+
+    due = datetime(2026, 1, 5, 6, tzinfo=UTC)  # thirty hours after the third ended
+    assert judged(due - timedelta(seconds=1)) == ("fresh", day(2), None)
+    assert judged(due) == ("late", day(2), due)
+    run(lake, catalog)
+    assert judged(due) == ("fresh", day(3), None)
+
+
+def test_without_a_snapshot_online_is_late_since_the_first_features_were_due(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+
+    found = judge_snapshot(catalog, lake, datetime(2026, 1, 5, tzinfo=UTC))
+
+    assert (found.state, found.newest, found.late_since) == ("never", None, datetime(2026, 1, 3, 6, tzinfo=UTC))
+
+
+def test_a_store_that_does_not_answer_is_late_and_holds_nothing(
+    built: tuple[Lake, Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(lake.root))
+    monkeypatch.setenv("MLPIPE_ONLINE_URL", "redis://127.0.0.1:1/0")
+
+    assert judge_snapshot(catalog, lake, datetime(2026, 1, 5, tzinfo=UTC)).state == "late"
+    assert snapshot_held(lake) is None
+
+
+def test_status_says_what_answers_online(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+
+    def shown() -> list[tuple[date, int | None, str | None]]:
+        return [(p.date, p.rows, p.as_of) for p in partitions(lake, catalog) if p.table == "online/features"]
+
+    assert shown() == []
+    run(lake, catalog)
+    assert shown() == [(day(2), 1, "2026-01-03T00:00:00+00:00")]
 
 
 def test_a_snapshot_that_was_lost_is_published_again(built: tuple[Lake, Catalog]) -> None:
