@@ -9,6 +9,7 @@ from mlpipe_assets.catalog.joined_views import features_joined, views_joined
 from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.errors import spell_count
 
+_TAKEN = {"newest": "", "joined": "", "days since": "days since "}  # functions that say where a value is taken from
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
 
@@ -29,15 +30,14 @@ class Making:
     days: int | None = None
     where: str | None = None
 
-    @property
-    def window(self) -> str:
-        """`30 days`, or nothing."""
-        return spell_count(self.days, "day") if self.days else ""
-
     def __str__(self) -> str:
-        """Such as `sum of orders.amount, where channel = 'web'`."""
-        link = {"days since": " ", "newest": " ", "joined": " "}.get(self.function, " of ")
-        made = f"{self.function}{link}{', '.join(self.of)}" if self.of else self.function
+        """Such as `sum of amount, where channel = 'web'`, or `age of customers`."""
+        made = f"{self.function} of {', '.join(self.of)}" if self.of else self.function
+        if self.of and self.function in _TAKEN:
+            place, _, name = self.of[0].replace(":", ".").partition(".")
+            made = f"{_TAKEN[self.function]}{name} of {place}"
+        elif self.function != "SQL":
+            made = f"{self.function} of {self.of[0].rpartition('.')[2]}"
         return f"{made}, where {' '.join(self.where.split())}" if self.where else made
 
 

@@ -1,7 +1,7 @@
 """What every daily asset shares: partitions, policies, and what people see of it."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
@@ -35,6 +35,7 @@ def daily(
     checks: Iterable[dg.AssetCheckSpec],
     deps: Iterable[dg.AssetDep] = (),
     tags: dict[str, str] | None = None,
+    metadata: Mapping[str, dg.MetadataValue] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments of `dg.asset` for a daily table of the lake.
 
@@ -52,7 +53,7 @@ def daily(
         "owners": list(owners),
         "kinds": kinds,
         "code_version": code_version,
-        "metadata": {"dagster/column_schema": column_schema(contract)},
+        "metadata": {"dagster/column_schema": column_schema(contract), **(metadata or {})},
         "check_specs": list(checks),
         "deps": list(deps),
         "tags": tags,

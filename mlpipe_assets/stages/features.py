@@ -22,6 +22,7 @@ from mlpipe_assets.point_in_time.proof import prove, sample_of_day
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, contract_digest
 from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.feature_pages import page_of_view
 from mlpipe_assets.stages.features_totals import Totals
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.lake import Lake
@@ -54,6 +55,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
             code_version=view_version(catalog, view),
             contract=view.contract,
             checks=checks,
+            metadata=page_of_view(catalog, view),
             deps=[
                 *(dg.AssetDep(dg.AssetKey(["interim", name])) for name in view.inputs),
                 *(dg.AssetDep(dg.AssetKey(["features", other.name])) for other in views_joined(catalog, view)),

@@ -17,6 +17,7 @@ from mlpipe_assets.serving.selection import Plan, plan_snapshot
 from mlpipe_assets.serving.snapshot import Generation, OnlineError
 from mlpipe_assets.serving.snapshot_days import note_days
 from mlpipe_assets.stages.daily import check
+from mlpipe_assets.stages.feature_pages import page_of_online, published_table
 from mlpipe_assets.stages.online_plan import ONLINE, store_of
 from mlpipe_assets.store.lake import Lake
 
@@ -39,6 +40,7 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
         description="The latest row of every entity of every feature view, as online answers are read. All views change at once.",
         owners=sorted({owner for view in catalog.feature_views for owner in view.owners}),
         kinds={"table"},
+        metadata=page_of_online(catalog),
         deps=[
             *(dg.AssetKey(["features", view.name]) for view in catalog.feature_views),
             *([dg.AssetKey(["validation", ONLINE_PARITY])] if find_serving_log(catalog) else []),
@@ -135,10 +137,10 @@ def _spell(plan: Plan) -> str:
 
 
 def _metadata(generation: Generation) -> dict[str, dg.MetadataValue | str | int]:
-    views = generation.views.values()
+    views = [*generation.views.values()]
     return {
         "snapshot": generation.id,
         "entities": sum(view.rows for view in views),
         "as_of": max((view.as_of for view in views), default="none"),
-        "views": dg.MetadataValue.json({view.name: {"rows": view.rows, "as_of": view.as_of} for view in views}),
+        "published": published_table(views),
     }

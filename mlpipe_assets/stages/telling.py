@@ -22,6 +22,7 @@ ONLY_BLOCKED = (
     "only_blocked"  # metadata of the contract check: no day was judged and refused, the plan says what is blocked
 )
 _MOST_CASES = 200
+_SHOWN = 16  # characters of a digest: all of it would widen the page's table until every other value is cut
 _MOST_REASONS = 50  # days whose own page says why they were not written; each is an event
 
 
@@ -183,7 +184,7 @@ def _metadata(outcome: Outcome) -> dict[str, Any]:
     if outcome.carried:
         metadata["carried"] = "no delivery that day: the snapshot before stays in force"
     if outcome.written:
-        metadata |= {"digest": outcome.written.digest, "bytes": outcome.written.size}
+        metadata |= {"digest": outcome.written.digest[:_SHOWN], "bytes": outcome.written.size}
     if outcome.breaches:
         metadata["refused_because"] = list(outcome.breaches)[:10]
     if outcome.accepted_because is not None:

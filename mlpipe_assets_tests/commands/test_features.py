@@ -89,9 +89,10 @@ def test_the_list_says_of_each_feature_what_it_is(capsys: pytest.CaptureFixture[
     assert "customer_features of customer (customer_id), from orders, customers\n" in shown
     assert "  past days   as corrected since: a correction builds the days it touches again\n" in shown
     assert "  newest      2026-01-01, of 1 day; late since 2026-01-04 06:00 UTC\n" in shown
-    assert "  used by     repeat_purchase, spend_28d, next_channel; joined by next_channel_features\n  online      not published\n" in shown
-    assert "  avg_order_value_30d     30 d  mean of orders.amount; Float64 EUR or null: Revenue per order.\n" in shown
-    assert "  tenure_days                   days since customers.signup_date; Int64 days or null: " in shown
+    assert "  used by     repeat_purchase, spend_28d, next_channel; joined by next_channel_features\n" in shown
+    assert "  online      not published\n" in shown
+    assert "  avg_order_value_30d     30 d  mean of amount; Float64 EUR or null: Revenue per order.\n" in shown
+    assert "  tenure_days                   days since signup_date of customers; Int64 days or null: " in shown
 
     assert main(["features", "--list", "--json"]) == 0
     view, *_ = json.loads(capsys.readouterr().out)["views"]
@@ -123,8 +124,8 @@ def test_the_list_fits_a_terminal_of_eighty_columns(monkeypatch: pytest.MonkeyPa
     assert max(map(len, lines)) <= 80
     [start] = [number for number, line in enumerate(lines) if line.startswith("  avg_order_value_30d")]
     assert lines[start : start + 2] == [
-        "  avg_order_value_30d     30 d  mean of orders.amount; Float64 EUR or null:",
-        "                                Revenue per order.",
+        "  avg_order_value_30d     30 d  mean of amount; Float64 EUR or null: Revenue per",
+        "                                order.",
     ]
 
 
