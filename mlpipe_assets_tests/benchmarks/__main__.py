@@ -17,6 +17,7 @@ from mlpipe_assets_tests.benchmarks.flights import measure_flights
 from mlpipe_assets_tests.benchmarks.importing import measure_import
 from mlpipe_assets_tests.benchmarks.loop import measure_loop
 from mlpipe_assets_tests.benchmarks.pipeline import measure_pipeline
+from mlpipe_assets_tests.benchmarks.push import measure_push
 from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, write_page
 from mlpipe_assets_tests.benchmarks.retrieval import measure_retrieval
 from mlpipe_assets_tests.benchmarks.serving import measure_serving
@@ -36,6 +37,7 @@ _NAMES = (
     "kinds",
     "flights",
     "serving",
+    "push",
 )
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
@@ -79,6 +81,7 @@ def main() -> int:
             "kinds": lambda: measure_drift_kinds(*((2, 2) if options.quick else ())),
             "flights": lambda: measure_flights(folder / "flights", options.repeats),
             "serving": lambda: measure_serving(folder / "serving", options.feast, 2 if options.quick else 10),
+            "push": lambda: measure_push(folder / "push", sizes[0]),
         }
         measured: list[Measured] = []
         try:
