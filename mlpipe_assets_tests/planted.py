@@ -53,7 +53,7 @@ class Returning(Spend):
     """Spend with whether the customer came back. Grain: customer_id, as_of."""
 
     customer_id: str = pa.Field()
-    label: bool
+    label: bool = pa.Field(metadata={"environments": ["training"]})
 
     class Config:
         strict = True

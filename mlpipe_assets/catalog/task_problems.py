@@ -24,6 +24,8 @@ def task_problems(model: Model, bad: Collection[str]) -> Iterator[str]:
         yield from _label_problems(model)
     if model.learner is None or "learner" in bad:
         return
+    if labelled:
+        yield from _known_in_training_only(model)
     if labelled and "predictions" not in bad:
         yield from _prediction_problems(model)
     yield from _learner_problems(model, model.learner)
@@ -43,6 +45,20 @@ def _label_problems(model: Model) -> Iterator[str]:
     promised = {column.name: column for column in columns(model.contract)} if dtypes else {}
     if shape.per_class and model.label in promised and promised[model.label].metadata.get("personal"):
         yield f"label {model.label!r} is personal: its classes would stand in cards, reports and predictions"
+
+
+def _known_in_training_only(model: Model) -> Iterator[str]:
+    """Columns of the training set that no feature row has, and that its contract promises of rows to predict, too."""
+    described = columns_of(model.view.contract)[0]
+    promised = columns(model.contract) if described and columns_of(model.contract)[0] else ()
+    for column in promised:
+        if column.name in described or {*column.metadata.get("environments", ())} == {"training"}:
+            continue
+        what = "label" if column.name == model.label else "column"
+        yield (
+            f"{what} {column.name!r} of {model.contract.__name__} is not there on the day of a prediction, and the contract "
+            'says it is, so that every prediction would be refused: write metadata={"environments": ["training"]}'
+        )
 
 
 def prediction_columns(model: Model) -> tuple[str, ...]:

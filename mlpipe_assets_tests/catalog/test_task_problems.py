@@ -16,30 +16,38 @@ from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets_tests.planted import UtcTime
 
 CHANNELS = ["app", "shop", "web"]
+OF_TRAINING = {"environments": ["training"]}
 
 
 class NextChannel(CustomerFeatures):
     """Which channel comes next."""
 
-    label: str = pa.Field(isin=CHANNELS)
+    label: str = pa.Field(isin=CHANNELS, metadata=OF_TRAINING)
 
 
 class AnyChannel(CustomerFeatures):
     """The same, of any text."""
 
-    label: str
+    label: str = pa.Field(metadata=OF_TRAINING)
 
 
 class PersonalChannel(CustomerFeatures):
     """The same, of what nobody may see."""
 
-    label: str = pa.Field(isin=CHANNELS, metadata={"personal": True})
+    label: str = pa.Field(isin=CHANNELS, metadata={**OF_TRAINING, "personal": True})
 
 
 class Spend(CustomerFeatures):
     """How much."""
 
+    label: float = pa.Field(metadata=OF_TRAINING)
+
+
+class SpendKnownBefore(CustomerFeatures):
+    """How much, as if it were known on the day of a prediction; and what nobody makes then."""
+
     label: float
+    bought: pl.Int64 = pa.Field(metadata={"environments": ["training", "serving"]})
 
 
 class Answers(pa.DataFrameModel):
@@ -100,6 +108,17 @@ spend = replace(
 
 def test_models_that_fit_their_task_are_let_through() -> None:
     assert [[*task_problems(model, ())] for model in (repeat_purchase, next_channel, spend)] == [[], [], []]
+
+
+def test_what_no_row_to_predict_has_is_of_training_only() -> None:
+    model = replace(spend, contract=SpendKnownBefore)
+
+    label, bought = task_problems(model, ())
+
+    assert label.startswith("label 'label' of SpendKnownBefore is not there on the day of a prediction")
+    assert label.endswith('write metadata={"environments": ["training"]}')
+    assert bought.startswith("column 'bought' of SpendKnownBefore is not there")
+    assert [*task_problems(replace(model, learner=None), ())] == []  # it makes the training set only
 
 
 @pytest.mark.parametrize(
