@@ -72,16 +72,20 @@ def spell_use(catalog: Catalog, view: FeatureView) -> str:
     return "; joined by ".join([*used, ", ".join(joining)] if joining else used)
 
 
-def reading_of(view: FeatureView) -> str:
-    """What rows of past days know: as it was known then, or with what was corrected since."""
-    return "as known then" if view.is_as_known else "as corrected since"
-
-
-def spell_late(view: FeatureView) -> str:
-    """What a late or corrected row does to the days before."""
+def reading_of(catalog: Catalog, view: FeatureView) -> str:
+    """What rows of past days know: as it was known then, or with what was corrected since; of a view that joins others, of each."""
     if view.is_as_known:
-        return f"{reading_of(view)}: what came up to {spell_time(view.settle)} after the end of a day counts in it"
-    return f"{reading_of(view)}: a correction builds the days it touches again"
+        return "as known then"
+    kept = [other.name for other in views_joined(catalog, view) if other.is_as_known]
+    return f"as corrected since, features of {', '.join(kept)} as known then" if kept else "as corrected since"
+
+
+def spell_late(catalog: Catalog, view: FeatureView) -> str:
+    """What a late or corrected row does to the days before."""
+    reading = reading_of(catalog, view)
+    if view.is_as_known:
+        return f"{reading}: what came up to {spell_time(view.settle)} after the end of a day counts in it"
+    return f"{reading}: a correction builds the days it touches again"
 
 
 def spell_ttl(view: FeatureView) -> str:

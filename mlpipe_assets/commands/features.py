@@ -42,7 +42,7 @@ def features(options: argparse.Namespace) -> int:
     retrieval = Retrieval(lake, catalog, asked, spine, wording)
     rows = write_features(retrieval, out)
     seconds = time.monotonic() - started
-    readings = {view.name: reading_of(view) for view in retrieval.views}
+    readings = {view.name: reading_of(catalog, view) for view in retrieval.views}
     if options.json:
         written = {"out": f"{out}", "rows": rows, "columns": retrieval.names, "readings": readings}
         print(json.dumps({**written, "notes": retrieval.notes, "seconds": round(seconds, 3)}))

@@ -27,7 +27,7 @@ def page_of_view(catalog: Catalog, view: FeatureView) -> dict[str, dg.MetadataVa
     return {
         "features": table(rows, ("feature", "made by", "window")),
         "entity": dg.MetadataValue.text(_entity(view)),
-        "past_days": dg.MetadataValue.text(spell_late(view)),
+        "past_days": dg.MetadataValue.text(spell_late(catalog, view)),
         "a_row_holds": dg.MetadataValue.text(spell_ttl(view)),
         "fresh_within": dg.MetadataValue.text(spell_time(view.fresh_within)),
         "used_by": dg.MetadataValue.text(spell_use(catalog, view)),

@@ -58,6 +58,8 @@ def test_models_and_views_that_use_a_view_are_named() -> None:
 def test_late_rows_and_the_age_of_a_row_are_told_in_words() -> None:
     then = replace(customer_features, late="as_known", settle=timedelta(hours=36), ttl=timedelta(days=2))
 
-    assert spell_late(then) == "as known then: what came up to 36 hours after the end of a day counts in it"
-    assert spell_late(customer_features).startswith("as corrected since: ")
+    assert spell_late(CATALOG, then) == "as known then: what came up to 36 hours after the end of a day counts in it"
+    assert spell_late(CATALOG, customer_features).startswith("as corrected since: ")
+    joined = "as corrected since, features of channel_features as known then: "
+    assert spell_late(CATALOG, CATALOG.view("next_channel_features")).startswith(joined)
     assert (spell_ttl(then), spell_ttl(customer_features)) == ("for 2 days", "until the next")
