@@ -36,6 +36,8 @@ def build_monitoring(
         for day in sorted(days)
         if day not in monitored.table.present_days
     ]
+    if there and monitored.serving:
+        monitored.serving.expect_own_answers()
     if there:
         monitored.freeze_if_due(there[-1])
     store = monitored.store()

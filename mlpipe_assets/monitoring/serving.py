@@ -10,6 +10,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.engines.engine import Engine
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.monitoring.bases import against_frozen
@@ -88,6 +89,23 @@ class Serving:
             self.features.fingerprints(served),
             [[f"{d}", self.realised.inputs(d)] for d in past],
         ]
+
+    def expect_own_answers(self) -> None:
+        """Make sure that the predictions are answers of the task the model has.
+
+        Raises: LakeError for those that a model of another task has left under this name.
+        """
+        answers = self.task.shape.answers
+        for day in sorted({*self.predictions.present[:1], *self.predictions.present[-1:]}):
+            (path,) = self.predictions.state.files([day])
+            held = pl.read_parquet_schema(path)
+            other = [name for name, (_, fits) in answers.items() if name not in held or not fits(held[name])]
+            if other:
+                raise LakeError(
+                    f"predictions/{self.model.name} [{day}] has no {', '.join(other)} as a {self.model.task} model answers it: a model "
+                    "of another task had this name then, and the two cannot be judged together. Another task is another model: "
+                    "give it a name of its own, and the old one its task back."
+                )
 
     def prepare(self, engine: Engine, days: Sequence[date]) -> None:
         """Store what the days' windows need and nobody stored yet."""

@@ -21,7 +21,7 @@ from mlpipe_assets.serving.rows import parse_rows, read_column, spell_time
 from mlpipe_assets.serving.snapshot import Generation, OnlineError, PublishedView
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion
-from mlpipe_assets.training.versions import ModelVersion, load, trusted_types
+from mlpipe_assets.training.versions import ModelVersion, load_as_declared
 
 if TYPE_CHECKING:
     from mlpipe_assets.learning.fitting import FittedModel
@@ -149,7 +149,7 @@ def make_ready(lake: Lake, model: Model, version: ModelVersion, view: PublishedV
     return Champion(
         model=model,
         version=version,
-        fitted=load(lake, model.name, version.version, trusted_types(model)),
+        fitted=load_as_declared(lake, model, version.version),
         view=view,
         types={column.name: _instance(column.dtype) for column in columns(model.view.contract)},
         learner=model.learner,

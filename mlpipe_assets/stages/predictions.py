@@ -20,7 +20,7 @@ from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, champion_of
-from mlpipe_assets.training.versions import ModelVersion, load, trusted_types
+from mlpipe_assets.training.versions import ModelVersion, load_as_declared
 from mlpipe_assets.transforms.spreadsheets import write_csv
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence
         if used is None:
             continue
         if used.version not in fitted:
-            fitted[used.version] = load(lake, model.name, used.version, trusted_types(model))
+            fitted[used.version] = load_as_declared(lake, model, used.version)
         _log.info("predictions/%s: %s", model.name, day)
         outcomes.append(_predict_day(lake, change, catalog, model, used, fitted[used.version], day))
     change.publish()

@@ -26,7 +26,7 @@ from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, read_golden
 from mlpipe_assets.training.model_files import Golden
-from mlpipe_assets.training.versions import load, trusted_types
+from mlpipe_assets.training.versions import load_as_declared
 from mlpipe_assets.transforms.splits import feature_days
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
     and why there are no answers now, if there are none.
     """
     keys_of = model.view.entity.join_keys
-    fitted, task = load(lake, model.name, golden.champion, trusted_types(model)), task_of(model)
+    fitted, task = load_as_declared(lake, model, golden.champion), task_of(model)
     kept = task.from_columns(golden.rows.select(name for name in golden.rows.columns if task.is_answer(name)))
     columns = list(fitted.types)
     parts: list[pl.DataFrame] = []

@@ -125,6 +125,20 @@ def load(lake: Lake, model: str, version: str, trusted: Collection[str] | None =
     return load_model(content, digest=known.file_digest, name=name, trusted=trusted)
 
 
+def load_as_declared(lake: Lake, model: Model, version: str) -> "FittedModel":
+    """A version of a declared model, ready to answer what the catalog says that it answers.
+
+    Raises: as `load`; ModelError for a version that was fitted for another task.
+    """
+    found = load(lake, model.name, version, trusted_types(model))
+    if found.task != model.task:
+        raise ModelError(
+            f"models/{model.name} {version} was fitted as a {found.task} model, and the catalog says {model.task}. Another task is "
+            "another model: give it a name of its own, and the old one its task back, or train this one anew."
+        )
+    return found
+
+
 def store_version(lake: Lake, version: ModelVersion, files: Mapping[str, bytes]) -> None:
     """Write a version's folder whole, then its row in the registry."""
     lake.publish({keys.version(version.model, version.version, name): content for name, content in files.items()})

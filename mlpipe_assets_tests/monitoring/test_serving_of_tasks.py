@@ -12,6 +12,7 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.catalog.learners import Learner
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.learning.tasks.registry import task_named
 from mlpipe_assets.monitoring.changes import list_changes
 from mlpipe_assets.monitoring.findings import performance_holds
@@ -168,3 +169,21 @@ def test_predictions_that_come_true_worse_than_tested_are_found_and_reported(
     assert bound.capitalize() in page
     stored = lake.read("monitoring/realised", "returning", day(6))
     assert stored.columns == ["customer_id", "as_of", "model_version", *task_named(task).realised_columns, "label"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "lacking"),
+    [("regression", "multiclass", "prediction, probability"), ("multiclass", "regression", "prediction")],
+)
+def test_predictions_of_another_task_under_the_same_name_are_refused_with_what_to_do(
+    lake: Lake, before: str, now: str, lacking: str
+) -> None:
+    serve(lake, before, range(1, 4), right=True)
+
+    with pytest.raises(LakeError) as raised:
+        monitor(lake, catalog_of(lake, now), 3)
+
+    assert f"{raised.value}".startswith(
+        f"predictions/returning [2026-01-01] has no {lacking} as a {now} model answers it"
+    )
+    assert "give it a name of its own" in f"{raised.value}"

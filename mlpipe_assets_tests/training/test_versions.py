@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
+from mlpipe_assets.catalog.models import repeat_purchase, spend_28d
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import fit, predict
@@ -25,7 +26,15 @@ from mlpipe_assets.training.champions import (
     roll_back,
 )
 from mlpipe_assets.training.model_files import Golden, ModelError
-from mlpipe_assets.training.versions import ModelVersion, damage, find_version, load, store_version, versions
+from mlpipe_assets.training.versions import (
+    ModelVersion,
+    damage,
+    find_version,
+    load,
+    load_as_declared,
+    store_version,
+    versions,
+)
 from mlpipe_assets_tests.learning.rows import BOOSTED, training_rows
 
 NAME = "returning"
@@ -299,3 +308,11 @@ def test_models_share_a_registry_without_sharing_metrics_or_champions(lake: Lake
     assert found.metrics == {"test_brier": 0.2, "test_roc_auc": None}
     registry = pl.read_parquet(lake.root / "meta" / "model_registry.parquet")
     assert registry.select("model", "version").rows() == [("other", other.version), (NAME, ours.version)]
+
+
+def test_a_version_of_another_task_does_not_answer_for_a_model_of_its_name(lake: Lake) -> None:
+    stored(lake, 1)
+
+    assert load_as_declared(lake, replace(repeat_purchase, name=NAME), "2026-02-01-abc").task == "binary"
+    with pytest.raises(ModelError, match="was fitted as a binary model, and the catalog says regression"):
+        load_as_declared(lake, replace(spend_28d, name=NAME), "2026-02-01-abc")
