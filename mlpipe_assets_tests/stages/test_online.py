@@ -13,12 +13,14 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.rows import parse_rows, spell_rows
-from mlpipe_assets.serving.selection import plan_snapshot
+from mlpipe_assets.serving.selection import ViewDays, plan_snapshot
+from mlpipe_assets.serving.snapshot import Snapshot
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.online import online_asset
 from mlpipe_assets.stages.online_plan import judge_snapshot, online_work, snapshot_held, store_of
 from mlpipe_assets.status import partitions
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.feature_lake import two_views, write_days
 from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake, spend
 
@@ -143,6 +145,22 @@ def test_a_snapshot_is_late_once_a_day_of_a_view_is_due_that_is_not_in_it(built:
     assert judged(due) == ("late", day(2), due)
     run(lake, catalog)
     assert judged(due) == ("fresh", day(3), None)
+
+
+def test_a_snapshot_is_as_late_as_the_latest_of_its_views(tmp_path: Path) -> None:
+    catalog, lake = two_views(tmp_path / "sql"), Lake(data_dir=str(tmp_path / "data"))
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    write_days(lake, catalog, "spend", {day(n): [("ann", n, 30)] for n in (1, 2, 3)})
+    write_days(lake, catalog, "by_channel", {day(n): [("ann", "web", n, "P1")] for n in (1, 2)})
+    now = datetime(2026, 1, 5, 6, tzinfo=UTC)
+    views = [ViewDays(lake=lake, catalog=catalog, view=view, now=now) for view in catalog.feature_views]
+    store_of(lake).publish(Snapshot(inputs="these", views=tuple(view.rows() for view in views)))
+
+    found = judge_snapshot(catalog, lake, now)
+
+    assert (found.state, found.newest, found.late_since) == ("late", day(2), now)
+    assert (held := snapshot_held(lake)) is not None
+    assert (held.day, held.rows) == (day(2), 2)
 
 
 def test_without_a_snapshot_online_is_late_since_the_first_features_were_due(built: tuple[Lake, Catalog]) -> None:
