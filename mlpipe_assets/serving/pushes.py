@@ -68,6 +68,7 @@ class Pushes:
     _since: float | None = None
     _handed_over: date | None = None
     _looked: float = 0.0
+    _closed: dict[str, date] = field(default_factory=dict)
     _took_left: float = -math.inf
     _sampled: float = 0.0
     _sample: PushedSample = field(init=False)
@@ -99,24 +100,32 @@ class Pushes:
         return {name: why for name, why in found.items() if source in self.catalog.view(name).inputs}
 
     def overlay_for(self, generation: Generation) -> Overlay:
-        """What lies over a snapshot now, and will be kept up to date from now on in place of the one before."""
+        """What lies over a snapshot now, and will be kept up to date from now on in place of the one before.
+
+        A table that cannot be read now keeps nobody from the snapshot: `look` tries again, and says why.
+        """
         with self._turn:
             self._write_sample()
             self._sample.forget()
-            before, self._open = self._open, None
+            self._open = None
             self._generation, self.overlay = generation, Overlay()
-            if before:  # after a rollback days are open again whose rows were let go
-                for name, source in self._day().sources.items():
-                    if source.closed < before.sources[name].closed:
-                        self._rows[name].forget()
-                self._open = None
-            self._look()
+            with suppress(MlpipeError):
+                self.look()
             return self.overlay
 
     def look(self) -> bool:
-        """Take in what was written since the last look, by any server; whether an answer changed."""
+        """Take in what was written since the last look, by any server; whether an answer changed.
+
+        Raises: LakeError when what is known of a table cannot be read; the next look begins with all rows again.
+        """
         with self._turn:
-            return self._look()
+            try:
+                return self._look()
+            except BaseException:  # rows that were read and did not get any further must not be passed over
+                self._open = None
+                for rows in self._rows.values():
+                    rows.forget()
+                raise
 
     def hand_over(self) -> None:
         """Hand over files that are old enough, and what dead servers left.
@@ -150,11 +159,16 @@ class Pushes:
         for name, rows in self._rows.items():
             changed[name], again = rows.read(now)
             anew = anew or again
-        if not any(changed.values()) and all(rows.rows is None for rows in self._rows.values()):
+        if not any(changed.values()) and not self._closed:  # nothing was ever pushed
             return False
         anew = self._is_over(now) or anew
         for name, rows in self._rows.items():
-            select = self._day().sources[name].select
+            source = self._day().sources[name]
+            select = source.select
+            if source.closed < self._closed.get(name, source.closed):  # as after a rollback: its rows were let go
+                rows.forget()
+                changed[name], _ = rows.read(now)
+            self._closed[name] = source.closed
             if anew:
                 rows.keep(select)
             changed[name] = rows.add([chosen for frame in changed[name] if (chosen := select(frame)).height])

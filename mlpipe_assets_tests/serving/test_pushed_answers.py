@@ -9,7 +9,9 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import ONE_DAY
+from mlpipe_assets.serving.open_day import OpenSource
 from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.serving.sqlite_store import SqliteStore
 from mlpipe_assets.store.lake import Lake
@@ -252,6 +254,50 @@ def test_a_table_that_cannot_be_read_is_named_and_its_rows_follow_once_it_is_who
 
     assert later.online("written", ["ann"]) != before
     assert "not_online" not in later.send("GET", "/health").json()
+
+
+def test_rows_that_came_while_the_lake_could_not_be_read_are_not_passed_over(
+    asked: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpipe_assets.serving.pushes._BETWEEN_LOOKS", 0.0)
+    manifest = asked.pushes.lake.root / "meta/tables/interim.events.json"
+    sound = manifest.read_bytes()
+    manifest.write_text("{")
+
+    assert asked.push(event("x", "eve")).status_code == 200
+    other = pushed_to(asked.pushes.lake, asked.catalog)
+    for one in (asked, other):
+        assert one.online("written", ["eve"]) == [None]
+        assert "interim.events.json" in one.send("GET", "/health").json()["not_online"]["written"]
+    manifest.write_bytes(sound)
+    for one in (asked, other):
+        one.pushes.look()
+
+        assert one.online("written", ["eve"]) == [[1, 0]]
+    asked.pushes.close()
+
+
+def test_a_look_that_fails_in_the_middle_is_made_again_with_the_same_rows(
+    asked: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = asked.online("totals", ["eve"])
+
+    def fail(*_: object) -> None:
+        raise LakeError("the disk is gone")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(OpenSource, "select", fail)
+        assert asked.post("/push/events", {"rows": [event("x", "eve", money="1.00")]}).status_code == 200
+        with pytest.raises(LakeError):
+            asked.pushes.look()
+        other = pushed_to(asked.pushes.lake, asked.catalog)  # it begins all the same
+    assert before == asked.online("totals", ["eve"]) == other.online("totals", ["eve"]) == [None]
+
+    for one in (asked, other):
+        one.pushes.look()
+
+        assert one.online("totals", ["eve"]) == [[1, 1, 1.0, 0]]
+    asked.pushes.close()
 
 
 def test_predictions_are_of_the_rows_that_follow_from_what_is_pushed(tmp_path: Path) -> None:
