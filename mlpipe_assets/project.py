@@ -45,7 +45,7 @@ class Project:
     [('ann', 3), ('bob', 3)]
     >>> project = Project()
     >>> project.tables()[:4]
-    ['interim/orders', 'interim/customers', 'features/customer_features', 'processed/repeat_purchase']
+    ['interim/orders', 'interim/customers', 'interim/serving_log', 'features/customer_features']
     >>> project.days("interim/orders")[-1]
     datetime.date(2026, 1, 3)
     >>> project.scan("interim/orders", first="2026-01-02").select(pl.len()).collect().item()

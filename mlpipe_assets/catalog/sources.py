@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from mlpipe_assets.catalog.declarations import Source, Tolerance
+from mlpipe_assets.catalog.serving_log import serving_log
 from mlpipe_assets.contracts.customers import Customers
 from mlpipe_assets.contracts.orders import Orders
 
@@ -24,4 +25,4 @@ customers = Source(
     fresh_within=timedelta(days=45),
 )
 
-SOURCES = (orders, customers)
+SOURCES = (orders, customers, serving_log)
