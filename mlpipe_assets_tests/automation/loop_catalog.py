@@ -8,7 +8,7 @@ from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.catalog.learners import Promotion
 
 FRESH_WITHIN = timedelta(days=2, hours=12)
-_orders, _customers = BUILT_IN.sources
+_orders, _customers, _ = BUILT_IN.sources
 _features = replace(BUILT_IN.feature_views[0], fresh_within=FRESH_WITHIN)
 _model = BUILT_IN.models[0]
 assert _model.learner

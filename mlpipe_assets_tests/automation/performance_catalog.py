@@ -8,7 +8,7 @@ from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.catalog.learners import Promotion
 
 _LONG = timedelta(days=60)  # nothing is late, so that nothing else is told
-_orders, _customers = BUILT_IN.sources
+_orders, _customers, _ = BUILT_IN.sources
 _features = replace(BUILT_IN.feature_views[0], fresh_within=_LONG)
 _model = BUILT_IN.models[0]
 assert _model.learner
