@@ -32,7 +32,7 @@ class TextAsKnown(Text):
         known = f"cast(known_at - interval '{self._settle()}' second - {_A_MICROSECOND} as date)"
         gone = f"cast(known_until - interval '{self._settle()}' second - {_A_MICROSECOND} as date)"
         union = (
-            f"    select {columns}, cast(null as timestamp with time zone) as known_until\n    from {source}\n"  # noqa: S608 (quoted names)
+            f"    select {columns}, case when false then known_at end as known_until\n    from {source}\n"  # noqa: S608 (quoted names)
             f"    where {self._window(self._lookback)}\n"
             "    union all\n"
             f"    select {columns}, known_until\n    from {versions}\n"
