@@ -15,7 +15,6 @@ from mlpipe_assets.catalog.sql_words import spell_name
 from mlpipe_assets.catalog.view_names import Names
 from mlpipe_assets.rules import Column
 
-_MONOTONE = ("count_distinct", "days_since_last")
 _LONGEST_UNITS = 18  # digits that a bigint holds for sure
 _PLACES_AT_HAND = 2  # of money: amounts up to 92 trillion are counted in cents without a wider type
 
@@ -38,12 +37,24 @@ class Term:
 
 @dataclass(kw_only=True)
 class Distinct:
-    """A column whose distinct values are counted, with the column of each window."""
+    """A column whose distinct values are counted, with the column of each window.
+
+    Attributes:
+        nullable: Whether the column may be null; such rows do not take part.
+        where: A condition for rows to take part; empty where all do.
+    """
 
     name: str
     column: str
-    condition: str
+    nullable: bool
+    where: str
     windows: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def condition(self) -> str:
+        """Whether a row of the source takes part; empty where all do."""
+        parts = [f"{self.column} is not null"] if self.nullable else []
+        return " and ".join([*parts, f"({self.where})"] if self.where else parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +74,8 @@ class Terms:
         lookback: In days; the window of an aggregate without one.
         order: Columns that put the rows of an entity in order, without ties: event time, then key.
         names: Those that are taken already.
-        as_known: Whether rows may cease to hold: then the day last seen may go back, and a value may be used no more.
         seen: The column with the day an entity was last seen, by any row.
+        asks_when_seen: Whether an aggregate asks for that day.
     """
 
     source: Mapping[str, Column]
@@ -72,7 +83,7 @@ class Terms:
     order: tuple[str, ...]
     names: Names
     seen: str
-    as_known: bool = False
+    asks_when_seen: bool = False
     terms: dict[tuple[str, ...], Term] = field(default_factory=dict)
     latest: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
     distinct: dict[tuple[str, ...], Distinct] = field(default_factory=dict)
@@ -106,7 +117,7 @@ class Terms:
         return {**kinds, **days} if sums else {}
 
     def _subtractable(self, aggregate: Aggregate) -> bool:
-        if aggregate.function in OF_ONE_ROW or (self.as_known and aggregate.function in _MONOTONE):
+        if aggregate.function in OF_ONE_ROW:
             return False
         floats = aggregate.column is not None and self.source[aggregate.column].dtype.is_float()
         return not (floats and aggregate.function in ("sum", "mean", "stddev"))
@@ -135,10 +146,12 @@ class Terms:
     def _count_distinct(self, aggregate: Aggregate, n: int, _: pl.DataType) -> str:
         column, key = str(aggregate.column), _key("distinct", aggregate)
         if key not in self.distinct:
-            conditions = [f"{spell_name(column)} is not null"] if self.source[column].nullable else []
-            conditions += [f"({aggregate.where})"] if aggregate.where else []
-            named = self.names.take(f"distinct_{self._named(aggregate)}")
-            self.distinct[key] = Distinct(name=named, column=spell_name(column), condition=" and ".join(conditions))
+            self.distinct[key] = Distinct(
+                name=self.names.take(f"distinct_{self._named(aggregate)}"),
+                column=spell_name(column),
+                nullable=self.source[column].nullable,
+                where=aggregate.where or "",
+            )
         return f"cast(t.{self._window(self.distinct[key], n)} as bigint)"
 
     def _days_since_last(self, aggregate: Aggregate, n: int, _: pl.DataType) -> str:
@@ -151,8 +164,6 @@ class Terms:
         )
 
     def _over_all_rows(self, aggregate: Aggregate, feature: str, n: int, promised: pl.DataType) -> str:
-        if aggregate.function == "days_since_last":
-            return self._days_since_any(aggregate, feature, n)
         dtype = self.source[str(aggregate.column)].dtype
         value = (
             f"case when r.age < {n} then p.{self._measure(aggregate)} end"
@@ -169,26 +180,9 @@ class Terms:
             call = f"{name}({value})"
         if aggregate.function == "sum":
             call = f"coalesce({call}, 0)"
-        elif aggregate.function == "count_distinct":
-            call = f"cast(count(distinct {value}) as bigint)"
         named = self.names.take(feature)
         self.spread.append(Spread(name=named, value=call))
         return f"cast(s.{named} as double)" if dtype.is_decimal() and promised.is_float() else f"s.{named}"
-
-    def _days_since_any(self, aggregate: Aggregate, feature: str, n: int) -> str:
-        """The same of rows that may cease to hold, made of all rows of a window."""
-        column = aggregate.column
-        nullable = column is not None and self.source[column].nullable
-        condition = (
-            both(aggregate.where, f"{spell_name(str(column))} is not null" if nullable else None)
-            if aggregate.where or nullable
-            else ""
-        )
-        day = f"p.{self.measured_as(f'case when {condition} then date end' if condition else 'date', f'{self._named(aggregate)}_on')}"
-        seen = f"case when r.age < {n} then {day} end" if n < self.lookback else day
-        named = self.names.take(feature)
-        self.spread.append(Spread(name=named, value=f"cast(r.day - max({seen}) as bigint)"))
-        return f"s.{named}"
 
     @property
     def order_used(self) -> tuple[str, ...]:
@@ -254,6 +248,7 @@ class Terms:
         column = aggregate.column
         nullable = column is not None and self.source[column].nullable
         if not aggregate.where and not nullable:
+            self.asks_when_seen = True
             return self.seen
         key = _key("latest", aggregate)
         if key not in self.latest:
@@ -269,6 +264,11 @@ class Terms:
         return self.measured_as(
             f"case when {aggregate.where} then {value} end" if aggregate.where else value, self._named(aggregate)
         )
+
+    def value_of_row(self, distinct: Distinct) -> str:
+        """The column of `placed` with the value of a row that is counted, null where it does not take part."""
+        value = f"case when {distinct.where} then {distinct.column} end" if distinct.where else distinct.column
+        return self.measured_as(value, distinct.name if distinct.where else None)
 
     def measured_as(self, value: str, name: str | None = None) -> str:
         """The column of `placed` that holds the value of a row."""

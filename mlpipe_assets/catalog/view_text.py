@@ -1,5 +1,6 @@
 """The SQL of a view that is declared by aggregates: one text for a day and for a range, to be read by people too."""
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from mlpipe_assets.catalog.aggregates import From
@@ -8,7 +9,8 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.sql_layout import indent, spell_attributes, spell_select, wrap
 from mlpipe_assets.catalog.sql_words import spell_name
 from mlpipe_assets.catalog.view_names import TOTAL, Names
-from mlpipe_assets.catalog.view_terms import Distinct, Terms
+from mlpipe_assets.catalog.view_spans import Change, SpanNames, Spans
+from mlpipe_assets.catalog.view_terms import Terms
 from mlpipe_assets.rules import columns
 
 _HELD = (
@@ -43,16 +45,15 @@ class Text:
         self._view, self._catalog = view, catalog
         self._lookback = view.lookback.days
         self._keys = [spell_name(key) for key in view.entity.join_keys]
-        self._day, self._opened, self._until, self._next, self._used, self._value = (
-            names.take(name) for name in ("day", "opened", "until", "next_day", "used_on", "value")
-        )
+        self._day, self._opened, self._until = (names.take(name) for name in ("day", "opened", "until"))
+        self._of_spans = SpanNames(self._day, *(names.take(name) for name in ("next_day", "used_on", "value")))
+        self._spans = Spans(self._keys, self._of_spans, spell_name(view.source))
         self._terms = Terms(
             source={column.name: column for column in columns(source.contract)},
             lookback=self._lookback,
             order=tuple(dict.fromkeys([*filter(None, [source.event_time]), *source.key])),
             names=names,
             seen=names.take("seen_on"),
-            as_known=view.is_as_known,
         )
         promised = columns_of(view.contract)[0]
         self._features = [pair for one in view.aggregates for pair in self._terms.add(one, promised).items()]
@@ -62,9 +63,9 @@ class Text:
 
     def write(self) -> str:
         """The whole text."""
-        parts = {**self._known(), "placed": self._placed()}
+        parts = self._parts_before()
         for distinct in self._terms.distinct.values():
-            parts |= {f"{distinct.name}_used": self._uses(distinct), f"{distinct.name}_spans": self._spans(distinct)}
+            parts |= self._spans.write(distinct)
         parts |= {"changes": self._changes(), "change_of_day": self._change_of_day(), "totals": self._totals()}
         if self._terms.spread:
             parts |= {"reach": self._reach(), "spread": self._spread()}
@@ -105,6 +106,10 @@ class Text:
                 "A row counts from its day until its window ends: it enters every window once and leaves it once, and between",
                 "two changes the totals stand still.",
             ]
+        return said + self._how_else()
+
+    def _how_else(self) -> list[str]:
+        said: list[str] = []
         if self._terms.distinct:
             said += [
                 "A value counts from a row until its window ends, or until the next row with it takes over: so each counts once."
@@ -125,9 +130,17 @@ class Text:
         chosen += [f"{value} as {name}" for value, name in t.measured.items()]
         return spell_select(chosen, self._rows())
 
-    def _known(self) -> dict[str, str]:
-        """What goes before the rows of the source."""
-        return {}
+    def _latest_so_far(self) -> list[str]:
+        """The latest of those days, over the changes up to a day."""
+        return [f"max({name}) over w as {name}" for name in self._latest]
+
+    def _more_changes(self) -> Iterable[Change]:
+        """Changes by rows that count in another way."""
+        return ()
+
+    def _parts_before(self) -> dict[str, str]:
+        """What comes before changes: the rows that make them."""
+        return {"placed": self._placed()}
 
     def _more_inputs(self) -> list[str]:
         return []
@@ -167,29 +180,6 @@ class Text:
         """On which days an entity is described."""
         return f"t.{self._terms.seen} > d.day - {self._lookback}"
 
-    def _uses(self, distinct: Distinct) -> str:
-        """Each value on each day an entity used it; those before $start together on $start."""
-        opened = "greatest(date, $start)"
-        chosen = [
-            *self._keys,
-            f"{distinct.column} as {self._value}",
-            f"{opened} as {self._day}",
-            f"max(date) as {self._used}",
-        ]
-        where = " and ".join(filter(None, [self._window(max(distinct.windows)), distinct.condition]))
-        group = ", ".join([*self._keys, distinct.column, opened])
-        return spell_select(chosen, f"from {spell_name(self._view.source)}\nwhere {where}\ngroup by {group}")
-
-    def _spans(self, distinct: Distinct) -> str:
-        over = f"partition by {', '.join([*self._keys, self._value])} order by {self._day}"
-        chosen = [
-            *self._keys,
-            self._day,
-            self._used,
-            f"coalesce(lead({self._day}) over ({over}), $end + 1) as {self._next}",
-        ]
-        return spell_select(chosen, f"from {distinct.name}_used")
-
     def _changes(self) -> str:
         """What changes the totals of an entity, and when: rows that enter windows, and rows that leave them."""
         t = self._terms
@@ -211,24 +201,19 @@ class Text:
             totals = [name if name in self.held else "0" for name in names]
             selects.append(f"select {wrap([*self._keys, '$start', *totals, *self._latest])}\nfrom held")
 
-        def change(day: str, moved: dict[str, str], rest: str) -> None:
-            values = [moved.get(name, "0") for name in names] + ["null"] * len(self._latest)
+        def change(day: str, moved: Mapping[str, str], rest: str) -> None:
+            values = [moved.get(name, "0") for name in names] + [moved.get(name, "null") for name in self._latest]
             selects.append(f"select {wrap([*self._keys, day, *values])}\n{rest}")
 
         for n in sorted({n for _, _, n in kept}):
             leaves = self._leaves(n)
             moved = {window: f"-{value}" for window, value, own in kept if own == n}
             change(leaves, moved, f"from placed\nwhere {self._left(leaves)}")
-        for one in t.distinct.values():
-            inside = {
-                window: f"{self._used} + {n} > {self._day}" for n, window in one.windows.items() if n < max(one.windows)
-            }
-            used = {w: f"case when {inside[w]} then 1 else 0 end" if w in inside else "1" for w in one.windows.values()}
-            change(self._day, used, f"from {one.name}_spans")
-            for n, window in sorted(one.windows.items()):
-                leaves = f"least({self._used} + {n}, {self._next})"
-                where = " and ".join(filter(None, [inside.get(window), f"{leaves} <= $end"]))
-                change(leaves, {window: "-1"}, f"from {one.name}_spans\nwhere {where}")
+        for moving in (
+            *self._more_changes(),
+            *(made for one in t.distinct.values() for made in self._spans.changes(one)),
+        ):
+            change(*moving)
         return "\nunion all\n".join(selects)
 
     def _change_of_day(self) -> str:
@@ -249,7 +234,7 @@ class Text:
         sums += [window for one in t.distinct.values() for window in one.windows.values()]
         chosen = [*self._keys, self._day, f"coalesce(lead({self._day}) over by_day, $end + 1) as {self._until}"]
         chosen += [f"sum({window}) over w as {window}" for window in sums]
-        chosen += [f"max({name}) over w as {name}" for name in self._latest]
+        chosen += self._latest_so_far()
         return spell_select(
             chosen,
             "from change_of_day\nwindow\n"

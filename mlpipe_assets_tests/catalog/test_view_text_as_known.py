@@ -14,6 +14,7 @@ from mlpipe_assets.catalog.aggregates import Aggregate
 from mlpipe_assets.catalog.declarations import FeatureView
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
+from mlpipe_assets.point_in_time.known_by import known_until
 from mlpipe_assets_tests.catalog.declared import FIRST, LAST, ORDER, SCHEMA, catalog_of, rows, tables_for, view_of
 from mlpipe_assets_tests.catalog.test_view_text import expect_rows, of_each_view
 from mlpipe_assets_tests.oracle import rows_of_view
@@ -33,6 +34,27 @@ def versions(draw: st.DrawFn) -> list[dict[str, Any]]:
         known, until = draw(LAGS), draw(st.none() | LAGS)
         gone = None if until is None or until <= known else end + timedelta(hours=until)
         found.append({**row, "known_at": end + timedelta(hours=known), "known_until": gone})
+    return found
+
+
+@st.composite
+def corrections(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Rows of two people within a few days, most of which cease to hold soon."""
+    values = st.fixed_dictionaries(
+        {
+            "who": st.sampled_from(["ann", "bob"]),
+            "shop": st.just(1),
+            "word": st.sampled_from(["a", "b", None]),
+            "whole": st.sampled_from([1, 5]),
+            "number": st.sampled_from([1, 2]),
+        }
+    )
+    on, late, held = st.integers(3, 7), st.sampled_from([0, 0, 1, 2, 4, 6]), st.sampled_from([None, 1, 2, 3, 7])
+    found: list[dict[str, Any]] = []
+    for number, (row, n, after, days) in enumerate(draw(st.lists(st.tuples(values, on, late, held), max_size=9))):
+        known, gone = end_of(day(n + after)), end_of(day(n + after + days)) if days else None
+        moments = {"at": end_of(day(n)), "known_at": known, "known_until": gone}
+        found.append({**row, "id": f"{number}", "date": day(n), **moments})
     return found
 
 
@@ -63,41 +85,36 @@ def known_rows(given_rows: Sequence[dict[str, Any]], day: date, begun: datetime)
     ]
 
 
-A_RANGE = {
-    "placed": versions(),
-    "start": st.integers(0, 10),
-    "length": st.integers(0, 6),
-    "begun": st.sampled_from([BEGUN, datetime(1, 1, 1, tzinfo=UTC)]),
-}
+ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
+MOMENTS = st.sampled_from([BEGUN, ALWAYS])
+WHAT_GOES_BACK = view_of(
+    Aggregate("days_since_last", name="since"),
+    Aggregate("days_since_last", "word", name="since_word", days=(2,)),
+    Aggregate("days_since_last", name="since_big", where="whole > 2"),
+    Aggregate("count_distinct", "word", name="words", days=(2, 4)),
+    Aggregate("count_distinct", "number", name="big_numbers", where="whole > 2"),
+    lookback=timedelta(days=6),
+)
 
 
-@given(**A_RANGE)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@of_each_view
-def test_a_row_of_a_day_is_made_of_what_was_known_by_then(
-    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
+def expect_what_was_known(
+    view: FeatureView,
+    placed: list[dict[str, Any]],
+    start: int,
+    length: int,
+    begun: datetime,
+    *,
+    by_start: bool = False,
 ) -> None:
-    expect_known_rows(view, placed, start, length, begun)
+    """Fail where a range of days differs from brute force over the versions known at the end of each.
 
-
-@pytest.mark.fuzz
-@given(**A_RANGE)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@of_each_view
-def test_a_row_of_any_day_is_made_of_what_was_known_by_then(
-    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
-) -> None:
-    expect_known_rows(view, placed, start, length, begun)
-
-
-def expect_known_rows(
-    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
-) -> None:
+    With `by_start`, all that was known by the end of the first day counts from its own day on.
+    """
     first = FIRST + timedelta(days=start)
     last = min(LAST, first + timedelta(days=length))
     view = replace(view, late="as_known")
 
-    found = run(view, placed, first, last, begun)
+    found = run(view, placed, first, last, max(begun, known_until(view, first)) if by_start else begun)
 
     wanted = [
         row
@@ -107,6 +124,42 @@ def expect_known_rows(
     expect_rows(view, found, wanted)
 
 
+@given(placed=versions(), start=st.integers(0, 10), length=st.integers(0, 6), begun=MOMENTS)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
+def test_a_row_of_a_day_is_made_of_what_was_known_by_then(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
+) -> None:
+    expect_what_was_known(view, placed, start, length, begun)
+
+
+@given(placed=corrections(), start=st.integers(2, 7), length=st.integers(0, 8), by_start=st.booleans())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_was_seen_last_goes_back_with_the_versions_that_said_so(
+    placed: list[dict[str, Any]], start: int, length: int, *, by_start: bool
+) -> None:
+    expect_what_was_known(WHAT_GOES_BACK, placed, start, length, ALWAYS, by_start=by_start)
+
+
+@pytest.mark.fuzz
+@given(placed=versions() | corrections(), start=st.integers(0, 10), length=st.integers(0, 6), begun=MOMENTS)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@of_each_view
+def test_a_row_of_any_day_is_made_of_what_was_known_by_then(
+    view: FeatureView, placed: list[dict[str, Any]], start: int, length: int, begun: datetime
+) -> None:
+    expect_what_was_known(view, placed, start, length, begun)
+
+
+@pytest.mark.fuzz
+@given(placed=corrections(), start=st.integers(2, 7), length=st.integers(0, 8), by_start=st.booleans())
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_was_seen_last_always_goes_back(
+    placed: list[dict[str, Any]], start: int, length: int, *, by_start: bool
+) -> None:
+    expect_what_was_known(WHAT_GOES_BACK, placed, start, length, ALWAYS, by_start=by_start)
+
+
 def test_a_row_that_ceased_to_hold_is_not_the_last_one_any_more() -> None:
     view = view_of(
         Aggregate("count", name="rows", days=(5,)),
@@ -114,10 +167,25 @@ def test_a_row_that_ceased_to_hold_is_not_the_last_one_any_more() -> None:
         Aggregate("count_distinct", "word", name="words", days=(5,)),
         late="as_known",
     )
-    kept = {"who": "ann", "shop": 1, "id": "1", "date": day(3), "word": "a", "known_at": end_of(3), "known_until": None}
-    taken_back = {**kept, "id": "2", "date": day(4), "word": "b", "known_at": end_of(4), "known_until": end_of(6)}
+    kept = {
+        "who": "ann",
+        "shop": 1,
+        "id": "1",
+        "date": day(3),
+        "word": "a",
+        "known_at": end_of(day(3)),
+        "known_until": None,
+    }
+    taken_back = {
+        **kept,
+        "id": "2",
+        "date": day(4),
+        "word": "b",
+        "known_at": end_of(day(4)),
+        "known_until": end_of(day(6)),
+    }
 
-    found = run(view, [kept, taken_back], day(3), day(7), datetime(1, 1, 1, tzinfo=UTC))
+    found = run(view, [kept, taken_back], day(3), day(7), ALWAYS)
 
     assert found.select("rows_5d", "since", "words_5d").rows() == [
         (1, 0, 1),
@@ -133,6 +201,6 @@ def day(number: int) -> date:
     return date(2026, 1, number)
 
 
-def end_of(number: int) -> datetime:
+def end_of(on: date) -> datetime:
     """The last second of a day."""
-    return datetime.combine(day(number), time(23, 59, 59), tzinfo=UTC)
+    return datetime.combine(on, time(23, 59, 59), tzinfo=UTC)
