@@ -15,7 +15,8 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.join_keys import of_entities
-from mlpipe_assets.point_in_time.sample import read_entities
+from mlpipe_assets.partitions import ONE_DAY
+from mlpipe_assets.point_in_time.sample import read_entities, scan_days
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.table_state import TableState
 from mlpipe_assets.transforms.staging import ORIGIN, RECORD
@@ -41,6 +42,12 @@ class KnownRows:
     whole: Sequence[date]
     others: pl.DataFrame
 
+    def of(self, days: Sequence[date]) -> "KnownRows":
+        """Those of some of the days."""
+        chosen = {*days}
+        others = self.others.filter(pl.col("date").is_in(list(chosen)))
+        return KnownRows(whole=[day for day in self.whole if day in chosen], others=others)
+
 
 def read_known_rows(days: "SourceDays", ledger: Ledger, wanted: Sequence[date]) -> KnownRows:
     """Every version of the rows of some days, which must be there.
@@ -56,14 +63,10 @@ def read_known_rows(days: "SourceDays", ledger: Ledger, wanted: Sequence[date]) 
                 f"interim/{source.name} [{day}]: the rows that others took the place of are not beside the partition, so what was known "
                 "earlier cannot be told. `mlpipe run` builds the day again."
             )
-    dead = [
-        state.read(day, file=keys.SUPERSEDED).with_columns(date=pl.lit(day))
-        for day in near
-        if state.has(day, keys.SUPERSEDED)
-    ]
-    if not dead:
+    beside = state.files([day for day in near if state.has(day, keys.SUPERSEDED)], keys.SUPERSEDED)
+    if not beside:
         return KnownRows(whole=list(wanted), others=_nothing(source))
-    rows = pl.concat(dead)
+    rows = scan_days(beside).collect()
     paths = state.files(near)
     living = read_entities(paths, rows.select(source.key).unique(), [*source.key, *_ROW])
     living = of_entities(living, rows, source.key).with_columns(
@@ -82,6 +85,19 @@ def read_known_rows(days: "SourceDays", ledger: Ledger, wanted: Sequence[date]) 
     others = pl.concat(versions).with_columns(known_at=pl.coalesce("since", "known_at"))
     columns = list(_nothing(source).schema)
     return KnownRows(whole=[day for day in wanted if day not in apart], others=others.select(columns))
+
+
+def recall_known_rows(days: "SourceDays", wanted: Sequence[date], read: dict[frozenset[date], KnownRows]) -> KnownRows:
+    """The same from what was `read` of a source already, and kept there; read a day longer at both ends, as the proof of a build asks.
+
+    Raises: DamagedError as `read_known_rows` does.
+    """
+    for there, known in read.items():
+        if there.issuperset(wanted):
+            return known.of(wanted)
+    longer = frozenset({day + n * ONE_DAY for day in wanted for n in (-1, 0, 1)} & days.present)
+    read[longer] = read_known_rows(days, days.ledger, sorted(longer))
+    return read[longer].of(wanted)
 
 
 def lacks_history(state: TableState, day: date, facts: Mapping[str, Any]) -> bool:

@@ -81,18 +81,22 @@ def plan_passes(
     ]
 
 
-def read_entities(paths: Sequence[Path], entities: pl.DataFrame, names: Iterable[str] | None) -> pl.DataFrame:
-    """All rows of some entities, given by their keys, with the day of their partition as `date`."""
+def scan_days(paths: Sequence[Path]) -> pl.LazyFrame:
+    """Rows of partitions, with the day of each as `date`; there is a file at least."""
     if any("=" in part for path in paths[:1] for part in path.parts[:-2]):  # polars takes those folders for columns too
         day = pl.col("date").str.extract(DAY_OF_A_FILE).str.to_date()
         plain = pl.scan_parquet(
             list(paths), hive_partitioning=False, include_file_paths="date", glob=False, missing_columns="insert"
         )
-        table = plain.with_columns(day)
-    else:
-        table = pl.scan_parquet(
-            list(paths), hive_partitioning=True, hive_schema={"date": pl.Date}, glob=False, missing_columns="insert"
-        )
+        return plain.with_columns(day)
+    return pl.scan_parquet(
+        list(paths), hive_partitioning=True, hive_schema={"date": pl.Date}, glob=False, missing_columns="insert"
+    )
+
+
+def read_entities(paths: Sequence[Path], entities: pl.DataFrame, names: Iterable[str] | None) -> pl.DataFrame:
+    """All rows of some entities, given by their keys, with the day of their partition as `date`."""
+    table = scan_days(paths)
     schema = table.collect_schema()
     chosen = [name for name in schema.names() if names is None or name in {*names, *entities.columns, "date"}]
     wanted = entities.select(pl.col(key).cast(schema[key], strict=False) for key in entities.columns).drop_nulls()

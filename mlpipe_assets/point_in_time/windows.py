@@ -17,7 +17,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.point_in_time.joined import Joins
 from mlpipe_assets.point_in_time.known_by import KnownBy, known_until, near_days
-from mlpipe_assets.point_in_time.known_then import read_known_rows
+from mlpipe_assets.point_in_time.known_then import KnownRows, recall_known_rows
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -33,6 +33,7 @@ class SourceDays:
     lake: Lake
     source: Source
     _facts: dict[date, dict[str, object]] = field(default_factory=dict)
+    _known: dict[frozenset[date], KnownRows] = field(default_factory=dict)
 
     @cached_property
     def state(self) -> TableState:
@@ -109,6 +110,10 @@ class SourceDays:
         """Rows of partitions."""
         counts = (self.fact(day, "accepted") for day in days)
         return sum(count for count in counts if isinstance(count, int))
+
+    def known_rows(self, days: Sequence[date]) -> KnownRows:
+        """Every version of the rows of some days, which must be there; see `recall_known_rows`."""
+        return recall_known_rows(self, days, self._known)
 
     def paths(self, days: Iterable[date]) -> list[Path]:
         """Files of partitions, in order.
@@ -224,7 +229,7 @@ class Inputs:
         name = source.source.name
         if not self.is_as_known(source):
             return {name: source.paths(read)}
-        known = read_known_rows(source, source.ledger, read)
+        known = source.known_rows(read)
         rows = source.paths(known.whole) or known.others.clear().drop("known_until")
         return {name: rows, versions_table(name): known.others}
 
@@ -265,7 +270,10 @@ class Inputs:
         bound: dict[str, object] = {"start": start, "end": end, "held": before, "keep": keep_after or end}
         for s in self.sources:
             if self.is_as_known(s):
-                bound["begun"] = s.known_by.begun or BEGUN_BEFORE_ALL
+                begun = s.known_by.begun or BEGUN_BEFORE_ALL
+                bound["begun"] = max(
+                    begun, known_until(self.view, start)
+                )  # all of it counts from $start on, if not later
         return bound
 
     def rows(self, start: date, end: date, *, held: bool = False) -> int:
