@@ -15,6 +15,7 @@ from mlpipe_assets_tests.benchmarks.drift_table import measure_drift_table
 from mlpipe_assets_tests.benchmarks.false_alarms import measure_false_alarms
 from mlpipe_assets_tests.benchmarks.flights import measure_flights
 from mlpipe_assets_tests.benchmarks.importing import measure_import
+from mlpipe_assets_tests.benchmarks.late_rows import measure_late_rows
 from mlpipe_assets_tests.benchmarks.loop import measure_loop
 from mlpipe_assets_tests.benchmarks.pipeline import measure_pipeline
 from mlpipe_assets_tests.benchmarks.push import measure_push
@@ -30,6 +31,7 @@ _NAMES = (
     "validate",
     "pipeline",
     "views",
+    "late",
     "loop",
     "retrieval",
     "drift",
@@ -46,6 +48,7 @@ _QUICK_SIZES = (
 )
 _YEAR = Workload(orders=3_700_000, days=370, first=date(2025, 6, 1))
 _QUICK_YEAR = Workload(orders=74_000, customers=5_000, days=370, first=date(2025, 6, 1))
+_LATE = Workload(orders=1_000_000, customers=20_000, more_days=1)
 _PAGE = ROOT / "docs" / "benchmarks.md"
 
 
@@ -55,6 +58,7 @@ def main() -> int:
     sizes = _QUICK_SIZES if options.quick else _SIZES
     year = _QUICK_YEAR if options.quick else _YEAR
     rows = 100_000 if options.quick else 1_000_000
+    late = _QUICK_SIZES[0] if options.quick else _LATE
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpipe-bench-")))
         folder = folder.absolute()
@@ -68,6 +72,7 @@ def main() -> int:
                 (year, _written(folder, year)),
                 options.repeats,
             ),
+            "late": lambda: measure_late_rows(folder / "late", _written(folder, late), late, options.repeats),
             "loop": lambda: measure_loop(
                 folder / "loop", _written(folder, sizes[-1]), sizes[-1], max(options.repeats, 3)
             ),

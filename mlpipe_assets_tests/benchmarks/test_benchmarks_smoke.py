@@ -11,7 +11,9 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.gate import judge
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError, hold_to_yardstick, read_truth
+from mlpipe_assets_tests.benchmarks.late_rows import build, prepare
 from mlpipe_assets_tests.benchmarks.mlpipe_run import run_mlpipe, stage_seconds
 from mlpipe_assets_tests.benchmarks.pipeline import drop_files, environment_of, run_yardstick
 from mlpipe_assets_tests.benchmarks.validate import ArrivedOrders, arrived_orders, bare_rules, same
@@ -84,6 +86,18 @@ def test_pipeline_and_yardstick_agree(written: Path, tmp_path: Path, monkeypatch
     wrong = truth | {date(2026, 1, 1): Truth(rows=0, twice=0, again=0, invalid=0)}
     with pytest.raises(DisagreementError, match="in the files"):
         hold_to_yardstick(tmp_path / "data", tmp_path / "yardstick", wrong, SMALL.all_days)
+
+
+def test_the_view_is_built_in_both_ways_over_the_same_files(written: Path, tmp_path: Path) -> None:
+    days = SMALL.all_days[:3]
+    drop_files(written, tmp_path, days)
+    lake = Lake(data_dir=f"{tmp_path}")
+    prepare(lake)
+
+    known, corrected = build(lake, "as_known", days), build(lake, "correct", days)
+
+    assert known["rows"] == corrected["rows"] > SMALL.customers
+    assert known["seconds"] > 0
 
 
 def test_gate_and_bare_rules_find_the_same_rows(written: Path) -> None:
