@@ -80,8 +80,8 @@ def test_files_that_stopped_coming_are_told_once_however_many_tables_are_late(
     lacking = spell_days(days_between(LAST + ONE_DAY, missing))
     assert listener.titles() == [f"raw/orders: no partition of {lacking}"]
     assert (
-        "how many: 5 tables late: raw/orders, interim/orders, features/customer_features, predictions/repeat_purchase, "
-        f"monitoring/orders\nexample: the newest partition is {LAST}\n"
+        "how many: 6 tables late: raw/orders, interim/orders, features/customer_features, online/features, "
+        f"predictions/repeat_purchase, monitoring/orders\nexample: the newest partition is {LAST}\n"
     ) in listener.received[0]["message"]
     assert asked(dev.runs()) == []  # `mlpipe run` left nothing to build
 
