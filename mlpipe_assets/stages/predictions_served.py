@@ -62,11 +62,13 @@ def build_served(lake: Lake, log: Source, model: Model, days: Sequence[date]) ->
 
 @or_unreadable(lambda model: f"predictions/{model.served}")
 def served_work(lake: Lake, log: Source, model: Model, wanted: Wanted) -> Work:
-    """Days of the log that predictions were not taken from as it is now."""
+    """Days of the log that predictions were not taken from as it is now; one on which nobody asked needs none."""
     answered, made = lake.state("interim", log.name), lake.state("predictions", model.served)
     days: list[date] = []
     blocked: list[tuple[date, str]] = []
     for day in filter(wanted, answered.days()):
+        if not made.has(day) and day not in made.refused and not (answered.facts(day) or {}).get("accepted"):
+            continue  # nobody asked
         inputs = _inputs(lake, log, model, day)
         refusal = made.refused.get(day)
         if refusal and refusal["inputs"] == inputs:

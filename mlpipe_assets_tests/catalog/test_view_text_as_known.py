@@ -113,6 +113,7 @@ def expect_what_was_known(
     first = FIRST + timedelta(days=start)
     last = min(LAST, first + timedelta(days=length))
     view = replace(view, late="as_known")
+    placed = [{**dict.fromkeys(SCHEMA), **row} for row in placed]
 
     found = run(view, placed, first, last, max(begun, known_until(view, first)) if by_start else begun)
 
