@@ -1,5 +1,6 @@
 """The ledger of deliveries: which one brought which days, and what of each name was taken."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 from mlpipe_assets.intake.delivery import Delivery, dump, identity, parse
 from mlpipe_assets.intake.intake import Mark, Pending
+from mlpipe_assets.intake.states import find_shown
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -44,6 +46,7 @@ class Ledger:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
     _order: dict[str, int] | None = None
+    _shown: dict[str, datetime] | None = None
     _named: dict[str, list[str]] = field(default_factory=dict)
     _held: dict[str, str] = field(default_factory=dict)
     _by_day: dict[date, list[Delivery]] | None = None
@@ -104,9 +107,14 @@ class Ledger:
     def order(self) -> dict[str, int]:
         """The place of each delivery in the order in which rows became known, from the earliest."""
         if self._order is None:
-            ordered = sorted(self.deliveries.values(), key=lambda d: d.place)
-            self._order = {d.delivery: number for number, d in enumerate(ordered)}
+            self._order = {d.delivery: n for n, d in enumerate(sorted(self.deliveries.values(), key=lambda d: d.place))}
         return self._order
+
+    @property
+    def shown(self) -> dict[str, datetime]:
+        """Since when the rows of each delivery could be read, as `find_shown` says."""
+        self._shown = self._shown or find_shown(self.deliveries.values())
+        return self._shown
 
     def standing(self, name: str) -> Delivery | None:
         """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
@@ -128,7 +136,11 @@ class Ledger:
         for delivery in self.deliveries.values():
             former = self.deliveries.get(delivery.replaces or "")
             if former and (former.content != delivery.content or delivery.copy_of is None):
-                yield former.copy_of or former.delivery, delivery.copy_of or delivery.delivery, delivery.known_at
+                yield (
+                    former.copy_of or former.delivery,
+                    delivery.copy_of or delivery.delivery,
+                    self.shown[delivery.delivery],
+                )
 
     def note(self, pending: Pending, *, delivery: str | None = None, problem: str | None = None) -> None:
         """Remember what became of a delivery; `save` writes it down."""
@@ -204,10 +216,9 @@ class Ledger:
 
     def events_by_day(self) -> dict[date, int]:
         """Rows that came for each event date."""
-        counts: dict[date, int] = {}
+        counts: Counter[date] = Counter()
         for delivery in self.deliveries.values():
-            for day, count in delivery.events.items():
-                counts[day] = counts.get(day, 0) + count
+            counts.update(delivery.events)
         return counts
 
     def event_path(self, delivery: Delivery, day: date) -> Path:
@@ -228,7 +239,7 @@ class Ledger:
 
     def _remember(self, delivery: Delivery) -> None:
         self.deliveries[delivery.delivery] = delivery
-        self._order = self._by_day = None
+        self._order = self._shown = self._by_day = None
         under = self._named.setdefault(delivery.source_file, [])
         if delivery.delivery not in under:
             under.append(delivery.delivery)

@@ -50,7 +50,7 @@ def read_known_at(file: str, modified_ns: int, pattern: str | None = None) -> Re
         pattern: Declared for the source: its first group is the date, of any year since 1970. None looks for a date as
             people write them, at most a year before MLPIPE_START_DATE.
     """
-    modified = datetime.fromtimestamp(min(max(modified_ns // 1_000_000_000, 0), _LAST_SECOND), tz=UTC)
+    modified = read_time(modified_ns)
     name = PurePosixPath(file).name
     found = list(_written(name) if pattern is None else _declared(name, pattern))
     first = START_DATE - _BEFORE_START if pattern is None else date(1970, 1, 1)
@@ -63,6 +63,11 @@ def read_known_at(file: str, modified_ns: int, pattern: str | None = None) -> Re
     days = sorted({moment.date() for moment in found})
     note = f"{len(days)} dates in the name, of which the last plausible one is taken" if len(days) > 1 else ""
     return Reading(known_at=plausible[-1], by=BY_NAME, note=note)
+
+
+def read_time(modified_ns: int) -> datetime:
+    """A modification time in whole seconds, those no calendar has as the nearest that one has."""
+    return datetime.fromtimestamp(min(max(modified_ns // 1_000_000_000, 0), _LAST_SECOND), tz=UTC)
 
 
 def arrival_day(moment: datetime) -> date:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
+from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day, read_time
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
+
+_A_MOMENT = timedelta(microseconds=1)
 
 
 def find_copies(ordered: Sequence[Delivery], *, reach: timedelta) -> dict[str, str]:
@@ -83,25 +85,40 @@ def _days_of_contents(ordered: Sequence[Delivery]) -> dict[str, Sequence[date]]:
     return {d.content: tuple(d.events) for d in ordered if d.copy_of is None and d.received}
 
 
+def find_shown(deliveries: Iterable[Delivery]) -> dict[str, datetime]:
+    """Since when the rows of each delivery could be read: when it was known or, of a file that replaced another, when it was written.
+
+    A date in a name says of which day the state is that a file gives, and so whose rows hold. It cannot say when that state
+    was written over another one, which had been read by then.
+    """
+    shown: dict[str, datetime] = {}
+    for delivery in sorted(deliveries, key=lambda d: d.place):  # a file comes after the one that it replaced
+        former = shown.get(delivery.replaces or "")
+        written = delivery.known_at if former is None else max(read_time(delivery.modified_ns), former + _A_MOMENT)
+        shown[delivery.delivery] = max(delivery.known_at, written)
+    return shown
+
+
 def find_later_versions(
     replacements: Iterable[tuple[str, str, datetime]], order: Mapping[str, int]
 ) -> dict[str, dict[str, datetime]]:
     """Of each delivery whose file holds other content since, those that hold what the file said later, and since when it does.
 
     Args:
-        replacements: The delivery that was replaced, the one that holds the rows of the content in its place, and since when.
+        replacements: The delivery that was replaced, the one that holds the rows of the content in its place, and since when
+            these could be read.
         order: The place of each delivery in the order in which they became known.
     """
     direct: dict[str, dict[str, datetime]] = {}
-    for former, newer, known_at in replacements:
+    for former, newer, shown in replacements:
         if order[former] < order[newer]:
             versions = direct.setdefault(former, {})
-            versions[newer] = min(known_at, versions.get(newer, known_at))
+            versions[newer] = min(shown, versions.get(newer, shown))
     later: dict[str, dict[str, datetime]] = {}
     for former in sorted(direct, key=lambda name: -order[name]):
         later[former] = versions = dict(direct[former])
-        for newer, known_at in direct[former].items():
+        for newer, shown in direct[former].items():
             for last, moment in later.get(newer, {}).items():
-                since = max(known_at, moment)
+                since = max(shown, moment)
                 versions[last] = min(since, versions.get(last, since))
     return later

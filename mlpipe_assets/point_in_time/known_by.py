@@ -61,8 +61,9 @@ class KnownBy:
     def _steps_of(self, day: date) -> tuple[list[datetime], list[str]]:
         found: set[tuple[datetime, str]] = set()
         for delivery in self.ledger.of_day(day):
-            history = self.begun is not None and delivery.known_at <= self.begun
-            found.add((_ALWAYS if history else delivery.known_at, delivery.stem))
+            shown = self.ledger.shown[delivery.delivery]
+            history = self.begun is not None and shown <= self.begun
+            found.add((_ALWAYS if history else shown, delivery.stem))
             for newer, since in self._later.get(delivery.delivery, {}).items():
                 found.add((since, self.ledger.deliveries[newer].stem))
         return _chained(sorted(found))

@@ -34,7 +34,7 @@ class KnownRows:
     """Rows of some days with the time in which each version held.
 
     Attributes:
-        whole: Days whose partition can be read as it is: each of its rows holds from its `known_at` on.
+        whole: Days whose partition can be read as it is: each of its rows could be read from its `known_at` on, and holds since.
         others: All other versions, in the columns of the contract, with the day as `date`, and `known_until`; `known_at` is when the
             version began to hold, `known_until` when it ceased to, null where it still holds.
     """
@@ -64,9 +64,10 @@ def read_known_rows(days: "SourceDays", ledger: Ledger, wanted: Sequence[date]) 
                 "earlier cannot be told. `mlpipe run` builds the day again."
             )
     beside = state.files([day for day in near if state.has(day, keys.SUPERSEDED)], keys.SUPERSEDED)
-    if not beside:
+    later = {day for day in wanted if any(ledger.shown[d.delivery] > d.known_at for d in ledger.of_day(day))}
+    if not beside and not later:
         return KnownRows(whole=list(wanted), others=_nothing(source))
-    rows = scan_days(beside).collect()
+    rows = scan_days(beside).collect() if beside else _nothing(source).rename({"known_until": "replaced_at"})
     paths = state.files(near)
     living = read_entities(paths, rows.select(source.key).unique(), [*source.key, *_ROW])
     living = of_entities(living, rows, source.key).with_columns(
@@ -74,15 +75,16 @@ def read_known_rows(days: "SourceDays", ledger: Ledger, wanted: Sequence[date]) 
     )
     columns = [*source.key, *_ROW, "replaced_at", "now"]
     both = pl.concat([rows.with_columns(now=pl.lit(value=False)).select(columns), living.select(columns)])
+    both = both.with_columns(known_at=when_shown(ledger))
     lives = find_lives(both, source.key, source.dedupe_within, ledger.order)
     odd = lives.filter("now", (pl.col("since") != pl.col("known_at")) | pl.col("known_until").is_not_null())
-    apart = sorted({*odd["date"]} & {*wanted})
+    apart = sorted(({*odd["date"]} | later) & {*wanted})
     held = lives.select("date", *RECORD, "since", "known_until")
     on = ["date", *RECORD]
     versions = [rows.filter(pl.col("date").is_in(list(wanted))).drop("replaced_at").join(held, on=on, how="inner")]
     versions += [state.read(day).with_columns(date=pl.lit(day)).join(held, on=on, how="left") for day in apart]
-    # A row of these days that never had a rival has no life of its own: it holds since it was known.
-    others = pl.concat(versions).with_columns(known_at=pl.coalesce("since", "known_at"))
+    # A row of these days that never had a rival has no life of its own: it holds since it could be read.
+    others = pl.concat(versions).with_columns(known_at=pl.coalesce("since", when_shown(ledger)))
     columns = list(_nothing(source).schema)
     return KnownRows(whole=[day for day in wanted if day not in apart], others=others.select(columns))
 
@@ -100,9 +102,16 @@ def recall_known_rows(days: "SourceDays", wanted: Sequence[date], read: dict[fro
     return read[longer].of(wanted)
 
 
+def when_shown(ledger: Ledger) -> pl.Expr:
+    """Since when rows with `known_at` and `delivery` could be read: see `Ledger.shown`."""
+    later = {name: moment for name, moment in ledger.shown.items() if moment > ledger.deliveries[name].known_at}
+    known = pl.col("known_at")
+    return pl.col("delivery").replace_strict(later, default=known, return_dtype=_TIME) if later else known
+
+
 def lacks_history(state: TableState, day: date, facts: Mapping[str, Any]) -> bool:
     """Whether the rows that others took the place of are not known: a partition of an earlier version, or a file that was lost."""
-    return "dead" not in facts or (facts["dead"] > 0 and not state.has(day, keys.SUPERSEDED))
+    return "past" not in facts or (facts["past"] > 0 and not state.has(day, keys.SUPERSEDED))
 
 
 def find_lives(rows: pl.DataFrame, key: Sequence[str], within: timedelta, order: dict[str, int]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.declarations import is_snapshot
 from mlpipe_assets.point_in_time.known_by import known_until
+from mlpipe_assets.point_in_time.known_then import when_shown
 from mlpipe_assets.point_in_time.sample import read_entities
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
 from mlpipe_assets.rules import columns
@@ -167,9 +168,9 @@ def _days(inputs: Inputs, source: SourceDays, day: date) -> list[date]:
 def _read(
     inputs: Inputs, source: SourceDays, entities: pl.DataFrame, own: Sequence[str], days: Sequence[date], day: date
 ) -> pl.DataFrame:
-    rows = read_entities(source.paths(days), entities, [*own, "known_at"])
+    rows = read_entities(source.paths(days), entities, [*own, "known_at", "delivery"])
     if inputs.is_as_known(source):
-        rows = rows.filter(pl.col("known_at") <= known_until(inputs.view, day))
+        rows = rows.filter(when_shown(source.ledger) <= known_until(inputs.view, day))
     return rows.select(*own, "date")
 
 

@@ -151,7 +151,7 @@ def facts_of(source: Source, entry: Day, reason: str | None) -> dict[str, object
         "superseded": entry.superseded,
         "replaced": entry.records_replaced,
         "deliveries": [d.delivery for d in entry.deliveries],
-        **({} if entry.dead is None else {"dead": entry.dead.height + len(entry.superseded)}),
+        **({} if entry.dead is None else {"past": entry.dead.height + len(entry.superseded)}),
         "columns": entry.columns,
         **entry.counts,
         **({"accepted_because": reason} if reason is not None else {}),

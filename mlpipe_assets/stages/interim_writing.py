@@ -103,11 +103,11 @@ def withdraw(lake: Lake, change: TableChange, source: Source, lost: pl.DataFrame
         facts |= {"columns": column_digests(kept.select(own_columns(source)))}
         facts |= {"superseded": away, "fingerprint": fingerprint(facts["inputs"], away, facts.get("replaced", []))}
         facts |= {"accepted": facts["accepted"] - moved, "duplicates": facts["duplicates"] + moved}
-        if "dead" in facts:
-            facts["dead"] += moved
+        if "past" in facts:
+            facts["past"] += moved
         staged = change.table.stage(day, kept, facts)
         lost_rows = rows.join(kept, on=list(RECORD), how="anti")
-        change.put(staged, *(add_dead(lake, state, source.name, day, lost_rows, facts) if "dead" in facts else ()))
+        change.put(staged, *(add_dead(lake, state, source.name, day, lost_rows, facts) if "past" in facts else ()))
         counts = {name: facts[name] for name in ("received", "accepted", "duplicates", "quarantined")}
         outcomes.append(Outcome(day=day, counts=counts, written=staged, facts=facts, beyond_the_run=True))
     return outcomes

@@ -61,8 +61,9 @@ def known_by_then(lake: Lake, source: Source, history: Sequence[Drop], moment: d
     for each in history:
         put(lake, source, each)
         take(lake, source)
-    for delivery in Ledger.load(lake, source.name).deliveries.values():
-        if delivery.known_at > moment:
+    ledger = Ledger.load(lake, source.name)
+    for delivery in ledger.deliveries.values():
+        if ledger.shown[delivery.delivery] > moment:
             (lake.root / keys.delivery(source.name, delivery.delivery)).unlink()
     catch_up(lake, source)
     return rows_now(lake, source)
@@ -75,7 +76,7 @@ def test_rows_as_known_at_any_moment_are_those_of_a_lake_with_the_files_known_by
 ) -> None:
     with fresh_lake() as lake:
         play(lake, NEAR, history, data)
-        moments = {delivery.known_at for delivery in Ledger.load(lake, NEAR.name).deliveries.values()}
+        moments = {*Ledger.load(lake, NEAR.name).shown.values()}
         for moment in sorted({*moments, *(m - timedelta(microseconds=1) for m in moments)}):
             with fresh_lake() as then:
                 assert_frame_equal(known_rows(lake, NEAR, moment), known_by_then(then, NEAR, history, moment))
@@ -95,6 +96,44 @@ def test_a_correction_takes_the_place_of_a_row_from_when_it_was_known(lake: Lake
     ]
 
 
+def test_a_file_written_over_under_its_dated_name_is_not_read_before_it_was_written(lake: Lake) -> None:
+    first = orders_csv(order("o1", amount="10.00"), order("o2", amount="20.00"))
+    drop(lake, "orders_2026-01-05.csv", first, modified=datetime(2026, 1, 6, 2, tzinfo=UTC))
+    take(lake)
+    written = datetime(2026, 1, 20, 9, 30, tzinfo=UTC)
+    second = orders_csv(order("o1", amount="11.00"), order("o2", amount="20.00"), order("o3", amount="30.00"))
+    drop(lake, "orders_2026-01-05.csv", second, modified=written)
+    take(lake)
+    build(lake, [JAN_5])
+
+    found = known_versions(lake, JAN_5).others.select("order_id", "amount", "known_at", "known_until")
+
+    assert found.sort("order_id", "known_at").rows() == [
+        ("o1", Decimal("10.00"), end_of(JAN_5), written),
+        ("o1", Decimal("11.00"), written, None),
+        ("o2", Decimal("20.00"), end_of(JAN_5), written),
+        ("o2", Decimal("20.00"), written, None),
+        ("o3", Decimal("30.00"), written, None),
+    ]
+
+
+def test_a_file_written_over_by_an_older_one_is_read_right_after_it(lake: Lake) -> None:
+    rows = orders_csv(order("o1", amount="10.00"))
+    drop(lake, "orders_2026-01-05.csv", rows, modified=datetime(2026, 1, 20, tzinfo=UTC))
+    take(lake)
+    restored = orders_csv(order("o1", amount="9.00"))
+    drop(lake, "orders_2026-01-05.csv", restored, modified=datetime(2026, 1, 1, tzinfo=UTC))
+    take(lake)
+    build(lake, [JAN_5])
+
+    found = known_versions(lake, JAN_5)
+
+    after = end_of(JAN_5) + timedelta(microseconds=1)
+    assert found.whole == [JAN_5]
+    assert found.others.select("amount", "known_at", "known_until").rows() == [(Decimal("10.00"), end_of(JAN_5), after)]
+    assert lake.read("interim", "orders", JAN_5)["known_at"].to_list() == [after]
+
+
 def test_a_row_that_came_back_holds_twice(lake: Lake) -> None:
     drop(lake, "a_2026-01-20.csv", orders_csv(order("o1", "2026-01-20T10:00:00Z", amount="10.00")))
     drop(lake, "b_2026-01-21.csv", orders_csv(order("o1", "2026-01-20T10:00:00Z", amount="11.00")))
@@ -106,7 +145,7 @@ def test_a_row_that_came_back_holds_twice(lake: Lake) -> None:
 
     found = known_versions(lake, JAN_20)
 
-    corrected = end_of(date(2026, 1, 21)) + timedelta(microseconds=1)
+    corrected = datetime(2026, 2, 2, tzinfo=UTC)
     assert found.whole == []
     assert found.others.select("amount", "known_at", "known_until").sort("known_at").rows() == [
         (Decimal("10.00"), end_of(JAN_20), end_of(date(2026, 1, 21))),

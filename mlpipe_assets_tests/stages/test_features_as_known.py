@@ -1,7 +1,7 @@
 """Views whose rows count as they were known: a past day never changes, and is what serving saw."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -91,6 +91,28 @@ def test_a_correction_changes_the_days_after_it_was_known_and_none_before(lake: 
     for on, was in zip((day(5), day(6)), before, strict=True):
         assert_frame_equal(rows_of(lake, on), was)
     assert [rows_of(lake, day(n))["spent_3d"].item() for n in (5, 6, 7)] == [Decimal(15), Decimal(16), Decimal(77)]
+
+
+def test_a_file_written_over_later_leaves_the_days_before_it_was_written_as_they_were(lake: Lake) -> None:
+    catalog = catalog_of(spent)
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1", amount="10.00")))
+    drop(lake, "orders_2026-01-06.csv", orders_csv(order("o2", "2026-01-06T10:00:00Z", amount="1.00")))
+    take(lake)
+    build(lake, [day(5), day(6)])
+    build_view(lake, catalog, [day(5), day(6)])
+    before = rows_of(lake, day(5))
+    corrected = orders_csv(order("o1", amount="70.00"))
+    drop(lake, "orders_2026-01-05.csv", corrected, modified=datetime(2026, 1, 7, 3, tzinfo=UTC))
+    drop(lake, "orders_2026-01-07.csv", orders_csv(order("o3", "2026-01-07T10:00:00Z", amount="1.00")))
+    take(lake)
+    build(lake, [day(5), day(7)])
+
+    work = feature_work(lake, catalog, spent, lambda _: True)
+    build_view(lake, catalog, [day(5), day(6), day(7)])
+
+    assert work.days == (day(6), day(7))  # written three hours after the end of the 6th, within the time to settle
+    assert_frame_equal(rows_of(lake, day(5)), before)
+    assert [rows_of(lake, day(n))["spent_3d"].item() for n in (6, 7)] == [Decimal(71), Decimal(72)]
 
 
 def test_files_that_were_there_when_a_source_began_count_on_their_own_days(lake: Lake) -> None:
