@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 
-from mlpipe_assets.arguments_online import add_metrics, add_online, add_serve
+from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_serve
 from mlpipe_assets.arguments_views import add_views
 
 ENVIRONMENT = """environment:
@@ -54,6 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_online(commands, _command)
     add_serve(commands, _command)
     add_metrics(commands, _command)
+    add_publish(commands, _command)
     _add_sample(commands)
     _add_completion(commands)
     return parser

@@ -24,6 +24,23 @@ def add_online(commands: Commands, make: Make) -> None:
     online.add_argument("--json", action="store_true", help="print the snapshots as one JSON object")
 
 
+def add_publish(commands: Commands, make: Make) -> None:
+    """The lake in a warehouse."""
+    publish = make(
+        commands,
+        "publish",
+        ("publish", "publish"),
+        "publish the tables of the lake to PostgreSQL, those of MLPIPE_POSTGRES_URL",
+        "  mlpipe publish\n  mlpipe publish stg.orders feats.customer_features\n  mlpipe publish --dry-run",
+    )
+    publish.add_argument("tables", nargs="*", metavar="TABLE", help="such as stg.orders (all)")
+    publish.add_argument("--dry-run", action="store_true", help="show what is behind, publish nothing")
+    publish.add_argument(
+        "--take-over", action="store_true", help="publish where another data folder did before, from now on"
+    )
+    publish.add_argument("--json", action="store_true", help="print the tables as a JSON array")
+
+
 def add_metrics(commands: Commands, make: Make) -> None:
     """Metrics of the lake."""
     metrics = make(

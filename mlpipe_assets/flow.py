@@ -6,17 +6,17 @@ this list. A stage is a function that gives the tables of a catalog, and a line 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from importlib import import_module
-from typing import Any
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
 from mlpipe_assets.catalog.joined_views import views_joined
+from mlpipe_assets.catalog.served_contracts import served_contract
 from mlpipe_assets.catalog.serving_log import find_serving_log
+from mlpipe_assets.catalog.tasks import TASKS
+from mlpipe_assets.contracts.model_files import ModelFiles
+from mlpipe_assets.flow_services import online_tables, warehouse_tables
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
-from mlpipe_assets.serving.parity_gate import ONLINE_PARITY, PARITY_TABLE
-from mlpipe_assets.stages.flow_table import Table
-from mlpipe_assets.stages.work import Wanted, Work
+from mlpipe_assets.stages.flow_table import Table, behind, later
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT, EVENTS, META, PROFILES
 from mlpipe_assets.store.lake import Lake
@@ -36,19 +36,8 @@ def stage_names() -> tuple[str, ...]:
 
 
 def written_folders() -> tuple[str, ...]:
-    """Every folder that we write, by key. The drop zone is its senders', so of raw it is the events."""
-    return (EVENTS, *(stage for stage in stage_names() if stage != "raw"), META)
-
-
-def _later(function: str, *args: object) -> Callable[..., Any]:
-    """A function of a module that is imported when it is called: who reads tables need not load what builds them."""
-    module, _, name = function.rpartition(".")
-    return lambda *more: getattr(import_module(f"mlpipe_assets.{module}"), name)(*args, *more)
-
-
-def _behind(function: str, *args: object) -> Callable[[Lake, Wanted], Work]:
-    find = _later(function)
-    return lambda lake, wanted: find(lake, *args, wanted)
+    """Every folder that we write, by key. The drop zone is its senders', so of raw it is the events; a warehouse is no folder."""
+    return (EVENTS, *(stage for stage in stage_names() if stage not in ("raw", "warehouse")), META)
 
 
 def _raw(catalog: Catalog) -> Iterator[Table]:
@@ -56,7 +45,7 @@ def _raw(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="raw",
             name=source.name,
-            make=_later("stages.raw.raw_asset", source),
+            make=later("stages.raw.raw_asset", source),
             jobs=("ingest_job", "daily_job"),
             to_do=_DELIVER,
             healed_at_once=True,
@@ -71,21 +60,22 @@ def _interim(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="interim",
             name=source.name,
-            make=_later("stages.interim.interim_asset", source),
+            make=later("stages.interim.interim_asset", source),
             jobs=("daily_job",),
             upstream=(f"raw/{source.name}",),
-            behind=_behind(f"stages.interim_plan.{_interim_work(catalog, source)}", source),
+            behind=behind(f"stages.interim_plan.{_interim_work(catalog, source)}", source),
             to_do=_DELIVER,
-            made_of=_later("stages.made_of.events_of_day", source),
+            made_of=later("stages.made_of.events_of_day", source),
             fresh=_promised("freshness.tables.judge_clean", source),
             each_day=not is_snapshot(source) and source.fresh_within is not None,
             schema="stg",
+            contract=source.contract,
         )
 
 
 def _promised(function: str, source: Source) -> Callable[[Lake, datetime], TableFreshness] | None:
     """What judges whether a source is late; None for one that nobody has to deliver."""
-    return _later(function, source, source.fresh_within) if source.fresh_within is not None else None
+    return later(function, source, source.fresh_within) if source.fresh_within is not None else None
 
 
 def _interim_work(catalog: Catalog, source: Source) -> str:
@@ -99,52 +89,18 @@ def _features(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="features",
             name=view.name,
-            make=_later("stages.features.feature_asset", catalog, view),
+            make=later("stages.features.feature_asset", catalog, view),
             jobs=("daily_job",),
             upstream=(
                 *(f"interim/{name}" for name in view.inputs),
                 *(f"features/{other.name}" for other in views_joined(catalog, view)),
             ),
-            behind=_behind("stages.features_plan.feature_work", catalog, view),
-            made_of=_later("stages.made_of.windows_of_day", catalog, view),
-            fresh=_later("freshness.tables.judge_features", view),
+            behind=behind("stages.features_plan.feature_work", catalog, view),
+            made_of=later("stages.made_of.windows_of_day", catalog, view),
+            fresh=later("freshness.tables.judge_features", view),
             each_day=True,
             schema="feats",
-        )
-
-
-def _online(catalog: Catalog) -> Iterator[Table]:
-    """What was answered is asked again before anything is published anew."""
-    views = tuple(f"features/{view.name}" for view in catalog.feature_views)
-    log = find_serving_log(catalog)
-    if views and log:
-        yield Table(
-            stage="validation",
-            name=ONLINE_PARITY,
-            make=_later("stages.online_parity.parity_asset", catalog, log),
-            jobs=("daily_job",),
-            upstream=(f"interim/{log.name}", *views),
-            behind=_behind("stages.online_parity_plan.parity_work", log),
-            to_do="find out what changed: `mlpipe verify` for the features, who wrote into the online store; `mlpipe online rollback` "
-            f"lets the snapshot before answer; then `mlpipe accept {PARITY_TABLE} DATE`",
-            made_of=_later("stages.made_of.log_of_day", log),
-            schema="validation",
-        )
-    if views:
-        yield Table(
-            stage="online",
-            name="features",
-            make=_later("stages.online.online_asset", catalog),
-            jobs=("daily_job",),
-            upstream=(*views, *((PARITY_TABLE,) if log else ())),
-            behind=_behind("stages.online_plan.online_work", catalog),
-            blocked="warning",
-            to_do="see what is wrong with the features, or with the online store; the snapshot before goes on answering",
-            healed_at_once=True,
-            fresh=_later("stages.online_plan.judge_snapshot", catalog),
-            state=lambda lake: _later("stages.online_plan.inputs_of_snapshot")(lake, catalog),
-            holds=_later("stages.online_plan.snapshot_held"),
-            files=(),
+            contract=view.contract,
         )
 
 
@@ -154,19 +110,20 @@ def _processed(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="processed",
             name=model.name,
-            make=_later("stages.processed.training_asset", catalog, model),
+            make=later("stages.processed.training_asset", catalog, model),
             jobs=("training_job", *(["retraining_job"] if retrained else [])),
             upstream=(f"features/{model.view.name}", *(f"interim/{name}" for name in model.inputs)),
-            behind=_behind("stages.processed_plan.training_work", catalog, model),
+            behind=behind("stages.processed_plan.training_work", catalog, model),
             asked="first",
             also=(f"models/{model.name}", f"validation/{model.golden}") if model.learner else (),
             follows=True,
             blocked="warning",
             healed_at_once=True,
-            made_of=_later("stages.made_of.training_days", model),
-            fresh=_later("freshness.tables.judge_training_set", model),
+            made_of=later("stages.made_of.training_days", model),
+            fresh=later("freshness.tables.judge_training_set", model),
             files=tuple(map(keys.split, SPLITS)),
             schema="training",
+            contract=model.contract,
         )
 
 
@@ -175,16 +132,17 @@ def _models(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="models",
             name=model.name,
-            make=_later("stages.models.model_asset", catalog, model),
+            make=later("stages.models.model_asset", catalog, model),
             jobs=("training_job", "retraining_job"),
             upstream=(f"processed/{model.name}",),
-            behind=_behind("stages.models_plan.model_work", catalog, model),
+            behind=behind("stages.models_plan.model_work", catalog, model),
             asked="never",
             blocked="warning",
             to_do="see the card of the version, in models/; mend the data or the declaration, then train again",
             healed_at_once=True,
-            fresh=_later("freshness.tables.judge_model", model),
+            fresh=later("freshness.tables.judge_model", model),
             schema="models",
+            contract=ModelFiles,
         )
 
 
@@ -193,14 +151,15 @@ def _validation(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="validation",
             name=model.golden,
-            make=_later("stages.validation.golden_asset", catalog, model),
+            make=later("stages.validation.golden_asset", catalog, model),
             jobs=("prediction_job", "training_job", "retraining_job"),
             upstream=(f"models/{model.name}",),
-            behind=_behind("stages.validation_plan.golden_work", catalog, model),
+            behind=behind("stages.validation_plan.golden_work", catalog, model),
             to_do="train a new model, go back with `mlpipe rollback`, or take the change back",
             healed_at_once=True,
-            made_of=_later("stages.made_of.version_asked", model),
+            made_of=later("stages.made_of.version_asked", model),
             schema="validation",
+            contract=TASKS[model.task].golden,
         )
 
 
@@ -209,26 +168,28 @@ def _predictions(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="predictions",
             name=model.name,
-            make=_later("stages.predictions.prediction_asset", catalog, model),
+            make=later("stages.predictions.prediction_asset", catalog, model),
             jobs=("prediction_job",),
             upstream=(f"features/{model.view.name}", f"models/{model.name}"),
-            behind=_behind("stages.predictions_plan.prediction_work", catalog, model),
+            behind=behind("stages.predictions_plan.prediction_work", catalog, model),
             to_do="do what the objection says: build the features, or train; leave the day as it is where the champion learnt from "
             "labels after it",
-            made_of=_later("stages.made_of.features_and_version", model),
-            fresh=_later("freshness.tables.judge_predictions", model),
+            made_of=later("stages.made_of.features_and_version", model),
+            fresh=later("freshness.tables.judge_predictions", model),
             schema="predictions",
+            contract=model.predictions,
         )
         if log := find_serving_log(catalog):
             yield Table(
                 stage="predictions",
                 name=model.served,
-                make=_later("stages.predictions_served.served_asset", log, model),
+                make=later("stages.predictions_served.served_asset", log, model),
                 jobs=("prediction_job",),
                 upstream=(f"interim/{log.name}",),
-                behind=_behind("stages.predictions_served.served_work", log, model),
+                behind=behind("stages.predictions_served.served_work", log, model),
                 to_do="see which answers break the contract of the model's predictions: mend the contract, then `mlpipe run`",
                 schema="predictions",
+                contract=served_contract(model),
             )
 
 
@@ -237,14 +198,14 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="monitoring",
             name=monitor.name,
-            make=_later("stages.monitoring.monitor_asset", catalog, monitor),
+            make=later("stages.monitoring.monitor_asset", catalog, monitor),
             jobs=("prediction_job" if monitor.stage == "predictions" else "daily_job",),
             upstream=(monitor.table,),
-            behind=_behind("stages.monitoring_plan.monitor_work", catalog, monitor),
+            behind=behind("stages.monitoring_plan.monitor_work", catalog, monitor),
             also=(f"monitoring/{REPORT}",),
             follows=True,
             to_do=f"see {keys.REPORT_PAGE}",
-            fresh=_later("freshness.tables.judge_measurements", monitor),
+            fresh=later("freshness.tables.judge_measurements", monitor),
             folder=(DRIFT, monitor.folder),
             beside=((PROFILES, monitor.folder),),
         )
@@ -253,16 +214,21 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="monitoring",
             name=REPORT,
-            make=_later("stages.monitoring.report_asset", catalog),
+            make=later("stages.monitoring.report_asset", catalog),
             jobs=tuple(sorted(jobs)),
             upstream=tuple(f"monitoring/{monitor.name}" for monitor in catalog.monitors),
-            behind=_behind("stages.monitoring_plan.report_work", catalog),
+            behind=behind("stages.monitoring_plan.report_work", catalog),
             asked="last",
             follows=True,
             to_do=f"see {keys.REPORT_PAGE}",
-            state=lambda lake: _later("monitoring.read_back.inputs_of_report")(lake, catalog),
+            state=lambda lake: later("monitoring.read_back.inputs_of_report")(lake, catalog),
             files=(),
         )
+
+
+def _warehouse(catalog: Catalog) -> Iterator[Table]:
+    others = (table for name, stage in STAGES.items() if name != "warehouse" for table in stage(catalog))
+    return warehouse_tables(catalog, others)
 
 
 def _learners(catalog: Catalog) -> Iterable[Model]:
@@ -273,10 +239,11 @@ STAGES: Mapping[str, Callable[[Catalog], Iterable[Table]]] = {
     "raw": _raw,
     "interim": _interim,
     "features": _features,
-    "online": _online,
+    "online": online_tables,
     "processed": _processed,
     "models": _models,
     "validation": _validation,
     "predictions": _predictions,
     "monitoring": _monitoring,
+    "warehouse": _warehouse,
 }

@@ -159,6 +159,11 @@ def function_digest(function: Callable[..., Any] | None) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
+def first_sentence(contract: Contract) -> str:
+    """The contract's docstring as a description, its lines joined."""
+    return " ".join((contract.__doc__ or contract.__name__).split())
+
+
 def digest(value: object) -> str:
     """SHA-256 of a JSON-able value, keys sorted."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

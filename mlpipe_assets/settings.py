@@ -16,6 +16,7 @@ from mlpipe_assets.project_folder import ProjectFolder, find_project
 NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
+    *("MLPIPE_POSTGRES_URL",),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -40,6 +41,7 @@ class Settings:
     file_mode: int = _OWNER_WRITES
     alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
     online_url: str = field(default="", repr=False)  # it may hold a password
+    postgres_url: str = field(default="", repr=False)  # as above
     environment: str = ""
     ui_url: str = ""
 
@@ -62,9 +64,23 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         file_mode=file_mode(env),
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
         online_url=(env.get("MLPIPE_ONLINE_URL") or "").strip(),
+        postgres_url=postgres_url(env),
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
     )
+
+
+def postgres_url(environ: Mapping[str, str] | None = None) -> str:
+    """The warehouse that the lake is published to; empty for none.
+
+    Raises: SettingsError when MLPIPE_POSTGRES_URL is no address of a PostgreSQL.
+    """
+    address = ((os.environ if environ is None else environ).get("MLPIPE_POSTGRES_URL") or "").strip()
+    if address and not re.match(r"postgres(ql)?://", address):  # what follows may hold a password
+        raise SettingsError(
+            "MLPIPE_POSTGRES_URL is no address of a PostgreSQL. Write it as postgresql://HOST/DATABASE."
+        )
+    return address
 
 
 def file_mode(environ: Mapping[str, str] | None = None) -> int:

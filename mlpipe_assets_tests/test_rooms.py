@@ -23,7 +23,7 @@ LAYERS = (
     ("commands",),
     ("pipeline",),
     ("automation",),
-    ("metrics",),
+    ("metrics", "warehouse"),
     ("explain", "publish", "status", "verification"),
     ("rebuilds",),
     ("flow",),

@@ -112,14 +112,14 @@ def _stem_of_files(lake: Lake, source: str, delivery: str) -> str:
     return f"{delivery}-{placement}" if placement else delivery
 
 
-def _decided(lake: Lake, catalog: Catalog) -> Joined:
+def read_decisions(lake: Lake, catalog: Catalog) -> pl.DataFrame:
     """The status and reason of each version, as the records of the models have them."""
     columns = dict.fromkeys(("model", "version", "status", "reason"), pl.String())
     told: list[list[str]] = []
     for model in dict.fromkeys([*(m.name for m in catalog.models), *list_documents(lake.objects, keys.CHAMPIONS)]):
         with suppress(LakeError):  # `mlpipe status` says which record it is, and what to do
             told += [[row[name] for name in columns] for row in versions(lake, model)]
-    return Joined(rows=pl.DataFrame(told, schema=columns, orient="row"), by=("model", "version"))
+    return pl.DataFrame(told, schema=columns, orient="row")
 
 
 def _files_of(lake: Lake, stage: str, name: str, file: str = keys.PART) -> list[Path]:
@@ -152,7 +152,8 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     drift = [path for name in lake.names(keys.DRIFT) for path in _files_of(lake, keys.DRIFT, name)]
     yield _Table(schemas=("monitoring",), name="drift", files=drift, dated=False, plain=True)
     for path in files(keys.registry("*")):
-        joined = _decided(lake, catalog) if path.stem == REGISTRY else None
+        decided = path.stem == REGISTRY
+        joined = Joined(rows=read_decisions(lake, catalog), by=("model", "version")) if decided else None
         yield _Table(schemas=("meta",), name=path.stem, files=[path], dated=False, joined=joined, plain=True)
     refused = files(keys.partitions(keys.QUARANTINE, "*", "*.parquet"))
     yield _Table(schemas=("meta",), name="quarantine", files=refused, dated=False, day="event_date", plain=True)

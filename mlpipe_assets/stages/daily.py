@@ -105,8 +105,3 @@ def at_work(context: dg.AssetExecutionContext, lake: Lake, key: dg.AssetKey) -> 
 def check(key: dg.AssetKey, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
     """The spec of a check an asset yields itself."""
     return dg.AssetCheckSpec(name, asset=key, description=description, blocking=blocking)
-
-
-def first_sentence(contract: Contract) -> str:
-    """The contract's docstring as a description, its lines joined."""
-    return " ".join((contract.__doc__ or contract.__name__).split())

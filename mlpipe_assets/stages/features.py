@@ -20,8 +20,8 @@ from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.point_in_time.proof import prove, sample_of_day
 from mlpipe_assets.point_in_time.windows import Inputs
-from mlpipe_assets.rules import columns, contract_digest
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.rules import columns, contract_digest, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.feature_pages import page_of_view
 from mlpipe_assets.stages.features_totals import Totals
 from mlpipe_assets.stages.telling import tell

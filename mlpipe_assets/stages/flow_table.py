@@ -3,9 +3,11 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlpipe_assets.freshness.rules import TableFreshness
+from mlpipe_assets.rules import Contract
 from mlpipe_assets.stages.work import Wanted, Work
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.lake import Lake
@@ -61,6 +63,7 @@ class Table:
         holds: Gives what it holds, where it has rows and no partitions; None while there is nothing.
         files: Files of a partition, each shown by its own name where there are several; none where it has no partitions.
         schema: Its schema in SQL; None where SQL does not show it as a table of its own.
+        contract: What its rows promise; None where SQL does not show it.
     """
 
     stage: str
@@ -84,6 +87,7 @@ class Table:
     holds: Callable[[Lake], Holding | None] | None = None
     files: tuple[str, ...] = (PART,)
     schema: str | None = None
+    contract: Contract | None = None
 
     @property
     def key(self) -> str:
@@ -94,3 +98,15 @@ class Table:
     def place(self) -> tuple[str, str]:
         """Stage and name of the folder of its partitions."""
         return self.folder or (self.stage, self.name)
+
+
+def later(function: str, *args: object) -> Callable[..., Any]:
+    """A function of a module that is imported when it is called: who reads tables need not load what builds them."""
+    module, _, name = function.rpartition(".")
+    return lambda *more: getattr(import_module(f"mlpipe_assets.{module}"), name)(*args, *more)
+
+
+def behind(function: str, *args: object) -> Callable[[Lake, Wanted], Work]:
+    """The same of a function that finds what of a table is behind."""
+    find = later(function)
+    return lambda lake, wanted: find(lake, *args, wanted)

@@ -19,7 +19,8 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.schemas import write_schema
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.rules import first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.interim_day import Day, facts_of, spell_refused_files, without_time
 from mlpipe_assets.stages.interim_dead import find_dead
 from mlpipe_assets.stages.interim_duplicates import find_lost_rows, neighbours

@@ -16,7 +16,7 @@ from mlpipe_assets.learning.card import limits, metrics_table, pictures, render_
 from mlpipe_assets.learning.evaluation import Evaluation
 from mlpipe_assets.learning.search import Fit
 from mlpipe_assets.learning.tasks.registry import task_of
-from mlpipe_assets.stages.daily import first_sentence
+from mlpipe_assets.rules import first_sentence
 from mlpipe_assets.training.model_files import CARD, CARD_JSON, METRICS
 from mlpipe_assets.training.versions import ModelVersion
 from mlpipe_assets.transforms.splits import feature_days

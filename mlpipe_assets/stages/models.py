@@ -24,7 +24,8 @@ from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.join_keys import number_entities
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.rules import first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.model_checks import MODEL_CHECKS, nothing_to_judge, tell_model_checks
 from mlpipe_assets.stages.model_slices import read_slices
 from mlpipe_assets.stages.models_plan import find_obstacle, inputs_digest, libraries, too_little_history

@@ -20,7 +20,8 @@ from mlpipe_assets.monitoring.read_back import inputs_of_report, read_history
 from mlpipe_assets.monitoring.report import render_report
 from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.outcome import CheckResult
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.rules import first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.monitoring_plan import record_of_report
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store import keys

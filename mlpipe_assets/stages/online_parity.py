@@ -11,11 +11,11 @@ from mlpipe_assets.contracts.online_parity import OnlineParity
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
-from mlpipe_assets.rules import columns, digest
+from mlpipe_assets.rules import columns, digest, first_sentence
 from mlpipe_assets.serving.answered_parity import Verdict, judge_answers
 from mlpipe_assets.serving.asked_again import CORRECTED, FRESH, INCOMPARABLE, SAME
 from mlpipe_assets.serving.parity_gate import ONLINE_PARITY, PARITY_TABLE
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.online_parity_plan import inputs_of, parity_version, refusal_inputs
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.acceptances import Acceptance, acceptances

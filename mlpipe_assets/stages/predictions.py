@@ -13,8 +13,8 @@ from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome
-from mlpipe_assets.rules import columns
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.rules import columns, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.predictions_plan import declared, inputs_digest, list_objections, prediction_version
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.store.changes import TableChange

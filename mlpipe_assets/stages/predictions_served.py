@@ -15,9 +15,9 @@ from mlpipe_assets.contracts.serving_log import PREDICTION
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.rules import columns, contract_digest, digest
+from mlpipe_assets.rules import columns, contract_digest, digest, first_sentence
 from mlpipe_assets.serving.rows import read_column
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store.changes import TableChange

@@ -17,8 +17,8 @@ from mlpipe_assets.gate import judge
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
-from mlpipe_assets.rules import columns
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.rules import columns, first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.processed_carried import Carried, find_carried, nothing_carried
 from mlpipe_assets.stages.processed_plan import find_obstacle, inputs_digest, made_of_days, spell_too_early
 from mlpipe_assets.stages.telling import tell

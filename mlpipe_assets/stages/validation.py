@@ -18,7 +18,8 @@ from mlpipe_assets.join_keys import spell_entity
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.quoting import may_quote, name_entity
-from mlpipe_assets.stages.daily import at_work, check, daily, first_sentence
+from mlpipe_assets.rules import first_sentence
+from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.predictions_plan import declared
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.validation_plan import facts_of_features, golden_inputs

@@ -17,6 +17,7 @@ EVENTS = "raw/_events"
 QUARANTINE = "validation/quarantine"
 PROFILES, DRIFT, REALISED = "monitoring/profiles", "monitoring/drift", "monitoring/realised"
 BASELINES = "monitoring/reference"
+WAREHOUSE = "meta/warehouse.json"  # by which name the data folder publishes to a warehouse
 REPORTS, SCHEMAS = "validation/reports", "validation/schemas"
 MODELS, VALIDATION = "models", "validation"
 ONLINE, ONLINE_LINE = "online", "online/features/line.json"

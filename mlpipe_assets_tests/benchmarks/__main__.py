@@ -24,6 +24,7 @@ from mlpipe_assets_tests.benchmarks.retrieval import measure_retrieval
 from mlpipe_assets_tests.benchmarks.serving import measure_serving
 from mlpipe_assets_tests.benchmarks.validate import measure_validation
 from mlpipe_assets_tests.benchmarks.views import measure_views
+from mlpipe_assets_tests.benchmarks.warehouse import measure_warehouse
 from mlpipe_assets_tests.benchmarks.workload import Workload
 
 _NAMES = (
@@ -40,6 +41,7 @@ _NAMES = (
     "flights",
     "serving",
     "push",
+    "warehouse",
 )
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
@@ -87,6 +89,7 @@ def main() -> int:
             "flights": lambda: measure_flights(folder / "flights", options.repeats),
             "serving": lambda: measure_serving(folder / "serving", options.feast, 2 if options.quick else 10),
             "push": lambda: measure_push(folder / "push", sizes[0]),
+            "warehouse": lambda: measure_warehouse(folder / "warehouse", sizes[-1].orders),
         }
         measured: list[Measured] = []
         try:

@@ -1,0 +1,68 @@
+"""The tables of the flow that others are served from: the online snapshot, and the warehouse."""
+
+from collections.abc import Iterable, Iterator
+
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.serving_log import find_serving_log
+from mlpipe_assets.contracts.online_parity import OnlineParity
+from mlpipe_assets.serving.parity_gate import ONLINE_PARITY, PARITY_TABLE
+from mlpipe_assets.settings import postgres_url
+from mlpipe_assets.stages.flow_table import Table, behind, later
+
+
+def online_tables(catalog: Catalog) -> Iterator[Table]:
+    """What was answered is asked again before anything is published anew."""
+    views = tuple(f"features/{view.name}" for view in catalog.feature_views)
+    log = find_serving_log(catalog)
+    if views and log:
+        yield Table(
+            stage="validation",
+            name=ONLINE_PARITY,
+            make=later("stages.online_parity.parity_asset", catalog, log),
+            jobs=("daily_job",),
+            upstream=(f"interim/{log.name}", *views),
+            behind=behind("stages.online_parity_plan.parity_work", log),
+            to_do="find out what changed: `mlpipe verify` for the features, who wrote into the online store; `mlpipe online rollback` "
+            f"lets the snapshot before answer; then `mlpipe accept {PARITY_TABLE} DATE`",
+            made_of=later("stages.made_of.log_of_day", log),
+            schema="validation",
+            contract=OnlineParity,
+        )
+    if views:
+        yield Table(
+            stage="online",
+            name="features",
+            make=later("stages.online.online_asset", catalog),
+            jobs=("daily_job",),
+            upstream=(*views, *((PARITY_TABLE,) if log else ())),
+            behind=behind("stages.online_plan.online_work", catalog),
+            blocked="warning",
+            to_do="see what is wrong with the features, or with the online store; the snapshot before goes on answering",
+            healed_at_once=True,
+            fresh=later("stages.online_plan.judge_snapshot", catalog),
+            state=lambda lake: later("stages.online_plan.inputs_of_snapshot")(lake, catalog),
+            holds=later("stages.online_plan.snapshot_held"),
+            files=(),
+        )
+
+
+def warehouse_tables(catalog: Catalog, others: Iterable[Table]) -> Iterator[Table]:
+    """What is published of all other tables, where there is a warehouse."""
+    if not postgres_url():
+        return
+    others = [*others]
+    shown = tuple(table.key for table in others if table.schema or table.stage == "raw")
+    yield Table(
+        stage="warehouse",
+        name="postgres",
+        make=later("warehouse.asset.warehouse_asset", catalog, shown),
+        jobs=tuple(dict.fromkeys(job for table in others for job in table.jobs)),
+        upstream=shown,
+        behind=behind("warehouse.plan.warehouse_work", catalog),
+        asked="last",
+        follows=True,
+        to_do="see what PostgreSQL said, then `mlpipe publish`",
+        healed_at_once=True,
+        holds=later("warehouse.plan.warehouse_held"),
+        files=(),
+    )
