@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 
 from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_serve
 from mlpipe_assets.arguments_views import add_views
@@ -213,6 +213,12 @@ def _add_trace(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="the join key of the entity, such as C00001; its values in turn where it has several",
     )
     explain.add_argument("day", type=_day, metavar="DATE", help="the day of the prediction, such as 2026-04-30")
+    explain.add_argument(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="of a model of moments, which one of the day, as 10:30:00 in UTC (the last)",
+    )
     explain.add_argument("--json", action="store_true", help="print everything as one JSON object")
 
 
@@ -276,6 +282,13 @@ def _day(text: str) -> date:
     if f"{day}" != text:  # 20260131 and 2026-W05 are ISO too, and typing errors more often
         raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it as {day}")
     return day
+
+
+def _time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time of day; write it as 10:30:00") from None
 
 
 def _share(text: str) -> float:

@@ -1,14 +1,14 @@
 """From one prediction back to everything it rests on: champion, training set, features, clean rows, and the lines of the files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapshot
-from mlpipe_assets.errors import MissingPartitionError, SettingsError, spell_count
+from mlpipe_assets.errors import MissingPartitionError, SettingsError, shorten, spell_count
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
@@ -33,6 +33,7 @@ class Explanation:
         rows: Clean rows of each input that the feature row may look at, newest first, with file and line.
         rows_gone: Per input whose partitions are not all there any more: which days of the window, in words.
         served: What was answered online from the same feature row, the last answer first; empty where answers are not logged.
+        moments: Of a model of moments all of the entity that were predicted that day, in order; else none.
     """
 
     prediction: dict[str, Any]
@@ -44,10 +45,21 @@ class Explanation:
     rows: dict[str, list[dict[str, Any]]]
     rows_gone: dict[str, str]
     served: list[dict[str, Any]]
+    moments: list[datetime] = field(default_factory=list)
 
 
-def explain(lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day: date) -> Explanation:
-    """What the prediction of one entity on one day rests on; `key` has the values of its join keys, as text.
+def explain(
+    lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day: date, at: time | None = None
+) -> Explanation:
+    """What the prediction of one entity on one day rests on.
+
+    Args:
+        lake: Where it is.
+        catalog: What exists.
+        model: Whose prediction it is.
+        key: The values of the join keys, as text.
+        day: The day it describes.
+        at: Of a model of moments, the time of the moment, UTC; None takes the last of the day.
 
     Raises: MissingPartitionError when nothing was predicted that day, or not for that entity; SettingsError when there are
         more or fewer values than join keys.
@@ -60,10 +72,11 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day:
             f"not {len(key)}."
         )
     entity = dict(zip(names, key, strict=True))
-    prediction = _prediction(lake, model, entity, day)
+    prediction, moments = _prediction(lake, model, entity, day, at)
     facts = lake.facts("predictions", model.name, day) or {}
     version = next((v for v in versions(lake, model.name) if v["version"] == prediction["model_version"]), {})
     features = _rows_of(lake, "features", view.name, day, entity)
+    features = features.filter(as_of=prediction["as_of"]) if features.height and view.moments else features
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
     gone = day not in lake.days("features", view.name)
     changed = facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day)
@@ -77,9 +90,10 @@ def explain(lake: Lake, catalog: Catalog, model: Model, key: Sequence[str], day:
         features=row,
         features_gone=gone,
         features_changed=changed and not gone,
-        rows={table: _clean_rows(lake, *by, day) for table, by in looked_at.items()},
+        rows={table: _clean_rows(lake, *by, day, prediction["as_of"]) for table, by in looked_at.items()},
         rows_gone={table: words for table, words in rows_gone.items() if words},
         served=_served(lake, model, entity, day),
+        moments=moments,
     )
 
 
@@ -105,7 +119,10 @@ def _looked_at(
     return found
 
 
-def _prediction(lake: Lake, model: Model, entity: Mapping[str, str], day: date) -> dict[str, Any]:
+def _prediction(
+    lake: Lake, model: Model, entity: Mapping[str, str], day: date, at: time | None
+) -> tuple[dict[str, Any], list[datetime]]:
+    """The prediction of an entity, and all the moments of that day it might have been of."""
     days = lake.days("predictions", model.name)
     if day not in days:
         raise MissingPartitionError(
@@ -119,7 +136,17 @@ def _prediction(lake: Lake, model: Model, entity: Mapping[str, str], day: date) 
             f"predictions/{model.name} [{day}]: no prediction for {_spell(entity)}; it holds "
             f"{known:,}. They are in predictions.{model.name}: mlpipe sql."
         )
-    return dict(found.to_dicts()[0])
+    if not model.view.moments:
+        return dict(found.to_dicts()[0]), []
+    found = found.sort("as_of")
+    moments = found["as_of"].to_list()
+    chosen = found if at is None else found.filter(pl.col("as_of").dt.time() == at)
+    if not chosen.height:
+        raise MissingPartitionError(
+            f"predictions/{model.name} [{day}]: no prediction for {_spell(entity)} at {at}; there are those at "
+            f"{shorten([f'{moment.time()}' for moment in moments])}."
+        )
+    return dict(chosen.to_dicts()[-1]), moments
 
 
 def _rows_of(lake: Lake, stage: str, name: str, day: date, entity: Mapping[str, str]) -> pl.DataFrame:
@@ -147,21 +174,22 @@ def _splits(lake: Lake, model: Model, as_of: object) -> list[dict[str, Any]]:
 
 
 def _clean_rows(
-    lake: Lake, inputs: Inputs, days: SourceDays, entity: Mapping[str, str], day: date
+    lake: Lake, inputs: Inputs, days: SourceDays, entity: Mapping[str, str], day: date, as_of: datetime
 ) -> list[dict[str, Any]]:
-    """Rows of one entity the features of a day may look at, newest first, each with its file and line."""
+    """Rows of one entity that a feature row may look at, newest first, each with its file and line."""
     source = days.source
     if not {*entity} & {*source.contract.to_schema().columns}:
         return []
     read = inputs.days_read(days, day, day)
     if is_snapshot(source):
-        read = [d for d in read if d == days.snapshot_in_force(day)]
+        read = [d for d in read if d == inputs.snapshot_read(days, day)]
     ledger = Ledger.load(lake, source.name)
     shown = _shown(source)
     found: list[dict[str, Any]] = []
     for on in sorted(read, reverse=True):
         rows = _of_entity(lake.read("interim", source.name, on), entity).select(shown)
         if source.event_time:
+            rows = rows.filter(pl.col(source.event_time) <= as_of) if inputs.view.moments else rows
             rows = rows.sort(source.event_time, *source.key, descending=True)
         for row in rows.to_dicts():
             delivery = ledger.deliveries.get(row.pop("delivery"))

@@ -22,6 +22,7 @@ EVERYWHERE = {
         "partitions",
         "project_folder",
         "quoting",
+        "row_times",
         "rules",
     ),
     *("sample", "sample_files", "settings", "streams", "visible"),

@@ -100,6 +100,11 @@ def _view(catalog: Catalog, name: str) -> FeatureView:
         raise RetrievalError(
             f"There is no feature view {name!r}; there are {shorten([*views]) or 'none'}.{nearest(name, views)}"
         )
+    if views[name].moments:
+        raise RetrievalError(
+            f"{name} has rows of moments, the spine of a model, which nobody joins by their key alone. Ask for the features that it takes, "
+            f"such as {shorten([*views[name].joins], 2)}."
+        )
     return views[name]
 
 

@@ -15,6 +15,7 @@ from mlpipe_assets.catalog.columns import read_sql_file
 from mlpipe_assets.catalog.entity import Entity as Entity  # noqa: PLC0414 (declared with the others)
 from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
+from mlpipe_assets.catalog.monitor import Monitor as Monitor  # noqa: PLC0414 (declared with the others)
 from mlpipe_assets.catalog.older_spelling import with_older_spelling
 from mlpipe_assets.catalog.places import Declared, find_named, is_judged, sql_folder
 from mlpipe_assets.catalog.tasks import TaskName
@@ -79,6 +80,7 @@ class FeatureView(Declared):
             "correct": a correction reaches back, and the days it touches are built again; SQL reads the rows that hold now.
         settle: How long after the end of a day something may become known and still be in its row as known.
         ttl: How old a row may be when it is joined to a later time, this age included; None for any age.
+        moments: Whether a row is as of a moment within its day, and an entity may have several; the spine of a model may be.
     """
 
     name: str
@@ -95,6 +97,7 @@ class FeatureView(Declared):
     late: Literal["as_known", "correct", ""] = ""
     settle: timedelta = timedelta(hours=6)
     ttl: timedelta | None = None
+    moments: bool = False
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
 
@@ -117,6 +120,11 @@ class FeatureView(Declared):
         return self.late == "as_known" or (self.is_declared and not self.late)
 
     @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that tell its rows of one day apart."""
+        return (*self.entity.join_keys, "as_of") if self.moments else self.entity.join_keys
+
+    @property
     def sql_name(self) -> str:
         """What errors call its SQL: the file, or the command that prints it."""
         return f"`mlpipe show-sql {self.name}`" if self.is_declared else self.sql
@@ -130,10 +138,13 @@ class Model(Declared):
         task: What the label is: `binary` (did it happen), `multiclass` (which of several) or `regression` (how much).
         view: The feature view it learns from; left away where `features` of several are named, and made of these.
         features, spine: Such as `a_view:*`; SQL over `inputs` with the rows to join them to, as a view's: join keys and as_of.
+            Without a spine these are the rows of the first view named.
+        spine_at: "day_end": the spine's rows are as of the end of each day. "any_time": each is as of a moment, its `as_of`: it knows
+            what had happened by then, takes features of the day before, and its label looks at what comes after it.
         inputs: Sources the label reads.
         sql: Adds the label to feature rows; binds $horizon, in days.
         label: Name of the label column.
-        horizon: The label of day D looks at the days after D up to and including D + horizon.
+        horizon: The label of day D looks at the days after D up to and including D + horizon; of a moment at the time after it.
         embargo: Days between the last feature day of one split and the first of the next; not below the horizon.
         every: Distance between feature days of the spine, counted from the first partition.
         split: Shares of the feature days for train, validation and test.
@@ -149,6 +160,7 @@ class Model(Declared):
     view: FeatureView = None  # type: ignore[assignment]  # a catalog makes it of features and spine
     features: tuple[str, ...] = ()
     spine: str = ""
+    spine_at: Literal["day_end", "any_time"] = "day_end"
     inputs: tuple[str, ...]
     sql: str
     contract: type[pa.DataFrameModel]
@@ -174,65 +186,6 @@ class Model(Declared):
     def served(self) -> str:
         """Name of the table of what it said online."""
         return f"{self.name}_served"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Monitor(Declared):
-    """What is watched of one table, day by day.
-
-    Columns and their thresholds come from the table's contract (`metadata={"drift": 0.1}`).
-
-    Attributes:
-        table: `interim/<source>`, `features/<view>` or `predictions/<model>`.
-        window: Length of the current window, and of the previous period right before it.
-        baseline: Length of the frozen baseline: the first so many days of the table; its bin edges hold for good.
-        weights: Weight of columns in the drift score; a column not named weighs 1.
-        retrain_above: Drift score (weighted share of columns in drift) from which a window counts as bad.
-        retrains: Models to retrain when the table has drifted.
-        persist: Days that must agree before a retraining is asked for. A window is bad when it is in drift, or predictions
-            came true less often than tested, also without its `persist - 1` oddest days; a window too short for that is bad
-            in a row instead, one for each day that is lacking.
-        entity: Column that says which rows are of one thing, so that they do not count as independent. Feature views and
-            predictions know theirs, and a snapshot source takes its key.
-        cooldown: Least time between two retrainings.
-    """
-
-    table: str
-    window: timedelta = timedelta(days=7)
-    baseline: timedelta = timedelta(days=28)
-    weights: tuple[tuple[str, float], ...] = ()
-    retrain_above: float = 0.05
-    retrains: tuple[str, ...] = ()
-    persist: int = 3
-    entity: str | None = None
-    cooldown: timedelta = timedelta(days=7)
-    fresh_within: timedelta = timedelta(hours=30)
-    owners: tuple[str, ...] = ("team:ml",)
-
-    @property
-    def stage(self) -> str:
-        """Stage of the monitored table."""
-        return self.table.partition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """Name of the monitored table within its stage, and of the asset that watches it."""
-        return self.table.partition("/")[2]
-
-    @property
-    def odd_days(self) -> int:
-        """Days of a window that may be odd without making it bad."""
-        return max(0, min(self.persist, self.window.days) - 1)
-
-    @property
-    def in_a_row(self) -> int:
-        """Bad windows in a row before a retraining is asked for: 1 unless windows are shorter than `persist` days."""
-        return max(1, self.persist - self.odd_days)
-
-    @property
-    def folder(self) -> str:
-        """Name of the monitored table where it is one folder: `interim.orders`."""
-        return f"{self.stage}.{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)

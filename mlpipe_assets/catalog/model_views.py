@@ -42,6 +42,8 @@ def broken_features(catalog: Catalog, model: Model) -> list[str]:
     if not model.features and not model.spine:
         nothing = 'it learns from nothing: write view=..., or features=("a_view:*", "another:feature") and spine="processed/….sql"'
         return [nothing] if view is None else []
+    if model.spine_at == "any_time" and not model.spine:
+        return ['spine_at="any_time" takes a spine: SQL that gives the moments, as as_of']
     if view is not None and view.name != view_name(model):
         return ["it names a view, and features or a spine as well: leave one of them away"]
     if not isinstance(model.features, tuple) or not model.features or not model.spine:
@@ -69,6 +71,7 @@ def _view_of(catalog: Catalog, model: Model) -> FeatureView:
         joins=model.features,
         contract=without_label(model.contract, model.label),
         lookback=max(view.lookback for view in views),
+        moments=model.spine_at == "any_time",
         fresh_within=max(view.fresh_within for view in views),
         owners=model.owners,
     )

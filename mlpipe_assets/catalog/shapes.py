@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -130,17 +131,14 @@ def _one_of(*words: str) -> _Test:
 
 
 def _zone(value: object) -> str:
-    if isinstance(value, str) and _is_zone(value):
-        return ""
-    return "is no time zone: write a name such as Europe/Berlin"
+    known = isinstance(value, str) and _is_zone(value)
+    return "" if known else "is no time zone: write a name such as Europe/Berlin"
 
 
 def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        return False
-    return True
+    with suppress(ValueError, OSError, KeyError):
+        return bool(ZoneInfo(name))
+    return False
 
 
 def _pattern(value: object) -> str:
@@ -231,6 +229,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "late": _one_of("", "as_known", "correct"),
         "settle": _length(_NONE),
         "ttl": _or_none(_above_zero),
+        "moments": _flag,
         "fresh_within": _length(_NONE),
         "owners": _owners,
     },
@@ -267,6 +266,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "view": _or_none(_kind(FeatureView)),
         "features": _texts,
         "spine": _kind(str),
+        "spine_at": _one_of("day_end", "any_time"),
         "inputs": _texts,
         "sql": _text,
         "contract": _contract,

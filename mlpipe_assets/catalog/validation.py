@@ -130,6 +130,8 @@ def _source(source: Source, bad: Collection[str]) -> Iterator[str]:
 def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator[str]:
     if {"source", "aggregates", "attributes", "inputs", "sql", "lookback", "scope"} & {*bad}:
         return
+    if view.moments is True and not view.joins:
+        yield 'moments are for the spine of a model: declare Model(features=…, spine=…, spine_at="any_time")'
     if wrong := [*wrong_way(view)]:
         yield from wrong
         return

@@ -29,6 +29,8 @@ _AS_BEFORE = (
     ("joins", ()),
     ("features", ()),
     ("spine", ""),
+    ("spine_at", "day_end"),
+    ("moments", False),
 )  # fields that came later, as nobody has declared them
 _PLACING = 1  # goes up when the code reads a time in another way than before
 _FRACTION = 2  # the same for formats with a fraction of a second of any length

@@ -10,9 +10,10 @@ from rich.tree import Tree
 
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.commands.console import make_console, open_lake, plain
-from mlpipe_assets.errors import spell_count
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.explain import Explanation, explain
 from mlpipe_assets.learning.tasks.registry import task_of
+from mlpipe_assets.row_times import spell_moment
 from mlpipe_assets.visible import spell_value
 
 _MOST_ROWS = 8
@@ -22,7 +23,7 @@ def explain_prediction(options: argparse.Namespace) -> int:
     """Show what one prediction rests on."""
     lake, catalog = open_lake()
     model = catalog.model(options.model)
-    found = explain(lake, catalog, model, options.key, options.day)
+    found = explain(lake, catalog, model, options.key, options.day, options.at)
     if options.json:
         print(json.dumps(asdict(found), default=str))
         return 0
@@ -35,6 +36,7 @@ def _tree(declared: Model, keys: Sequence[str], day: str, found: Explanation) ->
     prediction, version, model, task = found.prediction, found.model, declared.name, task_of(declared)
     key = ", ".join(keys)
     tree = Tree(f"predictions/{model}: {plain(key)} → {plain(task.spell_prediction(prediction))}")
+    _add_moments(tree, found)
     trained = tree.add(f"models/{model} {version.get('version', prediction['model_version'])}")
     if version:
         trained.add(
@@ -70,6 +72,14 @@ def _tree(declared: Model, keys: Sequence[str], day: str, found: Explanation) ->
         if len(rows) > _MOST_ROWS:
             branch.add(f"… and {len(rows) - _MOST_ROWS:,} more; --json shows them all")
     return tree
+
+
+def _add_moments(tree: Tree, found: Explanation) -> None:
+    """Which of several moments of a day is explained."""
+    if len(found.moments) > 1:
+        times = shorten([f"{moment.time()}" for moment in found.moments])
+        named = f"as of {spell_moment(found.prediction['as_of'])}"
+        tree.add(f"{named}; that day has {len(found.moments)}: {times} (--at names another)")
 
 
 def _values(row: Mapping[str, Any], leave_out: tuple[str, ...] = ()) -> str:

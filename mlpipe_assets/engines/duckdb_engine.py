@@ -117,6 +117,7 @@ class DuckDBEngine:
         rows: int,
         keys: Sequence[str],
         days: int,
+        moments: bool = False,
     ) -> DayFrames:
         """The rows of a select by day, one pass over the range for each part of the keys; see `Engine`.
 
@@ -126,7 +127,8 @@ class DuckDBEngine:
         """
         parts = 1 if not keys else max(1, math.ceil(rows / _ROWS_A_PASS * min(1.0, days / _DAYS_A_PASS)))
         unordered = _LAST_ORDER.sub("", sql.rstrip().rstrip(";"))  # days are sorted when they are read back
-        by_day = f"(select *, cast(as_of - interval 1 microsecond as date) as _day from ({unordered}\n))"
+        day = "as_of" if moments else "as_of - interval 1 microsecond"
+        by_day = f"(select *, cast({day} as date) as _day from ({unordered}\n))"
         while True:
             frames = DayFrames()
             try:

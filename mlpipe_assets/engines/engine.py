@@ -115,8 +115,9 @@ class Engine(Protocol):
         rows: int,
         keys: Sequence[str],
         days: int,
+        moments: bool = False,
     ) -> DayRows:
-        """The rows of a select with an `as_of` column, by day; D+1 00:00 belongs to day D.
+        """The rows of a select with an `as_of` column, by day.
 
         The engine may run the select in parts, each with some of the entities: one is wholly in one of them.
 
@@ -127,6 +128,7 @@ class Engine(Protocol):
             rows: Rows of the slices, to choose the number of parts by.
             keys: Columns to cut by, together; tables that lack one are whole in each part. None: the select stays whole.
             days: Days in the range.
+            moments: Whether `as_of` is a moment of its day; else it is the end of one, and D+1 00:00 belongs to day D.
 
         Raises: RefusedSqlError with the engine's own words, without values of the data.
         """

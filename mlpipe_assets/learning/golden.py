@@ -9,6 +9,7 @@ from mlpipe_assets.join_keys import spell_entity
 from mlpipe_assets.learning.errors import LearningError
 from mlpipe_assets.learning.tasks.binary import ANSWER, BINARY
 from mlpipe_assets.learning.tasks.task import Task
+from mlpipe_assets.row_times import day_of_row
 from mlpipe_assets.rules import digest
 
 _ROWS, _DAYS = 200, 3
@@ -28,15 +29,16 @@ def choose_golden_rows(
         most: Rows to choose.
         days: Days to choose them from.
     """
-    found = rows["as_of"].unique().sort().to_list()
+    rows = rows.with_columns(day_of_row().alias("_day"))
+    found = rows["_day"].unique().sort().to_list()
     places = sorted({round(i * (len(found) - 1) / max(1, days - 1)) for i in range(days)}) if found else []
     chosen = [found[i] for i in places]
     entities = rows.select(keys).unique().sort(keys)
     spelled = entities.select(spell_entity(keys)).to_series()
     rank = entities.with_columns(pl.Series("_rank", [hashlib.sha256(f"{k}".encode()).hexdigest() for k in spelled]))
     each = -(-most // max(1, len(chosen)))
-    ranked = rows.filter(pl.col("as_of").is_in(chosen)).join(rank, on=list(keys), how="left")
-    few = ranked.sort("as_of", "_rank").group_by("as_of", maintain_order=True).head(each)
+    ranked = rows.filter(pl.col("_day").is_in(chosen)).join(rank, on=list(keys), how="left")
+    few = ranked.sort("_day", "_rank", "as_of").group_by("_day", maintain_order=True).head(each)
     return few.sort("as_of", *keys).select(*keys, "as_of", *features)
 
 

@@ -12,6 +12,7 @@ from mlpipe_assets.learning.tasks.binary import BINARY
 from mlpipe_assets.learning.tasks.task import Measured, Task
 from mlpipe_assets.monitoring.champions import OVERALL, Tested
 from mlpipe_assets.monitoring.odd_days import without_oddest
+from mlpipe_assets.row_times import day_of_row
 from mlpipe_assets.statistics.measurements import Measurement, Verdict
 
 _SURE = 1.96  # standard errors that chance passes once in twenty
@@ -55,24 +56,25 @@ def is_worse_without(
     *,
     keys: Sequence[str] = (),
     task: Task = BINARY,
+    moments: bool = False,
 ) -> bool:
     """Whether rows came true worse than tested also without the `odd` days of them whose absence helps most, by `as_of`.
 
     What a day does is seen only beside the others: one on which every probability is twice as large ranks its own rows as
     well as ever. Rows of no more days than that are never worse.
     """
-    days = rows["as_of"].unique().to_list()
+    days = rows.select(day_of_row(moments=moments).unique()).to_series().to_list()
     if len(days) <= odd:
         return False
-    of_others = {day: _measure_without(rows, [day], task).to_dict()[task.realised_by] for day in days}
+    of_others = {day: _measure_without(rows, [day], task, moments=moments).to_dict()[task.realised_by] for day in days}
     sign = 1.0 if task.realised_by in task.more_is_better else -1.0
     far = {day: -math.inf if value is None else sign * value for day, value in of_others.items()}
-    kept = rows.filter(pl.col("as_of").is_in(without_oddest(far, odd)))
+    kept = rows.filter(day_of_row(moments=moments).is_in(without_oddest(far, odd)))
     return measure_realised(kept, tested, [], tolerance, keys=keys, task=task)[0].verdict == "drift"
 
 
-def _measure_without(rows: pl.DataFrame, days: Sequence[date], task: Task) -> Measured:
-    return task.measure_realised(rows.filter(~pl.col("as_of").is_in(days)))
+def _measure_without(rows: pl.DataFrame, days: Sequence[date], task: Task, *, moments: bool) -> Measured:
+    return task.measure_realised(rows.filter(~day_of_row(moments=moments).is_in(days)))
 
 
 def _judge(

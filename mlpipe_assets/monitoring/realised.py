@@ -20,6 +20,7 @@ from mlpipe_assets.store.keys import REALISED
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.store.table_state import TableState
+from mlpipe_assets.training.plan import label_days
 
 
 @dataclass(kw_only=True)
@@ -46,7 +47,7 @@ class Realised:
 
     def label_days(self, day: date) -> list[date]:
         """The days that decide what a prediction of a day comes to."""
-        return days_between(day + ONE_DAY, day + self.model.horizon)
+        return label_days(self.model, [day])
 
     def complete(self, day: date) -> bool:
         """Whether a day was predicted, and everything its labels and features are read from is there."""
@@ -114,19 +115,22 @@ class Realised:
         rows = sum(s.rows(d for d in read if d in s.present) for s in self.sources)
         params = {"horizon": self.model.horizon.days}
         keys = self.model.view.entity.join_keys
-        return engine.select_by_day(self.catalog.read_sql(sql), tables, params, rows=rows, keys=keys, days=len(days))
+        text, moments = self.catalog.read_sql(sql), self.model.view.moments
+        return engine.select_by_day(text, tables, params, rows=rows, keys=keys, days=len(days), moments=moments)
 
     def _join(self, day: date, labels: DayRows, slices: DayRows | None) -> Staged:
-        keys = self.model.view.entity.join_keys
+        keys = self.model.view.row_key
         answers = self.lake.read(self.predictions.stage, self.predictions.name, day)
-        joined = answers.select(*keys, "as_of", "model_version", *self.task.realised_columns)
+        joined = answers.select(
+            *self.model.view.entity.join_keys, "as_of", "model_version", *self.task.realised_columns
+        )
         known = labels.day(day, keys)
         came = joined.clear().with_columns(pl.lit(None).alias(self.model.label)) if known is None else known
         label = pl.col(self.model.label).cast(self.task.realised_label).alias("label")
         joined = joined.join(came.select(*keys, label), on=list(keys), how="inner")
         groups = slices.day(day, keys) if slices else None
         if groups is not None:
-            joined = joined.join(groups.drop("as_of"), on=list(keys), how="left")
+            joined = joined.join(groups.drop({"as_of"} - {*keys}), on=list(keys), how="left")
         inputs = self.inputs(day)
         facts = {
             "table": f"{REALISED}/{self.model.name}",

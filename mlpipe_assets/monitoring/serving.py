@@ -192,7 +192,8 @@ class Serving:
             return False
         _, same, tested = self._of_newest(rows)
         keys_of, tolerance = self.model.view.entity.join_keys, self.model.promotion.tolerance
-        return is_worse_without(same, tested, tolerance, self.monitor.odd_days, keys=keys_of, task=self.task)
+        odd, moments = self.monitor.odd_days, self.model.view.moments
+        return is_worse_without(same, tested, tolerance, odd, keys=keys_of, task=self.task, moments=moments)
 
     def _of_newest(self, rows: pl.DataFrame) -> tuple[str, pl.DataFrame, Tested]:
         """The version that answered last, its rows, and how it did on its test set."""

@@ -1,4 +1,4 @@
-"""Features of other views beside the rows of a view: of the same day, by each view's own join keys."""
+"""Features of other views beside the rows of a view: the newest that a row can know, by each view's own join keys."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from mlpipe_assets.catalog.asked import Asked
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.joined_views import features_joined, views_joined
 from mlpipe_assets.catalog.versions import view_version
-from mlpipe_assets.partitions import ONE_DAY
+from mlpipe_assets.partitions import ONE_DAY, START_DATE
+from mlpipe_assets.rules import columns
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
 
@@ -35,24 +36,34 @@ class Joins:
         """The features, in the order declared."""
         return features_joined(self.catalog, self.view)
 
+    def day_joined(self, day: date) -> date:
+        """The day whose features rows of a day take: that day's at its end, those of the day before at any moment within it."""
+        return day - ONE_DAY if self.view.moments else day
+
     def obstacles(self, day: date) -> Iterator[str]:
         """Why features of a day cannot be joined."""
+        joined = self.day_joined(day)
+        if joined < START_DATE:  # nobody is described by then
+            return
         for view, state in self.views:
-            table, facts = f"features/{view.name}", state.facts(day)
+            table, facts = f"features/{view.name}", state.facts(joined)
+            if facts is None and not any(one <= joined for one in state.days()) and self.view.moments:
+                continue  # its rows begin later
             if facts is None:
-                yield f"{table} has no {day}"
-            elif day in state.refused:
-                yield f"{table} [{day}] failed: {state.refused[day].get('problem')}"
+                yield f"{table} has no {joined}"
+            elif joined in state.refused:
+                yield f"{table} [{joined}] failed: {state.refused[joined].get('problem')}"
             elif facts.get("code_version") != view_version(self.catalog, view):
-                yield f"{table} [{day}] was made by another version than today's"
+                yield f"{table} [{joined}] was made by another version than today's"
 
     def fingerprints(self, day: date) -> list[list[object]]:
         """What a day's features are made of."""
-        return [[view.name, (state.facts(day) or {}).get("fingerprint")] for view, state in self.views]
+        joined = self.day_joined(day)
+        return [[view.name, (state.facts(joined) or {}).get("fingerprint")] for view, state in self.views]
 
     def find_misplaced(self, rows: pl.DataFrame, day: date) -> str | None:
         """Why rows of a day must not have its features: they are of an earlier moment, and would know what came after it."""
-        if not self.views or "as_of" not in rows.columns:
+        if not self.views or self.view.moments or "as_of" not in rows.columns:
             return None
         end = datetime.combine(day + ONE_DAY, time(), UTC)
         early = rows.filter(pl.col("as_of").dt.replace_time_zone(None).ne_missing(end.replace(tzinfo=None)))
@@ -61,14 +72,19 @@ class Joins:
         example = early["as_of"][0]
         return (
             f"{early.height:,} of {rows.height:,} rows are not as of {end:%Y-%m-%d %H:%M} UTC, the end of the day (e.g. {example}): "
-            f"{self.view.sql_name} must give cast(day + 1 as timestamp) as as_of, for the features joined are of that moment"
+            f"{self.view.sql_name} must give cast(day + 1 as timestamp) as as_of, for the features joined are of that moment; "
+            'the spine of a model may give moments with spine_at="any_time"'
         )
 
     def attach(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
-        """The rows of a day with the features of that day, null for a key that a view does not describe; no row more or less."""
+        """The rows of a day with the newest features that they can know, null for a key that a view does not describe; as many rows."""
+        joined = self.day_joined(day)
         for view, state in self.views:
             keys = list(view.entity.join_keys)
             names = [one.column.name for one in self.features if one.view.name == view.name]
-            other = state.read(day, [*keys, *names])
+            if state.has(joined):
+                other = state.read(joined, [*keys, *names])
+            else:
+                other = pl.DataFrame(schema={c.name: c.dtype for c in columns(view.contract)}).select(*keys, *names)
             rows = rows.join(other, on=keys, how="left", maintain_order="left", validate="m:1")
         return rows

@@ -20,16 +20,25 @@ from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.outcome import CheckResult
 from mlpipe_assets.partitions import ONE_DAY, START_DATE
 from mlpipe_assets.point_in_time.population import cut_after, recompute_days
-from mlpipe_assets.point_in_time.sample import CUT, Reach, cut, keys_a_day, plan_passes, read_entities, sample_rows
+from mlpipe_assets.point_in_time.sample import (
+    CUT,
+    MomentReach,
+    Reach,
+    cut,
+    keys_a_day,
+    plan_passes,
+    read_entities,
+    sample_rows,
+)
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.quoting import may_quote, quote
+from mlpipe_assets.row_times import day_of_row
 from mlpipe_assets.rules import Column, Contract, columns
 
 _EQUAL_WITHIN = (
     1e-9  # of the column's largest value; sums of floats may differ in their last bits with the order of rows
 )
 _DIAGNOSED = 2  # days with differences that are looked into; one cause is enough to stop the table
-_DAY = (pl.col("as_of") - pl.duration(microseconds=1)).dt.date()  # that a row describes
 _TRIES = 3  # of the same query on the same rows, before anything but their order is blamed
 
 
@@ -70,20 +79,20 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
         inputs: Where it reads from.
         rows_of_days: Some rows of each day, as `sample_of_day` chooses them.
     """
-    view, keys = inputs.view, inputs.view.entity.join_keys
+    view, keys = inputs.view, inputs.view.row_key
     chosen = {day: rows for day, rows in sorted(rows_of_days.items()) if rows.height}
     differences: dict[date, list[str]] = {}
     compared = 0
     whole = pl.concat([rows.with_columns(pl.lit(day).alias(CUT)) for day, rows in chosen.items()]) if chosen else None
     for sample, alone in _recompute(engine, inputs, chosen):
-        if whole is not None and (same := _count_same(whole, alone, sample, keys)):
+        if whole is not None and (same := _count_same(inputs, whole, alone, sample, keys)):
             compared += same
             continue
         for (day,), entities in sample.partition_by(CUT, as_dict=True).items():
             stored = _of_keys(chosen[day], entities, keys)
-            again = _of_keys(_of_day(alone, day), entities, keys)
+            again = _of_keys(alone.filter(day == day_of_row(moments=view.moments)), entities, keys)
             compared += stored.height
-            if lines := different(*_shared(stored, again), keys, view.contract):
+            if lines := different(*_shared(stored, again, keys), keys, view.contract):
                 differences.setdefault(day, []).extend(lines)
     cause = (
         _cause(engine, inputs, {day: chosen[day] for day in list(differences)[:_DIAGNOSED]}) if differences else None
@@ -91,10 +100,12 @@ def prove(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFra
     return Proof(rows=compared, days=list(chosen), differences=differences, cause=cause)
 
 
-def _count_same(whole: pl.DataFrame, alone: pl.DataFrame, sample: pl.DataFrame, keys: Sequence[str]) -> int:
+def _count_same(
+    inputs: Inputs, whole: pl.DataFrame, alone: pl.DataFrame, sample: pl.DataFrame, keys: Sequence[str]
+) -> int:
     """How many rows of a pass there are, where all days at once are the same to the last bit; 0 where days have to be looked at."""
     on = [*keys, CUT]
-    left, right = _shared(whole, alone.with_columns(_DAY.alias(CUT)))
+    left, right = _shared(whole, alone.with_columns(day_of_row(moments=inputs.view.moments).alias(CUT)), on)
     stored, again = (of_entities(rows, sample, on).sort(on) for rows in (left, right))
     cast = again.select(pl.col(name).cast(dtype, strict=False) for name, dtype in stored.schema.items())
     return stored.height if stored.equals(cast) else 0
@@ -130,40 +141,47 @@ def _recompute(
             tables[name] = cut(rows, keys, sample, reach)
             versions = whole.get(versions_table(name))
             if isinstance(versions, pl.DataFrame):
-                tables[versions_table(name)] = cut(versions, keys, sample, replace(reach, plants=()))
+                tables[versions_table(name)] = cut(versions, keys, sample, reach.without_plants())
         with naming(view.sql_name):
-            yield sample, engine.select(sql, tables, inputs.params(start, end))
+            yield sample, in_utc(engine.select(sql, tables, inputs.params(start, end)))
 
 
-def _reach(inputs: Inputs, source: Source) -> Reach:
+def _reach(inputs: Inputs, source: Source) -> Reach | MomentReach:
+    moments = inputs.view.moments
     if is_snapshot(source):
-        return Reach(after=None, until=0, plants=(1,))
+        return Reach(after=None, until=-1 if moments else 0, plants=(0, 1) if moments else (1,))
     times = (source.event_time,) if source.event_time else ()
     lookback = inputs.view.lookback.days
+    if moments and source.event_time:
+        plants = (timedelta(seconds=1), *(timedelta(days=n) for n in (1, 2, 7)))
+        now, own = timedelta(0), source.key
+        return MomentReach(
+            after=None, oldest=-lookback, until=now, plants=plants, time=source.event_time, identities=own
+        )
     return Reach(after=-lookback, until=0, plants=(1, 2, 7), times=times, identities=source.key)
 
 
 def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFrame]) -> str:
     """Why values differ, found by taking one thing after the other back; asked only where some do."""
-    view, keys = inputs.view, inputs.view.entity.join_keys
+    view, keys, on = inputs.view, inputs.view.entity.join_keys, inputs.view.row_key
     name, sql = view.entity.name, inputs.catalog.view_sql(view)
     far = replace(inputs.view, lookback=timedelta(days=max(1, (max(rows_of_days) - START_DATE).days + 1)))
     longer = replace(inputs, view=far)
 
     def alone(day: date, source: Inputs, only: OnlyKeys | None = None) -> pl.DataFrame:
         tables = source.tables(day, day) | inputs.totals(None)  # of the view whose SQL it is
-        found = engine.select(sql, tables, source.params(day, day), only)
-        return _of_keys(found, rows_of_days[day], keys)
+        found = in_utc(engine.select(sql, tables, source.params(day, day), only))
+        return _of_keys(found, rows_of_days[day], on)
 
     try:
         for day, rows in rows_of_days.items():
             only = OnlyKeys(rows=rows.select(keys)) if view.scope == "entity" else None
             whole, own = alone(day, inputs), alone(day, inputs, only)
             if any(
-                different(*_shared(own, again), keys, view.contract)
+                different(*_shared(own, again, on), on, view.contract)
                 for _ in range(_TRIES)  # a tie may fall the same way by luck
                 for again in (
-                    _turned_round(engine, inputs, day, rows.select(keys)),
+                    _turned_round(engine, inputs, day, rows.select(on)),
                     alone(day, inputs, only),
                 )
             ):
@@ -171,12 +189,12 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
                     f"{view.sql_name} depends on the order of rows, which is another one each time. Name an order that leaves no "
                     "ties, in each window and in each first(), mode() or the like"
                 )
-            if different(*_shared(whole, own), keys, view.contract):
+            if different(*_shared(whole, own, on), on, view.contract):
                 return (
                     f"{view.sql_name} looks at other {name} rows: a view is per entity, and what it says of a {name} may come "
                     f'from the rows of its own {", ".join(keys)} only. Declare scope="population" if it is to describe each by all'
                 )
-            if different(*_shared(whole, alone(day, longer)), keys, view.contract):
+            if different(*_shared(whole, alone(day, longer), on), on, view.contract):
                 return (
                     f"{view.sql_name} reads further back than the lookback of {view.lookback.days} days of {view.name}. Declare a "
                     "longer lookback, or bound the window in the SQL"
@@ -188,7 +206,7 @@ def _cause(engine: Engine, inputs: Inputs, rows_of_days: Mapping[date, pl.DataFr
 
 def _turned_round(engine: Engine, inputs: Inputs, day: date, entities: pl.DataFrame) -> pl.DataFrame:
     """Some entities on a day alone, their rows in the opposite order, nothing removed and nothing planted."""
-    keys, sql = inputs.view.entity.join_keys, inputs.catalog.view_sql(inputs.view)
+    keys, sql, on = inputs.view.entity.join_keys, inputs.catalog.view_sql(inputs.view), inputs.view.row_key
     if inputs.view.scope == "population":
         with cut_after(inputs, day, plant=False) as turned:
             return _of_keys(engine.select(sql, turned, {"start": day, "end": day}), entities, keys)
@@ -196,8 +214,8 @@ def _turned_round(engine: Engine, inputs: Inputs, day: date, entities: pl.DataFr
     for s in inputs.sources:
         paths = tables[s.source.name]
         if not isinstance(paths, pl.DataFrame) and paths and {*keys} <= {*s.source.contract.to_schema().columns}:
-            tables[s.source.name] = read_entities(paths, entities, None).reverse()
-    return _of_keys(engine.select(sql, tables, inputs.params(day, day)), entities, keys)
+            tables[s.source.name] = read_entities(paths, entities.select(keys), None).reverse()
+    return _of_keys(in_utc(engine.select(sql, tables, inputs.params(day, day))), entities, on)
 
 
 def different(stored: pl.DataFrame, alone: pl.DataFrame, keys: Sequence[str], contract: Contract) -> list[str]:
@@ -227,15 +245,18 @@ def _example(left: object, right: object, column: Column | None) -> str:
     return f" (e.g. {shown[0]} against {shown[1]})" if all(shown) else ""
 
 
-def _shared(stored: pl.DataFrame, again: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Both in the columns that both have."""
-    names = [name for name in again.columns if name in stored.columns and name != "as_of"]
+def _shared(stored: pl.DataFrame, again: pl.DataFrame, on: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both in the columns that both have; `as_of` only where it tells rows apart."""
+    names = [name for name in again.columns if name in stored.columns and (name != "as_of" or name in on)]
     return stored.select(names), again.select(names)
+
+
+def in_utc(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a select with `as_of` as tables have it: a time without a zone is in UTC."""
+    if isinstance(dtype := rows.schema["as_of"], pl.Datetime) and dtype.time_zone is None:
+        return rows.with_columns(pl.col("as_of").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+    return rows
 
 
 def _of_keys(rows: pl.DataFrame, entities: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return of_entities(rows, entities, keys).sort(keys)
-
-
-def _of_day(rows: pl.DataFrame, day: date) -> pl.DataFrame:
-    return rows.filter(day == _DAY)

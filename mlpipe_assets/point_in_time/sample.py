@@ -4,8 +4,8 @@ An entity is cut at one day only in each pass, so that one pass over a range sho
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +13,7 @@ import polars as pl
 from mlpipe_assets.engines.engine import DAY_OF_A_FILE
 from mlpipe_assets.join_keys import hash_entity, of_entities
 
-CUT, PLANT = "_cut", "_plant"
+CUT, PLANT, MOMENT = "_cut", "_plant", "_moment"
 _PAIRS = 2000  # entities over all days of one proof
 _MOST, _LEAST, _MUST = 200, 4, 2  # of one day: at most, at least where they are free, and in any case
 _NEWEST = 5  # events of an entity that are planted again
@@ -37,6 +37,40 @@ class Reach:
     times: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
 
+    def without_plants(self) -> "Reach":
+        """The same, and nothing is planted."""
+        return replace(self, plants=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentReach:
+    """What a row as of a moment may see of an input, in time from that moment on; what happens at the moment itself is seen.
+
+    Attributes:
+        after: What is as old as that, or older, is too old; None where nothing is.
+        oldest: The same in days from the day of the moment on.
+        until: The last it may see.
+        plants: Times outside at which events are planted.
+        time: The column of time.
+        identities: Columns that tell one event from another.
+    """
+
+    after: timedelta | None
+    until: timedelta
+    plants: tuple[timedelta, ...]
+    time: str
+    oldest: int | None = None
+    identities: tuple[str, ...] = ()
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """Columns of time that move along with a planted event."""
+        return (self.time,)
+
+    def without_plants(self) -> "MomentReach":
+        """The same, and nothing is planted."""
+        return replace(self, plants=())
+
 
 def keys_a_day(days: int) -> int:
     """How many entities of each day to recompute."""
@@ -52,16 +86,19 @@ def sample_rows(rows: pl.DataFrame, keys: Sequence[str], day: date, count: int) 
 def plan_passes(
     rows_of_days: Mapping[date, pl.DataFrame], keys: Sequence[str], *, one_day_each: bool
 ) -> list[pl.DataFrame]:
-    """Passes over the days: the keys, `_cut` (its day) and `_plant`; no entity twice in a pass, every day in some pass.
+    """Passes over the days: the keys, `_cut` (its day), its `as_of`, and `_plant`; no entity twice in a pass, every day in some pass.
 
     Where entities are few, days wait for passes of their own, with two entities each.
     """
-    passes: list[dict[tuple[object, ...], date]] = []
+    passes: list[dict[tuple[object, ...], tuple[date, object]]] = []
     days_of: list[date | None] = []
     schema: dict[str, pl.DataType] = {}
+    at_of: pl.DataType | None = None
     for day, rows in rows_of_days.items():
         schema = schema or {key: rows.schema[key] for key in keys}
-        for place, key in enumerate(rows.select(keys).rows()):
+        moments = rows["as_of"].to_list() if "as_of" in rows.columns else [None] * rows.height
+        at_of = at_of or rows.schema.get("as_of")
+        for place, (key, moment) in enumerate(zip(rows.select(keys).rows(), moments, strict=True)):
             free = (
                 i for i, one in enumerate(passes) if key not in one and (not one_day_each or days_of[i] in (None, day))
             )
@@ -72,10 +109,13 @@ def plan_passes(
                 at = len(passes)
                 passes.append({})
                 days_of.append(day)
-            passes[at][key] = day
+            passes[at][key] = (day, moment)
     return [
         pl.DataFrame(list(one), schema=schema, orient="row")
-        .with_columns(pl.Series(CUT, list(one.values()), dtype=pl.Date))
+        .with_columns(
+            pl.Series(CUT, [day for day, _ in one.values()], dtype=pl.Date),
+            pl.Series("as_of", [moment for _, moment in one.values()], dtype=at_of or pl.Null()),
+        )
         .with_columns((pl.int_range(pl.len()) % 2 == 0).over(CUT).alias(PLANT))
         for one in passes
     ]
@@ -107,7 +147,7 @@ def read_entities(paths: Sequence[Path], entities: pl.DataFrame, names: Iterable
     return found if wanted.width == 1 else of_entities(found, wanted, wanted.columns)
 
 
-def cut(rows: pl.DataFrame, keys: Sequence[str], sample: pl.DataFrame, reach: Reach) -> pl.DataFrame:
+def cut(rows: pl.DataFrame, keys: Sequence[str], sample: pl.DataFrame, reach: Reach | MomentReach) -> pl.DataFrame:
     """Events of the sampled entities that their day may see, with planted ones that it may not, last events first.
 
     Args:
@@ -116,33 +156,49 @@ def cut(rows: pl.DataFrame, keys: Sequence[str], sample: pl.DataFrame, reach: Re
         sample: One pass of `plan_passes`.
         reach: What a day may see.
     """
-    cuts = sample.select(*(pl.col(key).cast(rows.schema[key], strict=False) for key in keys), CUT, PLANT)
+    at = [pl.col("as_of").cast(rows.schema[reach.time]).alias(MOMENT)] if isinstance(reach, MomentReach) else []
+    cuts = sample.select(*(pl.col(key).cast(rows.schema[key], strict=False) for key in keys), CUT, PLANT, *at)
     placed = rows.join(cuts, on=list(keys), how="inner", maintain_order="left")
-    away = (pl.col("date") - pl.col(CUT)).dt.total_days()
+    kept = placed.filter(_seen(reach))
+    own = kept.filter(PLANT)  # of an entity that may see none of its events, others serve
+    further = placed.filter(PLANT).join(own.select(keys).unique(), on=list(keys), how="anti", maintain_order="left")
+    newest = pl.concat([own, further]).sort("date", descending=True, maintain_order=True)
+    newest = newest.group_by(keys, maintain_order=True).head(_NEWEST)
+    planted = [_planted(newest, keys, days, reach).select(kept.columns) for days in reach.plants]
+    return pl.concat([kept, *planted]).drop(CUT, PLANT, MOMENT, strict=False).reverse()
+
+
+def _seen(reach: Reach | MomentReach) -> pl.Expr:
+    """Whether an event may be seen."""
+    days = (pl.col("date") - pl.col(CUT)).dt.total_days()
+    if isinstance(reach, Reach):
+        return (days <= reach.until) if reach.after is None else (days <= reach.until) & (days > reach.after)
+    away = pl.col(reach.time) - pl.col(MOMENT)
     seen = away <= reach.until
     if reach.after is not None:
         seen &= away > reach.after
-    kept = placed.filter(seen)
-    own = kept if kept.height else placed
-    newest = (
-        own.filter(pl.col(PLANT)).sort("date", descending=True, maintain_order=True).group_by(keys, maintain_order=True)
-    )
-    planted = [_planted(newest.head(_NEWEST), keys, days, reach).select(kept.columns) for days in reach.plants]
-    return pl.concat([kept, *planted]).drop(CUT, PLANT).reverse()
+    return seen if reach.oldest is None else seen & (days > reach.oldest)
 
 
-def _planted(events: pl.DataFrame, keys: Sequence[str], days: int, reach: Reach) -> pl.DataFrame:
-    """Events moved so many days after the cut, with values that such events have, and other ones than before."""
-    move = pl.col(CUT) - pl.col("date") + pl.duration(days=days)
+def _planted(
+    events: pl.DataFrame, keys: Sequence[str], after: int | timedelta, reach: Reach | MomentReach
+) -> pl.DataFrame:
+    """Events moved so far after the cut, with values that such events have, and other ones than before."""
+    if isinstance(reach, MomentReach):
+        at = pl.col(MOMENT) + after
+        moved, day = [at.alias(reach.time)], at.dt.date()
+    else:
+        move = pl.col(CUT) - pl.col("date") + (pl.duration(days=after) if isinstance(after, int) else after)
+        moved = [(pl.col(name) + move).alias(name) for name in reach.times if name in events.columns]
+        day = pl.col("date") + move
     values: list[pl.Expr] = []
     for name, dtype in events.schema.items():
-        if name in (*keys, CUT, PLANT, "date", *reach.times):
+        if name in (*keys, CUT, PLANT, MOMENT, "date", *reach.times):
             continue
         if dtype.is_numeric():
             values.append((pl.col(name) + 1).cast(dtype, strict=False))
         elif dtype == pl.String and name in reach.identities:
-            values.append(pl.col(name) + f"~{days}")
+            values.append(pl.col(name) + f"~{after}")
         elif dtype == pl.String:
             values.append(pl.col(name).shift(1, fill_value=pl.col(name).last()))
-    moved = [(pl.col(name) + move).alias(name) for name in reach.times if name in events.columns]
-    return events.with_columns(*values, *moved, (pl.col("date") + move).alias("date"))
+    return events.with_columns(*values, *moved, day.alias("date"))

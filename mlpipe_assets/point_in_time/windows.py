@@ -172,7 +172,7 @@ class Inputs:
         problems: list[str] = []
         for s in self.sources:
             if is_snapshot(s.source):
-                if s.snapshot_in_force(day) is None:
+                if self.snapshot_read(s, day) is None:
                     problems.append(f"no snapshot of interim/{s.source.name} at or before {day}")
                 continue
             if s.first is None or day < s.first:
@@ -188,6 +188,10 @@ class Inputs:
         problems += self.joins.obstacles(day)
         return "; ".join(problems) or None
 
+    def snapshot_read(self, source: SourceDays, day: date) -> date | None:
+        """The day of the snapshot in force for rows of a day; a moment within it knows that of the day before."""
+        return source.snapshot_in_force(day - ONE_DAY if self.view.moments else day)
+
     def days_read(self, source: SourceDays, start: date, end: date, *, held: bool = False) -> list[date]:
         """Partitions of an input that features of a range may read: nothing later than `end`.
 
@@ -201,7 +205,7 @@ class Inputs:
                 wanted.update(days_between(start - timedelta(days=n), end - timedelta(days=n)))
             return sorted(source.present & wanted)
         if is_snapshot(source.source):
-            base = source.snapshot_in_force(start) or start
+            base = self.snapshot_read(source, start) or start
             return sorted(d for d in source.present if base <= d <= end)
         first = start - self.view.lookback + ONE_DAY
         return sorted(d for d in source.present if first <= d <= end)
@@ -217,8 +221,8 @@ class Inputs:
         days = {"day": pl.Series("day", wanted, dtype=pl.Date)}
         for s in self.sources:
             if is_snapshot(s.source):
-                name = f"{s.source.name}_snapshot"
-                days[name] = pl.Series(name, [s.snapshot_in_force(day) for day in wanted], dtype=pl.Date)
+                snapshots = [self.snapshot_read(s, day) for day in wanted]
+                days[f"{s.source.name}_snapshot"] = pl.Series(snapshots, dtype=pl.Date)
         tables: dict[str, Slice] = {"days": pl.DataFrame(days), **self.totals(held)}
         for s in self.sources:
             tables |= self.tables_of(s, self.days_read(s, start, end, held=held is not None))
@@ -282,8 +286,7 @@ class Inputs:
 
     def digest(self, day: date) -> str:
         """Digest of all a feature day is made of: the code and the partitions of its window."""
-        read = [[s.source.name, self._read(s, day)] for s in self.sources]
-        joined = self.joins.fingerprints(day)
+        read, joined = [[s.source.name, self._read(s, day)] for s in self.sources], self.joins.fingerprints(day)
         return digest([view_version(self.catalog, self.view), read, *([joined] if joined else [])])
 
     def _read(self, source: SourceDays, day: date) -> list[list[object]]:

@@ -121,6 +121,11 @@ def load_champion(lake: Lake, catalog: Catalog, model: Model, generation: Genera
     used = champion(lake, model.name)
     if used is None or model.learner is None or model.predictions is None:
         raise BarredError(f"{model.name} has no champion yet. Next: train one with training_job.")
+    if model.view.moments:
+        raise BarredError(
+            f"{model.name} predicts the moments of its spine, and no snapshot has those: it answers in batch, in predictions.{model.name}. "
+            'A model with spine_at="day_end" answers online, too.'
+        )
     view = generation.views.get(model.view.name)
     if view is None:
         raise BarredError(f"The snapshot {generation.id} has no view {model.view.name}, which {model.name} needs.")

@@ -108,6 +108,7 @@ def build_features(
             rows=inputs.rows(start, end, held=totals.held is not None),
             keys=view.entity.join_keys if view.scope == "entity" else (),
             days=len(sound),
+            moments=view.moments,
         ) as frames,
     ):
         rows_of_days: dict[date, pl.DataFrame] = {}
@@ -157,7 +158,7 @@ def _judge(totals: Totals, frames: DayRows, day: date) -> tuple[Outcome, pl.Data
     """One day judged by its contract and staged, not yet visible."""
     inputs, view, kept = totals.inputs, totals.inputs.view, None
     wanted = [column.name for column in columns(view.contract)]
-    frame = frames.day(day, view.entity.join_keys)
+    frame = frames.day(day, view.row_key)
     if frame is None:
         frame = pl.DataFrame(schema={column.name: column.dtype for column in columns(view.contract)})
     elif misplaced := inputs.joins.find_misplaced(frame, day):

@@ -32,10 +32,10 @@ def log_of_day(log: Source, _: Lake, day: date, damaged: _Damaged) -> Iterator[_
 def windows_of_day(catalog: Catalog, view: FeatureView, lake: Lake, day: date, _: _Damaged) -> Iterator[_Place]:
     """The clean days that a feature day looks at, the snapshots in force, and the features that it takes of other views."""
     inputs = Inputs(lake=lake, catalog=catalog, view=view)
-    yield from (("features", other.name, day) for other, _ in inputs.joins.views)
+    yield from (("features", other.name, inputs.joins.day_joined(day)) for other, _ in inputs.joins.views)
     for source in inputs.sources:
         window = days_between(day - view.lookback + ONE_DAY, day)
-        days = [source.snapshot_in_force(day)] if is_snapshot(source.source) else window
+        days = [inputs.snapshot_read(source, day)] if is_snapshot(source.source) else window
         yield from (("interim", source.source.name, d) for d in days)
 
 

@@ -85,7 +85,7 @@ def _card_facts(
 ) -> dict[str, Any]:
     fitted, task = found.model, task_of(model)
     searched = {"search": found.search.to_dict()} if found.search else {}
-    days = {name: feature_days(frame) for name, frame in splits.items()}
+    days = {name: feature_days(frame, moments=model.view.moments) for name, frame in splits.items()}
     return {
         "model": model.name,
         "version": fresh.version,

@@ -43,7 +43,10 @@ def answer_golden_rows(
         rows, days = old.rows.select(wanted), dict(old.days)
     else:
         rows = choose_golden_rows(test, keys, fitted.features)
-        facts = {day: lake.facts("features", model.view.name, day) or {} for day in feature_days(rows)}
+        facts = {
+            day: lake.facts("features", model.view.name, day) or {}
+            for day in feature_days(rows, moments=model.view.moments)
+        }
         days = {f"{day}": fact.get("fingerprint") for day, fact in facts.items()}
     try:
         answers = predict(fitted, rows.select(fitted.features))

@@ -15,7 +15,7 @@ from mlpipe_assets.learning.evaluation import RECENCY, Evaluation
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.learning.tasks.binary import BINARY
 from mlpipe_assets.learning.tasks.task import Difference, Task
-from mlpipe_assets.partitions import ONE_DAY
+from mlpipe_assets.row_times import day_of_row
 from mlpipe_assets.stages.model_golden import answer_golden_rows
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion
@@ -121,7 +121,7 @@ def _against(
     if theirs.task != model.task:
         return None, f"it is a {theirs.task} model"
     rows = test.with_columns(_ours=evaluation.answers["test"]).filter(
-        pl.col("as_of").dt.date() > leading.last_seen_day + ONE_DAY
+        leading.last_seen_day < day_of_row(moments=model.view.moments)
     )
     absent = [name for name in theirs.features if name not in test.columns]
     if absent:

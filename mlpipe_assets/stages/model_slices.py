@@ -19,7 +19,7 @@ def read_slices(
     """The slice columns of the rows of each split, in their order, by names that may be shown; none where none is declared."""
     if model.slices is None:
         return {}
-    days = sorted({day for frame in splits.values() for day in feature_days(frame)})
+    days = sorted({day for frame in splits.values() for day in feature_days(frame, moments=model.view.moments)})
     state = lake.state("features", model.view.name)
     there = [day for day in days if state.has(day)]
     if not there:

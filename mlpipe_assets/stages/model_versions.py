@@ -43,7 +43,10 @@ def describe_version(
         libraries: Versions of the libraries it was fitted with.
     """
     facts = lake.facts("processed", model.name, as_of, keys.TRAIN) or {}
-    train, validation = feature_days(splits["train"]), feature_days(splits["validation"])
+    train, validation = (
+        feature_days(splits["train"], moments=model.view.moments),
+        feature_days(splits["validation"], moments=model.view.moments),
+    )
     return ModelVersion(
         model=model.name,
         version=f"{as_of}-{inputs[:8]}",

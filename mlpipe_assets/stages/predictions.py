@@ -122,7 +122,7 @@ def _predict_day(
     )
     wanted = {column.name: column.dtype for column in columns(contract)}
     answers = task_of(model).predictions(predict(fitted, given), learner, wanted)
-    rows = pl.concat([rows, answers], how="horizontal").select([*wanted]).sort(keys)
+    rows = pl.concat([rows, answers], how="horizontal").select([*wanted]).sort(model.view.row_key)
     judgement = judge(rows, contract)
     counts = {"rows": rows.height}
     if not judgement.holds:

@@ -94,7 +94,7 @@ def _build(
         return Outcome(day=as_of, refused=problem), nothing_to_judge()
     carried = find_carried(lake, catalog, plan)
     with _rows_of_days(lake, engine, catalog, plan, carried.made) as frames:
-        if carried.holds(frames, model.view.entity.join_keys):
+        if carried.holds(frames, model.view.row_key):
             return _judge_and_write(lake, change, engine, catalog, plan, carried, frames)
     _log.info("processed/%s: rows of one feature day depend on others, so all are made again", model.name)
     with _rows_of_days(lake, engine, catalog, plan, plan.used) as frames:
@@ -119,10 +119,10 @@ def _rows_of_days(
     rows += sum(int((features.facts(day) or {}).get("rows", 0)) for day in days)
     sql = catalog.read_sql(model.sql)
     params = {"horizon": model.horizon.days}
-    keys_of = model.view.entity.join_keys
+    keys_of, moments = model.view.entity.join_keys, model.view.moments
     with (
         naming(model.sql),
-        engine.select_by_day(sql, tables, params, rows=rows, keys=keys_of, days=len(days)) as frames,
+        engine.select_by_day(sql, tables, params, rows=rows, keys=keys_of, days=len(days), moments=moments) as frames,
     ):
         yield frames
 
@@ -137,7 +137,7 @@ def _judge_and_write(
     frames: DayRows,
 ) -> tuple[Outcome, list[CheckResult]]:
     model = plan.model
-    keys_of = model.view.entity.join_keys
+    keys_of = model.view.row_key
     wanted = [column.name for column in columns(model.contract)]
     splits: dict[str, pl.DataFrame] = {}
     for name in SPLITS:

@@ -11,7 +11,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.sql_lint import looks_across_rows
 from mlpipe_assets.engines.engine import DayRows
 from mlpipe_assets.errors import DamagedError
-from mlpipe_assets.partitions import ONE_DAY
+from mlpipe_assets.row_times import day_of_row
 from mlpipe_assets.stages.processed_plan import made_of_days
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
@@ -79,8 +79,8 @@ def find_carried(lake: Lake, catalog: Catalog, plan: TrainingPlan) -> Carried:
             same = [day for day in plan.used if made.get(f"{day}") == wanted[day]]
             if same:
                 frame = sets.read(before[-1], file=file)
-                of = frame.select(pl.col("as_of").dt.date()).to_series()
-                rows |= {day: frame.filter(of == day + ONE_DAY) for day in same}
+                of = frame.select(day_of_row(moments=model.view.moments)).to_series()
+                rows |= {day: frame.filter(of == day) for day in same}
     except DamagedError as error:
         _log.warning("processed/%s: all of it is made again, for %s", model.name, error)
         return nothing_carried(plan)

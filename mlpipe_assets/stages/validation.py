@@ -18,6 +18,7 @@ from mlpipe_assets.join_keys import spell_entity
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.quoting import may_quote, name_entity
+from mlpipe_assets.row_times import day_of_row, spell_moment
 from mlpipe_assets.rules import first_sentence
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.predictions_plan import declared
@@ -104,7 +105,7 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
     columns = list(fitted.types)
     parts: list[pl.DataFrame] = []
     corrected: list[date] = []
-    for day in feature_days(golden.rows):
+    for day in feature_days(golden.rows, moments=model.view.moments):
         facts = facts_of_features(lake, model, f"{day}")
         code = view_version(catalog, model.view)
         if facts is None or facts["fingerprint"] == golden.days.get(f"{day}"):
@@ -127,12 +128,14 @@ def _asked(lake: Lake, catalog: Catalog, model: Model, golden: Golden) -> tuple[
         if parts
         else pl.DataFrame(schema={"key": pl.String, "as_of": golden.rows.schema["as_of"], "from_features": kept.dtype})
     )
-    changed_days = rebuilt["as_of"].unique()
+    changed_days = rebuilt.select(day_of_row(moments=model.view.moments).unique()).to_series()
     joined = answered.join(rebuilt.select("key", "as_of", "from_features"), on=["key", "as_of"], how="left")
     within = model.promotion.answers_within
     far = task.moved(joined["expected"], joined["answered"]) > within
     other = (task.moved(joined["expected"], joined["from_features"]) > within) | joined["from_features"].is_null()
-    moved = far | (joined["as_of"].is_in(changed_days.implode()) & other)
+    moved = far | (
+        joined.select(day_of_row(moments=model.view.moments)).to_series().is_in(changed_days.implode()) & other
+    )
     shown = task.show_golden(joined.with_columns(moved=moved.fill_null(value=True)))
     return shown.sort("as_of", "key"), corrected, silence
 
@@ -188,7 +191,7 @@ def _settle(
 
 def _named(moved: pl.DataFrame, model: Model, silence: str) -> str:
     lines = [
-        f"{name_entity(model.view.contract, model.view.entity.join_keys, row['key'])} as of {row['as_of']:%Y-%m-%d}: "
+        f"{name_entity(model.view.contract, model.view.entity.join_keys, row['key'])} as of {spell_moment(row['as_of'])}: "
         f"{row['expected']:.6f}, now {_now(row, silence)}"
         for row in moved.head(5).to_dicts()
     ]

@@ -12,12 +12,13 @@ from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult
-from mlpipe_assets.partitions import ONE_DAY, spell_days
+from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.point_in_time.proof import prove, sample_of_day
 from mlpipe_assets.point_in_time.windows import Inputs
+from mlpipe_assets.row_times import day_of_row
 from mlpipe_assets.training.giveaway import tell_label
 from mlpipe_assets.training.labels import find_outside_looks, find_unused_horizon
-from mlpipe_assets.training.plan import TrainingPlan
+from mlpipe_assets.training.plan import TrainingPlan, embargo_of
 from mlpipe_assets.transforms.splits import SPLITS, feature_days
 
 TRAINING_CHECKS = {
@@ -58,10 +59,10 @@ def judge_training_set(
             others are as they were when it was proved of them.
     """
     model = plan.model
-    days = {name: feature_days(frame) for name, frame in splits.items()}
+    days = {name: feature_days(frame, moments=model.view.moments) for name, frame in splits.items()}
     keys, count = model.view.entity.join_keys, sum(day in made for found in days.values() for day in found)
     rows = {
-        day: sample_of_day(frame.filter(pl.col("as_of").dt.date() == day + ONE_DAY), keys, day, count)
+        day: sample_of_day(frame.filter(day == day_of_row(moments=model.view.moments)), keys, day, count)
         for name, frame in splits.items()
         for day in days[name]
         if day in made
@@ -121,12 +122,12 @@ def _overlaps(days: Mapping[str, list[date]]) -> list[str]:
 def _crossings(days: Mapping[str, list[date]], plan: TrainingPlan) -> list[str]:
     """Judged by the horizon itself, whatever embargo was declared."""
     filled = _ordered(days)
-    horizon = plan.model.horizon
+    horizon, further = plan.model.horizon, embargo_of(plan.model) - plan.model.embargo
     return [
         f"labels of {a} look up to {x[-1] + horizon}, {b} begins on {y[0]}: the embargo of {plan.model.embargo.days} days is "
         f"shorter than the horizon of {horizon.days}"
         for (a, x), (b, y) in pairwise(filled)
-        if x[-1] + horizon > y[0]
+        if x[-1] + horizon + further > y[0]
     ]
 
 
@@ -215,7 +216,7 @@ def _unlearnable(plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]) -> list
 
 def _empty(plan: TrainingPlan, splits: Mapping[str, pl.DataFrame]) -> list[str]:
     model = plan.model
-    gap = max(0, -(-model.embargo // model.every) - 1)
+    gap = max(0, -(-embargo_of(model) // model.every) - 1)
     needed = (3 + 2 * gap) * model.every + model.horizon
     return [
         f"{name} is empty: {len(plan.spine)} feature days are too few for an embargo of {model.embargo.days} days "

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from mlpipe_assets.row_times import day_of_row
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -44,6 +46,6 @@ def split_days(
     return {"train": days, "validation": [], "test": []}
 
 
-def feature_days(rows: pl.DataFrame) -> list[date]:
-    """Feature days that the rows of a split really describe, in order: the day before each `as_of`."""
-    return sorted(day - timedelta(days=1) for day in rows["as_of"].dt.date().unique())
+def feature_days(rows: pl.DataFrame, *, moments: bool = False) -> list[date]:
+    """Feature days that the rows of a split really describe, in order."""
+    return rows.select(day_of_row(moments=moments).unique().sort()).to_series().to_list()

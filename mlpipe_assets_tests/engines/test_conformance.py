@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,7 +19,8 @@ from mlpipe_assets.engines.engine import Engine, OnlyKeys
 from mlpipe_assets.engines.refused import Reason, RefusedSqlError
 from mlpipe_assets_tests.engines.implementations import Implementation
 
-IN_ONE_PASS, IN_PARTS = {"rows": 0, "days": 1}, {"rows": 5_000_000, "days": 90}
+IN_ONE_PASS: dict[str, Any] = {"rows": 0, "days": 1}
+IN_PARTS: dict[str, Any] = {"rows": 5_000_000, "days": 90}
 UTC_TIME = pl.Datetime("us", "UTC")
 VISITS = pl.DataFrame(
     {
@@ -239,8 +241,19 @@ def test_one_select_is_run_and_not_a_second_statement(engine: Engine) -> None:
         engine.select("create table x as select 1 as a", {"t": VISITS}, {})
 
 
+def test_midnight_ends_a_day_and_begins_one_where_rows_are_of_moments(engine: Engine) -> None:
+    sql = "select 'a' as k, timestamp '2026-01-06 00:00:00' as as_of"
+
+    with engine.select_by_day(sql, {}, {}, keys=["k"], **IN_ONE_PASS) as frames:
+        assert frames.day(date(2026, 1, 5), ["k"]) is not None
+        assert frames.day(date(2026, 1, 6), ["k"]) is None
+    with engine.select_by_day(sql, {}, {}, keys=["k"], moments=True, **IN_ONE_PASS) as frames:
+        assert frames.day(date(2026, 1, 5), ["k"]) is None
+        assert frames.day(date(2026, 1, 6), ["k"]) is not None
+
+
 @pytest.mark.parametrize("passes", [IN_ONE_PASS, IN_PARTS])
-def test_each_day_has_its_rows_in_the_order_asked_for(engine: Engine, passes: dict[str, int]) -> None:
+def test_each_day_has_its_rows_in_the_order_asked_for(engine: Engine, passes: dict[str, Any]) -> None:
     with engine.select_by_day(BY_DAY, {"t": VISITS}, {}, keys=["k"], **passes) as frames:
         days = [frames.day(date(2026, 1, n), ["n"]) for n in (4, 5, 6, 7)]
 

@@ -48,10 +48,11 @@ class CountingEngine(DuckDBEngine):
         rows: int,
         keys: Sequence[str],
         days: int,
+        moments: bool = False,
     ) -> DayFrames:
         """The rows of a select by day."""
         self.asked.append([date.fromisoformat(Path(f"{path}").parent.name[-10:]) for path in tables["features"]])
-        return super().select_by_day(sql, tables, params, rows=rows, keys=keys, days=days)
+        return super().select_by_day(sql, tables, params, rows=rows, keys=keys, days=days, moments=moments)
 
 
 @pytest.fixture(scope="module")
