@@ -22,6 +22,8 @@ from mlpipe_assets.catalog.tasks import TaskName
 from mlpipe_assets.catalog.tolerance import Tolerance as Tolerance  # noqa: PLC0414 (declared with the others)
 from mlpipe_assets.errors import CatalogError
 
+ROWS = "rows"  # what the SQL of a view calls the rows of another one, where it has these
+
 
 @with_older_spelling
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ class FeatureView(Declared):
             "correct": a correction reaches back, and the days it touches are built again; SQL reads the rows that hold now.
         settle: How long after the end of a day something may become known and still be in its row as known.
         ttl: How old a row may be when it is joined to a later time, this age included; None for any age.
+        rows_of: A view whose rows it has, where neither SQL nor aggregates say which; the view of a model without a spine.
         moments: Whether a row is as of a moment within its day, and an entity may have several; the spine of a model may be.
     """
 
@@ -97,6 +100,7 @@ class FeatureView(Declared):
     late: Literal["as_known", "correct", ""] = ""
     settle: timedelta = timedelta(hours=6)
     ttl: timedelta | None = None
+    rows_of: str = ""
     moments: bool = False
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
@@ -127,7 +131,7 @@ class FeatureView(Declared):
     @property
     def sql_name(self) -> str:
         """What errors call its SQL: the file, or the command that prints it."""
-        return f"`mlpipe show-sql {self.name}`" if self.is_declared else self.sql
+        return self.sql or f"`mlpipe show-sql {self.name}`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +225,11 @@ class Catalog(Declared):
         """The feature view of that name."""
         return find_named("feature view", name, self.feature_views)
 
+    @property
+    def online_views(self) -> list[FeatureView]:
+        """Views that are published for online answers: the last moment of an entity is not what it is now."""
+        return [view for view in self.feature_views if not view.moments]
+
     def model(self, name: str) -> Model:
         """The model of that name."""
         return find_named("model", name, self.models)
@@ -233,6 +242,8 @@ class Catalog(Declared):
 
     def view_sql(self, view: FeatureView) -> str:
         """The SQL of a feature view: written from what it declares, or the text of its file."""
+        if view.rows_of:
+            return f"select {', '.join(view.entity.join_keys)}, as_of\nfrom {ROWS}\n"
         from mlpipe_assets.catalog.view_text import write_view  # noqa: PLC0415 (it reads the shapes declared here)
 
         return write_view(self, view) if view.is_declared else self.read_sql(view.sql)

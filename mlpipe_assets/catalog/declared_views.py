@@ -21,14 +21,12 @@ _LONGEST_SQUARED = 18
 
 
 def wrong_way(view: FeatureView) -> Iterator[str]:
-    """Why a view is neither declared by aggregates nor written in SQL, or is both."""
+    """Why a view is neither declared by aggregates nor written in SQL, nor has the rows of another, or is two of these."""
+    if view.rows_of:
+        yield from _wrong_rows(view)
+        return
     if not view.is_declared:
-        if not view.sql:
-            yield 'it declares nothing: write source="orders", aggregates=(Aggregate(...),), or inputs=(...) and sql="features/….sql"'
-        elif not view.lookback:
-            yield "its SQL needs a lookback: write lookback=timedelta(days=90), as far back as its windows go"
-        if view.is_as_known:
-            yield 'late="as_known" is for declared aggregates: SQL reads the rows that hold now. Leave it away, or declare aggregates'
+        yield from _wrong_sql(view)
         return
     if view.sql:
         yield "it declares aggregates and sql as well: leave one of them away"
@@ -41,6 +39,24 @@ def wrong_way(view: FeatureView) -> Iterator[str]:
     derived = (view.source, *(one.source for one in view.attributes))
     if view.inputs and view.source and {*view.inputs} != {*derived}:
         yield f"its inputs follow from source and attributes ({', '.join(dict.fromkeys(map(str, derived)))}): leave inputs away"
+
+
+def _wrong_sql(view: FeatureView) -> Iterator[str]:
+    """What a view written in SQL lacks, or has too much."""
+    if not view.sql:
+        yield 'it declares nothing: write source="orders", aggregates=(Aggregate(...),), or inputs=(...) and sql="features/….sql"'
+    elif not view.lookback:
+        yield "its SQL needs a lookback: write lookback=timedelta(days=90), as far back as its windows go"
+    if view.is_as_known:
+        yield 'late="as_known" is for declared aggregates: SQL reads the rows that hold now. Leave it away, or declare aggregates'
+
+
+def _wrong_rows(view: FeatureView) -> Iterator[str]:
+    """Why a view cannot have the rows of another one."""
+    if view.is_declared or view.sql:
+        yield "it has the rows of another view, and declares rows of its own: leave one of them away"
+    elif view.rows_of not in {feature.partition(":")[0] for feature in view.joins}:
+        yield f"it has the rows of {view.rows_of}: take features of that view, too (joins=(...))"
 
 
 def broken_declaration(catalog: Catalog, view: FeatureView) -> Iterator[str]:

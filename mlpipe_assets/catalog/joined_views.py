@@ -24,7 +24,7 @@ def broken_joins(catalog: Catalog, view: FeatureView) -> Iterator[str]:
     """Why a view cannot take the features that it says it takes."""
     if not view.joins:
         return
-    if view.is_declared:
+    if view.is_declared and not view.rows_of:
         yield "joins take a view written in SQL, whose rows say whom to join to; leave aggregates and attributes to the views joined"
         return
     try:
@@ -38,6 +38,8 @@ def broken_joins(catalog: Catalog, view: FeatureView) -> Iterator[str]:
         return
     yield from _broken_features(view, asked)
     yield from _broken_keys(view, views_joined(catalog, view))
+    if view.rows_of:
+        yield from _broken_rows(view, asked)
 
 
 def _broken_features(view: FeatureView, asked: Sequence[Asked]) -> Iterator[str]:
@@ -52,6 +54,20 @@ def _broken_features(view: FeatureView, asked: Sequence[Asked]) -> Iterator[str]
         elif found != one.column.dtype:
             yield f"joins: {of} is {one.column.dtype}, and {found} in {view.contract.__name__}"
         names[one.name] = of
+
+
+def _broken_rows(view: FeatureView, asked: Sequence[Asked]) -> Iterator[str]:
+    """What the rows of another view cannot give: they have its join keys and as_of."""
+    keys = view.entity.join_keys
+    given = {*keys, "as_of", *(one.name for one in asked)}
+    for name in columns_of(view.contract)[0]:
+        if name not in given:
+            need = [one.view.name for one in asked if name in one.view.entity.join_keys]
+            why = f", by which {need[0]} is joined" if need else ""
+            yield (
+                f"{name!r} of {view.contract.__name__}{why} is neither a feature taken nor a join key of {view.rows_of} "
+                f"({', '.join(keys)}), whose rows these are: write a spine that gives it"
+            )
 
 
 def _broken_keys(view: FeatureView, others: Sequence[FeatureView]) -> Iterator[str]:

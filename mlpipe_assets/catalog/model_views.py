@@ -46,8 +46,8 @@ def broken_features(catalog: Catalog, model: Model) -> list[str]:
         return ['spine_at="any_time" takes a spine: SQL that gives the moments, as as_of']
     if view is not None and view.name != view_name(model):
         return ["it names a view, and features or a spine as well: leave one of them away"]
-    if not isinstance(model.features, tuple) or not model.features or not model.spine:
-        return ["features of several views take a spine, and a spine takes features: name both"]
+    if not isinstance(model.features, tuple) or not model.features:
+        return ['a spine takes features, which are joined to its rows: write features=("a_view:*", "another:feature")']
     try:
         parse_features(catalog, model.features)
     except RetrievalError as error:
@@ -61,13 +61,14 @@ def view_name(model: Model) -> str:
 
 
 def _view_of(catalog: Catalog, model: Model) -> FeatureView:
-    """The spine's rows with the features: of the entity of the first view, looking back as far as the view that looks furthest."""
+    """The rows of the spine, or of the first view, with the features; it looks back as far as the view that looks furthest."""
     views = [asked.view for asked in parse_features(catalog, model.features)]
     view = FeatureView(
         name=view_name(model),
         entity=views[0].entity,
-        inputs=model.inputs,
+        inputs=model.inputs if model.spine else views[0].inputs,
         sql=model.spine,
+        rows_of="" if model.spine else views[0].name,
         joins=model.features,
         contract=without_label(model.contract, model.label),
         lookback=max(view.lookback for view in views),

@@ -229,6 +229,7 @@ _TESTS: dict[type, dict[str, _Test]] = {
         "late": _one_of("", "as_known", "correct"),
         "settle": _length(_NONE),
         "ttl": _or_none(_above_zero),
+        "rows_of": _kind(str),
         "moments": _flag,
         "fresh_within": _length(_NONE),
         "owners": _owners,

@@ -135,7 +135,7 @@ def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator
     if wrong := [*wrong_way(view)]:
         yield from wrong
         return
-    if not view.is_declared:
+    if not (view.is_declared or view.rows_of):
         yield from (*_inputs(catalog, view), *sql_problems(catalog.sql_dir, view.sql))
     if "entity" in bad:
         return
@@ -154,7 +154,7 @@ def _given(catalog: Catalog, view: FeatureView) -> Iterator[str]:
         yield from wrong
     elif view.is_declared:
         yield from broken_declaration(catalog, view)
-    elif _can_be_bound(catalog, view, view.sql, view.contract):
+    elif not view.rows_of and _can_be_bound(catalog, view, view.sql, view.contract):
         yield from broken_by_view(catalog, view)
 
 

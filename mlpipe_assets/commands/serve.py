@@ -121,7 +121,7 @@ def serve_key(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     lake, catalog = open_lake(writing=True)
-    views = _names(options.views, "view", [view.name for view in catalog.feature_views])
+    views = _names(options.views, "view", [view.name for view in catalog.online_views])
     models = _names(options.models, "model", [model.name for model in catalog.models])
     sources = _names(options.sources, "source", [one.name for one in catalog.sources if why_not(one) is None])
     token = KeyBook(lake=lake).add(_name(options), views, models, sources)

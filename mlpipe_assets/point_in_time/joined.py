@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
+from pathlib import Path
 
 import polars as pl
 
@@ -35,6 +36,11 @@ class Joins:
     def features(self) -> list[Asked]:
         """The features, in the order declared."""
         return features_joined(self.catalog, self.view)
+
+    def rows(self, start: date, end: date) -> list[Path]:
+        """The partitions of the view whose rows these are, of a range of days."""
+        state = next(state for view, state in self.views if view.name == self.view.rows_of)
+        return state.files(day for day in state.days() if start <= day <= end)
 
     def day_joined(self, day: date) -> date:
         """The day whose features rows of a day take: that day's at its end, those of the day before at any moment within it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from mlpipe_assets.catalog.aggregates import versions_table
-from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Source, is_snapshot
+from mlpipe_assets.catalog.declarations import ROWS, Catalog, FeatureView, Source, is_snapshot
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.catalog.view_totals import days_needed, held_schema
 from mlpipe_assets.engines.engine import Slice
@@ -178,8 +178,7 @@ class Inputs:
             if s.first is None or day < s.first:
                 problems.append(f"interim/{s.source.name} has no rows up to {day}")
                 continue
-            holes = s.find_holes(first, day)
-            if holes:
+            if holes := s.find_holes(first, day):
                 refused = [h for h in holes if h in s.refused]
                 missing = [h for h in holes if h not in s.refused]
                 parts = [f"{spell_days(missing)} missing"] if missing else []
@@ -217,6 +216,8 @@ class Inputs:
         the day of the newest snapshot at or before it. A view of rows as they were known reads `versions_table(<input>)` too: versions
         that held for a time, from `known_at` to `known_until`.
         """
+        if self.view.rows_of:
+            return {ROWS: self.joins.rows(start, end)}
         wanted = days_between(start, end)
         days = {"day": pl.Series("day", wanted, dtype=pl.Date)}
         for s in self.sources:
@@ -262,9 +263,7 @@ class Inputs:
     def totals(self, held: Path | None) -> dict[str, Slice]:
         """The table `held` of a view whose days keep totals: those of a file, or none."""
         schema = held_schema(self.catalog, self.view) if self.view.is_declared else {}
-        if not schema:
-            return {}
-        return {"held": [held] if held else pl.DataFrame(schema=schema)}
+        return {"held": [held] if held else pl.DataFrame(schema=schema)} if schema else {}
 
     def params(
         self, start: date, end: date, *, held: bool = False, keep_after: date | None = None

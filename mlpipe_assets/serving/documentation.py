@@ -143,7 +143,7 @@ def _example(request: type[BaseModel], catalog: Catalog) -> dict[str, Any]:
     """A request that the catalog can answer."""
     if request is PushRequest:
         return {"rows": [_pushed_row(catalog)]}
-    view = next(iter(catalog.feature_views), None)
+    view = next(iter(catalog.online_views), None)
     if view is None:
         return {"features": ["customer_features:orders_7d"], "entities": {"customer_id": ["C00001"]}}
     keys = {name: ["C00001"] for name in view.entity.join_keys}

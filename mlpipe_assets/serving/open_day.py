@@ -106,7 +106,7 @@ class OpenDay:
         taking = [source for source in catalog.sources if why_not(source) is None]
         candidates: list[OpenView] = []
         not_online: dict[str, str] = {}
-        for view in catalog.feature_views:
+        for view in catalog.online_views:
             if not {source.name for source in taking} & {*view.inputs}:
                 continue
             published = generation.views.get(view.name) if generation else None

@@ -166,8 +166,7 @@ class Plan:
 
 def plan_snapshot(lake: Lake, catalog: Catalog, now: datetime, views: Iterable[FeatureView] | None = None) -> Plan:
     """What the next snapshot would be made of, as things stand on disk now."""
-    asked = catalog.feature_views if views is None else views
-    wanted = [view for view in asked if not view.moments]  # the last moment of an entity is not what it is now
+    wanted = catalog.online_views if views is None else views
     found = [ViewDays(lake=lake, catalog=catalog, view=view, now=now) for view in wanted]
     obstacles = [(one.newest, problem) for one in found if one.newest and (problem := one.find_obstacle())]
     return Plan(views=tuple(one for one in found if one.days), obstacles=tuple(obstacles))

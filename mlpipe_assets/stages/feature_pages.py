@@ -42,7 +42,7 @@ def page_of_online(catalog: Catalog) -> dict[str, dg.MetadataValue]:
             "asked by": ", ".join(view.entity.join_keys),
             "models": ", ".join(models_using(catalog, view)),
         }
-        for view in catalog.feature_views
+        for view in catalog.online_views
     ]
     return {
         "views": table(rows, ("view", "asked by", "models")),

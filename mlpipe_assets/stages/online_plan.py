@@ -73,7 +73,7 @@ def judge_snapshot(catalog: Catalog, lake: Lake, now: datetime) -> TableFreshnes
 
 def _judge(catalog: Catalog, lake: Lake, now: datetime, newest: dict[str, date], *, known: bool) -> TableFreshness:
     verdicts = []
-    for view in catalog.feature_views:
+    for view in catalog.online_views:
         begun = min(lake.days("features", view.name), default=START_DATE)
         days = {newest[view.name]} if view.name in newest else set()
         verdicts.append(judge_daily(f"online/{ONLINE}", days, view.fresh_within, now, first=begun))
@@ -92,7 +92,7 @@ def _newest_days(catalog: Catalog, lake: Lake, now: datetime, present: Generatio
     plan = plan_snapshot(lake, catalog, now)
     if plan.inputs == present.inputs:  # a day without a row is in it all the same
         days |= {view.view.name: view.days[-1] for view in plan.views}
-    declared = {view.name for view in catalog.feature_views}
+    declared = {view.name for view in catalog.online_views}
     return {name: day for name, day in days.items() if name in declared}
 
 

@@ -58,7 +58,10 @@ def test_other_features_make_another_view_and_another_version() -> None:
         ({"features": ("customer_feature:*",)}, "features: There is no feature view 'customer_feature'"),
         ({"features": ("customer_features:*", "channel_features:*")}, "orders_7d is no column of NextChannelFeatures"),
         ({"features": (), "spine": ""}, "it learns from nothing: write view=..., or features=("),
-        ({"spine": ""}, "features of several views take a spine, and a spine takes features"),
+        (
+            {"spine": ""},
+            "by which channel_features is joined, is neither a feature taken nor a join key of customer_features",
+        ),
         ({"features": "channel_features:*"}, "is a text, not a tuple of texts"),
         ({"spine": "none.sql"}, "there is no SQL file"),
         ({"view": repeat_purchase.view}, "it names a view, and features or a spine as well"),
