@@ -63,7 +63,7 @@ def _broken_rows(view: FeatureView, asked: Sequence[Asked]) -> Iterator[str]:
     for name in columns_of(view.contract)[0]:
         if name not in given:
             need = [one.view.name for one in asked if name in one.view.entity.join_keys]
-            why = f", by which {need[0]} is joined" if need else ""
+            why = f", by which {need[0]} is joined," if need else ""
             yield (
                 f"{name!r} of {view.contract.__name__}{why} is neither a feature taken nor a join key of {view.rows_of} "
                 f"({', '.join(keys)}), whose rows these are: write a spine that gives it"
