@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from mlpipe_assets.serving.answers import BadRequestError
 
@@ -51,9 +52,10 @@ class _Request:
 
 @dataclass(kw_only=True)
 class Marks:
-    """The requests of the last day to one source. One thread at a time."""
+    """The requests of the last day to one source, for the threads of one process."""
 
     _requests: OrderedDict[str, _Request] = field(default_factory=OrderedDict)
+    _turn: Lock = field(default_factory=Lock)
 
     def note(self, line: bytes, at: float) -> None:
         """Remember what a row that was written says of its request, and when, in seconds since 1970."""
@@ -61,25 +63,29 @@ class Marks:
         if found is None or time.time() - at > WINDOW:
             return
         key, number, count = found[1].decode(), int(found[2]), int(found[3])
-        request = self._requests.get(key)
-        if request is None or request.count != count:
-            request = self._requests[key] = _Request(at=at, count=count)
-        request.rows[number] = _digest(b"{" + line[found.end() :])
-        while len(self._requests) > _MOST or next(iter(self._requests.values())).at < time.time() - WINDOW:
-            self._requests.popitem(last=False)
+        digest = _digest(b"{" + line[found.end() :])
+        with self._turn:
+            request = self._requests.get(key)
+            if request is None or request.count != count:
+                request = self._requests[key] = _Request(at=at, count=count)
+            request.rows[number] = digest
+            while len(self._requests) > _MOST or next(iter(self._requests.values())).at < time.time() - WINDOW:
+                self._requests.popitem(last=False)
 
     def find_missing(self, key: str, payloads: Sequence[str]) -> list[int]:
         """Which rows of a request, counted from 0, are not written yet: all of a new one, none of one sent again.
 
         Raises: BadRequestError when other rows came under its key.
         """
-        request = self._requests.get(key) if key else None
+        with self._turn:
+            request = self._requests.get(key) if key else None
+            written = dict(request.rows) if request else {}
         if request is None:
             return list(range(len(payloads)))
         digests = {number: _digest(payload.encode()) for number, payload in enumerate(payloads, 1)}
-        if request.count != len(payloads) or any(digests[number] != found for number, found in request.rows.items()):
+        if request.count != len(payloads) or any(digests[number] != found for number, found in written.items()):
             raise BadRequestError("Other rows came under this Idempotency-Key. Send these under a new one.")
-        return [number - 1 for number in digests if number not in request.rows]
+        return [number - 1 for number in digests if number not in written]
 
 
 def _digest(payload: bytes) -> bytes:

@@ -11,6 +11,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.serving.push_marks import Marks, mark
+from mlpipe_assets.serving.push_turn import PushTurn
 from mlpipe_assets.serving.pushed_rows import Judged, judge_each
 from mlpipe_assets.serving.snapshot import OnlineError
 from mlpipe_assets.serving.spool import Spool
@@ -50,6 +51,7 @@ class Pushing:
     Attributes:
         spool: Where they are written, forced to the disk before anybody is answered.
         marks: The requests that were taken before.
+        turn: The turn to write rows with a key, among all servers: none may take a request that another is taking.
         late: Of typed rows with their `event_date` which are of closed days.
         taken: Called once rows are on the disk.
     """
@@ -60,8 +62,13 @@ class Pushing:
     late: Callable[[pl.DataFrame], pl.Series]
     taken: Callable[[], None]
     counts: PushCounts = field(default_factory=PushCounts)
+    turn: PushTurn = field(init=False)
     _waiting: list[_Request] = field(default_factory=list)
     _at_work: bool = False
+
+    def __post_init__(self) -> None:
+        """Write into the folder that the spool writes into."""
+        self.turn = PushTurn(root=self.spool.root, folder=self.spool.folder, marks=self.marks)
 
     async def push(self, key: str, payloads: list[str]) -> Taken:
         """Take the rows of a request, all or none; they are on the disk when it returns.
@@ -111,10 +118,17 @@ class Pushing:
 
     def _take(self, batch: Sequence[_Request]) -> list[Taken | MlpipeError]:
         """What becomes of requests that are taken together; in a thread of its own, one at a time."""
+        judged = judge_each(self.source, [request.payloads for request in batch])
+        if not any(request.key for request in batch):
+            return self._write(batch, judged)
+        with self.turn.alone():
+            return self._write(batch, judged)
+
+    def _write(self, batch: Sequence[_Request], judged: Sequence[Judged | MlpipeError]) -> list[Taken | MlpipeError]:
+        """Write what of judged requests is not written yet."""
         found: list[Taken | MlpipeError] = []
         lines: list[bytes] = []
         writing: list[int] = []
-        judged = judge_each(self.source, [request.payloads for request in batch])
         for number, (request, held) in enumerate(zip(batch, judged, strict=True)):
             try:
                 taken, missing = self._look_at(request, held)
