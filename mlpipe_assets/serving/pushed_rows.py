@@ -135,6 +135,8 @@ def judge_rows(source: Source, payloads: Sequence[str], known_at: datetime) -> J
     for number in events.filter(ahead)["record_number"]:
         reasons[number] = f"{source.event_time}: {_AHEAD}, more than {_spell(source.ahead_within)} after now"
     events = events.filter(~ahead)
+    if not events.height:  # nothing is left for the source's own function to read
+        return Judged(rows=pl.DataFrame(schema={"record_number": pl.Int64()}), reasons=reasons)
     own = own_columns(source)
     text = decode(events["payload"], None if source.prepare else own)
     rows, refused = judge_events(name_columns(events, text, source, own, ()), source)
@@ -160,7 +162,7 @@ def judge_each(source: Source, requests: Sequence[Sequence[str]]) -> list[Judged
         judged = judge_rows(source, [row for rows in requests for row in rows], now)
     except PrepareError as error:
         if len(requests) == 1:
-            return [BadRequestError(f"{error} Nothing of this request was taken.")]
+            return [BadRequestError(f"{f'{error}'.rstrip('.')}. Nothing of this request was taken.")]
         return [one for rows in requests for one in judge_each(source, [rows])]
     found: list[Judged | BadRequestError] = []
     first = 0

@@ -295,6 +295,16 @@ def test_a_prepare_function_is_applied_and_its_failure_is_of_one_request(lake: L
     assert "secret" not in f"{bad}"
 
 
+def test_a_time_that_cannot_be_read_is_named_also_where_the_source_has_a_prepare_function(lake: Lake) -> None:
+    asked = pushed_to(lake, Catalog(sources=(replace(source, prepare=prepare_events),)))
+
+    answer = asked.post("/push/events", {"rows": [{**event(1, "7"), "at": "soon"}]})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("Row 1 breaks what events promises: at: ")
+    assert "prepare" not in answer.json()["detail"]
+
+
 def test_what_a_dead_server_left_is_handed_over_by_the_next_one_though_nothing_is_pushed_to_it(
     lake: Lake, catalog: Catalog
 ) -> None:
