@@ -4,10 +4,11 @@ A file is built aside, forced to the disk, named by one rename, and never change
 says which file answers.
 """
 
+import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -33,14 +34,20 @@ from mlpipe_assets.store.records import Record, spell_document
 _BATCH = 10_000
 _MOST_PARAMETERS = 10_000  # SQLite takes 32,766
 _MAPPED = 1 << 30  # bytes of a file that are read as memory
+_log = logging.getLogger("mlpipe")
 _LOST = "Delete it, then: mlpipe online publish"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SqliteStore:
-    """Snapshots as files below `online/` of a lake."""
+    """Snapshots as files below `online/` of a lake.
+
+    Attributes:
+        told: Snapshots that were reported lost.
+    """
 
     lake: Lake
+    told: set[str] = field(default_factory=set, compare=False)
 
     def locate(self) -> str:
         """The folder of the snapshots."""
@@ -55,6 +62,13 @@ class SqliteStore:
         line = record.read() or Line()
         there = tuple(one for one in line.generations if self._is_sound(one))
         current = line.current if any(one.id == line.current for one in there) else None
+        if line.current and current is None and line.current not in self.told:
+            self.told.add(line.current)
+            _log.warning(
+                "online/features: the snapshot %s is gone, or was changed since it was written, so it does not answer. Next: mlpipe run, "
+                "which publishes it again",
+                line.current,
+            )
         return Line(current=current, generations=there)
 
     def publish(self, snapshot: Snapshot, expect: Expect = nothing) -> Generation:

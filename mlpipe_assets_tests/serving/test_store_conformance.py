@@ -230,13 +230,15 @@ def test_an_error_shows_neither_user_nor_password(lake: Lake) -> None:
         assert "keeper" not in f"{caught.value}"
 
 
-def test_a_damaged_file_is_no_snapshot(lake: Lake) -> None:
+def test_a_damaged_file_is_no_snapshot_and_is_told_once(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     store = open_store(lake, "")
     store.publish(snapshot("a", spend={"ann": 1}))
     second = store.publish(snapshot("b", spend={"ann": 2}))
     (lake.root / "online" / "features" / f"{second.id}.sqlite").write_bytes(b"not SQLite")
 
     assert store.line().present is None
+    assert store.line().present is None
+    assert [f"the snapshot {second.id} is gone, or was changed" in line for line in caplog.messages] == [True]
     with pytest.raises(LakeError):
         store.open(second)
     store.publish(snapshot("b", spend={"ann": 2}))
