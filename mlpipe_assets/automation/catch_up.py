@@ -15,6 +15,7 @@ from mlpipe_assets.errors import BusyError, LakeError, spell_count
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
+from mlpipe_assets.serving.spool import hand_over_left
 from mlpipe_assets.stages.raw_plan import days_of_arrival, look_at_intakes, new_files, newest_day
 from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, REFUSED_FILES, ROWS_CHECK
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
@@ -75,6 +76,7 @@ def catch_up(
     """
     runner = _Runner(load=load, summary=Summary())
     summary = runner.summary
+    summary.warnings += hand_over_left(lake.root, (source.name for source in catalog.sources))
     zone = look_at_intakes(lake, catalog)
     if zone.new_files or zone.misplaced:
         for source in catalog.sources:

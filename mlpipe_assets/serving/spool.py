@@ -10,7 +10,7 @@ import os
 import secrets
 import string
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.local import explain_writing, sync_folder
 from mlpipe_assets.store.objects import StoreError
@@ -241,6 +242,17 @@ class Spool:
 
     def _explain(self, error: OSError) -> StoreError:
         return explain_writing(error, self.folder, self.root)
+
+
+def hand_over_left(root: Path, sources: Iterable[str]) -> Iterator[str]:
+    """Hand over what dead servers left of some sources; a line for each that had some, or that could not be."""
+    for source in sources:
+        spool = Spool(root=root, source=source)
+        spool.take_left()
+        if spool.counts.left:
+            yield f"raw/{source}: {spell_count(spool.counts.left, 'file')} of rows that a dead server had answered for, taken as deliveries"
+        if spool.counts.problem:
+            yield f"raw/{source}: rows that a dead server had answered for cannot be taken: {spool.counts.problem}"
 
 
 def _write_all(handle: BinaryIO, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """`mlpipe run` without the command line: what is behind is built, in runs of exactly those days, and nothing else."""
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -172,6 +173,28 @@ def test_a_late_file_rebuilds_its_days_and_the_windows_over_them_only(whole: Lak
     assert changed(whole, before, "interim/orders") == built(summary)["interim/orders"] == [day(3)]
     assert changed(whole, before, "features/spend") == built(summary)["features/spend"] == [day(3), day(4), day(5)]
     assert changed(whole, before, "processed/returning") == [day(LAST)]
+
+
+def test_rows_that_a_killed_server_had_answered_for_are_taken_by_the_next_run(whole: Lake, run: Run) -> None:
+    left = whole.root / "raw" / "orders" / ".spool-abcdefgh-01234567.jsonl"
+    row = {
+        "order_id": "pushed",
+        "customer_id": "ann",
+        "order_ts": f"{day(2)}T13:00:00",
+        "amount": "1.00",
+        "quantity": 1,
+        "product_id": "P00001",
+        "channel": "web",
+        "region": "north",
+    }
+    left.write_text(f'{json.dumps(row)}\n{{"order_id": "torn')
+
+    summary = run()
+
+    assert "raw/orders: 1 file of rows that a dead server had answered for, taken as deliveries" in summary.warnings
+    assert "pushed" in whole.read("interim", "orders", day(2))["order_id"].to_list()
+    assert not left.exists()
+    assert run().warnings == []
 
 
 def test_a_new_day_is_one_more_partition(whole: Lake, run: Run) -> None:
