@@ -6,6 +6,7 @@ from uuid import uuid4
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError, SettingsError
 from mlpipe_assets.partitions import last_partition
+from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.flow_table import Holding
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
@@ -52,14 +53,20 @@ def warehouse_work(lake: Lake, catalog: Catalog, _: Wanted) -> Work:
     return Work(table=table, days=(last_partition(),))
 
 
+def inputs_of_warehouse(lake: Lake, catalog: Catalog) -> str:
+    """Digest of what the warehouse would hold now."""
+    tables = warehouse_tables(lake, catalog)
+    return digest([[one.full_name, one.shape, [[part.name, part.digest] for part in one.parts]] for one in tables])
+
+
 def warehouse_held(lake: Lake) -> Holding | None:
     """What is published; None where nothing is, or no warehouse answers."""
     try:
         warehouse = warehouse_of(lake)
-        rows, digest = warehouse.held() if warehouse else (0, "")
+        rows, parts = warehouse.held() if warehouse else (0, "")
     except MlpipeError:  # `warehouse_work` says so
         return None
-    return Holding(day=last_partition(), rows=rows, digest=digest) if digest else None
+    return Holding(day=last_partition(), rows=rows, digest=parts) if parts else None
 
 
 def publish_behind(warehouse: Warehouse, behind: Sequence[Behind]) -> tuple[list[Published], list[str]]:

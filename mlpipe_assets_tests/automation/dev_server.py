@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -66,7 +66,16 @@ class DevServer:
 
 
 @contextmanager
-def dev_server(root: Path, first: date, catalog: str, alerts: str, *, built: bool = True) -> Iterator[DevServer]:
+def dev_server(
+    root: Path,
+    first: date,
+    catalog: str,
+    alerts: str,
+    *,
+    built: bool = True,
+    storage: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[DevServer]:
     """`dagster dev` on the loopback with eager sensors, after `mlpipe run` where the lake is to be `built` before.
 
     Its whole process group is killed at the end, whatever happened.
@@ -77,14 +86,17 @@ def dev_server(root: Path, first: date, catalog: str, alerts: str, *, built: boo
         catalog: Module and name of the catalog.
         alerts: URL that is told.
         built: Whether everything is brought up to date before Dagster starts.
+        storage: What its `dagster.yaml` says besides.
+        environment: Further variables.
     """
     home = root / "home"
     home.mkdir()
-    (home / "dagster.yaml").write_text(_DAGSTER_YAML)
+    (home / "dagster.yaml").write_text(_DAGSTER_YAML + storage)
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MLPIPE_", "DAGSTER_", "PYTEST_"))}
     env |= {"DAGSTER_HOME": str(home), "MLPIPE_DATA_DIR": str(root / "data"), "PYTHONPATH": str(PROJECT_ROOT)}
     env |= {"MLPIPE_START_DATE": f"{first}", "MLPIPE_CATALOG": f"mlpipe_assets_tests.automation.{catalog}"}
     env |= {"MLPIPE_SENSOR_SECONDS": "2", "MLPIPE_SETTLE_SECONDS": "1", "MLPIPE_ALERT_URLS": alerts}
+    env |= environment or {}
     if built:
         run = [str(_BIN / "mlpipe"), "run"]
         ran = subprocess.run(run, cwd=root, env=env, capture_output=True, text=True, check=False)

@@ -25,6 +25,7 @@ def test_with_an_address_it_comes_after_every_table_that_is_published_and_in_eve
     definitions = build_definitions(CATALOG)
 
     assert tables[-1].key == "warehouse/postgres"
+    assert tables[-1].jobs[0] == "daily_job"  # the one that sensors ask for
     assert {"raw/orders", "interim/orders", "features/customer_features", "predictions/spend_28d"} <= {
         *tables[-1].upstream
     }
