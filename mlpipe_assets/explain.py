@@ -82,7 +82,9 @@ def explain(
     changed = facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day)
     row = features.to_dicts()[0] if features.height else {}
     looked_at = _looked_at(inputs, entity, row)
-    rows_gone = {table: _gone(own, source, day) for table, (own, source, _) in looked_at.items()}
+    # Features joined to a moment are those of the day before.
+    on = {table: day if own.view is view else inputs.joins.day_joined(day) for table, (own, _, _) in looked_at.items()}
+    rows_gone = {table: _gone(own, source, on[table]) for table, (own, source, _) in looked_at.items()}
     return Explanation(
         prediction=prediction,
         model=version,
@@ -90,7 +92,7 @@ def explain(
         features=row,
         features_gone=gone,
         features_changed=changed and not gone,
-        rows={table: _clean_rows(lake, *by, day, prediction["as_of"]) for table, by in looked_at.items()},
+        rows={table: _clean_rows(lake, *by, on[table], prediction["as_of"]) for table, by in looked_at.items()},
         rows_gone={table: words for table, words in rows_gone.items() if words},
         served=_served(lake, model, entity, day),
         moments=moments,

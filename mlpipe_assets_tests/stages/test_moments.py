@@ -370,6 +370,7 @@ def test_orders_are_learnt_from_predicted_one_by_one_and_held_to_what_followed(
     assert len(found.moments) == 2
     first = explain(lake, catalog, catalog.model("followed"), [who], day(24), at=found.moments[0].time())
     assert first.features["place"] == 1
+    assert {row["date"] for row in first.rows["interim/customers"]} <= {f"{START}"}
     assert all(
         row["order_ts"] <= found.moments[0] for row in first.rows["interim/orders"] if row["date"] == f"{day(24)}"
     )
