@@ -246,7 +246,7 @@ def test_a_refused_day_is_exit_1_until_it_is_accepted(
     capsys.readouterr()
     assert main(["status"]) == 0
     assert "interim/orders 2026-01-02: accepted: the till [east] was broken" in capsys.readouterr().out
-    assert main(["accept", "orders", "2026-01-02..2026-01-04", "--reason", "for good measure"]) == 0
+    assert main(["accept", "interim/orders", "2026-01-02..2026-01-04", "--reason", "for good measure"]) == 0
     told = capsys.readouterr().out
     assert "Accepted orders 2026-01-04: for good measure" in told
     assert "orders 2026-01-02 to 2026-01-03: was not refused, so there is nothing to accept" in told

@@ -19,7 +19,8 @@ from mlpipe_assets.training.versions import trusted_types
 def accept(options: argparse.Namespace) -> int:
     """Take days of a source as they are, or what was answered online of some days."""
     lake, catalog = open_lake(writing=True)
-    source = None if options.source == PARITY_TABLE else catalog.source(options.source)
+    named = options.source.removeprefix("interim/").removeprefix("raw/")  # as messages call its tables
+    source = None if options.source == PARITY_TABLE else catalog.source(named)
     name, table = (source.name, f"interim/{source.name}") if source else (PARITY_TABLE, PARITY_TABLE)
     if not options.reason.strip():
         raise SettingsError("--reason is empty. Say why the day is right as it is; it stays on record.")
