@@ -127,7 +127,7 @@ def _number(least: float, most: float = float("inf"), *, whole: bool = False) ->
 
 
 def _one_of(*words: str) -> _Test:
-    return lambda value: "" if value in words else f"is none of {', '.join(words)}"
+    return lambda value: "" if value in words else f"is none of {', '.join(filter(None, words))}"
 
 
 def _zone(value: object) -> str:

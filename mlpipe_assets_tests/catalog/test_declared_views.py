@@ -43,6 +43,7 @@ def reasons(view: FeatureView) -> list[str]:
         ({"lookback": timedelta(days=30)}, "its window of 90 days is longer than the lookback of 30"),
         ({"scope": "population"}, 'scope="population" is for a view written in SQL'),
         ({"scope": "all"}, "scope='all' is none of entity, population"),
+        ({"late": "knwn"}, "late='knwn' is none of as_known, correct"),
         ({"aggregates": Aggregate("count", name="n")}, "is not a tuple: write (Aggregate("),
         ({"attributes": ("customers",)}, "is not a tuple of From"),
         (
