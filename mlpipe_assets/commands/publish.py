@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.commands.tables import print_table
-from mlpipe_assets.errors import RunError
+from mlpipe_assets.errors import RunError, SettingsError
 from mlpipe_assets.warehouse.plan import expect_warehouse, publish_behind, tables_named
 from mlpipe_assets.warehouse.postgres import Behind
 from mlpipe_assets.warehouse.tables import warehouse_tables
@@ -17,7 +17,9 @@ _COLUMNS = ("table", "partitions", "taken away", "rows")
 def publish(options: argparse.Namespace) -> int:
     """Publish what is behind, or show it."""
     lake, catalog = open_lake(writing=not options.dry_run)
-    warehouse = expect_warehouse(lake)
+    if options.dry_run and options.take_over:
+        raise SettingsError("--take-over changes who publishes, and --dry-run changes nothing: leave one of them away.")
+    warehouse = expect_warehouse(lake, writing=not options.dry_run)
     if options.take_over:
         warehouse.take_over()
     behind = warehouse.find_behind(tables_named(warehouse_tables(lake, catalog), options.tables))

@@ -20,21 +20,23 @@ POSTGRES = "postgres"
 
 
 def warehouse_of(lake: Lake) -> Warehouse | None:
-    """The warehouse of MLPIPE_POSTGRES_URL for the data folder; None without one, and for any other lake, such as a prototype's.
+    """The warehouse of MLPIPE_POSTGRES_URL for the data folder, to look at; None without one, and for any other lake, as a prototype's.
 
     Raises: SettingsError for an address that is none.
     """
     settings = read_settings()
     if not settings.postgres_url or lake.root != settings.data_dir:
         return None
-    return Warehouse(settings.postgres_url, _name_of(lake))
+    return Warehouse(settings.postgres_url, _name_record(lake).read() or "")
 
 
-def expect_warehouse(lake: Lake) -> Warehouse:
-    """The same, which has to be there.
+def expect_warehouse(lake: Lake, *, writing: bool = True) -> Warehouse:
+    """The same, which has to be there; to publish to, the data folder gets a name, once.
 
     Raises: SettingsError where none is declared.
     """
+    if writing and warehouse_of(lake) and _name_record(lake).read() is None:
+        _name_record(lake).write({"name": uuid4().hex})
     found = warehouse_of(lake)
     if found is None:
         raise SettingsError(
@@ -93,11 +95,6 @@ def tables_named(tables: Sequence[WarehouseTable], names: Sequence[str]) -> list
     return [known[name] for name in names] or [*tables]
 
 
-def _name_of(lake: Lake) -> str:
+def _name_record(lake: Lake) -> Record[str]:
     """By which name a data folder publishes: made up once, so that two of them do not overwrite each other."""
-    record = Record(objects=lake.objects, key=keys.WAREHOUSE, parse=lambda found: str(found["name"]))
-    known = record.read()
-    if known is None:
-        known = uuid4().hex
-        record.write({"name": known})
-    return known
+    return Record(objects=lake.objects, key=keys.WAREHOUSE, parse=lambda found: str(found["name"]))

@@ -92,10 +92,9 @@ def warehouse_tables(lake: Lake, catalog: Catalog) -> list[WarehouseTable]:
 
     Raises: LakeError when one cannot be read; UnfitError when one has a column that PostgreSQL cannot hold.
     """
-    found = [_events(lake, catalog), *(_of_flow(lake, table) for table in tables_of(catalog) if table.schema)]
-    found += [_drift(lake), _refused(lake)]
-    found += [_registry(lake, catalog, path) for path in sorted(lake.root.glob(keys.registry("*")))]
-    return [table for table in found if table is not None]
+    tables = (_of_flow(lake, table) for table in tables_of(catalog) if table.schema)
+    found = [_events(lake, catalog), *(table for table in tables if table), _drift(lake), _refused(lake)]
+    return found + [_registry(lake, catalog, path) for path in sorted(lake.root.glob(keys.registry("*")))]
 
 
 def _of_flow(lake: Lake, table: Table) -> WarehouseTable | None:
@@ -148,7 +147,9 @@ def _events(lake: Lake, catalog: Catalog) -> WarehouseTable:
         for day, found in sorted(paths.items()):
             names = digest([path.name for path in found])  # they hold what their names say, for good
             parts.append(
-                Part(where={"source": source.name, _DAY: day}, digest=names, read=partial(_read_files, found, day))
+                Part(
+                    where={"source": source.name, _DAY: day}, digest=names, read=partial(_read_files, lake, found, day)
+                )
             )
     schema = {**{column.name: column.dtype for column in columns(Events)}, _DAY: pl.Date()}
     return WarehouseTable(
@@ -162,8 +163,9 @@ def _events(lake: Lake, catalog: Catalog) -> WarehouseTable:
     )
 
 
-def _read_files(paths: Sequence[Path], day: date) -> pl.DataFrame:
-    """The events in some files."""
+def _read_files(lake: Lake, paths: Sequence[Path], day: date) -> pl.DataFrame:
+    """The events in some files. Raises: DamagedError when one does not hold what was written to it."""
+    lake.check(paths)
     names = [column.name for column in columns(Events)]
     rows = pl.concat(pl.read_parquet(path, hive_partitioning=False) for path in paths)
     return rows.select(*names, pl.lit(day).alias(_DAY))
@@ -196,24 +198,23 @@ def _drift(lake: Lake) -> WarehouseTable:
     )
 
 
-def _refused(lake: Lake) -> WarehouseTable | None:
+def _refused(lake: Lake) -> WarehouseTable:
     """Refused rows of all sources."""
     paths: dict[date, list[Path]] = {}
     for path in sorted(lake.root.glob(keys.partitions(keys.QUARANTINE, "*", "*.parquet"))):
         paths.setdefault(date.fromisoformat(path.parent.name.partition("=")[2]), []).append(path)
-    if not paths:
-        return None
+    own = {**{column.name: column.dtype for column in columns(Events)}, "reasons": pl.String()}
 
     def read(day: date) -> pl.DataFrame:
+        lake.check(paths[day])
         rows = pl.concat((pl.read_parquet(path, hive_partitioning=False) for path in paths[day]), how="diagonal")
         return rows.with_columns(pl.lit(day).alias(_DAY))
 
-    schema = {**pl.read_parquet_schema(next(iter(paths.values()))[0]), _DAY: pl.Date()}
     return WarehouseTable(
         schema="meta",
         name="quarantine",
         comment="Every row that was refused, as it came, with all reasons.",
-        columns=columns_of(schema, None, required=(_DAY,)),
+        columns=columns_of({**own, _DAY: pl.Date()}, None, required=(_DAY,)),
         key=(),
         parts=[
             Part(where={_DAY: day}, digest=digest([_content(path) for path in found]), read=partial(read, day))

@@ -69,9 +69,10 @@ def test_every_table_that_sql_shows_is_in_the_warehouse_with_its_rows_and_column
     shown = query(lake, engine, catalog, "select schema_name || '.' || table_name from duckdb_tables() union all "
                   "select schema_name || '.' || view_name from duckdb_views() where not internal")[1]  # fmt: skip
     schemas = {table.schema for table in tables_of(catalog) if table.schema}
-    names = {name for (name,) in shown if f"{name}".partition(".")[0] in schemas | {"meta", "monitoring"}}
+    names = {name for (name,) in shown if f"{name}".partition(".")[0] in schemas | {"raw", "meta", "monitoring"}}
     published = {table.full_name for table in warehouse_tables(lake, catalog)}
-    assert names - {"monitoring.spend"} <= published
+    by_source = {f"raw.{source.name}" for source in catalog.sources}  # the rows of raw.raw_events, once more
+    assert {"raw.raw_events", "stg.orders", "feats.spend"} <= names - by_source <= published
     for table in warehouse_tables(lake, catalog):
         if not table.parts:
             continue
@@ -140,11 +141,14 @@ def test_mlpipe_publish_says_what_is_behind_publishes_it_and_refuses_what_is_no_
     planted_lake(tmp_path / "data", CATALOG, one_a_day(1, 3))
 
     assert main(["publish", "stg.orders", "--dry-run", "--json"]) == 0
+    assert not (tmp_path / "data" / "meta" / "warehouse.json").exists()  # a look leaves nothing
     assert '"table": "stg.orders", "partitions": 3' in capsys.readouterr().out
     assert main(["publish", "stg.orders", "raw.raw_events"]) == 0
     assert "stg.orders" in capsys.readouterr().out
     assert main(["publish", "stg.orders", "--json"]) == 0
     assert capsys.readouterr().out == "[]\n"
+    assert main(["publish", "--dry-run", "--take-over"]) == 2
+    assert "leave one of them away" in capsys.readouterr().err
     assert main(["publish", "stg.order"]) == 2
     assert "No table is called 'stg.order'. There are: raw.raw_events" in capsys.readouterr().err
     monkeypatch.setenv("MLPIPE_POSTGRES_URL", "")
