@@ -12,7 +12,7 @@ from typing import BinaryIO
 from mlpipe_assets.serving.push_marks import WINDOW, Marks
 from mlpipe_assets.serving.snapshot import OnlineError
 from mlpipe_assets.serving.spool_tail import SpoolTail, TruncatedError
-from mlpipe_assets.store.private_files import make_folder
+from mlpipe_assets.store.private_files import create_file, make_folder
 
 _LOCK = ".push-turn"  # the intake passes over names that begin with a point
 _PAUSE = 0.001
@@ -48,7 +48,10 @@ class PushTurn:
         """
         try:
             make_folder(self.root, self.folder)
-            handle = (self.folder / _LOCK).open("ab")
+            path = self.folder / _LOCK
+            if not path.exists():
+                create_file(path)
+            handle = path.open("r+b")
         except OSError as error:
             raise OnlineError(
                 f"The rows could not be written: {error.strerror}. None of this request was taken."

@@ -105,7 +105,7 @@ def test_a_server_that_does_not_let_go_keeps_a_request_no_longer_than_it_can_wai
     one = server()
     push(one, "k1", row("e1"))
     one.turn.patience = 0.05
-    with (tmp_path / "raw" / source.name / ".push-turn").open("ab") as held:
+    with (tmp_path / "raw" / source.name / ".push-turn").open("r+b") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
 
         with pytest.raises(OnlineError, match=r"Another server has been writing for 0\.05 s"):
