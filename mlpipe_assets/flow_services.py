@@ -12,7 +12,7 @@ from mlpipe_assets.stages.flow_table import Table, behind, later
 
 def online_tables(catalog: Catalog) -> Iterator[Table]:
     """What was answered is asked again before anything is published anew."""
-    views = tuple(f"features/{view.name}" for view in catalog.feature_views)
+    views = tuple(f"features/{view.name}" for view in catalog.online_views)
     log = find_serving_log(catalog)
     if views and log:
         yield Table(

@@ -38,11 +38,11 @@ def online_asset(catalog: Catalog) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),  # one snapshot, but the command line asks it of all that a range selects
         group_name="online",
         description="The latest row of every entity of every feature view, as online answers are read. All views change at once.",
-        owners=sorted({owner for view in catalog.feature_views for owner in view.owners}),
+        owners=sorted({owner for view in catalog.online_views for owner in view.owners}),
         kinds={"table"},
         metadata=page_of_online(catalog),
         deps=[
-            *(dg.AssetKey(["features", view.name]) for view in catalog.feature_views),
+            *(dg.AssetKey(["features", view.name]) for view in catalog.online_views),
             *([dg.AssetKey(["validation", ONLINE_PARITY])] if find_serving_log(catalog) else []),
         ],
         check_specs=[
