@@ -104,6 +104,14 @@ returning = Model(
 )
 
 
+def write_sql(folder: Path, **texts: str) -> Path:
+    """A folder with a SQL file of each name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.sql").write_text(text)
+    return folder
+
+
 def planted_catalog(
     folder: Path,
     *,
@@ -113,9 +121,7 @@ def planted_catalog(
     model: Model | None = None,
 ) -> Catalog:
     """Orders, customers, spend and returning, with SQL of their own below `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spend.sql").write_text(spend_sql)
-    (folder / "returning.sql").write_text(returning_sql)
+    write_sql(folder, spend=spend_sql, returning=returning_sql)
     model = replace(model or returning, view=view)
     return Catalog(sources=(orders, customers), feature_views=(view,), models=(model,), sql_dir=folder)
 

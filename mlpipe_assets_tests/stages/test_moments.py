@@ -26,7 +26,18 @@ from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set
-from mlpipe_assets_tests.planted import ANN, SPEND_SQL, START, UtcTime, _drop, bring_in, day, drop_customers, spend
+from mlpipe_assets_tests.planted import (
+    ANN,
+    SPEND_SQL,
+    START,
+    UtcTime,
+    _drop,
+    bring_in,
+    day,
+    drop_customers,
+    spend,
+    write_sql,
+)
 
 Placed = tuple[str, int, str]  # who, day, time of day
 
@@ -74,9 +85,7 @@ class Followed(pa.DataFrameModel):
 
 
 def catalog_of(folder: Path, *, spine: str = SPINE, label: str = LABEL) -> Catalog:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, sql in (("spend", SPEND_SQL), ("moments", spine), ("followed", label)):
-        (folder / f"{name}.sql").write_text(sql)
+    write_sql(folder, spend=SPEND_SQL, moments=spine, followed=label)
     followed = Model(
         name="followed",
         features=("spend:*",),

@@ -27,6 +27,7 @@ from mlpipe_assets_tests.planted import (
     one_a_day,
     planted_lake,
     spend,
+    write_sql,
 )
 
 
@@ -64,9 +65,7 @@ group by o.customer_id, d.day
 
 
 def catalog_of(folder: Path, **changed: object) -> Catalog:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, sql in (("spend", SPEND_SQL), ("channels", CHANNELS_SQL), ("returning", RETURNING_SQL)):
-        (folder / f"{name}.sql").write_text(sql)
+    write_sql(folder, spend=SPEND_SQL, channels=CHANNELS_SQL, returning=RETURNING_SQL)
     channels = FeatureView(
         name="channels",
         entity=Entity(name="customer", join_keys=("customer_id",)),
