@@ -242,10 +242,11 @@ class Catalog(Declared):
 
     def view_sql(self, view: FeatureView) -> str:
         """The SQL of a feature view: written from what it declares, or the text of its file."""
-        if view.rows_of:
-            return f"select {', '.join(view.entity.join_keys)}, as_of\nfrom {ROWS}\n"
+        from mlpipe_assets.catalog.sql_words import spell_name  # noqa: PLC0415 (as below)
         from mlpipe_assets.catalog.view_text import write_view  # noqa: PLC0415 (it reads the shapes declared here)
 
+        if view.rows_of:
+            return f"select {', '.join(map(spell_name, view.entity.join_keys))}, as_of\nfrom {ROWS}\n"
         return write_view(self, view) if view.is_declared else self.read_sql(view.sql)
 
     def read_sql(self, path: str) -> str:

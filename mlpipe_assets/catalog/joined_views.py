@@ -24,7 +24,7 @@ def broken_joins(catalog: Catalog, view: FeatureView) -> Iterator[str]:
     """Why a view cannot take the features that it says it takes."""
     if not view.joins:
         return
-    if view.is_declared and not view.rows_of:
+    if view.is_declared:
         yield "joins take a view written in SQL, whose rows say whom to join to; leave aggregates and attributes to the views joined"
         return
     try:

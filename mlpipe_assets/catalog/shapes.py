@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -131,14 +130,11 @@ def _one_of(*words: str) -> _Test:
 
 
 def _zone(value: object) -> str:
-    known = isinstance(value, str) and _is_zone(value)
-    return "" if known else "is no time zone: write a name such as Europe/Berlin"
-
-
-def _is_zone(name: str) -> bool:
-    with suppress(ValueError, OSError, KeyError):
-        return bool(ZoneInfo(name))
-    return False
+    try:
+        ZoneInfo(value if isinstance(value, str) else "")
+    except (ValueError, OSError, KeyError):
+        return "is no time zone: write a name such as Europe/Berlin"
+    return ""
 
 
 def _pattern(value: object) -> str:

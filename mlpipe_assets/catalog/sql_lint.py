@@ -85,9 +85,7 @@ _FROM_ROWS = (exp.FirstValue, exp.LastValue, exp.NthValue)
 
 def lint_view(catalog: Catalog, view: FeatureView) -> list[str]:
     """What is wrong with the SQL of a feature view."""
-    if (
-        view.is_declared or view.rows_of
-    ):  # written by us, for one entity at a time; its conditions were judged with the catalog
+    if view.is_declared or view.rows_of:  # written by us, for one entity at a time
         return []
     sql = catalog.view_sql(view)
     found = lint_sql(sql, view.sql_name, ("days", *view.inputs, *_versions(view)))

@@ -3,7 +3,7 @@
 An entity is cut at one day only in each pass, so that one pass over a range shows every day of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -41,6 +41,16 @@ class Reach:
         """The same, and nothing is planted."""
         return replace(self, plants=())
 
+    def sees(self) -> pl.Expr:
+        """Whether an event may be seen."""
+        days = _days_away()
+        return (days <= self.until) if self.after is None else (days <= self.until) & (days > self.after)
+
+    def moved(self, after: int, columns: Collection[str]) -> list[pl.Expr]:
+        """The day and the times of an event that is planted so many days after the cut."""
+        move = pl.col(CUT) - pl.col("date") + pl.duration(days=after)
+        return [(pl.col(name) + move).alias(name) for name in ("date", *self.times) if name in columns]
+
 
 @dataclass(frozen=True, kw_only=True)
 class MomentReach:
@@ -70,6 +80,23 @@ class MomentReach:
     def without_plants(self) -> "MomentReach":
         """The same, and nothing is planted."""
         return replace(self, plants=())
+
+    def sees(self) -> pl.Expr:
+        """Whether an event may be seen."""
+        away = pl.col(self.time) - pl.col(MOMENT)
+        seen = away <= self.until
+        if self.after is not None:
+            seen &= away > self.after
+        return seen if self.oldest is None else seen & (_days_away() > self.oldest)
+
+    def moved(self, after: timedelta, _: Collection[str]) -> list[pl.Expr]:
+        """The day and the time of an event that is planted so long after the moment."""
+        at = pl.col(MOMENT) + after
+        return [at.alias(self.time), at.dt.date().alias("date")]
+
+
+def _days_away() -> pl.Expr:
+    return (pl.col("date") - pl.col(CUT)).dt.total_days()
 
 
 def keys_a_day(days: int) -> int:
@@ -159,38 +186,20 @@ def cut(rows: pl.DataFrame, keys: Sequence[str], sample: pl.DataFrame, reach: Re
     at = [pl.col("as_of").cast(rows.schema[reach.time]).alias(MOMENT)] if isinstance(reach, MomentReach) else []
     cuts = sample.select(*(pl.col(key).cast(rows.schema[key], strict=False) for key in keys), CUT, PLANT, *at)
     placed = rows.join(cuts, on=list(keys), how="inner", maintain_order="left")
-    kept = placed.filter(_seen(reach))
+    kept = placed.filter(reach.sees())
     own = kept.filter(PLANT)  # of an entity that may see none of its events, others serve
     further = placed.filter(PLANT).join(own.select(keys).unique(), on=list(keys), how="anti", maintain_order="left")
     newest = pl.concat([own, further]).sort("date", descending=True, maintain_order=True)
     newest = newest.group_by(keys, maintain_order=True).head(_NEWEST)
-    planted = [_planted(newest, keys, days, reach).select(kept.columns) for days in reach.plants]
+    moves = [(after, reach.moved(after, newest.columns)) for after in reach.plants]  # type: ignore[arg-type]  # its own kind
+    planted = [_planted(newest, keys, after, reach, moved).select(kept.columns) for after, moved in moves]
     return pl.concat([kept, *planted]).drop(CUT, PLANT, MOMENT, strict=False).reverse()
 
 
-def _seen(reach: Reach | MomentReach) -> pl.Expr:
-    """Whether an event may be seen."""
-    days = (pl.col("date") - pl.col(CUT)).dt.total_days()
-    if isinstance(reach, Reach):
-        return (days <= reach.until) if reach.after is None else (days <= reach.until) & (days > reach.after)
-    away = pl.col(reach.time) - pl.col(MOMENT)
-    seen = away <= reach.until
-    if reach.after is not None:
-        seen &= away > reach.after
-    return seen if reach.oldest is None else seen & (days > reach.oldest)
-
-
 def _planted(
-    events: pl.DataFrame, keys: Sequence[str], after: int | timedelta, reach: Reach | MomentReach
+    events: pl.DataFrame, keys: Sequence[str], after: object, reach: Reach | MomentReach, moved: Sequence[pl.Expr]
 ) -> pl.DataFrame:
-    """Events moved so far after the cut, with values that such events have, and other ones than before."""
-    if isinstance(reach, MomentReach):
-        at = pl.col(MOMENT) + after
-        moved, day = [at.alias(reach.time)], at.dt.date()
-    else:
-        move = pl.col(CUT) - pl.col("date") + (pl.duration(days=after) if isinstance(after, int) else after)
-        moved = [(pl.col(name) + move).alias(name) for name in reach.times if name in events.columns]
-        day = pl.col("date") + move
+    """Events moved to another time, with values that such events have, and other ones than before."""
     values: list[pl.Expr] = []
     for name, dtype in events.schema.items():
         if name in (*keys, CUT, PLANT, MOMENT, "date", *reach.times):
@@ -201,4 +210,4 @@ def _planted(
             values.append(pl.col(name) + f"~{after}")
         elif dtype == pl.String:
             values.append(pl.col(name).shift(1, fill_value=pl.col(name).last()))
-    return events.with_columns(*values, *moved, day.alias("date"))
+    return events.with_columns(*values, *moved)

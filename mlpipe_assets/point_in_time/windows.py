@@ -285,7 +285,8 @@ class Inputs:
 
     def digest(self, day: date) -> str:
         """Digest of all a feature day is made of: the code and the partitions of its window."""
-        read, joined = [[s.source.name, self._read(s, day)] for s in self.sources], self.joins.fingerprints(day)
+        read = [[s.source.name, self._read(s, day)] for s in self.sources]
+        joined = self.joins.fingerprints(day)
         return digest([view_version(self.catalog, self.view), read, *([joined] if joined else [])])
 
     def _read(self, source: SourceDays, day: date) -> list[list[object]]:
