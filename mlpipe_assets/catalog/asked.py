@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
+from mlpipe_assets.catalog.nearest import nearest
 from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.rules import Column, columns
 
@@ -84,14 +85,6 @@ def expect_names_apart(asked: Sequence[Asked], spine: Iterable[str], further: Ma
                 advice = f"With full_names=True, or --full-names, the feature is called {longer!r}; or {advice[0].lower()}{advice[1:]}"
             raise RetrievalError(f"{name!r} is {what[name]} and {meaning}. {advice}.")
         what[name] = meaning
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` Is 'x' meant?` for the nearest of some names, or nothing."""
-    from difflib import get_close_matches  # noqa: PLC0415 (only where something is wrong)
-
-    near = next(iter(get_close_matches(name, [*known], n=1)), None)
-    return f" Is {near!r} meant?" if near else ""
 
 
 def _view(catalog: Catalog, name: str) -> FeatureView:

@@ -6,12 +6,12 @@ The engine itself binds the select, over empty tables; what may be meant by a na
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 import polars as pl
 
+from mlpipe_assets.catalog.nearest import or_nearest
 from mlpipe_assets.catalog.places import spell_place
 from mlpipe_assets.engines.refused import Reason, Refusal, RefusedSqlError
 from mlpipe_assets.engines.registry import open_engine
@@ -74,9 +74,7 @@ def _explain(file: Path, refusal: Refusal, tables: Tables) -> str:
 def _meant(refusal: Refusal, tables: Tables) -> str:
     """The column or table that may be meant by one that is not there."""
     if refusal.reason is Reason.NO_COLUMN:
-        near = get_close_matches(refusal.name, sorted({name for columns in tables.values() for name in columns}), n=1)
-        return f". Is {near[0]!r} meant?" if near else ""
+        return or_nearest(refusal.name, sorted({name for columns in tables.values() for name in columns}))
     if refusal.reason is Reason.NO_TABLE:
-        near = get_close_matches(refusal.name, [*tables], n=1)
-        return f". Is {near[0]!r} meant?" if near else f". Its tables are {', '.join(sorted(tables))}"
+        return or_nearest(refusal.name, tables) or f". Its tables are {', '.join(sorted(tables))}"
     return ""

@@ -67,16 +67,24 @@ def statements_of(sql: str) -> tuple[sqlglot.exp.Expr | None, ...]:
     return tuple(sqlglot.parse(sql, dialect=DIALECT))
 
 
+def why_unparsed(error: Exception) -> tuple[int, str]:
+    """Where a SQL text stops to make sense, as a line, and why, in the words of people rather than of the parser."""
+    first = (getattr(error, "errors", None) or [{}])[0]
+    words, at = first.get("description") or str(error).splitlines()[0], first.get("highlight")
+    if at and words.startswith("Required keyword"):
+        words = f"something is missing after {at!r}"
+    elif at and words.startswith("Invalid expression"):
+        words = f"{at!r} is not expected there"
+    return int(first.get("line") or 1), words.partition(" but got ")[0][:200]
+
+
 @cache
 def _unparsed(file: Path, sql: str) -> tuple[str, ...]:
     try:
         statements = [tree for tree in statements_of(sql) if not isinstance(tree, sqlglot.exp.Semicolon | None)]
-    except sqlglot.errors.ParseError as error:
-        first = (error.errors or [{}])[0]
-        words = first.get("description") or str(error).splitlines()[0][:200]
-        return (f"the SQL does not parse, {spell_place(str(file), int(first.get('line') or 1))}: {words}",)
     except sqlglot.errors.SqlglotError as error:
-        return (f"the SQL does not parse, {spell_place(str(file), 1)}: {str(error).splitlines()[0][:200]}",)
+        line, words = why_unparsed(error)
+        return (f"the SQL does not parse, {spell_place(str(file), line)}: {words}",)
     except RecursionError:
         return (f"the SQL nests too deeply to be read, {spell_place(str(file), 1)}",)
     if len(statements) == 1 and isinstance(statements[0], sqlglot.exp.Query):

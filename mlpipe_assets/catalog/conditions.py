@@ -9,6 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from mlpipe_assets.catalog.binding import bind
+from mlpipe_assets.catalog.columns import why_unparsed
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.sql_words import spell_name
 from mlpipe_assets.engines.engine import DIALECT
@@ -21,8 +22,7 @@ def problems_of_condition(where: str, source: Source) -> Iterator[str]:
     try:
         tree = sqlglot.parse_one(where, dialect=DIALECT)
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        words = getattr(error, "errors", None) or [{}]
-        yield f"{shown} does not parse: {words[0].get('description') or str(error).splitlines()[0][:200]}"
+        yield f"{shown} does not parse: {why_unparsed(error)[1]}"
         return
     if tree.find(exp.Query, exp.AggFunc, exp.Window) or isinstance(tree, exp.Command | exp.Alias):
         yield f"{shown} may look at the columns of one row only, without a select, an aggregate or a window"

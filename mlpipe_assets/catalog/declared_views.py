@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -11,6 +10,7 @@ from mlpipe_assets.catalog.aggregates import FUNCTIONS, NEEDS_COLUMN, ON_NUMBERS
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.conditions import problems_of_condition
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, is_snapshot
+from mlpipe_assets.catalog.nearest import or_nearest
 from mlpipe_assets.catalog.promises import broken_by_view
 from mlpipe_assets.catalog.view_columns import features_of, spell_column
 from mlpipe_assets.rules import Column, columns
@@ -34,7 +34,7 @@ def wrong_way(view: FeatureView) -> Iterator[str]:
         yield 'scope="population" is for a view written in SQL; aggregates describe one entity by its own rows'
     if not view.source:
         yield 'it has no source: write source="orders", the table whose rows say who is described'
-    if not view.lookback and view.source and not view.sql:
+    if not view.lookback and view.source and not view.sql and not any(one.days for one in view.aggregates):
         yield "nothing says how far back it looks: give an aggregate days=(30,), or write lookback=timedelta(days=90)"
     derived = (view.source, *(one.source for one in view.attributes))
     if view.inputs and view.source and {*view.inputs} != {*derived}:
@@ -89,7 +89,7 @@ def _who(one: Aggregate, number: int) -> str:
 def _source(catalog: Catalog, view: FeatureView) -> Iterator[str]:
     known = {source.name: source for source in catalog.sources}
     if view.source not in known:
-        yield f"source {view.source!r} is no source{_near(view.source, [*known])}"
+        yield f"source {view.source!r} is no source{or_nearest(view.source, [*known])}"
         return
     source = known[view.source]
     if is_snapshot(source):
@@ -103,7 +103,7 @@ def _source(catalog: Catalog, view: FeatureView) -> Iterator[str]:
         if key not in given:
             yield (
                 f"join key {key!r} of entity {view.entity.name!r} ({view.entity.place}) is no column of "
-                f"{source.contract.__name__}{_near(key, [*given])}"
+                f"{source.contract.__name__}{or_nearest(key, [*given])}"
             )
         elif given[key].nullable:
             yield (
@@ -121,7 +121,7 @@ def _aggregate(view: FeatureView, one: Aggregate, given: Mapping[str, Column], c
     if longest > view.lookback.days:
         yield f"its window of {longest} days is longer than the lookback of {view.lookback.days}: leave lookback away, or make it longer"
     if one.column is not None and one.column not in given:
-        yield f"column {one.column!r} is no column of {view.source}{_near(one.column, [*given])}"
+        yield f"column {one.column!r} is no column of {view.source}{or_nearest(one.column, [*given])}"
     elif one.column is not None:
         yield from _column(one, given[one.column])
     if one.where is not None:
@@ -130,7 +130,7 @@ def _aggregate(view: FeatureView, one: Aggregate, given: Mapping[str, Column], c
 
 def _shape(one: Aggregate) -> Iterator[str]:
     if one.function not in FUNCTIONS:
-        yield f"function {one.function!r} is none of {', '.join(FUNCTIONS)}{_near(f'{one.function}', FUNCTIONS)}"
+        yield f"function {one.function!r} is none of {', '.join(FUNCTIONS)}{or_nearest(f'{one.function}', FUNCTIONS)}"
     elif one.column is None and one.function in NEEDS_COLUMN:
         yield f'{one.function} needs a column: write Aggregate("{one.function}", "amount", ...)'
     if one.column is not None and not (isinstance(one.column, str) and one.column):
@@ -170,7 +170,7 @@ def _attribute(catalog: Catalog, view: FeatureView, one: From) -> Iterator[str]:
     known = {source.name: source for source in catalog.sources}
     source = known.get(one.source)
     if source is None:
-        yield f"it is no source{_near(f'{one.source}', [*known])}"
+        yield f"it is no source{or_nearest(f'{one.source}', [*known])}"
         return
     if not is_snapshot(source):
         yield (
@@ -193,7 +193,7 @@ def _attribute(catalog: Catalog, view: FeatureView, one: From) -> Iterator[str]:
         yield "it names no column"
     given = {column.name: column for column in columns(source.contract)}
     yield from (
-        f"{name!r} is no column of it{_near(f'{name}', [*given])}"
+        f"{name!r} is no column of it{or_nearest(f'{name}', [*given])}"
         for name in one.features.values()
         if name not in given
     )
@@ -241,12 +241,7 @@ def _contract(catalog: Catalog, view: FeatureView) -> Iterator[str]:
             yield f"{feature.name!r} may be null ({feature.null_when}): write nullable=True in {name}"
     known = {feature.name for feature in declared}
     yield from (
-        f"{name} promises {other!r}, which nothing declares: add an Aggregate or a From{_near(other, [*known])}, or take it out"
+        f"{name} promises {other!r}, which nothing declares: add an Aggregate or a From, or take it out{or_nearest(other, [*known])}"
         for other in promised
         if other not in known
     )
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f". Is {near[0]!r} meant?" if near else ""

@@ -11,6 +11,7 @@ from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feeds import Feed, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion, Search
+from mlpipe_assets.catalog.nearest import or_nearest
 from mlpipe_assets.catalog.plain_values import wrong_estimator, wrong_values, wrong_weights
 from mlpipe_assets.catalog.tasks import TASKS
 from mlpipe_assets.catalog.time_formats import wrong_format
@@ -126,7 +127,8 @@ def _number(least: float, most: float = float("inf"), *, whole: bool = False) ->
 
 
 def _one_of(*words: str) -> _Test:
-    return lambda value: "" if value in words else f"is none of {', '.join(filter(None, words))}"
+    known = [word for word in words if word]
+    return lambda value: "" if value in words else f"is none of {', '.join(known)}{or_nearest(f'{value}', known)}"
 
 
 def _zone(value: object) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 
 from mlpipe_assets.catalog import shapes
-from mlpipe_assets.catalog.asked import nearest
 from mlpipe_assets.catalog.columns import columns_of, sql_problems
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Monitor, Source
 from mlpipe_assets.catalog.declared_views import broken_declaration, wrong_way
 from mlpipe_assets.catalog.joined_views import broken_joins
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.model_views import broken_features
+from mlpipe_assets.catalog.nearest import nearest
 from mlpipe_assets.catalog.promised_columns import unkept, unkept_by_source
 from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
 from mlpipe_assets.catalog.sql_words import RESERVED

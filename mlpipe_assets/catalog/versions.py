@@ -12,7 +12,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 
-from mlpipe_assets.catalog.columns import statements_of
+from mlpipe_assets.catalog.columns import statements_of, why_unparsed
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Source
 from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.catalog.joined_views import views_joined
@@ -113,11 +113,8 @@ def parsed(sql: str, name: str = "") -> exp.Expr:
     try:
         return _first(statements_of(sql))
     except sqlglot.errors.SqlglotError as error:
-        found = getattr(error, "errors", None) or [{}]
-        line, words = found[0].get("line", 1), found[0].get("description") or str(error).splitlines()[0]
-        raise SqlError(
-            f"{name or 'The SQL'}:{line}: does not parse: {words.partition(' but got ')[0][:300]}"
-        ) from error
+        line, words = why_unparsed(error)
+        raise SqlError(f"{name or 'The SQL'}:{line}: does not parse: {words}") from error
 
 
 def _first(statements: Sequence[exp.Expr | None]) -> exp.Expr:

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from mlpipe_assets.catalog.asked import RetrievalError, nearest
+from mlpipe_assets.catalog.asked import RetrievalError
+from mlpipe_assets.catalog.nearest import nearest
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.quoting import quote_received
 from mlpipe_assets.rules import Column
@@ -17,6 +18,7 @@ from mlpipe_assets.visible import visible
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 _DECIMAL = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$"
 _FURTHEST = 2**53  # up to here a float holds every whole number
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV", ".csv.gz": "CSV"}
 
 
@@ -152,9 +154,9 @@ def _expect_zone(time_zone: str | None) -> str | None:
 
 def _expect_declared(zone: str | None, name: str, naive: pl.Series, dtype: pl.DataType) -> None:
     if zone is None:
-        what = "dates have" if dtype == pl.Date else "times have"
+        what = spell_count(int(naive.sum()), "date" if dtype == pl.Date else "time")
         raise RetrievalError(
-            f"The spine's {name!r}: {int(naive.sum()):,} {what} no zone (e.g. row {int(naive.arg_max() or 0) + 1}), so nobody can say "
+            f"The spine's {name!r}: {what} without a zone (e.g. row {int(naive.arg_max() or 0) + 1}), so nobody can say "
             "which instant is meant. Declare their zone: time_zone='UTC', or --time-zone UTC; a date is its first moment there."
         )
 
@@ -190,6 +192,10 @@ def _read_file(path: Path, event_time: str) -> pl.DataFrame:
     twice = [name for name in rows.columns if "_duplicated_" in name]
     if twice:
         raise RetrievalError(f"The spine {path} has two columns {twice[0].partition('_duplicated_')[0]!r}. Rename one.")
+    if rows.width == 1 and (mark := next((mark for mark in _OTHER_MARKS if mark in rows.columns[0]), None)):
+        raise RetrievalError(
+            f"The spine {path} is separated by {_OTHER_MARKS[mark]}. Save it with commas, or as Parquet."
+        )
     return rows.select(column if column.name == event_time else _typed(column) for column in rows)
 
 

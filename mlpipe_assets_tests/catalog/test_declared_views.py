@@ -43,7 +43,7 @@ def reasons(view: FeatureView) -> list[str]:
         ({"lookback": timedelta(days=30)}, "its window of 90 days is longer than the lookback of 30"),
         ({"scope": "population"}, 'scope="population" is for a view written in SQL'),
         ({"scope": "all"}, "scope='all' is none of entity, population"),
-        ({"late": "knwn"}, "late='knwn' is none of as_known, correct"),
+        ({"late": "knwn"}, "late='knwn' is none of as_known, correct. Is 'as_known' meant?"),
         ({"aggregates": Aggregate("count", name="n")}, "is not a tuple: write (Aggregate("),
         ({"attributes": ("customers",)}, "is not a tuple of From"),
         (
@@ -60,6 +60,17 @@ def test_a_field_that_cannot_be_is_named(wrong: dict[str, Any], said: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("days", "said"), [(30, "write days=(30,) with the comma"), ((0,), "days=(0,) must be whole numbers from 1 to 3660")]
+)
+def test_only_windows_that_cannot_be_are_named_as_such_and_not_as_missing(days: object, said: str) -> None:
+    only = (Aggregate("count", name="n", days=days),)  # type: ignore[arg-type]
+    found = reasons(replace(customer_features, aggregates=only, attributes=(), inputs=(), lookback=timedelta()))
+
+    assert any(said in line for line in found), found
+    assert not any("how far back" in line for line in found), found
+
+
+@pytest.mark.parametrize(
     ("aggregate", "said"),
     [
         (Aggregate("avg", "amount", name="x"), "aggregate 'x': function 'avg' is none of count, sum, mean"),
@@ -70,7 +81,10 @@ def test_a_field_that_cannot_be_is_named(wrong: dict[str, Any], said: str) -> No
         (Aggregate("count", name="x", days=7), "days=7 is a number, not a tuple: write days=(7,) with the comma"),  # type: ignore[arg-type]
         (Aggregate("count", name="x", days=(0,)), "days=(0,) must be whole numbers from 1 to 3660"),
         (Aggregate("count", name="x", days=(7, 7)), "days names 7 twice"),
-        (Aggregate("count", name="x", where="amount >"), "where='amount >' does not parse"),
+        (
+            Aggregate("count", name="x", where="amount >"),
+            "where='amount >' does not parse: something is missing after '>'",
+        ),
         (Aggregate("count", name="x", where="amuont > 1"), "where='amuont > 1': "),
         (Aggregate("count", name="x", where="amount + 1"), "is of Decimal(precision=19, scale=2), not true or false"),
         (Aggregate("count", name="x", where="order_ts < now()"), "calls now; time comes from the partition"),

@@ -55,9 +55,9 @@ def test_of_an_hour_that_repeats_the_earlier_is_meant_so_that_nothing_later_is_s
 @pytest.mark.parametrize(
     ("values", "dtype", "zone", "said"),
     [
-        ([None, datetime(2026, 1, 5)], pl.Datetime("us"), None, "1 times have no zone (e.g. row 2)"),
-        ([date(2026, 1, 5)], pl.Date, None, "1 dates have no zone (e.g. row 1)"),
-        (["2026-01-05T12:00:00Z", "2026-01-05T12:00:00"], pl.String, None, "1 times have no zone (e.g. row 2)"),
+        ([None, datetime(2026, 1, 5)], pl.Datetime("us"), None, "1 time without a zone (e.g. row 2)"),
+        ([date(2026, 1, 5)], pl.Date, None, "1 date without a zone (e.g. row 1)"),
+        (["2026-01-05T12:00:00Z", "2026-01-05T12:00:00"], pl.String, None, "1 time without a zone (e.g. row 2)"),
         ([datetime(2026, 1, 5)], pl.Datetime("us"), "Berlin", "time_zone='Berlin' is no time zone"),
         (
             [datetime(2026, 3, 29, 2, 30)],
@@ -149,6 +149,7 @@ def test_what_hands_out_arrow_is_a_spine() -> None:
         ("spine.csv", b"a,a\n1,2\n", "has two columns 'a'"),
         ("spine.csv", b"a\n\xff\n", "cannot be read as CSV"),
         ("spine.csv", b"", "cannot be read as CSV"),
+        ("spine.csv", b"who;at\nann;2026-01-05\n", "is separated by semicolons. Save it with commas"),
     ],
 )
 def test_a_file_that_is_no_spine_says_why(name: str, content: bytes | None, said: str, tmp_path: Path) -> None:
