@@ -19,11 +19,16 @@ _INTEGERS = range(-(2**63), 2**63)
 
 
 class BadRequestError(MlpipeError):
-    """A request that cannot be answered as it is: `status` is the HTTP status, the message a plain sentence."""
+    """A request that cannot be answered as it is.
 
-    def __init__(self, message: str, *, status: int = 422) -> None:
+    Attributes:
+        status: The HTTP status; the message is a plain sentence.
+        allow: The methods that the path takes, where it was another one.
+    """
+
+    def __init__(self, message: str, *, status: int = 422, allow: str = "") -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.allow = status, allow
 
 
 @dataclass(frozen=True, kw_only=True)

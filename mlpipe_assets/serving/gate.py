@@ -22,6 +22,7 @@ from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.serving.access import ANYBODY, DeniedError, ServeKey
 from mlpipe_assets.serving.answers import BadRequestError
 from mlpipe_assets.serving.counters import ServerCounters
+from mlpipe_assets.serving.routes import Routes
 from mlpipe_assets.serving.state import Loaded, ServerState
 
 Scope = MutableMapping[str, Any]
@@ -111,7 +112,7 @@ class Gate:
     limits: Limits
     log: RequestLog
     handlers: Mapping[str, Handler]
-    routes: frozenset[str]
+    routes: Routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is no request goes through."""
@@ -139,7 +140,7 @@ class Gate:
         finally:
             self.counters.in_flight -= 1
             seconds = time.perf_counter() - began
-            route = _route(scope["path"], self.routes)
+            route = self.routes.label(scope["path"])
             self.counters.count(route, status, seconds)
             ms = round(seconds * 1e3, 3)
             self.log.write(
@@ -162,6 +163,7 @@ class Gate:
             async with asyncio.timeout(self.limits.seconds):
                 handler, name = self._handler_of(scope)
                 if handler is None:
+                    self.routes.expect(scope["method"], scope["path"])
                     await self.app(scope, receive, send)
                     return
                 body = await self._body(headers, receive)
@@ -183,7 +185,8 @@ class Gate:
         except _HungUpError:
             return
         except MlpipeError as error:
-            await respond(send, why(error), f"{error}", request_id)
+            allow = getattr(error, "allow", "")
+            await respond(send, why(error), f"{error}", request_id, [(b"allow", allow.encode())] if allow else [])
         except Exception as error:  # noqa: BLE001 (the last boundary: whatever a bug raises must not take the server with it)
             self.log.write("error", request_id=request_id, **spell_error(error))
             self.log.flush()
@@ -251,9 +254,11 @@ class _HungUpError(Exception):
     """The client is gone."""
 
 
-async def respond(send: Send, status: int, detail: str, request_id: str) -> None:
+async def respond(
+    send: Send, status: int, detail: str, request_id: str, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     """An answer that says why there is none."""
-    headers = [(b"retry-after", b"1")] if status in (429, 503, 504) else []
+    headers = [*more, *([(b"retry-after", b"1")] if status in (429, 503, 504) else [])]
     headers += [(b"www-authenticate", b"Bearer")] if status == 401 else []  # noqa: PLR2004 (the statuses of HTTP)
     headers += [(b"connection", b"close")] if status == 413 else []  # noqa: PLR2004 (the rest of the body is not read)
     await _send_json(send, status, orjson.dumps({"detail": detail, "request_id": request_id}), headers)
@@ -268,14 +273,6 @@ async def _send_json(send: Send, status: int, content: bytes, more: Sequence[tup
 def why(error: MlpipeError) -> int:
     """The HTTP status of an error."""
     return error.status if isinstance(error, BadRequestError | DeniedError) else 503
-
-
-def _route(path: str, routes: frozenset[str]) -> str:
-    """A path as it is counted: a model's name, or whatever somebody tried, must not be a label each."""
-    if path in routes:
-        return path
-    first = "/" + path.strip("/").partition("/")[0]
-    return next((route for route in routes if route.startswith(f"{first}/{{")), "other")
 
 
 def _host(headers: dict[bytes, bytes]) -> bytes:

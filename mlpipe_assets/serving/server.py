@@ -24,6 +24,7 @@ from mlpipe_assets.serving.push_metrics import push_metrics
 from mlpipe_assets.serving.pushed_rows import cut_rows, source_to_push
 from mlpipe_assets.serving.pushing import spell_answer
 from mlpipe_assets.serving.requests import FeatureRequest, PredictRequest, count_entities, parse
+from mlpipe_assets.serving.routes import Routes
 from mlpipe_assets.serving.snapshot import GoneError, OnlineError
 from mlpipe_assets.serving.state import Loaded, ServerState
 
@@ -70,7 +71,7 @@ class Server:
                 "/predict/": partial(self._again_where_gone, self._predict),
                 "/push/": self._push,
             },
-            routes=frozenset(route.path for route in app.routes if hasattr(route, "path")),
+            routes=Routes.of(app.routes),
         )
 
     async def _again_where_gone(self, handler: Handler, call: Call) -> bytes:

@@ -60,7 +60,8 @@ def test_a_field_that_cannot_be_is_named(wrong: dict[str, Any], said: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("days", "said"), [(30, "write days=(30,) with the comma"), ((0,), "days=(0,) must be whole numbers from 1 to 3660")]
+    ("days", "said"),
+    [(30, "write days=(30,) with the comma"), ((0,), "days=(0,) must be whole numbers from 1 to 3660")],
 )
 def test_only_windows_that_cannot_be_are_named_as_such_and_not_as_missing(days: object, said: str) -> None:
     only = (Aggregate("count", name="n", days=days),)  # type: ignore[arg-type]

@@ -167,8 +167,17 @@ def test_what_is_no_request_of_ours_is_refused(asked: Asked) -> None:
     body = {"features": ["spend:orders"], "entities": {"customer_id": ["ann"]}}
 
     assert asked.send("POST", "/get-online-features", data={"a": "b"}).status_code == 415
-    assert asked.send("GET", "/get-online-features").status_code == 405
-    assert asked.send("GET", "/nothing").status_code == 404
+    for method, path, status, detail in (
+        ("GET", "/get-online-features", 405, "This path takes POST, and not GET."),
+        ("POST", "/health", 405, "This path takes GET, and not POST."),
+        ("POST", "/predict", 404, "There is nothing at this path. There are "),
+        ("GET", "/nothing", 404, "POST /predict/{model}"),
+        ("GET", "/", 404, "There is nothing at this path."),
+    ):
+        answer = asked.send(method, path)
+        assert (answer.status_code, detail in answer.json()["detail"]) == (status, True), answer.text
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert asked.send("POST", "/health").headers["allow"] == "GET"
     assert asked.post("/get-online-features", body, base="http://evil.example").status_code == 403
     assert (
         asked.post("/predict/none", {"entities": {"customer_id": ["ann"]}})
