@@ -65,7 +65,7 @@ class History:
         )
 
     def notes(self, newest: Days, places: Places) -> Iterator[str]:
-        """What is not as an answer suggests: days that are missing, refused, of another version, or not there yet.
+        """What is not as an answer suggests: that nothing was found, days that are missing, refused, of another version, or not there yet.
 
         Args:
             newest: The newest day that each asker may see; NEVER for none.
@@ -78,6 +78,12 @@ class History:
             yield (
                 f"{self.table} ends with {until}: {spell_count(later, 'row')} of the spine could see a later day, and got the latest "
                 "row there is."
+            )
+        if places.day.size and not places.found.any():
+            near = f", and not older than its ttl of {self.view.ttl}" if self.view.ttl else ""
+            yield (
+                f"{self.table} has nothing for any row of the spine: no row of these keys at or before their times{near}. Are the keys "
+                "spelled as in the table? With statuses=True, or --statuses, each row says why."
             )
         lacking = np.array([_number(day) for day in gaps(self.days)], dtype=np.int32)
         between = _lacking_between(lacking, newest, places, first, self.view.ttl)

@@ -126,7 +126,11 @@ def test_a_spine_without_rows_has_the_columns_of_an_answer(project: Project) -> 
             [("ann", at(5)), ("ann", at(7))],
             ["features/spend ends with 2026-01-04 (as of 2026-01-05 00:00 UTC): 2 rows"],
         ),
-        ([("ann", at(0))], []),
+        ([("ann", at(0)), ("ann", at(1))], []),
+        (
+            [("ann", at(0)), ("anne", at(1)), (None, at(1))],
+            ["features/spend has nothing for any row of the spine: no row of these keys at or before"],
+        ),
     ],
 )
 def test_days_that_are_missing_are_warned_of(
