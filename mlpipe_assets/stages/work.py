@@ -1,7 +1,7 @@
 """What is out of date of a table: which partitions their inputs, or the code, have left behind."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import wraps
@@ -9,6 +9,7 @@ from typing import Any
 
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.store.acceptances import NOTHING_CAME
 
 Wanted = Callable[[date], bool]
 
@@ -59,4 +60,17 @@ def spell_blocked(work: Work) -> list[tuple[str, str]]:
         words[kind] = reason.partition(" over ")[2] or reason if "has holes" in reason else reason
     wrong = [(work.unreadable, f"{work.table}: {work.unreadable}")] if work.unreadable else []
     # Of one kind the words of its last day, whose window holds every hole of the days before, or most.
-    return wrong + [(words[kind], f"{work.table} {spell_days(found)}: {words[kind]}") for kind, found in days.items()]
+    lines = [(kind, f"{work.table} {spell_days(found)}: {words[kind]}", found) for kind, found in days.items()]
+    return wrong + [
+        (words[kind], f"{line}. {_take(work, found)}" if words[kind] == NOTHING_CAME else line)
+        for kind, line, found in lines
+    ]
+
+
+def _take(work: Work, days: Sequence[date]) -> str:
+    """What to do about days of a source that nothing came for."""
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]}..{days[-1]}"
+    return (
+        f"Deliver what is missing, or take it as it is: mlpipe accept {work.table.rpartition('/')[2]} {span} --reason …; where "
+        "such days are usual, declare empty_days=True"
+    )

@@ -16,7 +16,7 @@ from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.stages.processed_plan import training_work
 from mlpipe_assets.stages.raw_plan import look_at_intakes
-from mlpipe_assets.stages.work import Work
+from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set
@@ -123,7 +123,12 @@ def test_a_gap_blocks_the_windows_over_it_until_it_is_accepted(tmp_path: Path, c
     lake = planted_lake(tmp_path / "data", catalog, [*one_a_day(1, 3), *one_a_day(5, 9)])
     view = catalog.feature_views[0]
 
-    assert interim_work(lake, catalog.sources[0], always).blocked == ((day(4), "nothing came"),)
+    gap = interim_work(lake, catalog.sources[0], always)
+    assert gap.blocked == ((day(4), "nothing came"),)
+    assert [line for _, line in spell_blocked(gap)] == [
+        f"interim/orders {day(4)}: nothing came. Deliver what is missing, or take it as it is: mlpipe accept orders {day(4)} "
+        "--reason …; where such days are usual, declare empty_days=True"
+    ]
     work = feature_work(lake, catalog, view, always)
     assert [d for d, _ in work.blocked] == [day(4), day(5), day(6)]
     assert list(work.days) == [day(1), day(2), day(3), day(7), day(8), day(9)]
