@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psycopg2
 from psycopg2 import errors, sql
 
-from mlpipe_assets.serving.addresses import explain, take_option, without_secrets
+from mlpipe_assets.service_urls import explain, take_option, without_secrets
 from mlpipe_assets.serving.online_store import Expect, Rows, nothing
 from mlpipe_assets.serving.snapshot import (
     Generation,

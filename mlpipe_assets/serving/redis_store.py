@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import redis
 
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.serving.addresses import explain, take_option, without_secrets
+from mlpipe_assets.service_urls import explain, take_option, without_secrets
 from mlpipe_assets.serving.online_store import Expect, Rows, nothing
 from mlpipe_assets.serving.redis_wire import Wire
 from mlpipe_assets.serving.snapshot import (

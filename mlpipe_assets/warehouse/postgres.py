@@ -16,7 +16,7 @@ from psycopg2 import errors, sql
 
 from mlpipe_assets.errors import MlpipeError, shorten, spell_count
 from mlpipe_assets.rules import digest
-from mlpipe_assets.serving.addresses import explain, take_option, without_secrets
+from mlpipe_assets.service_urls import explain, take_option, without_secrets
 from mlpipe_assets.warehouse.columns import UnfitError, copy_text
 from mlpipe_assets.warehouse.statements import Cursor, create, describe, finish, named, where_part
 from mlpipe_assets.warehouse.tables import Part, WarehouseTable

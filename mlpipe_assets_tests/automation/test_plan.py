@@ -125,10 +125,9 @@ def test_a_gap_blocks_the_windows_over_it_until_it_is_accepted(tmp_path: Path, c
 
     gap = interim_work(lake, catalog.sources[0], always)
     assert gap.blocked == ((day(4), "nothing came"),)
-    assert [line for _, line in spell_blocked(gap)] == [
-        f"interim/orders {day(4)}: nothing came. Deliver what is missing, or take it as it is: mlpipe accept orders {day(4)} "
-        "--reason …; where such days are usual, declare empty_days=True"
-    ]
+    [(_, line)] = spell_blocked(gap)
+    assert line.startswith(f"interim/orders {day(4)}: nothing came. Deliver what is missing, or take it as it is: ")
+    assert f"mlpipe accept orders {day(4)} --reason" in line
     work = feature_work(lake, catalog, view, always)
     assert [d for d, _ in work.blocked] == [day(4), day(5), day(6)]
     assert list(work.days) == [day(1), day(2), day(3), day(7), day(8), day(9)]
