@@ -1,6 +1,7 @@
 """Where the rows of a source come from: one kind of value per feed, and for each its intake in `mlpipe_assets/intake`."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mlpipe_assets.readers.options import GENEROUS, Limits
 
@@ -29,6 +30,25 @@ class Files(Feed):
     delimiter: str | None = None
     records: str | None = None
     limits: Limits = GENEROUS
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseTable(Feed):
+    """A table, or view, of a database that SQLAlchemy knows. Rows that are deleted there stay here.
+
+    Attributes:
+        url: Name of the environment variable with its address, such as `SHOP_DATABASE_URL`; never the address itself.
+        table: Its name, with the schema where it has one: `sales.orders`.
+        newer_by: Column of times, dates or whole numbers that grows with every change of a row: each run takes what is newer.
+            None takes the whole table once a UTC day, for a source that is a snapshot.
+        overlap: How far before what was taken the next range begins, for rows that were committed late: a timedelta, or a
+            whole number. None: ten minutes of times, 1,000 of numbers. Rows taken twice count once.
+    """
+
+    url: str
+    table: str
+    newer_by: str | None = None
+    overlap: timedelta | int | None = None
 
 
 def files_of(feed: Feed) -> Files:

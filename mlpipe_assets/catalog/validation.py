@@ -1,7 +1,7 @@
 """What is wrong with a catalog, all of it at once: names, types, bounds, columns and SQL, before anything runs."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ from mlpipe_assets.catalog.declared_views import broken_declaration, wrong_way
 from mlpipe_assets.catalog.joined_views import broken_joins
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.model_views import broken_features
-from mlpipe_assets.catalog.nearest import nearest
-from mlpipe_assets.catalog.promised_columns import unkept, unkept_by_source
+from mlpipe_assets.catalog.nearest import absent
+from mlpipe_assets.catalog.promised_columns import unkept
 from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
+from mlpipe_assets.catalog.source_problems import broken_source
 from mlpipe_assets.catalog.sql_words import RESERVED
 from mlpipe_assets.catalog.task_problems import prediction_columns, task_problems
 
 _Item = Source | FeatureView | Model | Monitor
-_PROVENANCE = ("known_at", "delivery", "record_number")
 _ANSWER = ("as_of", "model_version", "feature_version")
 _KINDS = {"sources": Source, "feature_views": FeatureView, "models": Model, "monitors": Monitor}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -97,34 +97,13 @@ def _looked_up(catalog: Catalog, item: _Item, bad: Collection[str]) -> Iterator[
     """What the good fields of a declaration point at and is not there; `bad` names the fields that cannot be followed."""
     match item:
         case Source():
-            yield from _source(item, bad)
+            yield from broken_source(item, bad)
         case FeatureView():
             yield from _view(catalog, item, bad)
         case Model():
             yield from broken_features(catalog, item) or _model(catalog, item, bad)
         case Monitor():
             yield from _monitor(catalog, item, bad)
-
-
-def _source(source: Source, bad: Collection[str]) -> Iterator[str]:
-    if "contract" in bad:
-        return
-    dtypes, wrong = columns_of(source.contract)
-    if wrong:
-        yield wrong
-        return
-    yield from _absent("contract", _PROVENANCE, dtypes, f" of {source.contract.__name__}; let it inherit Sourced")
-    if "key" not in bad:
-        yield from _absent("key", source.key, dtypes, f" of {source.contract.__name__}")
-        if len({*source.key}) < len(source.key):
-            yield f"key names a column twice: {', '.join(source.key)}"
-    if "event_time" not in bad and source.event_time is not None:
-        yield from _absent("event_time", (source.event_time,), dtypes, f" of {source.contract.__name__}")
-        dtype = dtypes.get(source.event_time)
-        if dtype is not None and dtype not in (pl.Date, pl.Datetime):
-            yield f"event_time {source.event_time!r} is {dtype} in {source.contract.__name__}, not a time or a date"
-    if not {"key", "event_time"} & {*bad}:
-        yield from unkept_by_source(source.contract, source.key, source.event_time)
 
 
 def _view(catalog: Catalog, view: FeatureView, bad: Collection[str]) -> Iterator[str]:
@@ -222,7 +201,7 @@ def _learning(model: Model, learner: Learner, bad: Collection[str]) -> Iterator[
 
 def _learner(learner: Learner, view: FeatureView, features: dict[str, pl.DataType]) -> Iterator[str]:
     named = (*learner.numeric, *learner.categorical)
-    yield from _absent("learner", named, features, f" of {view.name}")
+    yield from absent("learner", named, features, f" of {view.name}")
     yield from (f"learner takes {name!r} twice" for name in sorted({n for n in named if named.count(n) > 1}))
     yield from (
         f"learner takes {name!r} as a number, and it is {features[name]} in {view.name}"
@@ -283,16 +262,8 @@ def _promised(field: str, contract: Any, names: Sequence[str]) -> Iterator[str]:
     if wrong:
         yield wrong
     else:
-        yield from _absent(field, names, dtypes, f" of {contract.__name__}")
+        yield from absent(field, names, dtypes, f" of {contract.__name__}")
 
 
 def _has_keys(view: FeatureView) -> bool:
     return {*view.entity.join_keys} <= {*columns_of(view.contract)[0]}
-
-
-def _absent(field: str, names: Sequence[str], dtypes: Iterable[str], of: str) -> Iterator[str]:
-    known = [*dtypes]
-    for name in names:
-        if name not in known:
-            near = nearest(name, known)
-            yield f"{field}: {name!r} is no column{of}{f'.{near}' if near else ''}"

@@ -12,7 +12,7 @@ from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feature_views import customer_features
-from mlpipe_assets.catalog.feeds import Files
+from mlpipe_assets.catalog.feeds import DatabaseTable, Files
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.sources import customers, orders
@@ -82,7 +82,23 @@ class Unreadable(pa.DataFrameModel):
         ({"feed": Files(limits=100_000)}, "feed.limits=100000 is no Limits"),  # type: ignore[arg-type]
         ({"feed": Files(limits=Limits(refused=-1))}, "feed.limits.refused=-1 is not a number of 0 or more"),
         ({"feed": Files(limits=Limits(columns=2.5))}, "feed.limits.columns=2.5 is not a whole number"),  # type: ignore[arg-type]
-        ({"feed": "data/raw/orders"}, "feed='data/raw/orders' is no feed: write Files(...)"),
+        ({"feed": "data/raw/orders"}, "feed='data/raw/orders' is no feed: write Files(...) or DatabaseTable(...)"),
+        (
+            {"feed": DatabaseTable(url="postgresql://ann:s3cret@db/shop", table="orders", newer_by="changed_at")},
+            "feed.url=… must be the name of an environment variable that holds the address, such as SHOP_DATABASE_URL",
+        ),
+        (
+            {"feed": DatabaseTable(url="SHOP", table="orders")},
+            "feed has no newer_by, so it takes the whole table each day",
+        ),
+        (
+            {"feed": DatabaseTable(url="SHOP", table="orders", newer_by="id", overlap=-1)},
+            "feed.overlap=-1 is not a number of 0 or more",
+        ),
+        (
+            {"feed": DatabaseTable(url="SHOP", table="orders", newer_by="id"), "event_time": None},
+            "and a source without event_time is the whole table each time: leave it away",
+        ),
         ({"prepare": "prepare"}, "prepare='prepare' is not a function"),
         ({"empty_days": "no"}, "empty_days='no' is neither True nor False"),
         ({"owners": ("data team",)}, "owners=('data team',) must be mail addresses or team:name"),

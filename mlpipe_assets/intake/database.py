@@ -1,0 +1,299 @@
+"""Rows of a table in a database: what is newer than what was taken, or the whole table once a day.
+
+A range of the growing column is one delivery, whose mark is that range. The range is read once into a file of the run, and all
+that is taken of it comes from there, so that a table that changes meanwhile gives one answer. Nothing is written to the database.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.feeds import DatabaseTable
+from mlpipe_assets.catalog.nearest import nearest
+from mlpipe_assets.errors import shorten, spell_count
+from mlpipe_assets.intake.database_rows import spell_row
+from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
+from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
+from mlpipe_assets.readers.blocks import Block, malformed_frame, records_frame
+from mlpipe_assets.rules import columns
+from mlpipe_assets.service_urls import explain
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.transforms.absent import may_be_absent
+from mlpipe_assets.transforms.events import own_columns
+
+_ROWS_AT_ONCE = 20_000
+_SECONDS_TO_CONNECT = 10
+_LATE_COMMITS: dict[type, timedelta | int] = {datetime: timedelta(minutes=10), date: timedelta(0), int: 1000}
+
+Cursor = datetime | date | int
+
+
+class _RefusedError(Exception):
+    """The table cannot be taken from, in words for a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    """The rows of a range, one JSON object a line."""
+
+    path: Path
+    digest: str
+    unplaced: int
+
+
+@dataclass(kw_only=True)
+class DatabaseIntake(Intake):
+    """The intake of one table."""
+
+    feed: DatabaseTable
+    source: Source
+    _taken: dict[str, _Taken] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, _: Lake, source: Source) -> "DatabaseIntake":
+        """The intake of a source that is fed by a table."""
+        assert isinstance(source.feed, DatabaseTable)  # noqa: S101 (the registry asks by this kind)
+        return cls(feed=source.feed, source=source)
+
+    def look(self, taken: Mapping[str, Mark]) -> tuple[list[Pending], list[DeliveryProblem]]:
+        """The range after the last one taken, or the table of today; none where nothing is newer."""
+        try:
+            found = self._newer(taken) if self.feed.newer_by else self._today(taken)
+        except _RefusedError as error:
+            return [], [DeliveryProblem(name=self.feed.table, reason=f"{error}")]
+        return [found] if found else [], []
+
+    def known(self, pending: Pending) -> Reading:
+        """By a column of times the newest of them, else the moment of the look; never later than that moment."""
+        looked = read_time(pending.modified_ns)
+        until = _parse(pending.mark.get("to"))
+        if not isinstance(until, datetime):
+            return Reading(known_at=looked, by=BY_MODIFICATION)
+        zoned = until if until.tzinfo else until.replace(tzinfo=ZoneInfo(self.source.time_zone))
+        return Reading(known_at=min(zoned.astimezone(UTC), looked), by=f"newest {self.feed.newer_by}")
+
+    def digest(self, pending: Pending) -> str:
+        """SHA-256 of its rows, in order of the growing column and of the key."""
+        return self._take(pending).digest
+
+    def open(self, pending: Pending) -> Iterator[Block]:
+        """Its rows, from the file they were read into."""
+        taken = self._take(pending)
+        said = f"{spell_count(taken.unplaced, 'row')} of {self.feed.table} without {self.feed.newer_by} cannot be taken"
+        notes = (said,) if taken.unplaced else ()
+        with taken.path.open(encoding="utf-8") as lines:
+            first = 1
+            while True:
+                rows = [line.rstrip("\n") for line in islice(lines, _ROWS_AT_ONCE)]
+                if not rows and first > 1:
+                    return
+                numbers = range(first, first + len(rows))
+                yield Block(records=records_frame(numbers, rows), text=None, malformed=malformed_frame([]), notes=notes)
+                if not rows:
+                    return
+                first, notes = first + len(rows), ()
+
+    def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
+        with self._connect() as connection:
+            table = self._table(connection)
+            self._chosen(table)
+            cursor = self._cursor(table)
+            until = connection.execute(sa.select(sa.func.max(cursor))).scalar()
+        if until is None:
+            return None
+        until = _plain(until, self.feed)
+        before = [done for done in (_parse(mark.get("to")) for mark in taken.values()) if done is not None]
+        mark: dict[str, Any] = {"from": None, "to": _spell(until)}
+        if before:
+            if any(_kind(done) != _kind(until) for done in before):
+                raise _RefusedError(
+                    f"{self.feed.newer_by} is {_kind(until)} now and was {_kind(before[0])} before, so nobody can say what is newer. Name "
+                    "a source anew for it"
+                )
+            last = max(before)
+            if last >= until:  # type: ignore[operator]
+                return None
+            mark["from"] = _spell(self._before(last))
+        return Pending(name=f"up to {_spell(until)}", mark=mark, modified_ns=time.time_ns())
+
+    def _today(self, taken: Mapping[str, Mark]) -> Pending | None:
+        now = time.time_ns()
+        mark = {"day": f"{datetime.fromtimestamp(now / 1e9, tz=UTC):%Y-%m-%d}"}
+        if mark in taken.values():
+            return None
+        with self._connect() as connection:
+            self._chosen(self._table(connection))
+        return Pending(name=mark["day"], mark=mark, modified_ns=now)
+
+    def _before(self, last: Cursor) -> Cursor:
+        """Where to begin again: what was committed late lies a little before what was taken."""
+        overlap = _LATE_COMMITS[type(last)] if self.feed.overlap is None else self.feed.overlap
+        if isinstance(last, int) != isinstance(overlap, int):
+            raise _RefusedError(
+                f"{self.feed.newer_by} is {_kind(last)}, so overlap={overlap!r} must be a "
+                f"{'whole number' if isinstance(last, int) else 'timedelta'}"
+            )
+        return last - overlap  # type: ignore[operator]  # of one kind
+
+    def _take(self, pending: Pending) -> _Taken:
+        """Read a range into a file, once.
+
+        Raises: OSError where the database does not give it.
+        """
+        place = f"{sorted(pending.mark.items())}"
+        if place not in self._taken:
+            try:
+                self._taken[place] = self._read(pending.mark, self._folder / f"{len(self._taken)}.jsonl")
+            except _RefusedError as error:
+                raise OSError(errno.EIO, f"{error}") from error
+        return self._taken[place]
+
+    def _read(self, mark: Mark, path: Path) -> _Taken:
+        content = hashlib.sha256()
+        with self._connect() as connection, path.open("wb") as out:
+            table = self._table(connection)
+            chosen = self._chosen(table)
+            rows, unplaced = sa.select(*(table.c[name] for name in chosen)), 0
+            order = [table.c[name] for name in self.source.key if name in table.c]
+            if self.feed.newer_by:
+                cursor = self._cursor(table)
+                low, high = _parse(mark.get("from")), _parse(mark["to"])
+                rows = rows.where(cursor <= high) if low is None else rows.where(cursor <= high, cursor >= low)
+                order.insert(0, cursor)
+                without = sa.select(sa.func.count()).select_from(table).where(cursor.is_(None))
+                unplaced = connection.execute(without).scalar() or 0
+            for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(rows.order_by(*order)):
+                line = spell_row(chosen, row)
+                content.update(line)
+                out.write(line)
+        return _Taken(path=path, digest=content.hexdigest(), unplaced=unplaced)
+
+    def _chosen(self, table: sa.Table) -> list[str]:
+        """The columns to read: those of the contract, or all where a function of the source makes those."""
+        there = [f"{column.name}" for column in table.columns]  # a plain text, and no quoted_name
+        if self.source.prepare is not None:
+            return there
+        own = {*own_columns(self.source)}
+        lacking = [c.name for c in columns(self.source.contract) if c.name in own - {*there} and not may_be_absent(c)]
+        if lacking:
+            raise _RefusedError(
+                f"it has no column {lacking[0]!r}, which {self.source.contract.__name__} promises; it has {shorten(there)}."
+                f"{nearest(lacking[0], there)}"
+            )
+        return [name for name in there if name in own]
+
+    def _table(self, connection: sa.Connection) -> sa.Table:
+        schema, _, name = self.feed.table.rpartition(".")
+        try:
+            return sa.Table(name, sa.MetaData(), autoload_with=connection, schema=schema or None)
+        except NoSuchTableError:
+            inspector = sa.inspect(connection)
+            there = sorted([*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)])
+            near = nearest(name, there)
+            raise _RefusedError(
+                f"the database of {self.feed.url} has no such table, or hides it from us.{near}"
+            ) from None
+
+    def _cursor(self, table: sa.Table) -> "sa.Column[Any]":
+        name = self.feed.newer_by or ""
+        if name not in table.c:
+            there = [column.name for column in table.columns]
+            raise _RefusedError(
+                f"it has no column {name!r} to be newer by; it has {shorten(there)}.{nearest(name, there)}"
+            )
+        return table.c[name]
+
+    @cached_property
+    def _folder(self) -> Path:
+        folder = tempfile.mkdtemp(prefix="mlpipe-table-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # it goes with the intake
+        return Path(folder)
+
+    def _connect(self) -> "_Connected":
+        return _Connected(self.feed.url)
+
+
+class _Connected:
+    """A connection while it is needed; whatever fails on it is told without its secrets."""
+
+    def __init__(self, variable: str) -> None:
+        self._variable, self._address = variable, os.environ.get(variable, "")
+        self._connection: sa.Connection | None = None
+
+    def __enter__(self) -> sa.Connection:
+        if not self._address:
+            raise _RefusedError(f"the variable {self._variable} is not set: it holds the address of the database")
+        try:
+            url = sa.make_url(self._address)
+            waits = url.get_backend_name() in ("postgresql", "mysql") and "connect_timeout" not in url.query
+            options = {"connect_timeout": _SECONDS_TO_CONNECT} if waits else {}
+            engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+            self._connection = engine.connect()
+        except ImportError as error:
+            raise _RefusedError(
+                f"the driver of {self._variable} is not installed ({error.name}). Next: pip install it"
+            ) from error
+        except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
+            raise _RefusedError(
+                f"{self._variable} is no address that SQLAlchemy knows: write it as postgresql://HOST/DATABASE"
+            ) from None
+        except SQLAlchemyError as error:
+            raise self._told(error) from None
+        if url.get_backend_name() == "postgresql":
+            self._connection = self._connection.execution_options(postgresql_readonly=True)
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if isinstance(error, SQLAlchemyError):
+            raise self._told(error) from None
+
+    def _told(self, error: SQLAlchemyError) -> _RefusedError:
+        cause = getattr(error, "orig", None) or error
+        return _RefusedError(explain(cause, self._address))
+
+
+def _plain(value: object, feed: DatabaseTable) -> Cursor:
+    """The newest value of the growing column, as one that can be kept and compared."""
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, datetime | date | int):
+        raise _RefusedError(
+            f"newer_by={feed.newer_by!r} holds {type(value).__name__}; it must hold times, dates or whole numbers that grow with every "
+            "change of a row"
+        )
+    return value
+
+
+def _spell(value: Cursor) -> str | int:
+    return value if isinstance(value, int) else value.isoformat()
+
+
+def _parse(value: object) -> Cursor | None:
+    if isinstance(value, str):
+        return date.fromisoformat(value) if len(value) == len("2026-01-31") else datetime.fromisoformat(value)
+    return value if isinstance(value, int) else None
+
+
+def _kind(value: Cursor) -> str:
+    if isinstance(value, datetime):
+        return "a time with a zone" if value.tzinfo else "a time without a zone"
+    return "a whole number" if isinstance(value, int) else "a date"
