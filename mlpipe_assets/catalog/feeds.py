@@ -51,6 +51,24 @@ class DatabaseTable(Feed):
     overlap: timedelta | int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class KafkaTopic(Feed):
+    """Messages of a topic of Apache Kafka, each a JSON object and one row.
+
+    Attributes:
+        servers: Name of the environment variable with the servers (`broker1:9092,broker2:9092`), or with a JSON object of
+            librdkafka's options where it needs users and certificates; never these themselves.
+        topic: Its name.
+        key: Name under which a row has the key of its message, as text.
+        timestamp: Name under which a row has the time of its message.
+    """
+
+    servers: str
+    topic: str
+    key: str | None = None
+    timestamp: str | None = None
+
+
 def files_of(feed: Feed) -> Files:
     """A feed of files, to those who read files."""
     if not isinstance(feed, Files):

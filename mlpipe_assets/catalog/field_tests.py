@@ -67,15 +67,13 @@ def tuple_of(kind: type, example: str) -> Test:
 
 def feed(value: object) -> str:
     """Where rows come from."""
-    return "" if isinstance(value, Feed) else "is no feed: write Files(...) or DatabaseTable(...)"
+    return "" if isinstance(value, Feed) else "is no feed: write Files(...), DatabaseTable(...) or KafkaTopic(...)"
 
 
 def variable(value: object) -> str:
     """The name of an environment variable; a value that is none may be an address, and is not shown."""
     good = isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
-    return (
-        "" if good else "must be the name of an environment variable that holds the address, such as SHOP_DATABASE_URL"
-    )
+    return "" if good else "must be the name of an environment variable that holds it, such as SHOP_DATABASE_URL"
 
 
 def overlap(value: object) -> str:

@@ -5,19 +5,13 @@ that is taken of it comes from there, so that a table that changes meanwhile giv
 """
 
 import errno
-import hashlib
 import os
-import shutil
-import tempfile
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
-from itertools import islice
-from pathlib import Path
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +25,8 @@ from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.intake.database_rows import spell_row
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
-from mlpipe_assets.readers.blocks import Block, malformed_frame, records_frame
+from mlpipe_assets.intake.spooled import Spooled, Spooling, Spools
+from mlpipe_assets.readers.blocks import Block
 from mlpipe_assets.rules import columns
 from mlpipe_assets.service_urls import explain
 from mlpipe_assets.store.lake import Lake
@@ -49,22 +44,13 @@ class _RefusedError(Exception):
     """The table cannot be taken from, in words for a person."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Taken:
-    """The rows of a range, one JSON object a line."""
-
-    path: Path
-    digest: str
-    unplaced: int
-
-
 @dataclass(kw_only=True)
 class DatabaseIntake(Intake):
     """The intake of one table."""
 
     feed: DatabaseTable
     source: Source
-    _taken: dict[str, _Taken] = field(default_factory=dict)
+    _spools: Spools = field(default_factory=Spools)
 
     @classmethod
     def of(cls, _: Lake, source: Source) -> "DatabaseIntake":
@@ -95,20 +81,7 @@ class DatabaseIntake(Intake):
 
     def open(self, pending: Pending) -> Iterator[Block]:
         """Its rows, from the file they were read into."""
-        taken = self._take(pending)
-        said = f"{spell_count(taken.unplaced, 'row')} of {self.feed.table} without {self.feed.newer_by} cannot be taken"
-        notes = (said,) if taken.unplaced else ()
-        with taken.path.open(encoding="utf-8") as lines:
-            first = 1
-            while True:
-                rows = [line.rstrip("\n") for line in islice(lines, _ROWS_AT_ONCE)]
-                if not rows and first > 1:
-                    return
-                numbers = range(first, first + len(rows))
-                yield Block(records=records_frame(numbers, rows), text=None, malformed=malformed_frame([]), notes=notes)
-                if not rows:
-                    return
-                first, notes = first + len(rows), ()
+        return self._take(pending).blocks()
 
     def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
         with self._connect() as connection:
@@ -152,25 +125,21 @@ class DatabaseIntake(Intake):
             )
         return last - overlap  # type: ignore[operator]  # of one kind
 
-    def _take(self, pending: Pending) -> _Taken:
+    def _take(self, pending: Pending) -> Spooled:
         """Read a range into a file, once.
 
         Raises: OSError where the database does not give it.
         """
-        place = f"{sorted(pending.mark.items())}"
-        if place not in self._taken:
-            try:
-                self._taken[place] = self._read(pending.mark, self._folder / f"{len(self._taken)}.jsonl")
-            except _RefusedError as error:
-                raise OSError(errno.EIO, f"{error}") from error
-        return self._taken[place]
+        try:
+            return self._spools.take(pending.mark, partial(self._read, pending.mark))
+        except _RefusedError as error:
+            raise OSError(errno.EIO, f"{error}") from error
 
-    def _read(self, mark: Mark, path: Path) -> _Taken:
-        content = hashlib.sha256()
-        with self._connect() as connection, path.open("wb") as out:
+    def _read(self, mark: Mark, out: Spooling) -> None:
+        with self._connect() as connection:
             table = self._table(connection)
             chosen = self._chosen(table)
-            rows, unplaced = sa.select(*(table.c[name] for name in chosen)), 0
+            rows = sa.select(*(table.c[name] for name in chosen))
             order = [table.c[name] for name in self.source.key if name in table.c]
             if self.feed.newer_by:
                 cursor = self._cursor(table)
@@ -178,12 +147,12 @@ class DatabaseIntake(Intake):
                 rows = rows.where(cursor <= high) if low is None else rows.where(cursor <= high, cursor >= low)
                 order.insert(0, cursor)
                 without = sa.select(sa.func.count()).select_from(table).where(cursor.is_(None))
-                unplaced = connection.execute(without).scalar() or 0
-            for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(rows.order_by(*order)):
-                line = spell_row(chosen, row)
-                content.update(line)
-                out.write(line)
-        return _Taken(path=path, digest=content.hexdigest(), unplaced=unplaced)
+                if unplaced := connection.execute(without).scalar():
+                    told = spell_count(unplaced, "row")
+                    out.notes.append(f"{told} of {self.feed.table} without {self.feed.newer_by} cannot be taken")
+            found = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(rows.order_by(*order))
+            for number, row in enumerate(found, start=1):
+                out.add(number, spell_row(chosen, row))
 
     def _chosen(self, table: sa.Table) -> list[str]:
         """The columns to read: those of the contract, or all where a function of the source makes those."""
@@ -219,12 +188,6 @@ class DatabaseIntake(Intake):
                 f"it has no column {name!r} to be newer by; it has {shorten(there)}.{nearest(name, there)}"
             )
         return table.c[name]
-
-    @cached_property
-    def _folder(self) -> Path:
-        folder = tempfile.mkdtemp(prefix="mlpipe-table-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)  # it goes with the intake
-        return Path(folder)
 
     def _connect(self) -> "_Connected":
         return _Connected(self.feed.url)

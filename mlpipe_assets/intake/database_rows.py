@@ -1,4 +1,4 @@
-"""A row of a database as a line of JSON: each value by one spelling, so that the same row is the same bytes."""
+"""A row of a database as an object of JSON: each value by one spelling, so that the same row is the same bytes."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ _OF_64_BITS = 2**63
 
 
 def spell_row(names: Sequence[str], values: Sequence[Any]) -> bytes:
-    """One object and a line end.
+    """One object on one line.
 
     Decimals and numbers of more than 64 bits are texts with all their digits, infinities and NaN are texts, bytes are hex
     behind a backslash and an x, and nested values stay nested.
     """
     row = {name: _plain(value) for name, value in zip(names, values, strict=True)}
-    return orjson.dumps(row, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(row, default=str)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever a driver gives)

@@ -82,10 +82,13 @@ class Unreadable(pa.DataFrameModel):
         ({"feed": Files(limits=100_000)}, "feed.limits=100000 is no Limits"),  # type: ignore[arg-type]
         ({"feed": Files(limits=Limits(refused=-1))}, "feed.limits.refused=-1 is not a number of 0 or more"),
         ({"feed": Files(limits=Limits(columns=2.5))}, "feed.limits.columns=2.5 is not a whole number"),  # type: ignore[arg-type]
-        ({"feed": "data/raw/orders"}, "feed='data/raw/orders' is no feed: write Files(...) or DatabaseTable(...)"),
+        (
+            {"feed": "data/raw/orders"},
+            "feed='data/raw/orders' is no feed: write Files(...), DatabaseTable(...) or KafkaTopic(...)",
+        ),
         (
             {"feed": DatabaseTable(url="postgresql://ann:s3cret@db/shop", table="orders", newer_by="changed_at")},
-            "feed.url=… must be the name of an environment variable that holds the address, such as SHOP_DATABASE_URL",
+            "feed.url=… must be the name of an environment variable that holds it, such as SHOP_DATABASE_URL",
         ),
         (
             {"feed": DatabaseTable(url="SHOP", table="orders")},

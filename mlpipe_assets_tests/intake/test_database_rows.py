@@ -32,4 +32,4 @@ from mlpipe_assets.intake.database_rows import spell_row
     ],
 )
 def test_each_value_has_one_spelling(value: Any, spelled: str) -> None:
-    assert spell_row(["it"], [value]) == f'{{"it":{spelled}}}\n'.encode()
+    assert spell_row(["it"], [value]) == f'{{"it":{spelled}}}'.encode()

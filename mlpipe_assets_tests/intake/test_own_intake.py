@@ -194,6 +194,7 @@ def test_a_feed_without_an_intake_is_refused_with_what_to_do(lake: Lake) -> None
     with pytest.raises(SettingsError, match="no intake takes a feed of Unknown"):
         raw_asset(source)
     with pytest.raises(
-        SettingsError, match=r"'orders': no intake takes a feed of Unknown; there are DatabaseTable, Files, Topic\. Add yours"
+        SettingsError,
+        match=r"'orders': no intake takes a feed of Unknown; there are DatabaseTable, Files, KafkaTopic, Topic\. Add yours",
     ):
         intake_of(lake, source)

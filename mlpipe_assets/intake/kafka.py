@@ -1,0 +1,274 @@
+"""Messages of a topic of Kafka: a range of offsets of each partition is one delivery, on record with it and nowhere else.
+
+No consumer group is joined and no offset is committed at the broker: a reader that is cut off reads the same range again.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from itertools import count
+from time import monotonic, time_ns
+from typing import Any
+
+import orjson
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.feeds import KafkaTopic
+from mlpipe_assets.errors import SettingsError, spell_count
+from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
+from mlpipe_assets.intake.known_at import Reading, read_time
+from mlpipe_assets.intake.offsets import Span, cut_ranges, uncovered
+from mlpipe_assets.intake.spooled import Spooled, Spooling, Spools
+from mlpipe_assets.readers.blocks import Block, as_received
+from mlpipe_assets.readers.json_check import refusal
+from mlpipe_assets.rules import digest
+from mlpipe_assets.store.lake import Lake
+
+_MOST = 500_000  # messages of one delivery
+_AT_ONCE = 5_000
+_LONGEST = 100  # characters of a name; of a topic with many partitions the rest is told by a digest
+_SECONDS = 10.0
+_PATIENCE = 30.0  # seconds without a message that the broker says is there
+_TOPIC, _PARTITIONS, _BEGUN = "topic", "partitions", "begun"
+
+
+class _RefusedError(Exception):
+    """The topic cannot be taken from, in words for a person."""
+
+
+@dataclass(kw_only=True)
+class KafkaIntake(Intake):
+    """The intake of one topic."""
+
+    feed: KafkaTopic
+    _spools: Spools = field(default_factory=Spools)
+
+    @classmethod
+    def of(cls, _: Lake, source: Source) -> "KafkaIntake":
+        """The intake of a source that is fed by a topic.
+
+        Raises: SettingsError where the client of Kafka is not installed.
+        """
+        assert isinstance(source.feed, KafkaTopic)  # noqa: S101 (the registry asks by this kind)
+        try:
+            _client()
+        except ImportError as error:
+            raise SettingsError(
+                f"source {source.name!r} takes messages of Kafka, and its client is not installed. Next: "
+                "pip install 'mlpipe-assets[kafka]'"
+            ) from error
+        return cls(feed=source.feed)
+
+    def look(self, taken: Mapping[str, Mark]) -> tuple[list[Pending], list[DeliveryProblem]]:
+        """What lies after the ranges on record, in ranges of at most some messages; none where nothing is new."""
+        try:
+            identity, there = self._ends()
+            begun, left = self._left(identity, there, taken)
+        except _RefusedError as error:
+            return [], [DeliveryProblem(name=self.feed.topic, reason=f"{error}")]
+        now = time_ns()
+        found: list[Pending] = []
+        for ranges in cut_ranges(left, _MOST):
+            spans = {f"{number}": [*span] for number, span in ranges.items()}
+            mark = {_TOPIC: identity, _PARTITIONS: spans, _BEGUN: begun}
+            name = " ".join(f"{number}:{start}-{end}" for number, (start, end) in ranges.items())
+            found.append(
+                Pending(
+                    name=name if len(name) <= _LONGEST else f"{name[:_LONGEST]} {digest([name])[:8]}",
+                    mark=mark,
+                    modified_ns=now + len(found),
+                )
+            )
+        return found, []
+
+    def known(self, pending: Pending) -> Reading:
+        """The moment of the look."""
+        return Reading(known_at=read_time(pending.modified_ns), by="when it was taken")
+
+    def digest(self, pending: Pending) -> str:
+        """SHA-256 of its messages, in order of partition and offset."""
+        return self._take(pending).digest
+
+    def open(self, pending: Pending) -> Iterator[Block]:
+        """Its messages; those that are no JSON object are refused one by one."""
+        return self._take(pending).blocks()
+
+    def _left(
+        self, identity: str, there: Mapping[int, Span], taken: Mapping[str, Mark]
+    ) -> tuple[dict[str, int], dict[int, list[Span]]]:
+        """Where each partition was begun with, and the spans of it that are on record nowhere.
+
+        Raises: _RefusedError when the topic is another one than was taken from.
+        """
+        marks = [mark for mark in taken.values() if _PARTITIONS in mark]
+        covered: dict[int, list[Span]] = {}
+        begun = {f"{number}": low for number, (low, _) in there.items()}
+        for mark in marks:
+            begun |= {number: min(first, begun.get(number, first)) for number, first in mark[_BEGUN].items()}
+            for number, (start, end) in mark[_PARTITIONS].items():
+                covered.setdefault(int(number), []).append((start, end))
+        shrunk = any(end > there.get(number, (0, 0))[1] for number, spans in covered.items() for _, end in spans)
+        if shrunk or any(mark[_TOPIC] != identity for mark in marks):
+            raise _RefusedError(
+                "it is another topic now than the one that was taken from: it was deleted and made anew, so its offsets begin again. "
+                "Give the source, or the topic, another name"
+            )
+        left = {
+            number: uncovered(covered.get(number, ()), begun[f"{number}"], high) for number, (_, high) in there.items()
+        }
+        return begun, left
+
+    def _ends(self) -> tuple[str, dict[int, Span]]:
+        """What identifies the topic, and the first and the end offset of each partition, without what is in open transactions."""
+        kafka, admin = _client(), import_module("confluent_kafka.admin")
+        committed = kafka.IsolationLevel.READ_COMMITTED
+        try:
+            asking = admin.AdminClient(_options(self.feed.servers))
+            described = asking.describe_topics(kafka.TopicCollection([self.feed.topic]), request_timeout=_SECONDS)
+            topic = described[self.feed.topic].result()
+            places = [kafka.TopicPartition(self.feed.topic, partition.id) for partition in topic.partitions]
+            found: list[dict[int, int]] = []
+            for spec in (admin.OffsetSpec.earliest(), admin.OffsetSpec.latest()):
+                wanted = dict.fromkeys(places, spec)
+                asked = asking.list_offsets(wanted, isolation_level=committed, request_timeout=_SECONDS)
+                found.append({place.partition: future.result().offset for place, future in asked.items()})
+        except kafka.KafkaException as error:
+            raise _RefusedError(_why(error)) from None
+        lows, highs = found
+        return f"{topic.topic_id}", {number: (lows[number], highs[number]) for number in sorted(lows)}
+
+    def _take(self, pending: Pending) -> Spooled:
+        """Read a range into a file, once.
+
+        Raises: OSError where the brokers do not give it.
+        """
+        try:
+            return self._spools.take(pending.mark, partial(self._read, pending.mark))
+        except _RefusedError as error:
+            raise OSError(errno.EIO, f"{error}") from error
+
+    def _read(self, mark: Mark, out: Spooling) -> None:
+        numbers = count(1)
+        identity, there = self._ends()
+        if identity != mark[_TOPIC]:
+            raise _RefusedError("it is another topic now than the one that was looked at")
+        for number, (start, end) in sorted((int(name), span) for name, span in mark[_PARTITIONS].items()):
+            low = there.get(number, (end, end))[0]
+            if low > start:
+                gone = spell_count(min(low, end) - start, "message")
+                out.notes.append(f"{gone} of partition {number} had expired at the broker before they were taken")
+            for message in self._messages(number, max(start, low), end):
+                _spool(self.feed, message, next(numbers), out)
+
+    def _messages(self, partition: int, start: int, end: int) -> Iterator[Any]:
+        """The messages of one partition from `start` to before `end`; offsets may be missing."""
+        if start >= end:
+            return
+        kafka = _client()
+        consumer = kafka.Consumer(
+            _options(self.feed.servers)
+            | {"group.id": "mlpipe", "enable.auto.commit": False, "enable.auto.offset.store": False}
+            | {"auto.offset.reset": "error", "isolation.level": "read_committed", "enable.partition.eof": True}
+        )
+        try:
+            consumer.assign([kafka.TopicPartition(self.feed.topic, partition, start)])
+            last = monotonic()
+            while monotonic() - last < _PATIENCE:
+                for message in consumer.consume(_AT_ONCE, timeout=1.0):
+                    last = monotonic()
+                    error = message.error()
+                    if error is not None and error.code() != kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001 (the client's own spelling)
+                        raise _RefusedError(_why(kafka.KafkaException(error)))
+                    if message.offset() >= end:
+                        return
+                    if error is None:
+                        yield message
+                        if message.offset() + 1 >= end:
+                            return
+        except kafka.KafkaException as error:
+            raise _RefusedError(_why(error)) from None
+        finally:
+            consumer.close()
+        raise _RefusedError(f"no message came for {_PATIENCE:g} seconds, though partition {partition} has more")
+
+
+def _client() -> Any:  # noqa: ANN401 (a module that need not be installed)
+    return import_module("confluent_kafka")
+
+
+def _spool(feed: KafkaTopic, message: Any, number: int, out: Spooling) -> None:  # noqa: ANN401 (a class of the optional client)
+    """A message as a record, or refused with the reason."""
+    value = message.value()
+    if value is None:
+        out.refuse(number, "", "has no value: a deletion by key is not taken")
+        return
+    try:
+        text = value.decode().strip()
+        reason = refusal(text)
+    except UnicodeDecodeError:
+        text, reason = "", "not UTF-8"
+    if reason:
+        out.refuse(number, as_received(value), reason)
+        return
+    added = _beside(feed, message)
+    record = text.replace("\n", " ").replace("\r", " ")  # between values: within a text JSON has neither
+    inner = record[1:].lstrip()
+    record = f"{{{added}{'' if inner.startswith('}') or not added else ','}{inner}" if added else record
+    out.add(number, record.encode())
+
+
+def _beside(feed: KafkaTopic, message: Any) -> str:  # noqa: ANN401 (as above)
+    """What a message says beside its value, as members of the object; a name that the value has, too, wins there."""
+    members: dict[str, object] = {}
+    if feed.key is not None:
+        key = message.key()
+        members[feed.key] = key if key is None else as_received(key)
+    if feed.timestamp is not None:
+        kind, milliseconds = message.timestamp()
+        members[feed.timestamp] = _spell_time(milliseconds) if kind else None
+    return orjson.dumps(members).decode()[1:-1]
+
+
+def _spell_time(milliseconds: int) -> str:
+    return f"{read_time(milliseconds * 1_000_000):%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def _options(variable: str) -> dict[str, Any]:
+    """The options of the client in a variable: servers between commas, or a JSON object of librdkafka's options.
+
+    Raises: _RefusedError when there are none.
+    """
+    given = os.environ.get(variable, "").strip()
+    if not given:
+        raise _RefusedError(f"the variable {variable} is not set: it holds the servers, as broker1:9092,broker2:9092")
+    options: Any = {"bootstrap.servers": given}
+    if given.startswith("{"):
+        try:
+            options = json.loads(given)
+        except ValueError:
+            options = None
+        if not isinstance(options, dict) or "bootstrap.servers" not in options:
+            raise _RefusedError(f'{variable} is no JSON object of options with "bootstrap.servers" among them')
+    return {"log_level": 0, "error_cb": lambda _: None, **options}
+
+
+def _why(error: Exception) -> str:
+    """What a client says, without what it was given."""
+    cause = error.args[0] if error.args else error
+    name, retriable = (
+        getattr(cause, "name", lambda: type(error).__name__)(),
+        getattr(cause, "retriable", lambda: False)(),
+    )
+    known = {
+        "UNKNOWN_TOPIC_OR_PART": "there is no such topic, or it is hidden from us",
+        "_TIMED_OUT": "the brokers do not answer",
+        "_TRANSPORT": "the brokers do not answer",
+        "_ALL_BROKERS_DOWN": "the brokers do not answer",
+        "_INVALID_ARG": "an option of the client is wrong",
+        "TOPIC_AUTHORIZATION_FAILED": "we may not read it",
+    }
+    return known.get(name, f"Kafka says {name}") + ("; it is tried again" if retriable else "")
