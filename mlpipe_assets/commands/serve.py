@@ -38,7 +38,7 @@ _DRAIN_SECONDS = 0.5
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; requests that are being answered are answered first."""
     lake, catalog = open_lake()
-    _expect_safe(lake, options.host)
+    on_loopback = _expect_safe(lake, options.host)
     if not 0 < options.port <= _MOST_PORTS:
         raise SettingsError(f"--port {options.port} is no port. Name one from 1 to {_MOST_PORTS}.")
     listening = _listen(options.host, options.port)
@@ -52,6 +52,7 @@ def serve(options: argparse.Namespace) -> int:
     server = Server(
         state=state,
         limits=limits,
+        on_loopback=on_loopback,
         log=RequestLog(),
         more_metrics=RememberedMetrics(lake=lake, catalog=catalog),
         answers=AnswerLog(spool=Spool(root=lake.root, source=logged.name), share=options.log_share) if logged else None,
@@ -135,7 +136,8 @@ def _add(options: argparse.Namespace) -> int:
 def _remove(options: argparse.Namespace) -> int:
     lake, _ = open_lake(writing=True)
     KeyBook(lake=lake).remove(_name(options))
-    make_console(options).print("Taken back; a running server refuses it within a second.", soft_wrap=True)
+    left = "" if KeyBook(lake=lake).read().by_id else " No key is left: a server beyond loopback answers nobody then."
+    make_console(options).print(f"Taken back; a running server refuses it within a second.{left}", soft_wrap=True)
     return 0
 
 
@@ -151,15 +153,15 @@ def _list(options: argparse.Namespace) -> int:
     console = make_console(options)
     if not rows:
         console.print(
-            f"There are no keys: the server answers on loopback only. Next: {plain(command())} serve-key add NAME"
+            f"There are no keys: a server answers on loopback, and beyond it nobody. Next: {plain(command())} serve-key add NAME"
         )
         return 0
     print_table(console, names, [[plain(cell) for cell in row] for row in rows], numbers=())
     return 0
 
 
-def _expect_safe(lake: Lake, host: str) -> None:
-    """Make sure that nobody beyond this machine can ask without a key."""
+def _expect_safe(lake: Lake, host: str) -> bool:
+    """Make sure that nobody beyond this machine can ask without a key; whether nobody beyond it reaches the server at all."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -169,6 +171,7 @@ def _expect_safe(lake: Lake, host: str) -> None:
             f"On {host} anybody who reaches this machine could ask, and there are no keys. Next: mlpipe serve-key add NAME; or serve "
             "on 127.0.0.1."
         )
+    return loopback
 
 
 def _name(options: argparse.Namespace) -> str:

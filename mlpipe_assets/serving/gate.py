@@ -102,6 +102,7 @@ class Gate:
     """An ASGI application before another one.
 
     Attributes:
+        on_loopback: Whether nobody but this machine reaches it; else it answers to keys only, also when the last one is taken back.
         handlers: What answers POST, by path; a path that ends with a slash is followed by a name. FastAPI's own way to an
             endpoint takes as long as all of the answer, so it describes these and answers the rest.
     """
@@ -113,6 +114,7 @@ class Gate:
     log: RequestLog
     handlers: Mapping[str, Handler]
     routes: Routes
+    on_loopback: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is no request goes through."""
@@ -209,9 +211,11 @@ class Gate:
         Raises: DeniedError, BadRequestError.
         """
         ring = self.state.loaded.keys
-        if (
-            not ring.by_id and _host(headers) not in _LOOPBACK
-        ):  # else a page of another site could ask by a name of its own
+        if not ring.by_id and not self.on_loopback:
+            raise DeniedError(
+                "No key is left, and this server listens beyond localhost: it answers nobody.", status=403
+            )
+        if not ring.by_id and _host(headers) not in _LOOPBACK:  # a page of another site could ask by a name of its own
             raise DeniedError("Without keys this server answers to localhost only.", status=403)
         if scope["path"] == _OPEN:
             return ANYBODY

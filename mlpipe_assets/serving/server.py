@@ -39,6 +39,7 @@ class Server:
     Attributes:
         more_metrics: Gives metrics beside the server's own, such as those of the lake; called in a thread of its own.
         answers: Where answers are logged; None where the catalog has no source for them.
+        on_loopback: Whether it listens to this machine only.
     """
 
     state: ServerState
@@ -47,6 +48,7 @@ class Server:
     log: RequestLog = field(default_factory=RequestLog)
     more_metrics: Callable[[], list[Metric]] = list
     answers: AnswerLog | None = None
+    on_loopback: bool = False
 
     def app(self) -> Gate:
         """The application that uvicorn runs."""
@@ -72,6 +74,7 @@ class Server:
                 "/push/": self._push,
             },
             routes=Routes.of(app.routes),
+            on_loopback=self.on_loopback,
         )
 
     async def _again_where_gone(self, handler: Handler, call: Call) -> bytes:

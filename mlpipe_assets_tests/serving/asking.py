@@ -60,11 +60,13 @@ def serving(
     limits: Limits | None = None,
     answers: AnswerLog | None = None,
     pushes: Pushes | None = None,
+    *,
+    on_loopback: bool = True,
 ) -> Asked:
     """A server of a lake, which has looked once."""
     state = ServerState(lake=lake, catalog=catalog, store=SqliteStore(lake=lake), pushes=pushes)
     state.look()
     logged = StringIO()
     log = RequestLog(stream=logged)
-    server = Server(state=state, limits=limits or Limits(), log=log, answers=answers)
+    server = Server(state=state, limits=limits or Limits(), log=log, answers=answers, on_loopback=on_loopback)
     return Asked(server=server, logged=logged)

@@ -175,7 +175,7 @@ def pushed_to(lake: Lake, catalog: Catalog, **given: Any) -> Pushed:
     state = ServerState(lake=lake, catalog=catalog, store=SqliteStore(lake=lake), pushes=pushes)
     state.look()
     logged = StringIO()
-    server = Server(state=state, limits=Limits(seconds=30), log=RequestLog(stream=logged))
+    server = Server(state=state, limits=Limits(seconds=30), log=RequestLog(stream=logged), on_loopback=True)
     return Pushed(server=server, logged=logged, pushes=pushes, catalog=catalog)
 
 

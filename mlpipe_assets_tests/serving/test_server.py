@@ -186,6 +186,22 @@ def test_what_is_no_request_of_ours_is_refused(asked: Asked) -> None:
     )
 
 
+def test_a_server_beyond_loopback_answers_nobody_when_the_last_key_is_taken_back(lake: Lake, asked: Asked) -> None:
+    assert asked.server.state.loaded.snapshot
+    book = KeyBook(lake=lake)
+    bearer = {"authorization": f"Bearer {book.add('till', ['*'], ['*'], ['*'])}"}
+    asked = serving(lake, CATALOG, on_loopback=False)
+    body = {"features": ["spend:orders"], "entities": {"customer_id": ["ann"]}}
+    assert asked.post("/get-online-features", body, bearer).status_code == 200
+
+    book.remove("till")
+    asked.server.state.look()
+
+    for headers in (bearer, {}, {"host": "localhost"}):
+        answer = asked.post("/get-online-features", body, headers)
+        assert (answer.status_code, "No key is left" in answer.json()["detail"]) == (403, True)
+
+
 def test_a_request_beyond_the_limits_is_refused(lake: Lake) -> None:
     SqliteStore(lake=lake).publish(snapshot("a", spend={"ann": 1}))
     body = {"features": ["spend:orders"], "entities": {"customer_id": ["ann"]}}
