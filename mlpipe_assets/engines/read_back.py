@@ -14,6 +14,9 @@ from mlpipe_assets.engines.refused import RefusedSqlError
 _NOT_HELD = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 
+_NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # as the engine names the folder of rows whose day is null
+
+
 class DayFrames:
     """Result rows by day, on disk until they are asked for: Parquet files in `_day=` folders, in a folder for each part."""
 
@@ -37,6 +40,12 @@ class DayFrames:
             raise RefusedSqlError(f"The query gives no column {', '.join(absent)} to sort its rows by.")
         # One thread for one day: days are read side by side, and a sort of text by several threads takes twice the processor.
         return frame.sort(*order, multithreaded=False)
+
+    def astray(self, first: date, last: date) -> list[str]:
+        """Days of rows that lie outside two days, in order; `null` for rows of no day."""
+        found = {path.name.removeprefix("_day=") for path in self._root.glob("*/_day=*")}
+        days = sorted(day for day in found if day != _NO_DAY and not f"{first}" <= day <= f"{last}")
+        return [*days, *(["null"] if _NO_DAY in found else [])]
 
     def close(self) -> None:
         """Remove the files."""

@@ -13,7 +13,6 @@ import polars as pl
 
 from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import Source, is_snapshot
-from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
 from mlpipe_assets.errors import SqlError, naming, shorten, spell_count
 from mlpipe_assets.join_keys import of_entities
@@ -24,6 +23,7 @@ from mlpipe_assets.point_in_time.sample import (
     CUT,
     MomentReach,
     Reach,
+    columns_to_cut,
     cut,
     keys_a_day,
     plan_passes,
@@ -130,8 +130,8 @@ def _recompute(
     entities = pl.concat([rows.select(keys) for rows in rows_of_days.values()]).unique()
     whole = inputs.tables(first, last)
     history = {
-        name: read_entities(paths, entities, columns_read(sql, name))
-        for name in owned
+        name: read_entities(paths, entities, columns_to_cut(sql, source, moments=view.moments))
+        for name, source in owned.items()
         if not isinstance(paths := whole[name], pl.DataFrame) and paths
     }
     passes = plan_passes(rows_of_days, keys, one_day_each=alone)

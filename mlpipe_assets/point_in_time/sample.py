@@ -10,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import DAY_OF_A_FILE
 from mlpipe_assets.join_keys import hash_entity, of_entities
 
@@ -172,6 +174,12 @@ def read_entities(paths: Sequence[Path], entities: pl.DataFrame, names: Iterable
         rows = rows.filter(pl.col(key).is_in(wanted[key].unique().implode()))
     found = rows.collect(engine="streaming")
     return found if wanted.width == 1 else of_entities(found, wanted, wanted.columns)
+
+
+def columns_to_cut(sql: str, source: Source, *, moments: bool) -> frozenset[str] | None:
+    """The columns of a source that a select reads, and its time, which says what a moment may see; None when it may be any."""
+    read = columns_read(sql, source.name)
+    return read | {source.event_time} if read is not None and moments and source.event_time else read
 
 
 def cut(rows: pl.DataFrame, keys: Sequence[str], sample: pl.DataFrame, reach: Reach | MomentReach) -> pl.DataFrame:

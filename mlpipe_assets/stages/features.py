@@ -95,9 +95,7 @@ def build_features(
     start, end = sound[0], sound[-1]
     totals = Totals(inputs=inputs, start=start)
     if unlawful := lint_view(catalog, view):
-        refused = [Outcome(day=day, refused=shorten(unlawful, 3)) for day in sound]
-        _publish(totals, refused)
-        return sorted([*outcomes, *refused], key=lambda o: o.day), _unproven(unlawful)
+        return _refuse_all(totals, outcomes, sound, unlawful)
     _log.info("features/%s: %s to %s", view.name, start, end)
     with (
         naming(view.sql_name),
@@ -111,6 +109,9 @@ def build_features(
             moments=view.moments,
         ) as frames,
     ):
+        if astray := frames.astray(start, end):
+            told = f"{view.sql_name} gives rows of {shorten(astray)}, and was asked for {start} to {end}: {_say_as_of(view)}"
+            return _refuse_all(totals, outcomes, sound, [told])
         rows_of_days: dict[date, pl.DataFrame] = {}
         judged = in_order(lambda day: _judge(totals, frames, day), sound)
         for day, (outcome, frame) in zip(sound, judged, strict=True):
@@ -127,6 +128,24 @@ def build_features(
         register(lake, "feature_registry", [_registry_row(catalog, view)])
     _publish(totals, [o for o in outcomes if o.day in sound])
     return sorted(outcomes, key=lambda o: o.day), proof.result(_PROOF)
+
+
+def _say_as_of(view: FeatureView) -> str:
+    """What as_of has to be."""
+    return (
+        "as_of must be the time of the row"
+        if view.moments
+        else "as_of must be the end of its day, cast(day + 1 as timestamp)"
+    )
+
+
+def _refuse_all(
+    totals: Totals, outcomes: Sequence[Outcome], days: Sequence[date], reasons: list[str]
+) -> tuple[list[Outcome], CheckResult]:
+    """No day can be built, whatever its rows."""
+    refused = [Outcome(day=day, refused=shorten(reasons, 3)) for day in days]
+    _publish(totals, refused)
+    return sorted([*outcomes, *refused], key=lambda o: o.day), _unproven(reasons)
 
 
 def _publish(totals: Totals, outcomes: Sequence[Outcome]) -> None:

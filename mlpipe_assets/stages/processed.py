@@ -12,7 +12,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.engines.engine import DayRows, Engine
 from mlpipe_assets.engines.registry import KIND
-from mlpipe_assets.errors import naming
+from mlpipe_assets.errors import naming, shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
@@ -137,6 +137,10 @@ def _judge_and_write(
     frames: DayRows,
 ) -> tuple[Outcome, list[CheckResult]]:
     model = plan.model
+    first, last = min(plan.used), max(plan.used)
+    if astray := frames.astray(first, last):
+        told = f"{model.sql} gives rows of {shorten(astray)}, and its features are of {first} to {last}: give as_of as it is in features"
+        return Outcome(day=plan.as_of, refused=told), nothing_to_judge()
     keys_of = model.view.row_key
     wanted = [column.name for column in columns(model.contract)]
     splits: dict[str, pl.DataFrame] = {}

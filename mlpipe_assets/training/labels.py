@@ -6,13 +6,21 @@ from datetime import date, timedelta
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Model, Source
-from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.engines.engine import Engine, Slice
 from mlpipe_assets.errors import naming
 from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.point_in_time.proof import different, in_utc
-from mlpipe_assets.point_in_time.sample import CUT, PLANT, MomentReach, Reach, cut, plan_passes, read_entities
+from mlpipe_assets.point_in_time.sample import (
+    CUT,
+    PLANT,
+    MomentReach,
+    Reach,
+    columns_to_cut,
+    cut,
+    plan_passes,
+    read_entities,
+)
 from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
 from mlpipe_assets.row_times import day_of_row
 
@@ -93,7 +101,7 @@ def _labels(
     ahead = days_between(min(chosen) + first_seen, max(chosen) + model.horizon)
     around = days_between(min(chosen), max(chosen) + model.horizon + ONE_DAY)
     history = {
-        s.source.name: read_entities(paths, entities, columns_read(sql, s.source.name))
+        s.source.name: read_entities(paths, entities, columns_to_cut(sql, s.source, moments=view.moments))
         for s in sources
         if s.source.name in owned and (paths := s.paths(d for d in around if d in s.present))
     }

@@ -137,6 +137,27 @@ def run_sql(placed: Sequence[Placed], known: Sequence[Known], start: date, end: 
 SNAPSHOT: list[Known] = [("ann", day(1), 41, "north", date(2025, 12, 2))]
 
 
+@pytest.mark.parametrize(
+    ("as_of", "gives"),
+    [
+        ("cast(d.day as timestamp)", "2025-12-31, and was asked for 2026-01-01 to 2026-01-02"),
+        ("cast(d.day + 2 as timestamp)", "2026-01-03, and was asked for 2026-01-01 to 2026-01-02"),
+        ("cast(if(d.day > $start, null, d.day + 1) as timestamp)", "null, and was asked for 2026-01-01 to 2026-01-02"),
+    ],
+)
+def test_rows_of_days_that_nobody_asked_for_are_refused_and_not_left_out(
+    tmp_path: Path, as_of: str, gives: str
+) -> None:
+    catalog = planted_catalog(tmp_path / "sql", spend_sql=SPEND_SQL.replace("cast(d.day + 1 as timestamp)", as_of))
+    lake = planted_lake(tmp_path / "data", catalog, one_a_day(1, 3))
+
+    outcomes, proof = build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], [day(1), day(2)])
+
+    told = f"spend.sql gives rows of {gives}: as_of must be the end of its day, cast(day + 1 as timestamp)"
+    assert [o.refused for o in outcomes] == [told] * 2
+    assert not proof.passed
+
+
 def test_a_hand_checked_day_of_two_customers() -> None:
     placed: list[Placed] = [
         ("ann", day(40), 1000, "web"),

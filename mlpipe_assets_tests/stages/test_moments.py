@@ -230,6 +230,33 @@ def test_splits_of_moments_lie_a_day_further_apart(tmp_path: Path) -> None:
     assert ends[2][-1] == day(12)  # its label is over by the end of the 14th
 
 
+def test_a_label_that_reads_no_time_is_held_to_its_days(tmp_path: Path) -> None:
+    by_day = LABEL.replace("o.order_ts > f.as_of and ", "o.date > f.date and ")
+    by_day = by_day.replace("o.order_ts < f.as_of + $horizon * interval '1' day", "o.date < f.date + $horizon")
+    catalog = catalog_of(tmp_path / "sql", label=by_day)
+    lake = lake_of(tmp_path / "data", catalog, daily("ann", "09:00:00"))
+    describe(lake, catalog, 1, 14)
+
+    outcome, checks = train(lake, catalog, 14)
+
+    assert "order_ts" not in by_day
+    assert outcome.written, checks
+    assert checks["labels_look_at_their_window"].passed
+
+
+def test_a_spine_that_reads_no_time_has_no_moments(tmp_path: Path) -> None:
+    days = "select customer_id, cast(date + 1 as timestamp) as as_of, count(*) as place from orders "
+    days += "where date >= $start and date <= $end group by customer_id, date order by as_of, customer_id"
+    catalog = catalog_of(tmp_path / "sql", spine=days)
+    lake = lake_of(tmp_path / "data", catalog, daily("ann", "09:00:00", days=(1, 2, 3)))
+
+    outcomes, proof = describe(lake, catalog, 1, 3)
+
+    told = "moments.sql gives rows of 2026-01-04, and was asked for 2026-01-01 to 2026-01-03: as_of must be the time of the row"
+    assert [o.refused for o in outcomes] == [told] * 3
+    assert not proof.passed
+
+
 @pytest.mark.parametrize(
     ("wrong", "blames"),
     [

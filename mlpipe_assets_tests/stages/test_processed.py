@@ -22,6 +22,7 @@ from mlpipe_assets.transforms.splits import SPLITS
 from mlpipe_assets_tests.frames import build_training_set
 from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import (
+    RETURNING_SQL,
     SPEND_SQL,
     Order,
     bring_in,
@@ -149,6 +150,19 @@ def test_splits_are_on_record_with_the_version_of_their_features(lake: Lake, cat
         frame = read_split(lake, 9, row["split"])
         assert (row["rows"], row["positives"]) == (frame.height, frame["label"].sum())
         assert row["feature_version"] == view_version(catalog, catalog.feature_views[0])
+
+
+def test_labels_of_days_that_have_no_features_are_refused_and_not_left_out(tmp_path: Path, lake: Lake) -> None:
+    moved = RETURNING_SQL.replace(
+        "f.*exclude (date)", "f.*exclude (date) replace (f.as_of + interval '9' day as as_of)"
+    )
+    catalog = planted_catalog(tmp_path / "moved", returning_sql=moved)
+
+    outcome, _ = build_training_set(lake, DuckDBEngine(), catalog, catalog.models[0], day(9))
+
+    assert outcome.written is None
+    assert (outcome.refused or "").startswith("returning.sql gives rows of 2026-01-10, 2026-01-11, ")
+    assert (outcome.refused or "").endswith("of 2026-01-01 to 2026-01-07: give as_of as it is in features")
 
 
 @pytest.mark.parametrize(
