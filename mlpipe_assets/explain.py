@@ -1,6 +1,6 @@
 """From one prediction back to everything it rests on: champion, training set, features, clean rows, and the lines of the files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -17,6 +17,8 @@ from mlpipe_assets.stages.predictions_plan import inputs_digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import read_registry
 from mlpipe_assets.training.versions import versions
+
+_DAY = "\0day"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +83,8 @@ def explain(
     gone = day not in lake.days("features", view.name)
     changed = facts.get("inputs") != inputs_digest(lake, model, prediction["model_version"], day)
     row = features.to_dicts()[0] if features.height else {}
-    looked_at = _looked_at(inputs, entity, row)
-    # Features joined to a moment are those of the day before.
-    on = {table: day if own.view is view else inputs.joins.day_joined(day) for table, (own, _, _) in looked_at.items()}
-    rows_gone = {table: _gone(own, source, on[table]) for table, (own, source, _) in looked_at.items()}
+    looked_at = _looked_at(inputs, entity, row, day)
+    rows_gone = {table: "; ".join(dict.fromkeys(filter(None, map(_gone, looks)))) for table, looks in looked_at.items()}
     return Explanation(
         prediction=prediction,
         model=version,
@@ -92,11 +92,27 @@ def explain(
         features=row,
         features_gone=gone,
         features_changed=changed and not gone,
-        rows={table: _clean_rows(lake, *by, on[table], prediction["as_of"]) for table, by in looked_at.items()},
+        rows=rows_behind(inputs, entity, row, day, prediction["as_of"]),
         rows_gone={table: words for table, words in rows_gone.items() if words},
         served=_served(lake, model, entity, day),
         moments=moments,
     )
+
+
+def rows_behind(
+    inputs: Inputs, entity: Mapping[str, str], row: Mapping[str, Any], day: date, as_of: datetime
+) -> dict[str, list[dict[str, Any]]]:
+    """Clean rows of each input that a feature row may look at, through every view whose features it has.
+
+    Args:
+        inputs: Of the view that the row is of.
+        entity: Its join keys as text.
+        row: The feature row, with the keys of the entities it is joined to.
+        day: Its day.
+        as_of: Its time.
+    """
+    looked_at = _looked_at(inputs, entity, row, day)
+    return {table: _clean_rows(inputs.lake, looks, as_of) for table, looks in looked_at.items()}
 
 
 def _served(lake: Lake, model: Model, entity: Mapping[str, str], day: date) -> list[dict[str, Any]]:
@@ -108,16 +124,26 @@ def _served(lake: Lake, model: Model, entity: Mapping[str, str], day: date) -> l
     return [{name: value for name, value in row.items() if name not in entity} for row in reversed(rows)]
 
 
-def _looked_at(
-    inputs: Inputs, entity: Mapping[str, str], row: Mapping[str, Any]
-) -> dict[str, tuple[Inputs, SourceDays, Mapping[str, str]]]:
-    """The clean tables that a feature row comes from, also through views whose features it takes, each with the keys asked for."""
-    found: dict[str, tuple[Inputs, SourceDays, Mapping[str, str]]] = {}
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """A view's look at one clean table: by which keys, and as of the end of which day."""
+
+    inputs: Inputs
+    days: SourceDays
+    entity: Mapping[str, str]
+    day: date
+
+
+def _looked_at(inputs: Inputs, entity: Mapping[str, str], row: Mapping[str, Any], day: date) -> dict[str, list[_Look]]:
+    """The looks at each clean table that a feature row comes from, also those of the views whose features it takes."""
+    found: dict[str, list[_Look]] = {}
     for view in (inputs.view, *(other for other, _ in inputs.joins.views)):
         own = replace(inputs, view=view)
         asked = entity if view is inputs.view else {name: f"{row.get(name)}" for name in view.entity.join_keys}
+        on = day if view is inputs.view else inputs.joins.day_joined(day)  # of a moment the day before
         for source in own.sources:
-            found.setdefault(f"interim/{source.source.name}", (own, source, asked))
+            look = _Look(inputs=own, days=source, entity=asked, day=on)
+            found.setdefault(f"interim/{source.source.name}", []).append(look)
     return found
 
 
@@ -175,38 +201,55 @@ def _splits(lake: Lake, model: Model, as_of: object) -> list[dict[str, Any]]:
     return splits.filter(model=model.name).filter(pl.col("as_of").cast(pl.String) == str(as_of)).to_dicts()
 
 
-def _clean_rows(
-    lake: Lake, inputs: Inputs, days: SourceDays, entity: Mapping[str, str], day: date, as_of: datetime
-) -> list[dict[str, Any]]:
-    """Rows of one entity that a feature row may look at, newest first, each with its file and line."""
-    source = days.source
-    if not {*entity} & {*source.contract.to_schema().columns}:
-        return []
-    read = inputs.days_read(days, day, day)
-    if is_snapshot(source):
-        read = [d for d in read if d == inputs.snapshot_read(days, day)]
-    ledger = Ledger.load(lake, source.name)
+def _clean_rows(lake: Lake, looks: Sequence[_Look], as_of: datetime) -> list[dict[str, Any]]:
+    """Rows that a feature row may look at by any of its looks, each once, newest first, with its file and line."""
+    source = looks[0].days.source
     shown = _shown(source)
+    parts = [part.with_columns(pl.lit(on).alias(_DAY)) for look in looks for on, part in _seen(lake, look, as_of)]
+    if not parts:
+        return []
+    rows = (
+        pl.concat(parts)
+        .unique(["delivery", "record_number"])
+        .sort(_DAY, *_order(source), descending=True)
+        .select(_DAY, *shown)
+    )
+    ledger = Ledger.load(lake, source.name)
     found: list[dict[str, Any]] = []
-    for on in sorted(read, reverse=True):
-        rows = _of_entity(lake.read("interim", source.name, on), entity).select(shown)
-        if source.event_time:
-            rows = rows.filter(pl.col(source.event_time) <= as_of) if inputs.view.moments else rows
-            rows = rows.sort(source.event_time, *source.key, descending=True)
-        for row in rows.to_dicts():
-            delivery = ledger.deliveries.get(row.pop("delivery"))
-            file = f"raw/{source.name}/{delivery.source_file}" if delivery else "unknown"
-            found.append({"date": f"{on}", "file": file, "record": row.pop("record_number"), **row})
+    for row in rows.to_dicts():
+        delivery = ledger.deliveries.get(row.pop("delivery"))
+        file = f"raw/{source.name}/{delivery.source_file}" if delivery else "unknown"
+        found.append({"date": f"{row.pop(_DAY)}", "file": file, "record": row.pop("record_number"), **row})
     return found
 
 
-def _gone(inputs: Inputs, days: SourceDays, day: date) -> str:
-    """Which days of the window of a feature day cannot be read any more; empty when all can."""
+def _seen(lake: Lake, look: _Look, as_of: datetime) -> Iterator[tuple[date, pl.DataFrame]]:
+    """The rows of one look, by the day of their partition."""
+    source, inputs = look.days.source, look.inputs
+    if not {*look.entity} & {*source.contract.to_schema().columns}:
+        return
+    read = inputs.days_read(look.days, look.day, look.day)
+    if is_snapshot(source):
+        read = [d for d in read if d == inputs.snapshot_read(look.days, look.day)]
+    for on in read:
+        rows = _of_entity(lake.read("interim", source.name, on), look.entity)
+        if source.event_time and inputs.view.moments:
+            rows = rows.filter(pl.col(source.event_time) <= as_of)
+        yield on, rows
+
+
+def _order(source: Source) -> list[str]:
+    return [source.event_time, *source.key] if source.event_time else []
+
+
+def _gone(look: _Look) -> str:
+    """Which days of the window of a look cannot be read any more; empty when all can."""
+    days, day = look.days, look.day
     if is_snapshot(days.source):
         newest = max((d for d in days.arrived if d <= day), default=day)
         holes = [newest] if newest not in days.present else []
     else:
-        holes = days.find_holes(day - inputs.view.lookback + ONE_DAY, day)
+        holes = days.find_holes(day - look.inputs.view.lookback + ONE_DAY, day)
     missing = [d for d in holes if d not in days.refused]
     refused = [d for d in holes if d in days.refused]
     parts = [f"{spell_days(missing)} not there any more"] if missing else []

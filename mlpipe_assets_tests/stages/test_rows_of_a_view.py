@@ -13,7 +13,9 @@ from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.commands.feature_list import list_views
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError
+from mlpipe_assets.explain import rows_behind
 from mlpipe_assets.partitions import days_between
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.store.lake import Lake
@@ -149,3 +151,20 @@ def test_what_does_not_fit_together_is_said_when_the_catalog_is_made(
 ) -> None:
     with pytest.raises(CatalogError, match=says):
         catalog_of(tmp_path / "sql", **changed)
+
+
+def test_the_rows_behind_it_are_those_of_every_view_each_once(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path / "sql", features=("channels:*", "spend:orders_3d"))
+    lake = planted_lake(tmp_path / "data", catalog, [*one_a_day(1, 4), *one_a_day(4, 4, ("bob",))])
+    describe(lake, catalog, 4)
+    view = catalog.model("again").view
+    row = lake.read("features", view.name, day(4)).row(0, named=True)
+
+    inputs = Inputs(lake=lake, catalog=catalog, view=view)
+    found = rows_behind(inputs, {"customer_id": "ann"}, row, day(4), row["as_of"])
+
+    assert [line["date"] for line in found["interim/orders"]] == [
+        f"{day(n)}" for n in (4, 3, 2)
+    ]  # channels look at two days
+    assert (row["customer_id"], row["orders_3d"]) == ("ann", 3)
+    assert [line["age"] for line in found["interim/customers"]] == [30]
