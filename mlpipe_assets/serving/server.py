@@ -164,9 +164,11 @@ class Server:
     async def _health(self) -> Response:
         loaded = self.state.loaded
         ready = loaded.reader is not None and not self.state.stopping
-        status = "ok" if ready else "stopping" if self.state.stopping else "nothing is published"
+        status = "ok" if ready else "stopping" if self.state.stopping else "no snapshot answers"
         problem = self.answers.problem if self.answers else None
         content: dict[str, object] = {"status": status, "snapshot": loaded.snapshot}
+        if loaded.reader is None:
+            content["problem"] = loaded.silence
         if problem:
             content["log"] = f"answers are not logged: {problem}"
         if self.state.pushes and (not_online := self.state.pushes.all_not_online()):
@@ -233,7 +235,7 @@ def _expect_join_keys(entities: Collection[str], join_keys: Sequence[str]) -> No
 
 def _reader_of(loaded: Loaded) -> Reader:
     if loaded.reader is None:
-        raise OnlineError("Nothing is published online yet. Next: mlpipe run")
+        raise OnlineError(loaded.silence)
     return loaded.reader
 
 

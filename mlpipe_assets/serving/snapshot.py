@@ -103,15 +103,32 @@ class Generation:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """The snapshots of a store, the newest first, and which of them answers."""
+    """The snapshots of a store, the newest first, and which of them answers.
+
+    Attributes:
+        lost: The one that should answer and cannot be read any more.
+    """
 
     current: str | None = None
     generations: tuple[Generation, ...] = ()
+    lost: str | None = None
 
     @property
     def present(self) -> Generation | None:
         """The snapshot that answers."""
         return next((one for one in self.generations if one.id == self.current), None)
+
+    @property
+    def silence(self) -> str:
+        """Why nothing answers, with what to do; empty when a snapshot does."""
+        if self.present is not None:
+            return ""
+        if self.lost is None:
+            return "Nothing is published online yet. Next: mlpipe run"
+        return (
+            f"The snapshot {self.lost} is gone, or was changed since it was written, so nothing answers. Next: mlpipe online publish; or "
+            "mlpipe online rollback --reason …, for one that is kept"
+        )
 
     def is_published(self, inputs: str) -> bool:
         """Whether a snapshot answers, or was taken back, that is made of the same: it needs not be published again."""
@@ -136,19 +153,17 @@ class Line:
         Raises: OnlineError when there is none.
         """
         present = self.present
-        if present is None:
+        if present is None and self.lost is None:
             raise OnlineError("Nothing is published online yet, so there is nothing to take back.")
-        after = self.generations[self.generations.index(present) + 1 :]
-        others = (
-            one for one in after if not one.withdrawn and one.inputs != present.inputs
-        )  # the same would say the same
-        before = next(others, None)
+        after = self.generations[self.generations.index(present) + 1 :] if present else self.generations
+        sound = [one for one in after if not one.withdrawn]
+        before = next((one for one in sound if present is None or one.inputs != present.inputs), None)
         if before is None:
-            raise OnlineError(f"{present.id} is the only snapshot left, so there is none to go back to.")
-        changed = {
-            present.id: replace(present, withdrawn=reason, left_at=now),
-            before.id: replace(before, left_at=None),
-        }
+            held = f"before {present.id} that says anything else" if present else f"but {self.lost}"
+            raise OnlineError(f"There is no snapshot {held}, so there is none to go back to.")
+        changed = {before.id: replace(before, left_at=None)}
+        if present:
+            changed[present.id] = replace(present, withdrawn=reason, left_at=now)
         return Line(current=before.id, generations=tuple(changed.get(one.id, one) for one in self.generations))
 
     def _left(self, one: Generation, now: datetime) -> Generation:

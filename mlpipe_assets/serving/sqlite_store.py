@@ -64,12 +64,8 @@ class SqliteStore:
         current = line.current if any(one.id == line.current for one in there) else None
         if line.current and current is None and line.current not in self.told:
             self.told.add(line.current)
-            _log.warning(
-                "online/features: the snapshot %s is gone, or was changed since it was written, so it does not answer. Next: mlpipe run, "
-                "which publishes it again",
-                line.current,
-            )
-        return Line(current=current, generations=there)
+            _log.warning("online/features: %s", Line(lost=line.current).silence)
+        return Line(current=current, generations=there, lost=None if current else line.current)
 
     def publish(self, snapshot: Snapshot, expect: Expect = nothing) -> Generation:
         """Keep a snapshot and let it answer from now on."""

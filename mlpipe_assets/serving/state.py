@@ -14,7 +14,7 @@ from mlpipe_assets.serving.overlay import OverlaidReader
 from mlpipe_assets.serving.parity_gate import PARITY_TABLE, find_barred
 from mlpipe_assets.serving.prediction import Champion, load_champions
 from mlpipe_assets.serving.pushes import Pushes
-from mlpipe_assets.serving.snapshot import GoneError
+from mlpipe_assets.serving.snapshot import GoneError, Line
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
@@ -26,7 +26,8 @@ class Loaded:
     """What one request is answered from, from its beginning to its end.
 
     Attributes:
-        reader: Reads the snapshot; None while nothing is published.
+        reader: Reads the snapshot; None while none answers.
+        silence: Why none does, with what to do.
         champions: By model the champion, or why it must not answer.
         champion_marks: Versions of the records that say who is champion, and who must not answer.
         barred: By view why it must not be answered from.
@@ -35,6 +36,7 @@ class Loaded:
     """
 
     reader: Reader | None = None
+    silence: str = Line().silence
     champions: Mapping[str, Champion | str] = field(default_factory=dict)
     champion_marks: Mapping[str, str] = field(default_factory=dict)
     barred: Mapping[str, str] = field(default_factory=dict)
@@ -99,19 +101,22 @@ class ServerState:
     def _load(self, before: Loaded) -> Loaded:
         ring = self._keys(before)
         marks = self._marks()
-        present = self.store.line().present
-        reader = before.reader
+        line = self.store.line()
+        present, reader = line.present, before.reader
         if present is None:
             reader = None
         elif reader is None or reader.generation.id != present.id:
             reader = self._open(present.id)
-        if reader is before.reader and marks == before.champion_marks and ring is before.keys:
+        same = reader is before.reader and line.silence == before.silence
+        if same and marks == before.champion_marks and ring is before.keys:
             return before
         champions, barred = before.champions, before.barred
         if reader is not before.reader or marks != before.champion_marks:
             champions = load_champions(self.lake, self.catalog, reader.generation) if reader else {}
             barred = find_barred(self.lake, self.catalog)
-        return Loaded(reader=reader, champions=champions, champion_marks=marks, barred=barred, keys=ring)
+        return Loaded(
+            reader=reader, silence=line.silence, champions=champions, champion_marks=marks, barred=barred, keys=ring
+        )
 
     def _open(self, wanted: str) -> Reader:
         present = self.store.line().present

@@ -35,7 +35,12 @@ def online_work(lake: Lake, catalog: Catalog, _: Wanted) -> Work:
     plan = plan_snapshot(lake, catalog, datetime.now(tz=UTC))
     if plan.obstacles:
         return Work(table=table, blocked=plan.obstacles)
-    if not plan.views or store_of(lake).line().is_published(plan.inputs):
+    line = store_of(lake).line()
+    if plan.views and line.lost and line.is_published(plan.inputs):
+        return Work(
+            table=table, blocked=((last_partition(), f"what the features hold now was taken back. {line.silence}"),)
+        )
+    if not plan.views or line.is_published(plan.inputs):
         return Work(table=table)
     return Work(table=table, days=(last_partition(),))
 

@@ -237,7 +237,11 @@ def test_what_takes_too_long_is_ended(lake: Lake, monkeypatch: pytest.MonkeyPatc
 def test_before_anything_is_published_the_server_says_so(lake: Lake) -> None:
     asked = serving(lake, CATALOG)
 
-    assert asked.send("GET", "/health").json() == {"status": "nothing is published", "snapshot": None}
+    assert asked.send("GET", "/health").json() == {
+        "status": "no snapshot answers",
+        "snapshot": None,
+        "problem": "Nothing is published online yet. Next: mlpipe run",
+    }
     answer = asked.features("spend:orders", customer_id=["ann"])
     assert (answer.status_code, answer.json()["detail"]) == (503, "Nothing is published online yet. Next: mlpipe run")
 

@@ -14,7 +14,7 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.rows import parse_rows, spell_rows
 from mlpipe_assets.serving.selection import ViewDays, plan_snapshot
-from mlpipe_assets.serving.snapshot import Snapshot
+from mlpipe_assets.serving.snapshot import OnlineError, Snapshot
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.online import online_asset
 from mlpipe_assets.stages.online_plan import judge_snapshot, online_work, snapshot_held, store_of
@@ -23,6 +23,7 @@ from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.feature_lake import two_views, write_days
 from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake, spend
+from mlpipe_assets_tests.serving.asking import serving
 
 
 @pytest.fixture
@@ -202,6 +203,46 @@ def test_a_snapshot_that_was_lost_is_published_again(built: tuple[Lake, Catalog]
 
     assert is_behind(lake, catalog)
     run(lake, catalog)
+    assert orders_of_ann(lake) == 2
+
+
+def test_a_snapshot_that_was_lost_after_another_was_taken_back_is_told_with_what_helps(
+    built: tuple[Lake, Catalog],
+) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    build(lake, catalog, 3, 3)
+    run(lake, catalog)
+    store = store_of(lake)
+    first = store.roll_back("wrong prices")
+    (lake.root / "online" / "features" / f"{first.id}.sqlite").unlink()
+
+    work = online_work(lake, catalog, lambda _: True)
+    answer = serving(lake, catalog).send("GET", "/health")
+
+    [(_, told)] = work.blocked
+    assert told.startswith(
+        f"what the features hold now was taken back. The snapshot {first.id} is gone, or was changed"
+    )
+    assert "Next: mlpipe online publish; or mlpipe online rollback --reason" in told
+    assert (answer.status_code, answer.json()["problem"]) == (503, store.line().silence)
+    with pytest.raises(OnlineError, match=f"There is no snapshot but {first.id}"):
+        store.roll_back("it is gone")
+    store.publish(plan_snapshot(lake, catalog, datetime.now(tz=UTC)).read())
+    assert online_work(lake, catalog, lambda _: True).blocked == ()
+
+
+def test_a_lost_snapshot_gives_way_to_one_that_is_kept(built: tuple[Lake, Catalog]) -> None:
+    lake, catalog = built
+    run(lake, catalog)
+    build(lake, catalog, 3, 3)
+    run(lake, catalog)
+    store = store_of(lake)
+    newest = store.line().current
+    (lake.root / "online" / "features" / f"{newest}.sqlite").unlink()
+
+    store.roll_back("its file is gone")
+
     assert orders_of_ann(lake) == 2
 
 
