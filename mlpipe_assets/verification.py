@@ -33,12 +33,14 @@ class Wrong:
         what: What is wrong with it.
         again: Whether `mlpipe run` makes it again.
         to_do: What to do.
+        table: The table that cannot be judged for it.
     """
 
     path: str
     what: str
     again: bool
     to_do: str
+    table: str = ""
 
 
 @dataclass(kw_only=True)
@@ -79,6 +81,7 @@ def verify(lake: Lake, catalog: Catalog, table: str | None, progress: Callable[[
         for path in _files(lake.root)
         if _wanted(path.relative_to(lake.root), table)
     }
+    unread = {wrong.table for wrong in found.wrong if wrong.table}  # nobody can say which of their files are on record
     if table and not recorded and not published and not there:
         raise SettingsError(
             f"{table} has no files in {lake.root}. Name a table as mlpipe status does, such as interim/orders."
@@ -101,6 +104,10 @@ def verify(lake: Lake, catalog: Catalog, table: str | None, progress: Callable[[
             progress(found)
     found.wrong = _without_promises_that_fail(lake, catalog, found.wrong)
     for name, path in sorted(there.items()):
+        if f"{keys.table_of(Path(name))}" in unread or Path(name) in {
+            Path(wrong.path) for wrong in found.wrong if wrong.table
+        }:
+            continue
         _look_at_other(lake, found, Path(name), path, recorded=name in recorded or name in published)
     return found
 
@@ -131,7 +138,13 @@ def _published(lake: Lake, found: Verified, table: str | None) -> dict[str, _Pub
             state = lake.state(*name.rsplit("/", 1))
         except LakeError as error:
             found.wrong.append(
-                Wrong(path=f"{path.relative_to(lake.root)}", what="is damaged", again=False, to_do=f"{error}")
+                Wrong(
+                    path=f"{path.relative_to(lake.root)}",
+                    what="cannot be read",
+                    again=False,
+                    to_do=f"{error}",
+                    table=name,
+                )
             )
             continue
         for day, parts in state.manifest.days.items():

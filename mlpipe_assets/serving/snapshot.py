@@ -12,7 +12,7 @@ import polars as pl
 
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.serving.rows import spell_keys, spell_rows
-from mlpipe_assets.store.records import spell_reason
+from mlpipe_assets.store.records import expect_format, spell_unreadable
 
 KEPT = 3  # snapshots that one can go back to, the present one included
 GRACE = timedelta(seconds=60)  # how long one that was left is kept for those who still read it
@@ -195,8 +195,7 @@ def parse_line(document: Mapping[str, Any]) -> Line:
 
     Raises: ValueError, LookupError, TypeError when it is damaged, or of a format that this version does not know.
     """
-    if document["format"] != _FORMAT:
-        raise ValueError(f"its format {document['format']} is of a newer version of mlpipe_assets")
+    expect_format(document["format"], _FORMAT)
     return Line(
         current=document["current"], generations=tuple(_parse_generation(one) for one in document["generations"])
     )
@@ -212,9 +211,8 @@ def read_line(content: str | bytes | None, where: str) -> Line:
     try:
         return parse_line(json.loads(content))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise OnlineError(
-            f"What {where} says of its snapshots cannot be read ({spell_reason(error)}). Delete it, then: mlpipe online publish"
-        ) from error
+        told = spell_unreadable(f"What {where} says of its snapshots", error, "Delete it, then: mlpipe online publish")
+        raise OnlineError(told) from error
 
 
 def spell_text(line: Line) -> str:

@@ -6,14 +6,18 @@ with a seal, a digest of all before it: a flipped bit in a count is no other cou
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
+from mlpipe_assets.store.records import expect_format
+
 _FORMAT = 1
 _SEAL = b',"seal":"'
+_BEGINNING = re.compile(rb'\{"format":(\d{1,9}),')
 _KEPT = 3600.0  # seconds that a content which was replaced is kept for those who read by an older manifest
 
 
@@ -110,12 +114,13 @@ def parse(content: bytes) -> Manifest:
 
     Raises: ValueError, LookupError, TypeError when it is damaged, or of a format that this version does not know.
     """
+    if begun := _BEGINNING.match(content):  # before the seal, which a newer version may write in another way
+        expect_format(int(begun[1]), _FORMAT)
     text, found, seal = content.rpartition(_SEAL)
     if not found or seal.rstrip() != hashlib.sha256(text).hexdigest().encode() + b'"}':
         raise ValueError("it is cut short, or was changed by hand")
     document = json.loads(text + b"}")
-    if document["format"] != _FORMAT:
-        raise ValueError(f"its format {document['format']} is of a newer version of mlpipe_assets")
+    expect_format(document["format"], _FORMAT)
     return Manifest(
         gen=document["gen"],
         days={

@@ -18,6 +18,7 @@ from mlpipe_assets.store.objects import (
 
 T = TypeVar("T")
 # What reading and parsing raise on a document that is cut short, is not what it should be, or is of another shape.
+_UPGRADE = "Upgrade mlpipe_assets here: it is sound, and must not be deleted."
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, MlpipeError)
 
 
@@ -112,6 +113,26 @@ class Log(Generic[T]):
             ) from error
 
 
+class NewerFormatError(ValueError):
+    """A document that a newer version wrote, and that this one must leave as it is."""
+
+
+def expect_format(found: object, known: int) -> None:
+    """Make sure that this version knows the format of a document.
+
+    Raises: NewerFormatError for a newer one, ValueError for what is none.
+    """
+    if isinstance(found, int) and found > known:
+        raise NewerFormatError(f"its format {found} is of a newer version of mlpipe_assets")
+    if found != known:
+        raise ValueError("its format is none that we know")
+
+
+def spell_unreadable(where: str, error: BaseException, cure: str) -> str:
+    """That a document cannot be read, why, and what to do; of a newer version never that it may go."""
+    return f"{where} cannot be read: {spell_reason(error)}. {_UPGRADE if isinstance(error, NewerFormatError) else cure}".rstrip()
+
+
 def list_documents(objects: Objects, folder: str, ending: str = ".json") -> list[str]:
     """The names, without their ending, of what is kept in a folder itself, in order."""
     return list(list_tags(objects, folder, ending))
@@ -166,4 +187,4 @@ def _replace(objects: Objects, key: str, cure: str, make: Callable[[Found | None
 
 
 def _unreadable(objects: Objects, key: str, error: BaseException, cure: str) -> LakeError:
-    return LakeError(f"{objects.locate(key)} cannot be read: {spell_reason(error)}. {cure}".rstrip())
+    return LakeError(spell_unreadable(objects.locate(key), error, cure))

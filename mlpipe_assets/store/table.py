@@ -18,7 +18,7 @@ from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import Change, Manifest, parse, spell
 from mlpipe_assets.store.objects import ABSENT, Condition, ConflictError, MissingError, StoreError
-from mlpipe_assets.store.records import UNREADABLE, spell_reason
+from mlpipe_assets.store.records import UNREADABLE, spell_unreadable
 from mlpipe_assets.store.recovery import recover
 from mlpipe_assets.store.staging import Staged, spell_frame, stage_bytes
 from mlpipe_assets.store.table_state import TableState
@@ -188,8 +188,7 @@ class Table:
         except MissingError:
             self._known = self._made_again()
         except UNREADABLE as error:
-            where = self._objects.locate(self.key)
-            raise LakeError(f"{where} cannot be read: {spell_reason(error)}. {_CURE}") from error
+            raise LakeError(spell_unreadable(self._objects.locate(self.key), error, _CURE)) from error
         return self._known
 
     def _made_again(self) -> tuple[str | Condition, Manifest]:
