@@ -22,7 +22,7 @@ from mlpipe_assets.store.keys import DRIFT, EVENTS, META, PROFILES
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.splits import SPLITS
 
-_DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept`"
+_DELIVER = "correct and deliver the file again, or take the day as it is with `mlpipe accept SOURCE DATE --reason …`"
 
 
 def tables_of(catalog: Catalog) -> list[Table]:

@@ -23,7 +23,7 @@ def online_tables(catalog: Catalog) -> Iterator[Table]:
             upstream=(f"interim/{log.name}", *views),
             behind=behind("stages.online_parity_plan.parity_work", log),
             to_do="find out what changed: `mlpipe verify` for the features, who wrote into the online store; `mlpipe online rollback` "
-            f"lets the snapshot before answer; then `mlpipe accept {PARITY_TABLE} DATE`",
+            f"lets the snapshot before answer; then `mlpipe accept {PARITY_TABLE} DATE --reason …`",
             made_of=later("stages.made_of.log_of_day", log),
             schema="validation",
             contract=OnlineParity,

@@ -55,6 +55,11 @@ def find_project(environ: Mapping[str, str], here: Path) -> ProjectFolder:
     if ours is None:
         return ProjectFolder(root=_folder_of(EXAMPLE, here) or next(_with_file(here), here), catalog=EXAMPLE)
     table = _table(ours) or {}
+    if not table.get("catalog") and ours != _folder_of(EXAMPLE, here):
+        raise SettingsError(
+            f'{ours / _FILE}: [tool.mlpipe] names no catalog. Write it there, as catalog = "shop.catalog.contents"; without one the '
+            "built-in example would be built into the data of this project."
+        )
     said_in = f"catalog in {ours / _FILE}" if table.get("catalog") else ""
     return ProjectFolder(
         root=ours, catalog=table.get("catalog") or EXAMPLE, said_in=said_in, start_date=table.get("start_date", "")

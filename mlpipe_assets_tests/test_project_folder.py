@@ -90,6 +90,7 @@ def test_without_a_project_it_is_the_example_of_this_checkout(tmp_path: Path) ->
             '[tool.mlpipe]\ncatalogue = "a"\n',
             "'catalogue' is no setting of [tool.mlpipe]; there are catalog, start_date.",
         ),
+        ('[tool.mlpipe]\nstart_date = "2026-01-01"\n', "[tool.mlpipe] names no catalog. Write it there"),
         ("[tool.mlpipe]\ncatalog = 1\n", "catalog in [tool.mlpipe] is no text."),
         ('[tool]\nmlpipe = "a"\n', "mlpipe under [tool] is no table."),
         ("[tool.mlpipe]\ncatalog =\n", "is not TOML: "),
@@ -153,3 +154,18 @@ def test_a_project_without_a_data_folder_is_told_how_to_begin(
         f"error: The data folder {here / 'data'} does not exist. To begin there: mkdir -p {here / 'data' / 'raw'}. "
         "For a project of your own, with a sample: mlpipe init shop\n"
     )
+
+
+def test_the_example_says_where_it_is_when_it_is_used_from_elsewhere(tmp_path: Path) -> None:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("MLPIPE_", "DAGSTER_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mlpipe_assets.cli", "accept", "orders", "no day", "--reason", "x"],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert f"There is no project in {tmp_path}, so this is the built-in example in {PROJECT_ROOT}" in done.stderr

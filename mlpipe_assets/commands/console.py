@@ -23,6 +23,7 @@ from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.visible import visible
 
 MOST_LINES = 12
+_log = logging.getLogger("mlpipe")
 _LONGEST = 400
 
 
@@ -43,6 +44,9 @@ def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Cata
             f"{lacking}The data folder {lake.root} does not exist. To begin there: mkdir -p {shlex.quote(str(lake.root / 'raw'))}. "
             "For a project of your own, with a sample: mlpipe init shop"
         )
+    project = settings.project
+    if not project.said_in and lake.root == project.root / "data" and not Path.cwd().is_relative_to(project.root):
+        _log.warning("There is no project in %s, so this is the built-in example in %s", Path.cwd(), project.root)
     if not begin:
         lake.expect_used()
         expect_records(lake.root)

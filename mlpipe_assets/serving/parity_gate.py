@@ -22,7 +22,7 @@ def find_barred(lake: Lake, catalog: Catalog) -> Mapping[str, str]:
     for day, refusal in sorted(lake.state("validation", ONLINE_PARITY).refused.items()):
         reason = (
             f"{PARITY_TABLE} [{day}] failed: {refusal['problem']}. It holds until the day is judged again without a "
-            f"difference, or `mlpipe accept {PARITY_TABLE} {day}`"
+            f"difference, or `mlpipe accept {PARITY_TABLE} {day} --reason …`"
         )
         for name in refusal.get("views", ()):
             found.setdefault(name, reason)

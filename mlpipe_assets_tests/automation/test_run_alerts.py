@@ -222,8 +222,8 @@ def test_a_refused_prediction_is_one_problem_with_the_advice_of_its_stage(
 @pytest.mark.parametrize(
     ("subject", "advice"),
     [
-        ("raw/orders: files_are_readable", "`mlpipe accept`"),
-        ("interim/orders: contract_holds", "`mlpipe accept`"),
+        ("raw/orders: files_are_readable", "`mlpipe accept SOURCE DATE --reason …`"),
+        ("interim/orders: contract_holds", "`mlpipe accept SOURCE DATE --reason …`"),
         ("features/customer_features: contract_holds", "the SQL or the contract they name, then `mlpipe run`"),
         ("processed/repeat_purchase: label_is_no_feature", "the SQL or the contract they name, then `mlpipe run`"),
         ("models/repeat_purchase: thresholds_hold", "see the card of the version"),

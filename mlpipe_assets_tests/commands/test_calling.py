@@ -23,7 +23,7 @@ def test_dagsters_ui_is_started_by_the_projects_makefile_where_it_can(
 ) -> None:
     root = tmp_path / "my shop"
     (root / "notes").mkdir(parents=True)
-    (root / "pyproject.toml").write_text("[tool.mlpipe]\n")
+    (root / "pyproject.toml").write_text('[tool.mlpipe]\ncatalog = "mlpipe_assets.catalog.contents"\n')
     if makefile:
         (root / "Makefile").write_text(makefile)
     monkeypatch.chdir(root / below)
