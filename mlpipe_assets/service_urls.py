@@ -1,5 +1,6 @@
 """The address of a service: our own options in it, and what of it, or of an error, may be shown."""
 
+import re
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 
@@ -23,6 +24,6 @@ def explain(error: BaseException, address: str) -> str:
     parts = urlsplit(address)
     secrets = [parts.password, parts.username, parts.netloc if "@" in parts.netloc else None]
     secrets += [value for name, value in parse_qsl(parts.query) if "pass" in name or "user" in name]
-    for secret in filter(None, (form for one in secrets if one for form in (one, unquote(one)))):
-        line = line.replace(secret, "***")
+    for secret in sorted({form for one in secrets if one for form in (one, unquote(one))}, key=len, reverse=True):
+        line = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", line)  # a user called u is in no other word
     return f"{without_secrets(address)} does not do what was asked ({line.rstrip('.')})"
