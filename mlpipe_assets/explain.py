@@ -155,7 +155,11 @@ def _prediction(
     if day not in days:
         raise MissingPartitionError(
             f"predictions/{model.name}: nothing was predicted for {day}; "
-            + (f"there are {spell_days(days)}." if days else "there are no predictions yet. Next: mlpipe run")
+            + (
+                f"there are {spell_days(days)}."
+                if days
+                else "there are no predictions yet. `mlpipe status` says whether a version of it was promoted."
+            )
         )
     found = _rows_of(lake, "predictions", model.name, day, entity)
     if not found.height:

@@ -28,6 +28,12 @@ def interim_work_with_history(lake: Lake, source: Source, wanted: Wanted) -> Wor
     return _find_work(lake, source, wanted, history=not is_snapshot(source))
 
 
+def _days_of_empty_deliveries(ledger: Ledger) -> set[date]:
+    """The days on which deliveries without any row arrived: nothing more is to come of these days, as far as anybody says."""
+    twins = {found.delivery: ledger.deliveries.get(found.copy_of or "", found) for found in ledger.deliveries.values()}
+    return {ledger.deliveries[name].arrived for name, twin in twins.items() if not twin.received}
+
+
 def _find_work(lake: Lake, source: Source, wanted: Wanted, *, history: bool) -> Work:
     ledger = Ledger.load(lake, source.name, source_version(source))
     last = last_partition()
@@ -39,7 +45,8 @@ def _find_work(lake: Lake, source: Source, wanted: Wanted, *, history: bool) -> 
     candidates = {*came, *accepted, *state.days()}
     candidates = {day for day in candidates if START_DATE <= day <= last}
     if source.empty_days and not is_snapshot(source) and arrived:
-        candidates |= set(days_between(arrived[0], arrived[-1]))
+        closed = [day for day in _days_of_empty_deliveries(ledger) if day <= last]
+        candidates |= set(days_between(arrived[0], max([arrived[-1], *closed])))
     candidates |= {d for d in _unread_days(ledger, source, state.refused) if START_DATE <= d <= last}
     days: list[date] = []
     blocked: list[tuple[date, str]] = []

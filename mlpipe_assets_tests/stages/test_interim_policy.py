@@ -11,12 +11,14 @@ from mlpipe_assets import cli
 from mlpipe_assets.catalog.declarations import Tolerance
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.stages.interim_plan import interim_work
+from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     JAN_5,
     JAN_6,
     JAN_7,
+    JAN_8,
     LENIENT,
     STRICT,
     build,
@@ -250,6 +252,22 @@ def test_row_6_a_source_with_empty_days_writes_an_empty_partition(lake: Lake) ->
     assert run.checks[CONTRACT].passed
     assert [lake.read("interim", "orders", day).height for day in (JAN_5, JAN_6)] == [1, 0]
     assert lake.read("interim", "orders", JAN_6).schema == lake.read("interim", "orders", JAN_5).schema
+
+
+def test_row_6_a_file_without_rows_closes_its_day_where_days_may_be_empty(lake: Lake) -> None:
+    quiet = replace(orders, empty_days=True)
+    drop(lake, "orders_2026-01-05.csv", orders_csv(order("o1")))
+    drop(lake, "orders_2026-01-06.csv", orders_csv())
+    drop(lake, "orders_2026-01-08.csv", orders_csv())  # the same content, so a copy
+    drop(lake, "orders_2026-01-31.csv", orders_csv(order("o1")))  # a copy of one with rows says nothing of its day
+    take(lake, quiet)
+
+    days = interim_work(lake, quiet, lambda _: True).days
+    build(lake, days, quiet)
+
+    assert days == (JAN_5, JAN_6, JAN_7, JAN_8)
+    assert [lake.read("interim", "orders", day).height for day in days] == [1, 0, 0, 0]
+    assert interim_work(lake, quiet, lambda _: True) == Work(table="interim/orders")
 
 
 @pytest.mark.parametrize(
