@@ -69,6 +69,34 @@ class KafkaTopic(Feed):
     timestamp: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class HttpApi(Feed):
+    """Records that an HTTP API gives as JSON, page by page. Records that are deleted there stay here.
+
+    Attributes:
+        url: Of the first page, over https or of this machine; without a user or a secret in it.
+        records: Dotted path of the list of records in an answer (`data.items`); None: the answer is the list.
+        newer_by: Field of a record, a time or a whole number, that grows with every change of it: each run takes what is
+            newer. None takes all records once a UTC day, for a source that is a snapshot.
+        since: Query parameter by which the API gives only records from a value of `newer_by` on; None asks for all of them
+            each time.
+        next_page: Dotted path in an answer of the address, or the token, of the next page; None takes the header
+            `Link: <…>; rel="next"`, or numbers pages from 1 where `page_parameter` is given.
+        page_parameter: Query parameter that takes a token or a number.
+        token: Name of the environment variable with the secret that the API asks for; never the secret itself.
+        token_header: The header it is sent in; `Authorization` has `Bearer ` before it.
+    """
+
+    url: str
+    records: str | None = None
+    newer_by: str | None = None
+    since: str | None = None
+    next_page: str | None = None
+    page_parameter: str | None = None
+    token: str | None = None
+    token_header: str = "Authorization"  # noqa: S105 (its name)
+
+
 def files_of(feed: Feed) -> Files:
     """A feed of files, to those who read files."""
     if not isinstance(feed, Files):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pandera.polars as pa
@@ -67,13 +68,25 @@ def tuple_of(kind: type, example: str) -> Test:
 
 def feed(value: object) -> str:
     """Where rows come from."""
-    return "" if isinstance(value, Feed) else "is no feed: write Files(...), DatabaseTable(...) or KafkaTopic(...)"
+    return (
+        ""
+        if isinstance(value, Feed)
+        else "is no feed: write Files(...), DatabaseTable(...), HttpApi(...) or KafkaTopic(...)"
+    )
 
 
 def variable(value: object) -> str:
     """The name of an environment variable; a value that is none may be an address, and is not shown."""
     good = isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
     return "" if good else "must be the name of an environment variable that holds it, such as SHOP_DATABASE_URL"
+
+
+def web_address(value: object) -> str:
+    """An address that may be written down: https, or http of this machine, and nobody's name or secret in it."""
+    parts = urlsplit(value if isinstance(value, str) else "")
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))
+    good = safe and parts.hostname and "@" not in parts.netloc and not parts.fragment
+    return "" if good else "must begin with https:// (or be of localhost) and hold no user and no secret"
 
 
 def overlap(value: object) -> str:

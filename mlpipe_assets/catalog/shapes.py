@@ -6,7 +6,7 @@ from datetime import timedelta
 from mlpipe_assets.catalog import field_tests as ask
 from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
-from mlpipe_assets.catalog.feeds import DatabaseTable, Files, KafkaTopic
+from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic
 from mlpipe_assets.catalog.learners import Learner, Promotion, Search
 from mlpipe_assets.catalog.plain_values import wrong_estimator, wrong_values, wrong_weights
 from mlpipe_assets.catalog.tasks import TASKS
@@ -66,6 +66,13 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "table": ask.text,
         "newer_by": ask.or_none(ask.text),
         "overlap": ask.or_none(ask.overlap),
+    },
+    HttpApi: {
+        "url": ask.web_address,
+        **dict.fromkeys(("records", "next_page"), ask.or_none(ask.path)),
+        **dict.fromkeys(("newer_by", "since", "page_parameter"), ask.or_none(ask.text)),
+        "token": ask.or_none(ask.variable),
+        "token_header": ask.text,
     },
     KafkaTopic: {
         "servers": ask.variable,

@@ -6,14 +6,14 @@ import polars as pl
 
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import DatabaseTable
+from mlpipe_assets.catalog.feeds import DatabaseTable, HttpApi
 from mlpipe_assets.catalog.nearest import absent
 from mlpipe_assets.catalog.promised_columns import unkept_by_source
 
 _PROVENANCE = ("known_at", "delivery", "record_number")
 
 
-def _table_feed(feed: DatabaseTable, *, snapshot: bool) -> Iterator[str]:
+def _table_feed(feed: DatabaseTable | HttpApi, *, snapshot: bool) -> Iterator[str]:
     if snapshot and feed.newer_by is not None:
         yield "feed.newer_by takes only rows that changed, and a source without event_time is the whole table each time: leave it away"
     if not snapshot and feed.newer_by is None:
@@ -36,7 +36,7 @@ def broken_source(source: Source, bad: Collection[str]) -> Iterator[str]:
         yield from absent("key", source.key, dtypes, f" of {source.contract.__name__}")
         if len({*source.key}) < len(source.key):
             yield f"key names a column twice: {', '.join(source.key)}"
-    if not {"feed", "event_time"} & {*bad} and isinstance(source.feed, DatabaseTable):
+    if not {"feed", "event_time"} & {*bad} and isinstance(source.feed, DatabaseTable | HttpApi):
         yield from _table_feed(source.feed, snapshot=source.event_time is None)
     if "event_time" not in bad and source.event_time is not None:
         yield from absent("event_time", (source.event_time,), dtypes, f" of {source.contract.__name__}")

@@ -22,9 +22,9 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import DatabaseTable
 from mlpipe_assets.catalog.nearest import nearest
 from mlpipe_assets.errors import shorten, spell_count
-from mlpipe_assets.intake.database_rows import spell_row
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
+from mlpipe_assets.intake.spelled_rows import spell_row
 from mlpipe_assets.intake.spooled import Spooled, Spooling, Spools
 from mlpipe_assets.readers.blocks import Block
 from mlpipe_assets.rules import columns

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import DatabaseTable, Feed, Files, KafkaTopic
+from mlpipe_assets.catalog.feeds import DatabaseTable, Feed, Files, HttpApi, KafkaTopic
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.intake.database import DatabaseIntake
 from mlpipe_assets.intake.drop_zone import DropZone, undeclared_folders
+from mlpipe_assets.intake.http_api import HttpIntake
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake
 from mlpipe_assets.intake.kafka import KafkaIntake
 from mlpipe_assets.store import keys
@@ -15,6 +16,7 @@ from mlpipe_assets.store.lake import Lake
 INTAKES: dict[type[Feed], Callable[[Lake, Source], Intake]] = {
     Files: DropZone.of,
     DatabaseTable: DatabaseIntake.of,
+    HttpApi: HttpIntake.of,
     KafkaTopic: KafkaIntake.of,
 }
 

@@ -76,23 +76,37 @@ class Spools:
     def __init__(self) -> None:
         """Make the folder when the first range is read."""
         self._folder: Path | None = None
+        self._written = 0
         self._read: dict[str, Spooled] = {}
 
     def take(self, mark: Mark, read: Callable[[Spooling], None]) -> Spooled:
         """A range, which `read` writes down the first time it is asked for."""
-        place = f"{sorted(mark.items())}"
+        place = _place(mark)
         if place not in self._read:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="mlpipe-range-"))
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-            path = self._folder / f"{len(self._read)}.records"
-            with path.open("wb") as out:
-                spooling = Spooling(out=out)
-                read(spooling)
-            self._read[place] = Spooled(
-                path=path,
-                digest=spooling.content.hexdigest(),
-                refused=tuple(spooling.refused),
-                notes=tuple(spooling.notes),
-            )
+            self._read[place] = self.write(read)
         return self._read[place]
+
+    def hold(self, mark: Mark, spooled: Spooled) -> None:
+        """Keep a range that was written before its mark was known."""
+        self._read[_place(mark)] = spooled
+
+    def write(self, read: Callable[[Spooling], None]) -> Spooled:
+        """What `read` writes down."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="mlpipe-range-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._written += 1
+        path = self._folder / f"{self._written}.records"
+        with path.open("wb") as out:
+            spooling = Spooling(out=out)
+            read(spooling)
+        return Spooled(
+            path=path,
+            digest=spooling.content.hexdigest(),
+            refused=tuple(spooling.refused),
+            notes=tuple(spooling.notes),
+        )
+
+
+def _place(mark: Mark) -> str:
+    return f"{sorted(mark.items())}"

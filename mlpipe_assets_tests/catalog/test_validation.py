@@ -12,7 +12,7 @@ from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feature_views import customer_features
-from mlpipe_assets.catalog.feeds import DatabaseTable, Files
+from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.sources import customers, orders
@@ -84,7 +84,15 @@ class Unreadable(pa.DataFrameModel):
         ({"feed": Files(limits=Limits(columns=2.5))}, "feed.limits.columns=2.5 is not a whole number"),  # type: ignore[arg-type]
         (
             {"feed": "data/raw/orders"},
-            "feed='data/raw/orders' is no feed: write Files(...), DatabaseTable(...) or KafkaTopic(...)",
+            "feed='data/raw/orders' is no feed: write Files(...), DatabaseTable(...), HttpApi(...) or KafkaTopic(...)",
+        ),
+        (
+            {"feed": HttpApi(url="https://ann:s3cret@shop.example/orders", newer_by="changed_at")},
+            "feed.url=… must begin with https:// (or be of localhost) and hold no user and no secret",
+        ),
+        (
+            {"feed": HttpApi(url="https://shop.example/orders")},
+            "feed has no newer_by, so it takes the whole table each day",
         ),
         (
             {"feed": DatabaseTable(url="postgresql://ann:s3cret@db/shop", table="orders", newer_by="changed_at")},

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from mlpipe_assets.intake.database_rows import spell_row
+from mlpipe_assets.intake.spelled_rows import spell_row
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A row of a database as an object of JSON: each value by one spelling, so that the same row is the same bytes."""
+"""A row of a table, or a record of an API, as an object of JSON: each value by one spelling, so that the same row is the same bytes."""
 
 import math
 from collections.abc import Sequence

@@ -1,0 +1,163 @@
+"""Records of an HTTP API: what is newer than what was taken, or all of it once a day."""
+
+import errno
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from mlpipe_assets.catalog.declarations import Source
+from mlpipe_assets.catalog.feeds import HttpApi
+from mlpipe_assets.intake.http_pages import ApiError, read_pages
+from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
+from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
+from mlpipe_assets.intake.spelled_rows import spell_row
+from mlpipe_assets.intake.spooled import Spooled, Spooling, Spools
+from mlpipe_assets.readers.blocks import Block
+from mlpipe_assets.store.lake import Lake
+
+
+@dataclass(kw_only=True)
+class HttpIntake(Intake):
+    """The intake of one API.
+
+    A look asks for what is newer and keeps it, since an API says what it has by giving it. The mark of a delivery is the newest value
+    that was taken, and the digests of the records that have it: an API asked for records from that value on gives them again.
+    """
+
+    feed: HttpApi
+    source: Source
+    _spools: Spools = field(default_factory=Spools)
+
+    @classmethod
+    def of(cls, _: Lake, source: Source) -> "HttpIntake":
+        """The intake of a source that is fed by an API."""
+        assert isinstance(source.feed, HttpApi)  # noqa: S101 (the registry asks by this kind)
+        return cls(feed=source.feed, source=source)
+
+    def look(self, taken: Mapping[str, Mark]) -> tuple[list[Pending], list[DeliveryProblem]]:
+        """What is newer than the last that was taken, or all records of today; none where nothing is."""
+        try:
+            found = self._newer(taken) if self.feed.newer_by else self._today(taken)
+        except ApiError as error:
+            return [], [DeliveryProblem(name=self.source.name, reason=f"{self.feed.url}: {error}")]
+        return [found] if found else [], []
+
+    def known(self, pending: Pending) -> Reading:
+        """By a field of times the newest of them, else the moment of the look; never later than that moment."""
+        looked, until = read_time(pending.modified_ns), pending.mark.get("to")
+        if not isinstance(until, str):
+            return Reading(known_at=looked, by=BY_MODIFICATION)
+        return Reading(known_at=min(self._instant(until), looked), by=f"newest {self.feed.newer_by}")
+
+    def digest(self, pending: Pending) -> str:
+        """SHA-256 of its records, in the order they came in."""
+        return self._take(pending).digest
+
+    def open(self, pending: Pending) -> Iterator[Block]:
+        """Its records; those that are none are refused one by one."""
+        return self._take(pending).blocks()
+
+    def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
+        marks = [mark for mark in taken.values() if "to" in mark]
+        last = max(marks, key=lambda mark: self._rank(mark["to"]), default=None)
+        range_ = _Range(rank=self._rank, after=last)
+        spooled = self._spools.write(partial(self._read, range_, last["to"] if last else None))
+        if range_.newest is None:
+            return None
+        begun = {"from": last["to"], "from_at": last["at"]} if last else {"from": None, "from_at": []}
+        mark = {**begun, "to": range_.newest, "at": sorted(range_.at_newest)}
+        self._spools.hold(mark, spooled)
+        return Pending(name=f"up to {range_.newest}", mark=mark, modified_ns=time.time_ns())
+
+    def _today(self, taken: Mapping[str, Mark]) -> Pending | None:
+        now = time.time_ns()
+        mark = {"day": f"{datetime.fromtimestamp(now / 1e9, tz=UTC):%Y-%m-%d}"}
+        if mark in taken.values():
+            return None
+        self._spools.hold(mark, self._spools.write(partial(self._read, None, None)))
+        return Pending(name=mark["day"], mark=mark, modified_ns=now)
+
+    def _take(self, pending: Pending) -> Spooled:
+        """What was read when it was looked at, or the same read again.
+
+        Raises: OSError where the API does not give it.
+        """
+        mark = pending.mark
+        before = {"to": mark["from"], "at": mark["from_at"]} if mark.get("from") is not None else None
+        range_ = _Range(rank=self._rank, after=before, until=mark) if "to" in mark else None
+        try:
+            return self._spools.take(mark, partial(self._read, range_, mark.get("from")))
+        except ApiError as error:
+            raise OSError(errno.EIO, f"{error}") from error
+
+    def _read(self, range_: "_Range | None", since: str | int | None, out: Spooling) -> None:
+        number = 0
+        for page in read_pages(self.feed, since):
+            for record in page:
+                if not isinstance(record, dict):
+                    number += 1
+                    out.refuse(number, f"{record}"[:1000], "not a JSON object")
+                    continue
+                spelled = spell_row([*map(str, record)], [*record.values()])
+                if range_ is not None:
+                    value = record.get(self.feed.newer_by or "")
+                    if (wrong := self._wrong(value)) is not None:
+                        number += 1
+                        out.refuse(number, spelled.decode(), wrong)
+                        continue
+                    if not range_.takes(value, spelled):
+                        continue
+                number += 1
+                out.add(number, spelled)
+
+    def _wrong(self, value: object) -> str | None:
+        """Why a value says of no record what it is newer than."""
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return f"has no {self.feed.newer_by}, by which newer records are found"
+        try:
+            self._rank(value)
+        except (ValueError, OverflowError):
+            return f"{self.feed.newer_by}: neither a time in ISO 8601 nor a whole number"
+        return None
+
+    def _rank(self, value: str | int) -> tuple[int, Any]:
+        """The place of a value among others of its kind; a number and a time are never compared by accident."""
+        return (0, value) if isinstance(value, int) else (1, self._instant(value).timestamp())
+
+    def _instant(self, text: str) -> datetime:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(self.source.time_zone))).astimezone(UTC)
+
+
+class _Range:
+    """Which records are newer than the last that were taken, and the newest value among them."""
+
+    def __init__(self, *, rank: Any, after: Mark | None, until: Mark | None = None) -> None:  # noqa: ANN401 (a method)
+        self._rank, self._after, self._until = rank, after, until
+        self.newest: str | int | None = None
+        self.at_newest: set[str] = set()
+
+    def takes(self, value: Any, spelled: bytes) -> bool:  # noqa: ANN401 (JSON)
+        """Whether a record is newer; it is noted then."""
+        rank, digest = self._rank(value), hashlib.sha256(spelled).hexdigest()[:16]
+        if self._until is not None:  # it is read again: what came since with the newest value was of the next range
+            end = self._rank(self._until["to"])
+            if rank > end or (rank == end and digest not in self._until["at"]):
+                return False
+        if self._after is not None:
+            last = self._rank(self._after["to"])
+            if rank < last or (rank == last and digest in self._after["at"]):
+                return False
+        newest = None if self.newest is None else self._rank(self.newest)
+        if newest is None or rank > newest:
+            same = self._after is not None and rank == self._rank(self._after["to"])
+            self.newest, self.at_newest = value, set(self._after["at"] if same and self._after else ())
+            newest = rank
+        if rank == newest:
+            self.at_newest.add(digest)
+        return True
