@@ -179,6 +179,15 @@ TRIED: dict[str, str] = {
     "Parquet: floats from 2^53 on, `NaN`, infinity": (
         f"{_PARQUET}::test_a_float_too_large_to_be_exact_is_refused_where_digits_count"
     ),
+    "logs: a line that the pattern of `Files(lines=…)` does not match from end to end": (
+        "readers/test_log_lines.py::test_a_line_that_the_pattern_does_not_match_from_end_to_end_is_refused_with_its_number"
+    ),
+    "logs: a group that takes no part in a line; empty lines": (
+        "readers/test_log_lines.py::test_named_groups_are_columns_and_a_group_that_is_not_there_is_null"
+    ),
+    "logs: a `.log` where no pattern is declared": (
+        "readers/test_log_lines.py::test_a_log_without_a_pattern_and_one_of_nothing_else_than_other_lines_are_told"
+    ),
     "Parquet: categories, dictionaries, unsigned numbers": (
         f"{_PARQUET}::test_twelve_is_one_value_whatever_type_it_was_written_as"
     ),

@@ -23,12 +23,14 @@ class Files(Feed):
             or time as people write it; without one it is the file's modification time.
         delimiter: Of delimited files; None takes it from the header.
         records: Dotted path of the list of records in JSON files that wrap it (`data`, `result.items`).
+        lines: Pattern (Rust's regular expressions) of a whole line of `.log` and `.txt` files; its named groups are the columns.
         limits: How much one file may hold before it is unreadable as a whole.
     """
 
     known_at: str | None = None
     delimiter: str | None = None
     records: str | None = None
+    lines: str | None = None
     limits: Limits = GENEROUS
 
 

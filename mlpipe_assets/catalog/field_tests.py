@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pandera.polars as pa
+import polars as pl
 
 from mlpipe_assets.catalog.feeds import Feed
 from mlpipe_assets.catalog.nearest import or_nearest
 from mlpipe_assets.catalog.time_formats import wrong_format
+from mlpipe_assets.readers.log_lines import columns_of_lines
 
 Test = Callable[[object], str]
 _NONE = timedelta(0)
@@ -153,6 +155,18 @@ def pattern(value: object) -> str:
     except re.error:
         return "is not a regular expression"
     return "" if groups else "has no group: put what is the date between ( and )"
+
+
+def line_pattern(value: object) -> str:
+    """A pattern of lines, each of whose groups has a name."""
+    try:
+        names = columns_of_lines(value if isinstance(value, str) else "(")
+    except pl.exceptions.PolarsError:
+        return "is not a regular expression as Rust reads them (no look-around, no back-references)"
+    unnamed = [name for name in names if not name.isidentifier()]
+    return (
+        "" if names and not unnamed else "must name its groups, which are the columns: (?P<user>\\S+); others are (?:…)"
+    )
 
 
 def split(value: object) -> str:

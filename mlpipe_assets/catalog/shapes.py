@@ -59,6 +59,7 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "known_at": ask.or_none(ask.pattern),
         "delimiter": ask.or_none(ask.delimiter),
         "records": ask.or_none(ask.path),
+        "lines": ask.or_none(ask.line_pattern),
         "limits": ask.kind(Limits),
     },
     DatabaseTable: {

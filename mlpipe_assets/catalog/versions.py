@@ -32,6 +32,7 @@ _AS_BEFORE = (
     ("spine_at", "day_end"),
     ("moments", False),
     ("rows_of", ""),
+    ("lines", None),
 )  # fields that came later, as nobody has declared them
 _PLACING = 1  # goes up when the code reads a time in another way than before
 _FRACTION = 2  # the same for formats with a fraction of a second of any length

@@ -7,11 +7,13 @@ from mlpipe_assets.readers.blocks import Block, UnreadableFileError
 from mlpipe_assets.readers.columnar import read_parquet
 from mlpipe_assets.readers.delimited import read_delimited
 from mlpipe_assets.readers.json_text import read_json
+from mlpipe_assets.readers.log_lines import read_lines
 from mlpipe_assets.readers.options import Budget, ReadOptions
 
 _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _JSON = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
-SUFFIXES = (*_DELIMITED, *_JSON, ".xlsx", ".parquet")
+_LOGS = (".log", ".log.gz")
+SUFFIXES = (*_DELIMITED, *_JSON, ".xlsx", ".parquet", *_LOGS)
 
 
 def read_blocks(path: Path, options: ReadOptions | None = None, *, block_bytes: int = 16 << 20) -> Iterator[Block]:
@@ -38,11 +40,17 @@ def read_blocks(path: Path, options: ReadOptions | None = None, *, block_bytes: 
 def read_pieces(path: Path, options: ReadOptions, *, block_bytes: int) -> Iterator[Block]:
     """The same blocks, whether or not any record of the file can be read."""
     budget = Budget(name=path.name, packed=path.stat().st_size, limits=options.limits)
-    yield from _reader(path)(path, options, budget, block_bytes=block_bytes)
+    yield from _reader(path, options)(path, options, budget, block_bytes=block_bytes)
 
 
-def _reader(path: Path) -> Callable[..., Iterator[Block]]:
+def _reader(path: Path, options: ReadOptions) -> Callable[..., Iterator[Block]]:
     name = path.name.lower()
+    if options.lines and name.endswith((*_LOGS, ".txt", ".txt.gz")):
+        return read_lines
+    if name.endswith(_LOGS):
+        raise UnreadableFileError(
+            f'{path.name}: a log is read by a pattern of its lines: declare feed=Files(lines=r"(?P<name>…) …").'
+        )
     if name.endswith(_DELIMITED):
         return read_delimited
     if name.endswith(_JSON):

@@ -37,6 +37,7 @@ class ReadOptions:
     Attributes:
         delimiter: Of delimited text; None takes it from the header.
         records: Dotted path of the list of records in a JSON file that wraps them: `data`, or `result.items`.
+        lines: Pattern of the lines of a log, with named groups; None where there are no logs.
         limits: How much a file may hold.
         columns: Names the table knows; None when any name may matter.
         exact: Columns whose every digit counts: texts and whole numbers; None for all columns.
@@ -44,6 +45,7 @@ class ReadOptions:
 
     delimiter: str | None = None
     records: str | None = None
+    lines: str | None = None
     limits: Limits = GENEROUS
     columns: frozenset[str] | None = None
     exact: frozenset[str] | None = None

@@ -51,7 +51,7 @@ _PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 def read_options(source: Source, files: Files) -> ReadOptions:
     """How the files of a source are read."""
     if source.prepare is not None:
-        return ReadOptions(delimiter=files.delimiter, records=files.records, limits=files.limits)
+        return ReadOptions(delimiter=files.delimiter, records=files.records, lines=files.lines, limits=files.limits)
     own = set(own_columns(source))
     exact = {
         c.name for c in columns(source.contract) if c.name in own and (c.dtype == pl.String or c.dtype.is_integer())
@@ -59,6 +59,7 @@ def read_options(source: Source, files: Files) -> ReadOptions:
     return ReadOptions(
         delimiter=files.delimiter,
         records=files.records,
+        lines=files.lines,
         limits=files.limits,
         columns=frozenset(own),
         exact=frozenset(exact),

@@ -86,6 +86,8 @@ class Unreadable(pa.DataFrameModel):
             {"feed": "data/raw/orders"},
             "feed='data/raw/orders' is no feed: write Files(...), DatabaseTable(...), HttpApi(...) or KafkaTopic(...)",
         ),
+        ({"feed": Files(lines=r"(\S+) x")}, "must name its groups, which are the columns: (?P<user>\\S+)"),
+        ({"feed": Files(lines=r"(?P<a>x)(?=y)")}, "is not a regular expression as Rust reads them"),
         (
             {"feed": HttpApi(url="https://ann:s3cret@shop.example/orders", newer_by="changed_at")},
             "feed.url=… must begin with https:// (or be of localhost) and hold no user and no secret",
