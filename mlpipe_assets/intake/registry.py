@@ -1,23 +1,32 @@
 """Which intake gives the rows of which kind of feed."""
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import DatabaseTable, Feed, Files, HttpApi, KafkaTopic
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.intake.database import DatabaseIntake
 from mlpipe_assets.intake.drop_zone import DropZone, undeclared_folders
-from mlpipe_assets.intake.http_api import HttpIntake
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake
-from mlpipe_assets.intake.kafka import KafkaIntake
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
+
+def _of(module: str, name: str) -> Callable[[Lake, Source], Intake]:
+    """An intake whose module, and what it needs, is imported when a source asks for it."""
+
+    def make(lake: Lake, source: Source) -> Intake:
+        made: Intake = getattr(import_module(f"mlpipe_assets.intake.{module}"), name).of(lake, source)
+        return made
+
+    return make
+
+
 INTAKES: dict[type[Feed], Callable[[Lake, Source], Intake]] = {
     Files: DropZone.of,
-    DatabaseTable: DatabaseIntake.of,
-    HttpApi: HttpIntake.of,
-    KafkaTopic: KafkaIntake.of,
+    DatabaseTable: _of("database", "DatabaseIntake"),
+    HttpApi: _of("http_api", "HttpIntake"),
+    KafkaTopic: _of("kafka", "KafkaIntake"),
 }
 
 
