@@ -89,6 +89,7 @@ def keys(first: int, last: int) -> list[str]:
     return [f"{d}" for d in days_between(day(first), day(last))]
 
 
+@pytest.mark.long
 def test_jobs_materialize_the_day_or_the_range_they_are_asked_for(place: Place) -> None:
     ingested = place.job("ingest_job", f"{day(1)}")
     assert ingested.returncode == 0, ingested.stderr[-3000:]

@@ -133,6 +133,7 @@ def test_every_row_received_is_accepted_a_duplicate_or_quarantined_and_found_exa
         assert sum(c["quarantined"] for c in outcomes.values()) == len(judged_away) + len(at_the_door)
 
 
+@pytest.mark.long
 @PROPERTY
 @given(deliveries=DELIVERIES, data=st.data())
 def test_the_order_of_files_and_runs_never_changes_a_byte(deliveries: list[Messy], data: st.DataObject) -> None:

@@ -257,6 +257,7 @@ def test_a_spine_that_reads_no_time_has_no_moments(tmp_path: Path) -> None:
     assert not proof.passed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("wrong", "blames"),
     [
@@ -277,6 +278,7 @@ def test_a_label_that_looks_outside_its_time_is_caught(tmp_path: Path, wrong: st
     assert not checks["labels_look_at_their_window"].passed
 
 
+@pytest.mark.long
 def test_a_set_that_carries_rows_over_is_the_set_made_from_nothing(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path / "sql")
     placed = [*daily("ann", "09:00:00", "17:00:00"), *daily("bob", "10:00:00", days=(2, 5, 9))]
@@ -299,6 +301,7 @@ PLACED = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(placed=PLACED)
 def test_features_of_moments_are_what_retrieval_finds_at_these_times(

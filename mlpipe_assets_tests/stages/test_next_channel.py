@@ -17,7 +17,7 @@ from mlpipe_assets.project import Project
 from mlpipe_assets.sample import write_sample
 from mlpipe_assets_tests.serving.asking import serving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 CATALOG = replace(SHOP, models=(next_channel,), monitors=())
 

@@ -65,6 +65,7 @@ def ask(tmp_path: Path, build: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_new_version_that_answers_the_same_is_asked_again_and_passes(tmp_path: Path) -> None:
     crowned_lake(tmp_path)
 
@@ -74,6 +75,7 @@ def test_a_new_version_that_answers_the_same_is_asked_again_and_passes(tmp_path:
     assert found == {"due": [f"{day(6)}"], "refused": None, "breaches": [], "counts": {"rows": 3, "moved": 0}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

@@ -105,6 +105,7 @@ def bytes_from_nothing(catalog: Catalog, lake: Lake, as_of: int) -> list[bytes]:
     return bytes_of(lake, as_of)
 
 
+@pytest.mark.long
 def test_after_a_late_row_only_the_days_that_it_touches_are_made_and_one_as_a_witness(
     described: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_after_a_late_row_only_the_days_that_it_touches_are_made_and_one_as_a_wi
     assert carried == bytes_from_nothing(catalog, lake, 15)
 
 
+@pytest.mark.long
 def test_the_set_of_the_next_day_makes_its_new_day_and_the_days_that_were_in_no_split(
     described: Path, tmp_path: Path
 ) -> None:
@@ -139,6 +141,7 @@ FIRST_DAYS = "(select customer_id, min(date) as own from features group by custo
 NUMBERED = "(select distinct customer_id, min(date) over (partition by customer_id) as own from features)"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("own", "passes"), [(FIRST_DAYS, 2), (NUMBERED, 1)], ids=["seen by its witness", "seen by its text"]
 )
