@@ -15,26 +15,14 @@ import pytest
 
 from mlpipe_assets.store.local import LocalObjects, explain_writing
 from mlpipe_assets.store.objects import DeniedError, FullError, StoreError
+from mlpipe_assets_tests.store.processes import exit_code, start
 
 KEY = "meta/alerts.json"
-START = "import os, signal, sys\nfrom pathlib import Path\nfrom mlpipe_assets.store.local import LocalObjects\n"
-START += "from mlpipe_assets.store.objects import ConflictError\nobjects = LocalObjects(Path(sys.argv[1]))\n"
 
 
 @pytest.fixture
 def objects(tmp_path: Path) -> LocalObjects:
     return LocalObjects(tmp_path / "lake")
-
-
-def start(objects: LocalObjects, program: str, *arguments: str) -> "subprocess.Popen[str]":
-    """Another process with the same store."""
-    command = [sys.executable, "-c", START + program, str(objects.root), *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def exit_code(process: "subprocess.Popen[str]") -> int:
-    process.communicate(timeout=60)
-    return process.returncode
 
 
 def hidden(objects: LocalObjects) -> list[str]:
@@ -51,54 +39,6 @@ def files_of_at_most(size: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-
-
-def test_processes_that_count_together_lose_no_step(objects: LocalObjects) -> None:
-    objects.put(KEY, b"0")
-    count = """
-steps = 0
-while steps < 20:
-    found = objects.get("meta/alerts.json")
-    try:
-        objects.put("meta/alerts.json", b"%d" % (int(found.content) + 1), found.tag)
-        steps += 1
-    except ConflictError:
-        pass
-"""
-
-    processes = [start(objects, count) for _ in range(3)]
-
-    assert [exit_code(process) for process in processes] == [0, 0, 0]
-    assert objects.get(KEY).content == b"60"
-    assert hidden(objects) == []
-
-
-@pytest.mark.parametrize("puts", range(5))
-def test_a_publish_that_is_killed_at_any_put_is_seen_whole_or_not_at_all(objects: LocalObjects, puts: int) -> None:
-    names = ["train", "validation", "test"]
-    for name in names:
-        objects.put(f"store/old-{name}", b"old")
-    objects.put("meta/tables/m.json", b"old")
-    publish = """
-left = int(sys.argv[2])
-def put(*arguments):
-    global left
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left -= 1
-    objects.put(*arguments)
-manifest = objects.get("meta/tables/m.json")
-for name in ("train", "validation", "test"):
-    put("store/new-" + name, b"new")
-put("meta/tables/m.json", b"new", manifest.tag)
-"""
-
-    process = start(objects, publish, f"{puts}")
-
-    assert exit_code(process) == (0 if puts == 4 else -signal.SIGKILL)
-    state = objects.get("meta/tables/m.json").content.decode()
-    assert state == ("new" if puts == 4 else "old")
-    assert {objects.get(f"store/{state}-{name}").content.decode() for name in names} == {state}
 
 
 def test_what_a_killed_writer_left_is_no_object_and_is_swept_away_but_not_that_of_a_living_one(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.store.objects import ABSENT, ConflictError, MissingError, Objects, UnsupportedError
 from mlpipe_assets_tests.store.stores import side_by_side
 
@@ -156,7 +157,7 @@ def test_a_folder_where_a_file_belongs_is_reported_and_stays(objects: Objects) -
 
 
 @pytest.mark.parametrize(
-    "name", ["a b", "größe", "100%", "#1", "what?", "a+b=c&d", "[x]*", "'\"", "\\", "~", ".hidden", "日"]
+    "name", ["a b", "größe", "100%", "#1", "what?", "a+b=c&d", "[x]*", "'\"", "~", ".hidden", "日"]
 )
 def test_odd_names_are_names(objects: Objects, name: str) -> None:
     key = f"raw/{name}/{name}.csv"
@@ -165,6 +166,16 @@ def test_odd_names_are_names(objects: Objects, name: str) -> None:
 
     assert objects.get(key).content == name.encode()
     assert keys(objects, f"raw/{name}") == [key]
+
+
+def test_a_backslash_is_kept_or_refused_and_never_changed(objects: Objects) -> None:
+    key = "raw/a\\b/\\.csv"
+    try:
+        objects.put(key, TEN)
+    except UnsupportedError:
+        assert keys(objects) == []
+    else:
+        assert keys(objects, "raw/a\\b") == [key]
 
 
 BAD = ["", "/etc/passwd", "a/", "a//b", ".", "..", "a/../b", "./a", "a\nb", "a\x00b", "x" * 256, "x/" * 600 + "x"]
@@ -233,8 +244,8 @@ def test_an_object_may_be_empty(objects: Objects) -> None:
 def test_many_objects_are_listed_once_each_in_order(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)  # nothing is lost here, and a slow disk would make this test slow
     wanted = [f"t/{'date=' if number % 2 else ''}{number % 50}/{number}" for number in range(1_100)]
-    for key in wanted:
-        objects.put(key, b"")
+    for _ in in_order(lambda key: objects.put(key, b""), wanted, 16):
+        pass
 
     assert keys(objects) == sorted(wanted)
 
