@@ -1,0 +1,283 @@
+"""A lake in a bucket, as files on this machine: everything above works on these, and what it made is published as a whole.
+
+The files are a copy. What the bucket does not know was left by a run that was killed, and goes when the next one begins;
+what it knows is fetched once, and held to its digest then. The drop zone of the bucket is copied as it is.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlpipe_assets.concurrency import in_order
+from mlpipe_assets.errors import BusyError, spell_count
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.copied_files import (
+    blocks_of,
+    files_delivered,
+    files_of_lake,
+    is_delivered,
+    link_file,
+    numbers_of,
+    read_small,
+    remove_file,
+    sweep,
+)
+from mlpipe_assets.store.downloads import Downloads
+from mlpipe_assets.store.inventory import (
+    LEASE,
+    ROOT,
+    Inventory,
+    Kept,
+    content,
+    digest_of,
+    folder_of,
+    parse_root,
+    spell_pages,
+    spell_root,
+)
+from mlpipe_assets.store.known_files import NEW, Known, load_known, save_known
+from mlpipe_assets.store.objects import (
+    ABSENT,
+    ConflictError,
+    MissingError,
+    Objects,
+    StoreError,
+    UnsupportedError,
+    check_key,
+)
+
+_AT_ONCE = 16
+_log = logging.getLogger("mlpipe")
+
+
+class _Seen(NamedTuple):
+    """A file of the copy: its size, time and number; what it holds where that is known, or has just been read."""
+
+    key: str
+    stat: list[int]
+    kept: Kept | None
+    content: bytes | None
+
+
+@dataclass(kw_only=True)
+class WorkingCopy:
+    """The files of a lake in a bucket. One process at a time may call it: see `lake_use`.
+
+    Attributes:
+        objects: The bucket.
+        root: The folder of the copy.
+        note: The file in which is kept what was alike; outside of the folder.
+        large: Bytes above which a file comes and goes in parts; sixteen times as much is what this takes of memory.
+    """
+
+    objects: Objects
+    root: Path
+    note: Path
+    large: int = 8 << 20
+
+    @property
+    def _downloads(self) -> Downloads:
+        return Downloads(objects=self.objects, root=self.root, large=self.large)
+
+    def pull(self) -> None:
+        """Make the files what the bucket says. What was made here and not published goes.
+
+        Raises: StoreError; DamagedError for a file that is not what was written to it.
+        """
+        known = load_known(self.note)
+        self._pull_lake(known)
+        save_known(self.note, known)
+        self._pull_deliveries(known)
+        save_known(self.note, known)
+
+    def push(self, gen: int) -> int:
+        """Publish what was made here, all of it at once; in how many folders that is.
+
+        Args:
+            gen: The number of the lease under which it was made.
+
+        Raises: BusyError when another machine has published since; nothing of this was published then. StoreError.
+        """
+        known = load_known(self.note)
+        there = known.inventory().digests()
+        files: dict[str, Kept] = {}
+        stats: dict[str, list[int]] = {}
+        for key, stat, kept in in_order(partial(self._take, there), self._look(known), _AT_ONCE):
+            files[key], stats[key] = kept, stat
+        touched = {
+            folder_of(key)
+            for key in files.keys() | known.files.keys()
+            if key not in files or key not in known.files or files[key] != known.files[key][0]
+        }
+        if touched:
+            known.tag, known.pages = self._publish(known, files, touched, gen)
+        known.files = {key: (kept, stats[key]) for key, kept in files.items()}
+        save_known(self.note, known)
+        return len(touched)
+
+    def _look(self, known: Known) -> Iterator[_Seen]:
+        """The files there are; of those that changed what they hold, where they are small, read in the order of the walk.
+
+        Manifests come before contents: what they name is there, whatever another process of this machine does meanwhile.
+        """
+        for key, stat in files_of_lake(self.root):
+            before = known.files.get(key)
+            if before and before[1] == stat:
+                yield _Seen(key, stat, before[0], None)
+                continue
+            with suppress(FileNotFoundError):  # taken away since the walk came by
+                yield _Seen(key, stat, None, read_small(self.root, key, self.large))
+
+    def _take(self, there: set[str], seen: _Seen) -> tuple[str, list[int], Kept]:
+        """What a file holds, once that is in the bucket under its digest."""
+        if seen.kept:
+            return seen.key, seen.stat, seen.kept
+        size, mtime_ns, _ = seen.stat
+        if seen.content is not None:
+            digest, size = digest_of(seen.content), len(seen.content)
+            if digest not in there:
+                there.add(digest)  # it may be here under two names; the root waits for all that is on its way
+                self.objects.put(content(digest), seen.content)
+            return seen.key, seen.stat, Kept(digest, size, mtime_ns)
+        digest = sent = ""
+        with suppress(FileNotFoundError), (self.root / seen.key).open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            handle.seek(0)
+            sent = digest if digest in there else self.objects.put_stream(content(digest), blocks_of(handle)).sha256
+        if sent != digest or not sent:
+            raise BusyError(f"{self.root / seen.key} was written while it was being published. Run again.")
+        return seen.key, seen.stat, Kept(digest, size, mtime_ns)
+
+    def _publish(self, known: Known, files: dict[str, Kept], touched: set[str], gen: int) -> tuple[str, dict[str, str]]:
+        """Replace the root, when it is still the one that was fetched; its tag, and the digest of each page."""
+        spelled = spell_pages({key: kept for key, kept in files.items() if folder_of(key) in touched})
+        pages = {folder: digest for folder, digest in known.pages.items() if folder not in touched}
+        pages |= {folder: digest_of(page) for folder, page in spelled.items()}
+        self._each(lambda page: self.objects.put(content(digest_of(page)), page), spelled.values())
+        try:
+            return self.objects.put(ROOT, spell_root(pages, gen), known.tag or ABSENT), pages
+        except ConflictError as error:
+            raise BusyError(
+                f"{self.objects.locate(ROOT)}: another machine has published to this lake since this run began, so nothing of this "
+                "run was published. Run again."
+            ) from error
+
+    def deliver(self) -> int:
+        """Put files that were made in the drop zone of the copy into that of the bucket; how many those are."""
+        known = load_known(self.note)
+        new = [key for key, stat in files_delivered(self.root) if known.delivered.get(key, ("", []))[1] != stat]
+        for key in new:
+            with (self.root / key).open("rb") as handle:
+                tag = self.objects.put_stream(key, blocks_of(handle)).tag
+            known.delivered[key] = (tag, numbers_of(self.root / key))
+        save_known(self.note, known)
+        return len(new)
+
+    def _pull_lake(self, known: Known) -> None:
+        wanted = self._wanted(known)
+        found = dict(files_of_lake(self.root))
+        stale = [
+            key
+            for key, kept in wanted.files.items()
+            if (before := known.files.get(key)) is None or before[0] != kept or before[1] != found.get(key)
+        ]
+        faces = [
+            key for key in stale if keys.dated_table(Path(key)) and _content_of(key, wanted.files[key]) in wanted.files
+        ]
+        self._each(
+            lambda key: self._downloads.fetch(key, wanted.files[key]),
+            sorted(set(stale) - set(faces), key=_manifests_last),
+        )
+        for key in faces:  # as they were where they were made: the same file under two names
+            if not link_file(self.root, _content_of(key, wanted.files[key]), key):
+                self._downloads.fetch(key, wanted.files[key])
+        for key in set(found) - set(wanted.files):
+            remove_file(self.root, key)
+        sweep(self.root)
+        known.files = {
+            key: (kept, known.files[key][1] if key in known.files and key not in stale else numbers_of(self.root / key))
+            for key, kept in wanted.files.items()
+        }
+        known.pages = dict(wanted.pages)
+
+    def _wanted(self, known: Known) -> Inventory:
+        """What the bucket says now; pages that are known are not read again."""
+        try:
+            root = self.objects.get_if_changed(ROOT, known.tag) if known.tag else self.objects.get(ROOT)
+        except MissingError as error:
+            if known.tag != NEW:  # this copy may be the last one of what was there
+                raise StoreError(
+                    f"{self.objects.locate(ROOT)} is gone, and it was there before. Restore it from a copy of the bucket. To begin a "
+                    f"new lake there, remove {self.root.parent} first, which has what the old one held.",
+                    reason="it is gone",
+                ) from error
+            self._expect_nothing()
+            return Inventory()
+        by_folder: dict[str, dict[str, Kept]] = {}
+        for key, (kept, _) in known.files.items():
+            by_folder.setdefault(folder_of(key), {})[key] = kept
+        if root is None:
+            return known.inventory()
+        known.tag, pages = root.tag, parse_root(root.content)
+        new = [(folder, digest) for folder, digest in pages.items() if known.pages.get(folder) != digest]
+        read = dict(zip(dict(new), self._each(lambda item: self._downloads.read_page(item[1]), new), strict=True))
+        files: dict[str, Kept] = {}
+        for folder in pages:
+            files |= read.get(folder) or by_folder.get(folder, {})
+        return Inventory(files=files, pages=pages)
+
+    def _expect_nothing(self) -> None:
+        """Make sure that a prefix without a root is a new one: what somebody copied there would be passed over in silence."""
+        strange = [head.key for head in self.objects.list(keys.META) if head.key != LEASE]
+        if strange:
+            raise StoreError(
+                f"{self.objects.locate(strange[0])} and {spell_count(len(strange) - 1, 'more object')} are there, and no {ROOT}: they "
+                "were copied there one by one. What is in them would not be seen, so nothing was done. Name another prefix, with the "
+                f"deliveries below {keys.DROP_ZONE}/ alone; a lake in a folder cannot be moved into a bucket yet.",
+                reason="it holds files of another kind of lake",
+            )
+
+    def _pull_deliveries(self, known: Known) -> None:
+        there = {head.key: head for head in self.objects.list(keys.DROP_ZONE) if _can_be_copied(head.key)}
+        found = dict(files_delivered(self.root))
+        new = [
+            head
+            for key, head in there.items()
+            if key not in found or known.delivered.get(key) != (head.tag, found[key])
+        ]
+        self._each(self._downloads.receive, new)
+        for head in new:
+            known.delivered[head.key] = (head.tag, numbers_of(self.root / head.key))
+        for key in set(found) - set(there):
+            remove_file(self.root, key)
+        known.delivered = {key: value for key, value in known.delivered.items() if key in there}
+
+    def _each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        return list(in_order(work, items, _AT_ONCE))
+
+
+def _can_be_copied(key: str) -> bool:
+    """Whether a key of the drop zone is the name of a file here too; who is told of it can deliver it under another one."""
+    try:
+        check_key(key)
+    except UnsupportedError as error:
+        _log.warning("%s", error)
+        return False
+    return is_delivered(key)
+
+
+def _content_of(key: str, kept: Kept) -> str:
+    """Where the same content is among the contents of the table of a file of a day."""
+    folder, _, name = key.rpartition("/")
+    stem, _, kind = name.rpartition(".")
+    table, _, day = folder.rpartition("/")
+    return f"{keys.contents(table)}/{day}/{stem}.{kept.sha256}.{kind}"
+
+
+def _manifests_last(key: str) -> tuple[bool, str]:
+    return key.startswith(f"{keys.TABLES}/"), key

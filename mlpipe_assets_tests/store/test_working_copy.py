@@ -1,0 +1,382 @@
+"""The files of a lake in a bucket on several machines: each is a folder here, and the bucket is in memory."""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlpipe_assets.errors import BusyError, DamagedError
+from mlpipe_assets.store.inventory import ROOT
+from mlpipe_assets.store.memory import MemoryObjects
+from mlpipe_assets.store.objects import Condition, Found, StoreError
+from mlpipe_assets.store.working_copy import WorkingCopy
+
+Machine = Callable[[str], WorkingCopy]
+
+
+@dataclass(kw_only=True)
+class Bucket(MemoryObjects):
+    """A bucket that can be cut off: after `left` more writes, as a killed writer sees it."""
+
+    left: int = 10**9
+
+    def put(self, key: str, content: bytes | memoryview, if_match: str | Condition = Condition.ANY) -> str:
+        if not self.left:
+            raise StoreError("killed", reason="killed")
+        self.left -= 1
+        return super().put(key, content, if_match)
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+@pytest.fixture
+def machine(bucket: Bucket, tmp_path: Path) -> Machine:
+    """The copy on a machine of a name."""
+
+    def make(name: str) -> WorkingCopy:
+        (tmp_path / name / "data").mkdir(parents=True, exist_ok=True)
+        return WorkingCopy(objects=bucket, root=tmp_path / name / "data", note=tmp_path / name / "known.json")
+
+    return make
+
+
+def write(copy: WorkingCopy, key: str, content: str) -> Path:
+    path = copy.root / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def files(copy: WorkingCopy) -> dict[str, tuple[str, int]]:
+    """What is in a copy, with its times."""
+    return {
+        f"{path.relative_to(copy.root)}": (path.read_text(), path.stat().st_mtime_ns)
+        for path in copy.root.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_what_one_machine_published_is_what_another_fetches_times_included(machine: Machine) -> None:
+    first, second = machine("a"), machine("b")
+    write(first, "interim/orders/date=2026-01-05/part.parquet", "rows")
+    os.utime(write(first, "meta/alerts.json", "{}"), ns=(1, 1_700_000_000_123_456_789))
+
+    first.push(1)
+    second.pull()
+
+    assert files(second) == files(first)
+    assert files(second)["meta/alerts.json"] == ("{}", 1_700_000_000_123_456_789)
+
+
+def test_what_changed_and_what_went_is_so_everywhere(machine: Machine) -> None:
+    first, second = machine("a"), machine("b")
+    for key in ("meta/a.json", "meta/b.json", "models/churn/1/model.skops"):
+        write(first, key, key)
+    first.push(1)
+    second.pull()
+    write(second, "meta/a.json", "changed")
+    (second.root / "models/churn/1/model.skops").unlink()
+    second.push(2)
+
+    first.pull()
+
+    assert {key: text for key, (text, _) in files(first).items()} == {
+        "meta/a.json": "changed",
+        "meta/b.json": "meta/b.json",
+    }
+    assert not (first.root / "models").exists()
+
+
+def test_nothing_new_is_published_as_nothing_and_read_as_one_look(machine: Machine, bucket: Bucket) -> None:
+    copy = machine("a")
+    write(copy, "meta/a.json", "1")
+    copy.push(1)
+    before = bucket.list()
+
+    assert copy.push(2) == 0
+    copy.pull()
+
+    assert bucket.list() == before
+
+
+def test_what_a_killed_run_left_goes_and_what_it_took_away_comes_back(machine: Machine) -> None:
+    copy = machine("a")
+    for key in ("meta/a.json", "meta/b.json", "meta/c.json"):
+        write(copy, key, "published")
+    copy.push(1)
+    write(copy, "meta/a.json", "half a run")
+    write(copy, "interim/orders/date=2026-01-05/part.parquet", "of that run")
+    (copy.root / "meta/b.json").unlink()
+    write(copy, "raw/_events/orders/date=2026-01-05/.part.parquet.7.tmp", "half a file")
+    (copy.root / "features/customers/date=2026-01-05").mkdir(parents=True)
+
+    copy.pull()
+
+    assert {key: text for key, (text, _) in files(copy).items()} == dict.fromkeys(
+        ("meta/a.json", "meta/b.json", "meta/c.json"), "published"
+    )
+    assert [path.name for path in copy.root.iterdir()] == ["meta"]
+
+
+def test_what_a_killed_run_left_goes_where_there_is_no_lake_yet_too(machine: Machine) -> None:
+    copy = machine("a")
+    write(copy, "raw/_events/orders/date=2026-01-05/.part.parquet.7.tmp", "half a file")
+    write(copy, "raw/_events/orders/date=2026-01-05/part.parquet", "a file")
+    write(copy, "meta/deliveries/orders/1.json", "{}")
+
+    copy.pull()
+
+    assert list(copy.root.iterdir()) == []
+
+
+def test_locks_and_temporary_files_are_not_published_and_locks_stay(machine: Machine) -> None:
+    first, second = machine("a"), machine("b")
+    write(first, "meta/locks/raw.orders.lock", "7")
+    write(first, "interim/orders/.part.parquet.1.tmp", "half")
+    write(first, "meta/a.json", "1")
+    first.push(1)
+    first.pull()
+    second.pull()
+
+    assert {*files(second)} == {"meta/a.json"}
+    assert {*files(first)} == {"meta/a.json", "meta/locks/raw.orders.lock"}
+
+
+def test_a_machine_that_fetched_before_another_published_publishes_nothing(machine: Machine) -> None:
+    first, second = machine("a"), machine("b")
+    write(first, "meta/a.json", "1")
+    first.push(1)
+    second.pull()
+    write(first, "meta/a.json", "2")
+    first.push(1)
+    write(second, "meta/b.json", "of the slower one")
+
+    with pytest.raises(BusyError, match=r"root\.json: another machine has published"):
+        second.push(2)
+
+    second.pull()
+    assert {key: text for key, (text, _) in files(second).items()} == {"meta/a.json": "2"}
+
+
+def test_of_two_that_begin_a_lake_one_does(machine: Machine) -> None:
+    first, second = machine("a"), machine("b")
+    write(first, "meta/a.json", "1")
+    write(second, "meta/a.json", "2")
+    first.push(1)
+
+    with pytest.raises(BusyError):
+        second.push(1)
+
+
+@pytest.mark.parametrize("puts", range(7))
+def test_a_publish_that_is_killed_at_any_write_is_seen_whole_or_not_at_all(
+    machine: Machine, bucket: Bucket, puts: int
+) -> None:
+    first, second = machine("a"), machine("b")
+    for key in ("meta/tables/t.json", "interim/t/date=2026-01-05/part.parquet", "validation/golden/m.parquet"):
+        write(first, key, "old")
+    first.push(1)
+    for key in ("meta/tables/t.json", "interim/t/date=2026-01-05/part.parquet", "validation/golden/m.parquet"):
+        write(first, key, f"new {key}")  # three files, three pages and the root
+    bucket.left = puts
+
+    if puts < 7:
+        with pytest.raises(StoreError, match="killed"):
+            first.push(1)
+    bucket.left = 100
+    second.pull()
+    assert {text for text, _ in files(second).values()} == {"old"}
+
+    first.push(1)
+    second.pull()
+    assert files(second) == files(first)
+
+
+def test_a_face_and_its_content_are_one_file_again(machine: Machine) -> None:
+    first, second = machine("a"), machine("b")
+    face = write(first, "interim/t/date=2026-01-05/part.parquet", "rows")
+    sha = hashlib.sha256(b"rows").hexdigest()
+    content = first.root / f".store/interim/t/date=2026-01-05/part.{sha}.parquet"
+    content.parent.mkdir(parents=True)
+    os.link(face, content)
+    first.push(1)
+
+    second.pull()
+
+    assert (second.root / content.relative_to(first.root)).samefile(second.root / face.relative_to(first.root))
+    assert files(second) == files(first)
+
+
+def test_a_file_that_is_gone_or_changed_in_the_bucket_is_reported_and_not_taken(
+    machine: Machine, bucket: Bucket
+) -> None:
+    first, second = machine("a"), machine("b")
+    write(first, "meta/a.json", "1")
+    first.push(1)
+    content = next(head.key for head in bucket.list(".store") if bucket.get(head.key).content == b"1")
+
+    bucket.put(content, b"2")
+    with pytest.raises(DamagedError, match=r"does not hold what was written to it\. Restore it"):
+        second.pull()
+    bucket.delete(content)
+    with pytest.raises(DamagedError, match="is gone, and the lake needs it"):
+        second.pull()
+    assert files(second) == {}
+
+
+def test_a_fetch_that_broke_off_goes_on_and_a_lost_note_costs_only_time(machine: Machine, bucket: Bucket) -> None:
+    first, second = machine("a"), machine("b")
+    for number in range(5):
+        write(first, f"meta/{number}.json", f"{number}")
+    first.push(1)
+    second.pull()
+    second.note.write_text("{")
+    write(second, "meta/0.json", "x")
+    shutil.rmtree(second.root / "meta")
+
+    second.pull()
+
+    assert files(second) == files(first)
+
+
+def test_a_root_that_is_gone_takes_nothing_away_here(machine: Machine, bucket: Bucket) -> None:
+    copy = machine("a")
+    write(copy, "meta/a.json", "1")
+    copy.push(1)
+    bucket.delete(ROOT)
+
+    with pytest.raises(StoreError, match=r"root\.json is gone, and it was there before\. Restore it"):
+        copy.pull()
+
+    assert {*files(copy)} == {"meta/a.json"}
+
+
+def test_a_lake_that_was_copied_there_file_by_file_is_not_passed_over(machine: Machine, bucket: Bucket) -> None:
+    bucket.put("meta/lease.json", b"{}")
+    machine("a").pull()
+    bucket.put("meta/acceptances.jsonl", b"{}")
+    bucket.put("meta/tables/interim.orders.json", b"{}")
+
+    with pytest.raises(StoreError, match=r"acceptances\.jsonl and 1 more object are there, and no meta/root\.json"):
+        machine("a").pull()
+
+
+def test_a_large_file_comes_and_goes_in_parts(machine: Machine, bucket: Bucket) -> None:
+    first, second = replace(machine("a"), large=10), replace(machine("b"), large=10)
+    for size in (9, 10, 11, 20, 25):
+        write(first, f"models/m/{size}", "x" * size)
+        bucket.put(f"raw/orders/{size}.csv", b"y" * size)
+    first.push(1)
+
+    second.pull()
+
+    first.pull()
+    assert files(second) == files(first)
+    assert len(files(second)["raw/orders/25.csv"][0]) == 25
+
+
+def test_a_file_that_is_delivered_anew_while_it_is_fetched_is_not_mixed(
+    machine: Machine, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = replace(machine("a"), large=10)
+    bucket.put("raw/orders/a.csv", b"y" * 25)
+    get = bucket.get
+
+    def deliver_anew(key: str, part: slice | None = None) -> Found:
+        if part == slice(10, 20):
+            bucket.put(key, b"z" * 25)
+        return get(key, part)
+
+    monkeypatch.setattr(bucket, "get", deliver_anew)
+    with pytest.raises(BusyError, match="was written again while it was being fetched"):
+        copy.pull()
+    assert files(copy) == {}
+
+
+def test_the_drop_zone_is_what_was_delivered_with_its_times(machine: Machine, bucket: Bucket) -> None:
+    copy = machine("a")
+    for name in ("a.csv", "b.csv", "c.csv"):
+        bucket.put(f"raw/orders/{name}", b"1")
+    bucket.put("raw/_events/orders/x", b"made by us, and not here")
+    copy.pull()
+    modified = {head.key: round(head.modified.timestamp() * 1e9) for head in bucket.list("raw/orders")}
+    assert {key: time for key, (_, time) in files(copy).items()} == modified
+
+    bucket.put("raw/orders/b.csv", b"2")
+    bucket.delete("raw/orders/c.csv")
+    copy.pull()
+
+    assert {key: text for key, (text, _) in files(copy).items()} == {"raw/orders/a.csv": "1", "raw/orders/b.csv": "2"}
+    assert copy.push(1) == 0  # what others delivered is not ours to publish
+
+
+def test_a_name_that_is_none_here_is_reported_and_the_rest_goes_on(
+    machine: Machine, bucket: Bucket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("mlpipe"), "propagate", True)
+    copy = machine("a")
+    bucket.put("raw/orders/a.csv", b"1")
+    listed = bucket.list("raw")
+    odd = [listed[0], type(listed[0])(key="raw/../../x", tag="1", size=1, modified=listed[0].modified)]
+    monkeypatch.setattr(bucket, "list", lambda prefix="": odd if prefix == "raw" else [])
+
+    copy.pull()
+
+    assert {*files(copy)} == {"raw/orders/a.csv"}
+    assert "raw/../../x" in caplog.text
+
+
+def test_what_is_written_into_the_drop_zone_here_is_delivered(machine: Machine, bucket: Bucket) -> None:
+    first, second = machine("a"), machine("b")
+    write(first, "raw/orders/a.csv", "1")
+
+    assert (first.deliver(), first.deliver()) == (1, 0)
+    second.pull()
+    first.pull()
+
+    assert {key: text for key, (text, _) in files(second).items()} == {"raw/orders/a.csv": "1"}
+    assert {key: text for key, (text, _) in files(first).items()} == {"raw/orders/a.csv": "1"}
+
+
+NAMES = st.sampled_from(["meta/a.json", "meta/tables/t.json", "interim/t/date=2026-01-05/part.parquet", "models/m/1/x"])
+CHANGES = st.lists(st.tuples(NAMES, st.text("xyz", max_size=2) | st.none()), max_size=5)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example has new folders
+@given(turns=st.lists(st.tuples(st.sampled_from("ab"), CHANGES), max_size=6))
+def test_whatever_each_machine_does_in_turn_all_end_up_alike(
+    tmp_path: Path, turns: list[tuple[str, list[tuple[str, str | None]]]]
+) -> None:
+    bucket, expected = Bucket(), dict[str, str]()
+    place = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+    copies = {
+        name: WorkingCopy(objects=bucket, root=place / name / "data", note=place / name / "known.json")
+        for name in "abc"
+    }
+    for copy in copies.values():
+        copy.root.mkdir(parents=True)
+
+    for name, changes in turns:
+        copies[name].pull()
+        for key, text in changes:
+            if text is None:
+                (copies[name].root / key).unlink(missing_ok=True)
+                expected.pop(key, None)
+            else:
+                write(copies[name], key, text)
+                expected[key] = text
+        copies[name].push(1)
+
+    for copy in copies.values():
+        copy.pull()
+        assert {key: text for key, (text, _) in files(copy).items()} == expected
