@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from mlpipe_assets.arguments import make_parser
 from mlpipe_assets.commands.calling import command
@@ -44,7 +45,10 @@ def _answer(arguments: Sequence[str] | None) -> int:
 def _run(options: argparse.Namespace) -> int:
     module, name = options.command
     command = getattr(importlib.import_module(f"mlpipe_assets.commands.{module}"), name)
-    return int(command(options))
+    with ExitStack() as ending:
+        if uses := sys.modules.get("mlpipe_assets.store.lake_use"):  # a command that opens no lake has none
+            ending.callback(uses.end_all)
+        return int(command(options))
 
 
 def _say(message: str) -> None:

@@ -59,7 +59,7 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
         assets=[table.make() for table in tables_of(catalog)],
         jobs=jobs_of(catalog, owner_tags(settings.data_dir)),
         resources={
-            "lake": LakeResource(data_dir=str(settings.data_dir)),
+            "lake": LakeResource(data_dir=str(settings.data_dir), address=settings.lake_address),
             "engine": SqlEngine(memory_limit=settings.memory_limit),
         },
         executor=dg.in_process_executor,

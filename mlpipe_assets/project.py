@@ -14,6 +14,7 @@ from mlpipe_assets.partitions import gaps, spell_days, spell_gaps
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.data_folder import expect_records
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.lake_use import BucketLake
 
 if TYPE_CHECKING:
     from mlpipe_assets.catalog.declarations import Catalog
@@ -59,6 +60,8 @@ class Project:
     def __init__(self, data_dir: str | Path | None = None, *, catalog: "Catalog | str | None" = None) -> None:
         """Open the folder and the catalog that the environment names, or others.
 
+        A lake in a bucket is fetched to this machine now, and stays what it was then.
+
         Raises: SettingsError when the catalog does not hold together or the folder is none.
         """
         from mlpipe_assets.catalog.judgeable import expect_judgeable
@@ -69,6 +72,8 @@ class Project:
         root = settings.data_dir if data_dir is None else Path(data_dir).absolute()
         if root.exists() and not root.is_dir():
             raise SettingsError(f"{str(root)!r} is not a folder. Name the data folder, such as Project('data').")
+        if settings.lake_address and root == settings.data_dir:
+            BucketLake(address=settings.lake_address, root=root).fetch()
         self._lake = Lake(data_dir=str(root))
         given = (
             load_catalog(catalog, root=settings.project.root, said_in="catalog")

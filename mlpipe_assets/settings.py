@@ -1,6 +1,7 @@
 """What the environment decides: where the data lives, when it starts, how much memory the engine may take."""
 
 import difflib
+import hashlib
 import logging
 import os
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.project_folder import ProjectFolder, find_project
@@ -16,7 +18,7 @@ from mlpipe_assets.project_folder import ProjectFolder, find_project
 NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
-    *("MLPIPE_POSTGRES_URL", "MLPIPE_OBJECT_CREDENTIALS"),
+    *("MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_OBJECT_CREDENTIALS"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -25,12 +27,36 @@ _OWNER_WRITES = 0o600
 _NOBODY_RUNS = 0o111
 _LEAST_MEMORY = 100e6
 _LONGEST_LABEL = 40
+_BUCKETS = ("s3://", "gs://", "az://")
+_SERVERS = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_STORAGE_ACCOUNT_NAME",
+)
 PROJECT_ROOT = Path(__file__).resolve().parent.parent  # the checkout; nothing of the package looks there
+
+
+class Bucket(NamedTuple):
+    """A bucket that the lake is in.
+
+    Attributes:
+        address: Such as `s3://bucket/prefix`.
+        copy: The data folder in which its files are on this machine.
+    """
+
+    address: str
+    copy: Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The values of one process, read once."""
+    """The values of one process, read once.
+
+    Attributes:
+        bucket: Where the lake is, when `data_dir` is a copy of one in object storage.
+    """
 
     data_dir: Path
     start_date: date
@@ -44,6 +70,12 @@ class Settings:
     postgres_url: str = field(default="", repr=False)  # as above
     environment: str = ""
     ui_url: str = ""
+    bucket: Bucket | None = None
+
+    @property
+    def lake_address(self) -> str:
+        """The bucket that the data folder is a copy of; empty where it is none."""
+        return self.bucket.address if self.bucket and self.bucket.copy == self.data_dir else ""
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
@@ -54,8 +86,9 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
     env = dict(os.environ) if environ is None else environ
     project = find_project(env, Path.cwd())
     _report_unknown(tuple(sorted(name for name in env if name.startswith("MLPIPE_") and name not in NAMES)))
+    bucket = _bucket(env)
     return Settings(
-        data_dir=_folder(env, "MLPIPE_DATA_DIR", project.root / "data"),
+        data_dir=bucket.copy if bucket else Path(env.get("MLPIPE_DATA_DIR") or project.root / "data").absolute(),
         start_date=start_date(env, project),
         memory_limit=_memory(env, "MLPIPE_MEMORY_LIMIT", "1GB"),
         settle_seconds=_seconds(env, "MLPIPE_SETTLE_SECONDS", "1"),
@@ -67,6 +100,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         postgres_url=postgres_url(env),
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
+        bucket=bucket,
     )
 
 
@@ -106,13 +140,23 @@ def _report_unknown(names: tuple[str, ...]) -> None:
         _log.warning("%s is not a setting, so it has no effect.%s", name, f" Did you mean {near[0]}?" if near else "")
 
 
-def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
-    given = env.get(name) or f"{default}"
-    if address := re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/+", given):  # what follows may hold a password
+def _bucket(env: Mapping[str, str]) -> Bucket | None:
+    """The bucket that MLPIPE_DATA_DIR names; None for a local folder. Whether it can be used is found out when it is."""
+    given = (env.get("MLPIPE_DATA_DIR") or "").strip()
+    address = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+", given)
+    if address is None:
+        return None
+    if address[0] not in _BUCKETS or "@" in given:  # what follows may hold a password
         raise SettingsError(
-            f"{name} begins with {address[0]}, and data is kept in local folders only. Give a path, such as /srv/lake."
+            f"MLPIPE_DATA_DIR begins with {address[0]}, and data is kept in local folders and in buckets. Give a path, such as "
+            "/srv/lake, or an address such as s3://BUCKET/PREFIX, without user and password."
         )
-    return Path(given).absolute()
+    given = given.rstrip("/")
+    server = next((env[name] for name in _SERVERS if env.get(name)), "")
+    number = hashlib.sha256(f"{given} {server}".encode()).hexdigest()[:12]
+    caches = env.get("MLPIPE_CACHE_DIR") or Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlpipe"
+    name = re.sub(r"[^A-Za-z0-9]+", "-", given)[:_LONGEST_LABEL]
+    return Bucket(address=given, copy=Path(caches).absolute() / f"{name}-{number}" / "data")
 
 
 def start_date(environ: Mapping[str, str] | None = None, project: ProjectFolder | None = None) -> date:

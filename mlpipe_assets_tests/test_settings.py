@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -94,8 +95,7 @@ def test_alert_urls_stand_between_commas_or_spaces_and_may_hold_commas(text: str
     "address",
     [
         "s3://key:secret@bucket/x",
-        "gs://b",
-        "az://b/x",
+        "s3://bucket/secret@x",
         "S3://b",
         "file:///srv/lake",
         "https://h/x",
@@ -105,11 +105,24 @@ def test_alert_urls_stand_between_commas_or_spaces_and_may_hold_commas(text: str
 )
 def test_an_address_is_refused_as_data_folder_without_repeating_what_may_be_secret(address: str) -> None:
     with pytest.raises(
-        SettingsError, match=r"MLPIPE_DATA_DIR begins with .*, and data is kept in local folders only"
+        SettingsError, match=r"MLPIPE_DATA_DIR begins with .*, and data is kept in local folders and in buckets"
     ) as caught:
         read_settings({"MLPIPE_DATA_DIR": address})
 
     assert "secret" not in str(caught.value)
+
+
+def test_a_lake_in_a_bucket_has_a_folder_for_its_files_on_this_machine() -> None:
+    env = {"MLPIPE_DATA_DIR": "s3://lake/shop/", "MLPIPE_CACHE_DIR": "/srv/cache", "AWS_ENDPOINT_URL": "https://a"}
+    found = read_settings(env)
+    assert found.lake_address == "s3://lake/shop"
+    assert re.fullmatch(r"/srv/cache/s3-lake-shop-[0-9a-f]{12}/data", f"{found.data_dir}")
+
+    other = read_settings({**env, "AWS_ENDPOINT_URL": "https://b"})
+    assert other.data_dir != found.data_dir  # the same names on another server are another lake
+    assert read_settings({**env, "MLPIPE_DATA_DIR": "s3://lake/shop"}).data_dir == found.data_dir
+    assert replace(found, data_dir=Path("/srv/prototype")).lake_address == ""
+    assert read_settings({"MLPIPE_DATA_DIR": "lake"}).lake_address == ""
 
 
 @pytest.mark.parametrize("folder", ["/srv/x [alt]", "a:b", "1/2", "C:/x", "weird*?{}'%20ü"])

@@ -16,10 +16,11 @@ from mlpipe_assets.catalog.loading import catalog_of
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.flow import written_folders
-from mlpipe_assets.settings import read_settings
+from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.data_folder import expect_access, expect_records
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.visible import visible
 
 MOST_LINES = 12
@@ -36,6 +37,8 @@ def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Cata
     """
     settings = read_settings()
     catalog = catalog_of(settings)
+    if settings.lake_address:
+        _fetch(settings, begin=begin, writing=writing)
     lake = Lake(data_dir=str(settings.data_dir))
     expect_access(lake.root, written_folders(), writing=writing)
     if not begin and lake.root == settings.project.root / "data" and not lake.root.exists():
@@ -51,6 +54,27 @@ def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Cata
         lake.expect_used()
         expect_records(lake.root)
     return lake, catalog
+
+
+def _fetch(settings: Settings, *, begin: bool, writing: bool) -> None:
+    """Bring the lake of a bucket to this machine; what is written goes back when the command ends."""
+    place = BucketLake(address=settings.lake_address, root=settings.data_dir)
+    if writing:
+        place.begin()
+    else:
+        place.fetch()
+    if not begin and not any((place.root / name).is_dir() for name in (keys.META, keys.DROP_ZONE)):
+        raise SettingsError(
+            f"{place.address} holds no lake, and no drop zone ({keys.DROP_ZONE}/) to begin one from. Is MLPIPE_DATA_DIR right? To "
+            f"begin there, put files below {place.address}/{keys.DROP_ZONE}/, or: mlpipe sample"
+        )
+
+
+def deliver_to_bucket() -> None:
+    """Put what was written into the drop zone on this machine into that of the bucket, where the lake is in one."""
+    settings = read_settings()
+    if settings.lake_address:
+        BucketLake(address=settings.lake_address, root=settings.data_dir).deliver()
 
 
 def make_console(options: argparse.Namespace | None = None) -> Console:

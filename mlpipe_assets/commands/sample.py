@@ -3,7 +3,7 @@
 import argparse
 
 from mlpipe_assets.commands.calling import command
-from mlpipe_assets.commands.console import make_console, open_lake, plain, takes_sample
+from mlpipe_assets.commands.console import deliver_to_bucket, make_console, open_lake, plain, takes_sample
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
 
@@ -38,6 +38,7 @@ def sample(options: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise LakeError(f"Cannot write the sample below {lake.root}: {error.strerror}.") from error
+    deliver_to_bucket()
     console = make_console(options)
     console.print(
         f"Wrote the sample into {plain(lake.root / 'raw')}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",

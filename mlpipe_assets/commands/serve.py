@@ -37,6 +37,11 @@ _DRAIN_SECONDS = 0.5
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; requests that are being answered are answered first."""
+    if address := read_settings().lake_address:
+        raise SettingsError(
+            f"mlpipe serve writes into the data folder that it answers from, and {address} is a bucket, which it cannot do yet. "
+            "Name a local folder in MLPIPE_DATA_DIR; or read the features that MLPIPE_ONLINE_URL has in Redis or PostgreSQL."
+        )
     lake, catalog = open_lake()
     on_loopback = _expect_safe(lake, options.host)
     if not 0 < options.port <= _MOST_PORTS:

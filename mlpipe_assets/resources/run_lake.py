@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 
 from mlpipe_assets.resources.run_owner import claim_run
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.run_locks import hold_run_lock
 
 
@@ -14,16 +16,34 @@ class LakeResource(dg.ConfigurableResource[Lake]):
     """Gives assets and sensors the lake."""
 
     data_dir: str
+    address: str = ""
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Lake]:
         """The lake; while a run has it, the run is seen to live."""
         lake = Lake(data_dir=self.data_dir)
         run, instance = context.run, context.instance
-        if run is None or instance is None or not instance.has_run(run.run_id):  # a sensor, or a test without a run
-            yield lake
+        with self._writing():
+            if run is None or instance is None or not instance.has_run(run.run_id):  # a sensor, or a test without a run
+                yield lake
+                return
+            claim_run(run, instance, lake.root)
+            lake.sweep_documents()
+            with hold_run_lock(lake.root, run.run_id):
+                yield lake
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Have the lake of a bucket on this machine, and publish what was made of it, however it ends.
+
+        A sensor writes too: what it remembers, and whom it told.
+        """
+        if not self.address:
+            yield
             return
-        claim_run(run, instance, lake.root)
-        lake.sweep_documents()
-        with hold_run_lock(lake.root, run.run_id):
-            yield lake
+        place = BucketLake(address=self.address, root=Path(self.data_dir))
+        place.begin()
+        try:
+            yield
+        finally:
+            place.end()

@@ -1,0 +1,222 @@
+"""`mlpipe` on a lake in a bucket of a real server, from two machines: each is a cache and a Dagster of its own here."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.sample import write_sample
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.bucket import BucketObjects
+from mlpipe_assets.store.bucket_address import read_address
+from mlpipe_assets.store.inventory import LEASE, ROOT
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.fault_proxy import FaultProxy, fault_proxy
+from mlpipe_assets_tests.lake_copies import copy_lake
+from mlpipe_assets_tests.object_server import ObjectServer, object_server
+
+pytestmark = pytest.mark.long
+MLPIPE = Path(sys.executable).with_name("mlpipe")
+TABLES = ("raw/_events", "interim", "features", "processed", "monitoring", "validation/quarantine", keys.CONTENTS)
+NEWEST = "2026-01-13"  # the last day of the sample, which comes later
+_SECONDS = 120
+
+
+@dataclass(kw_only=True)
+class Machine:
+    """A machine: what it calls the lake, and what it keeps."""
+
+    folder: Path
+    data_dir: str
+    environ: dict[str, str]
+
+    def command(self, *arguments: str, program: Path = MLPIPE) -> "subprocess.Popen[str]":
+        (self.folder / "home").mkdir(parents=True, exist_ok=True)
+        own = {"DAGSTER_HOME": f"{self.folder / 'home'}", "MLPIPE_CACHE_DIR": f"{self.folder / 'cache'}"}
+        own |= {"MLPIPE_DATA_DIR": self.data_dir, "MLPIPE_SETTLE_SECONDS": "0"}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLPIPE_", "AWS_"))}
+        return subprocess.Popen(
+            [program, *arguments],
+            env={**kept, **self.environ, **own},
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def mlpipe(self, *arguments: str, code: int = 0) -> str:
+        """What a command prints."""
+        process = self.command(*arguments)
+        said, _ = process.communicate(timeout=_SECONDS)
+        assert process.returncode == code, said
+        return said
+
+    def python(self, code: str) -> str:
+        """What a program prints."""
+        said, _ = self.command("-c", code, program=Path(sys.executable)).communicate(timeout=_SECONDS)
+        return said
+
+    @property
+    def root(self) -> Path:
+        if "://" not in self.data_dir:
+            return Path(self.data_dir)
+        return next((self.folder / "cache").glob("*/data"))
+
+    def tables(self) -> dict[str, str]:
+        """The digest of each file of a table; the report says when it was made."""
+        files = [path for name in TABLES for path in (self.root / name).rglob("[!.]*") if path.is_file()]
+        files = [path for path in files if path.name != "report.html"]
+        return {f"{path.relative_to(self.root)}": hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@dataclass(kw_only=True)
+class World:
+    """A server with a bucket, machines, and a lake on a disk to compare with."""
+
+    server: ObjectServer
+    proxy: FaultProxy
+    folder: Path
+    sample: Path
+    local: Machine
+
+    def machine(self, name: str, prefix: str) -> Machine:
+        place = self.folder / prefix / name
+        environ = self.server.environ(endpoint=self.proxy.endpoint)
+        return Machine(folder=place, data_dir=f"s3://lake/{prefix}", environ=environ)
+
+    def bucket(self, prefix: str) -> BucketObjects:
+        return BucketObjects(address=read_address(f"s3://lake/{prefix}", self.server.environ()))
+
+    def deliver(self, prefix: str, *, newest: bool) -> None:
+        """Put files of the sample into the drop zone of the bucket: those of the newest day, or the others."""
+        bucket = self.bucket(prefix)
+        for path in (self.sample / "raw").rglob("*.*"):
+            if (NEWEST in path.name) == newest:
+                bucket.put(f"{path.relative_to(self.sample)}", path.read_bytes())
+
+    def with_the_newest_day(self) -> Machine:
+        """The lake on a disk after one more day."""
+        folder = self.folder / "one-day-more"
+        copied = copy_lake(Lake(data_dir=self.local.data_dir), folder / "data")
+        for path in (self.sample / "raw").rglob(f"*{NEWEST}*"):
+            shutil.copy(path, copied.root / path.relative_to(self.sample))
+        found = replace(self.local, folder=folder, data_dir=copied.data_dir)
+        found.mlpipe("run", "-q")
+        return found
+
+    def requests(self) -> int:
+        """How many there were since the last look."""
+        found = self.proxy.count()
+        self.proxy.seen.clear()
+        return found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    sample = folder / "sample"
+    write_sample(sample, days=13, orders_per_day=120, customers=60, seed=7)
+    local = Machine(folder=folder / "local", data_dir=f"{folder / 'local' / 'data'}", environ={})
+    for path in (sample / "raw").rglob("*.*"):
+        if NEWEST not in path.name:
+            target = local.root / path.relative_to(sample)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    local.mlpipe("run", "-q")
+    with object_server(folder) as server, fault_proxy(server.port) as proxy:
+        yield World(server=server, proxy=proxy, folder=folder, sample=sample, local=local)
+
+
+def test_a_run_makes_the_same_tables_as_on_a_disk_and_a_second_one_has_nothing_to_do(world: World) -> None:
+    first, second = world.machine("a", "same"), world.machine("b", "same")
+    world.deliver("same", newest=False)
+
+    first.mlpipe("run", "-q")
+    assert len(first.tables()) > 100
+    assert first.tables() == world.local.tables()
+
+    world.requests()
+    assert "Nothing new to build." in first.mlpipe("run")
+    assert world.requests() <= 10
+    assert "Nothing new to build." in second.mlpipe("run")
+    assert second.tables() == first.tables()
+
+    count = "from mlpipe_assets.project import Project; print(Project().read('interim/orders').height)"
+    assert second.python(count) == world.local.python(count) != "0\n"
+
+
+def test_a_new_day_is_built_by_either_machine_within_a_budget_of_requests(world: World) -> None:
+    first, second = world.machine("a", "day"), world.machine("b", "day")
+    world.deliver("day", newest=False)
+    first.mlpipe("run", "-q")
+    second.mlpipe("status")
+    world.deliver("day", newest=True)
+    world.requests()
+
+    second.mlpipe("run", "-q")
+
+    assert world.requests() <= 80
+    first.mlpipe("status")
+    assert first.tables() == second.tables() == world.with_the_newest_day().tables()
+
+
+@pytest.mark.faults
+def test_a_run_that_is_killed_leaves_the_bucket_as_it_was_and_the_next_one_makes_the_same(world: World) -> None:
+    first, second = world.machine("a", "killed"), world.machine("b", "killed")
+    world.deliver("killed", newest=False)
+    process = first.command("run")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "features/" in line:  # it is in the midst of it
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert any((first.root / "interim").rglob("*.parquet"))
+
+    assert '"partitions": []' in second.mlpipe("status", "--json")
+    first.mlpipe("run", "-q")  # at once: a process of this machine that has ended is not waited for
+
+    assert first.tables() == world.local.tables()
+
+
+def test_while_another_machine_writes_a_run_says_who_and_changes_nothing(world: World) -> None:
+    machine = world.machine("a", "busy")
+    world.deliver("busy", newest=False)
+    bucket = world.bucket("busy")
+    lease, ended = bucket.lease(LEASE, 60), threading.Event()
+
+    def give_signs_of_life() -> None:
+        while not ended.wait(0.2):
+            lease.renew()
+
+    with ThreadPoolExecutor(1) as threads:
+        signs = threads.submit(give_signs_of_life)
+        said = machine.mlpipe("run", "-q", code=1)
+        ended.set()
+        signs.result()
+
+    assert f"s3://lake/busy/{LEASE} is held by process {os.getpid()} on " in said
+    assert bucket.head(ROOT) is None
+    lease.release()
+    machine.mlpipe("run", "-q")
+    assert machine.tables() == world.local.tables()
+
+
+def test_a_bucket_without_a_lake_and_a_command_that_needs_a_disk_are_refused(world: World) -> None:
+    machine = world.machine("a", "empty")
+
+    assert "s3://lake/empty holds no lake, and no drop zone (raw/) to begin one from" in machine.mlpipe("run", code=2)
+    assert "mlpipe serve writes into the data folder" in machine.mlpipe("serve", code=2)
+    machine.mlpipe("sample", "--days", "1", "--customers", "20", "--orders-per-day", "10")
+    other = world.machine("b", "empty")
+    other.mlpipe("status")
+    assert any((other.root / "raw/orders").iterdir())
