@@ -183,6 +183,7 @@ def _operations(engine: Engine, file: Path) -> list[Callable[[str], object]]:
     ]
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(8))
 def test_whatever_the_text_is_the_only_error_is_our_own(
     implementation: Implementation, files: list[Path], number: int

@@ -13,7 +13,7 @@ import pytest
 
 from mlpipe_assets_tests.nycflights.published import WHOLE_YEAR, drop, mlpipe, published, published_flights, run_all
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
