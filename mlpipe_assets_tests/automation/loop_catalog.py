@@ -38,3 +38,6 @@ CATALOG = replace(
     ),
     monitors=(MONITOR,),
 )
+TABLES_ONLY = replace(
+    CATALOG, models=(), monitors=(replace(MONITOR, retrains=()),)
+)  # nothing that a few days may not teach

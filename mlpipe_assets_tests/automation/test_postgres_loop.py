@@ -64,7 +64,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory, listener: Webhook, address: st
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_PG_URL", own)  # for the looks of this process
         with dev_server(
-            root, FIRST, "loop_catalog:CATALOG", listener.url, storage=_STORAGE, environment=environment
+            root, FIRST, "loop_catalog:TABLES_ONLY", listener.url, storage=_STORAGE, environment=environment
         ) as found:
             yield found
 
@@ -110,7 +110,10 @@ def test_a_backfill_is_carried_out_by_the_daemon(dev: DevServer) -> None:
         "MLPIPE_DATA_DIR": f"{dev.lake.root}",
         "PYTHONPATH": f"{PROJECT_ROOT}",
     }
-    env |= {"MLPIPE_START_DATE": f"{FIRST}", "MLPIPE_CATALOG": "mlpipe_assets_tests.automation.loop_catalog:CATALOG"}
+    env |= {
+        "MLPIPE_START_DATE": f"{FIRST}",
+        "MLPIPE_CATALOG": "mlpipe_assets_tests.automation.loop_catalog:TABLES_ONLY",
+    }
 
     ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
