@@ -4,14 +4,12 @@ A range of the growing column is one delivery, whose mark is that range. The ran
 that is taken of it comes from there, so that a table that changes meanwhile gives one answer. Nothing is written to the database.
 """
 
-import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,11 +20,10 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import DatabaseTable
 from mlpipe_assets.catalog.nearest import nearest
 from mlpipe_assets.errors import shorten, spell_count
-from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
+from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
 from mlpipe_assets.intake.spelled_rows import spell_row
-from mlpipe_assets.intake.spooled import Spooled, Spooling, Spools
-from mlpipe_assets.readers.blocks import Block
+from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spooling
 from mlpipe_assets.rules import columns
 from mlpipe_assets.service_urls import explain
 from mlpipe_assets.store.lake import Lake
@@ -40,17 +37,12 @@ _LATE_COMMITS: dict[type, timedelta | int] = {datetime: timedelta(minutes=10), d
 Cursor = datetime | date | int
 
 
-class _RefusedError(Exception):
-    """The table cannot be taken from, in words for a person."""
-
-
 @dataclass(kw_only=True)
-class DatabaseIntake(Intake):
+class DatabaseIntake(RangeIntake):
     """The intake of one table."""
 
     feed: DatabaseTable
     source: Source
-    _spools: Spools = field(default_factory=Spools)
 
     @classmethod
     def of(cls, _: Lake, source: Source) -> "DatabaseIntake":
@@ -62,7 +54,7 @@ class DatabaseIntake(Intake):
         """The range after the last one taken, or the table of today; none where nothing is newer."""
         try:
             found = self._newer(taken) if self.feed.newer_by else self._today(taken)
-        except _RefusedError as error:
+        except NotGivenError as error:
             return [], [DeliveryProblem(name=self.feed.table, reason=f"{error}")]
         return [found] if found else [], []
 
@@ -74,14 +66,6 @@ class DatabaseIntake(Intake):
             return Reading(known_at=looked, by=BY_MODIFICATION)
         zoned = until if until.tzinfo else until.replace(tzinfo=ZoneInfo(self.source.time_zone))
         return Reading(known_at=min(zoned.astimezone(UTC), looked), by=f"newest {self.feed.newer_by}")
-
-    def digest(self, pending: Pending) -> str:
-        """SHA-256 of its rows, in order of the growing column and of the key."""
-        return self._take(pending).digest
-
-    def open(self, pending: Pending) -> Iterator[Block]:
-        """Its rows, from the file they were read into."""
-        return self._take(pending).blocks()
 
     def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
         with self._connect() as connection:
@@ -96,7 +80,7 @@ class DatabaseIntake(Intake):
         mark: dict[str, Any] = {"from": None, "to": _spell(until)}
         if before:
             if any(_kind(done) != _kind(until) for done in before):
-                raise _RefusedError(
+                raise NotGivenError(
                     f"{self.feed.newer_by} is {_kind(until)} now and was {_kind(before[0])} before, so nobody can say what is newer. Name "
                     "a source anew for it"
                 )
@@ -119,21 +103,11 @@ class DatabaseIntake(Intake):
         """Where to begin again: what was committed late lies a little before what was taken."""
         overlap = _LATE_COMMITS[type(last)] if self.feed.overlap is None else self.feed.overlap
         if isinstance(last, int) != isinstance(overlap, int):
-            raise _RefusedError(
+            raise NotGivenError(
                 f"{self.feed.newer_by} is {_kind(last)}, so overlap={overlap!r} must be a "
                 f"{'whole number' if isinstance(last, int) else 'timedelta'}"
             )
         return last - overlap  # type: ignore[operator]  # of one kind
-
-    def _take(self, pending: Pending) -> Spooled:
-        """Read a range into a file, once.
-
-        Raises: OSError where the database does not give it.
-        """
-        try:
-            return self._spools.take(pending.mark, partial(self._read, pending.mark))
-        except _RefusedError as error:
-            raise OSError(errno.EIO, f"{error}") from error
 
     def _read(self, mark: Mark, out: Spooling) -> None:
         with self._connect() as connection:
@@ -162,7 +136,7 @@ class DatabaseIntake(Intake):
         own = {*own_columns(self.source)}
         lacking = [c.name for c in columns(self.source.contract) if c.name in own - {*there} and not may_be_absent(c)]
         if lacking:
-            raise _RefusedError(
+            raise NotGivenError(
                 f"it has no column {lacking[0]!r}, which {self.source.contract.__name__} promises; it has {shorten(there)}."
                 f"{nearest(lacking[0], there)}"
             )
@@ -176,7 +150,7 @@ class DatabaseIntake(Intake):
             inspector = sa.inspect(connection)
             there = sorted([*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)])
             near = nearest(name, there)
-            raise _RefusedError(
+            raise NotGivenError(
                 f"the database of {self.feed.url} has no such table, or hides it from us.{near}"
             ) from None
 
@@ -184,7 +158,7 @@ class DatabaseIntake(Intake):
         name = self.feed.newer_by or ""
         if name not in table.c:
             there = [column.name for column in table.columns]
-            raise _RefusedError(
+            raise NotGivenError(
                 f"it has no column {name!r} to be newer by; it has {shorten(there)}.{nearest(name, there)}"
             )
         return table.c[name]
@@ -202,7 +176,7 @@ class _Connected:
 
     def __enter__(self) -> sa.Connection:
         if not self._address:
-            raise _RefusedError(f"the variable {self._variable} is not set: it holds the address of the database")
+            raise NotGivenError(f"the variable {self._variable} is not set: it holds the address of the database")
         try:
             url = sa.make_url(self._address)
             waits = url.get_backend_name() in ("postgresql", "mysql") and "connect_timeout" not in url.query
@@ -210,11 +184,11 @@ class _Connected:
             engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
             self._connection = engine.connect()
         except ImportError as error:
-            raise _RefusedError(
+            raise NotGivenError(
                 f"the driver of {self._variable} is not installed ({error.name}). Next: pip install it"
             ) from error
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
-            raise _RefusedError(
+            raise NotGivenError(
                 f"{self._variable} is no address that SQLAlchemy knows: write it as postgresql://HOST/DATABASE"
             ) from None
         except SQLAlchemyError as error:
@@ -229,9 +203,9 @@ class _Connected:
         if isinstance(error, SQLAlchemyError):
             raise self._told(error) from None
 
-    def _told(self, error: SQLAlchemyError) -> _RefusedError:
+    def _told(self, error: SQLAlchemyError) -> NotGivenError:
         cause = getattr(error, "orig", None) or error
-        return _RefusedError(explain(cause, self._address))
+        return NotGivenError(explain(cause, self._address))
 
 
 def _plain(value: object, feed: DatabaseTable) -> Cursor:
@@ -239,7 +213,7 @@ def _plain(value: object, feed: DatabaseTable) -> Cursor:
     if isinstance(value, Decimal) and value == value.to_integral_value():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, datetime | date | int):
-        raise _RefusedError(
+        raise NotGivenError(
             f"newer_by={feed.newer_by!r} holds {type(value).__name__}; it must hold times, dates or whole numbers that grow with every "
             "change of a row"
         )

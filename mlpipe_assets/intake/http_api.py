@@ -1,10 +1,9 @@
 """Records of an HTTP API: what is newer than what was taken, or all of it once a day."""
 
-import errno
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,17 +11,16 @@ from zoneinfo import ZoneInfo
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import HttpApi
-from mlpipe_assets.intake.http_pages import ApiError, read_pages
-from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
+from mlpipe_assets.intake.http_pages import read_pages
+from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
 from mlpipe_assets.intake.spelled_rows import spell_row
-from mlpipe_assets.intake.spooled import Spooled, Spooling, Spools
-from mlpipe_assets.readers.blocks import Block
+from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spooling
 from mlpipe_assets.store.lake import Lake
 
 
 @dataclass(kw_only=True)
-class HttpIntake(Intake):
+class HttpIntake(RangeIntake):
     """The intake of one API.
 
     A look asks for what is newer and keeps it, since an API says what it has by giving it. The mark of a delivery is the newest value
@@ -31,7 +29,6 @@ class HttpIntake(Intake):
 
     feed: HttpApi
     source: Source
-    _spools: Spools = field(default_factory=Spools)
 
     @classmethod
     def of(cls, _: Lake, source: Source) -> "HttpIntake":
@@ -43,7 +40,7 @@ class HttpIntake(Intake):
         """What is newer than the last that was taken, or all records of today; none where nothing is."""
         try:
             found = self._newer(taken) if self.feed.newer_by else self._today(taken)
-        except ApiError as error:
+        except NotGivenError as error:
             return [], [DeliveryProblem(name=self.source.name, reason=f"{self.feed.url}: {error}")]
         return [found] if found else [], []
 
@@ -54,19 +51,11 @@ class HttpIntake(Intake):
             return Reading(known_at=looked, by=BY_MODIFICATION)
         return Reading(known_at=min(self._instant(until), looked), by=f"newest {self.feed.newer_by}")
 
-    def digest(self, pending: Pending) -> str:
-        """SHA-256 of its records, in the order they came in."""
-        return self._take(pending).digest
-
-    def open(self, pending: Pending) -> Iterator[Block]:
-        """Its records; those that are none are refused one by one."""
-        return self._take(pending).blocks()
-
     def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
         marks = [mark for mark in taken.values() if "to" in mark]
         last = max(marks, key=lambda mark: self._rank(mark["to"]), default=None)
         range_ = _Range(rank=self._rank, after=last)
-        spooled = self._spools.write(partial(self._read, range_, last["to"] if last else None))
+        spooled = self._spools.write(partial(self._fetch, range_, last["to"] if last else None))
         if range_.newest is None:
             return None
         begun = {"from": last["to"], "from_at": last["at"]} if last else {"from": None, "from_at": []}
@@ -79,23 +68,16 @@ class HttpIntake(Intake):
         mark = {"day": f"{datetime.fromtimestamp(now / 1e9, tz=UTC):%Y-%m-%d}"}
         if mark in taken.values():
             return None
-        self._spools.hold(mark, self._spools.write(partial(self._read, None, None)))
+        self._spools.hold(mark, self._spools.write(partial(self._fetch, None, None)))
         return Pending(name=mark["day"], mark=mark, modified_ns=now)
 
-    def _take(self, pending: Pending) -> Spooled:
-        """What was read when it was looked at, or the same read again.
-
-        Raises: OSError where the API does not give it.
-        """
-        mark = pending.mark
+    def _read(self, mark: Mark, out: Spooling) -> None:
+        """The same read again, as it was taken."""
         before = {"to": mark["from"], "at": mark["from_at"]} if mark.get("from") is not None else None
         range_ = _Range(rank=self._rank, after=before, until=mark) if "to" in mark else None
-        try:
-            return self._spools.take(mark, partial(self._read, range_, mark.get("from")))
-        except ApiError as error:
-            raise OSError(errno.EIO, f"{error}") from error
+        self._fetch(range_, mark.get("from"), out)
 
-    def _read(self, range_: "_Range | None", since: str | int | None, out: Spooling) -> None:
+    def _fetch(self, range_: "_Range | None", since: str | int | None, out: Spooling) -> None:
         number = 0
         for page in read_pages(self.feed, since):
             for record in page:

@@ -12,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from mlpipe_assets.catalog.feeds import HttpApi
+from mlpipe_assets.intake.spooled import NotGivenError
 
 _MOST_PAGES = 100_000
 _MOST_BYTES = 100_000_000  # of one page
@@ -27,10 +28,6 @@ _PATIENCE = Retry(
 )
 
 
-class ApiError(Exception):
-    """The API does not give its records, in words for a person."""
-
-
 def read_pages(feed: HttpApi, since: str | int | None) -> Iterator[list[Any]]:
     """The records of each page.
 
@@ -38,7 +35,7 @@ def read_pages(feed: HttpApi, since: str | int | None) -> Iterator[list[Any]]:
         feed: The API.
         since: The value from which on records are asked for, where it takes one.
 
-    Raises: ApiError.
+    Raises: NotGivenError.
     """
     params: dict[str, Any] = {feed.since: since} if feed.since and since is not None else {}
     numbered = feed.page_parameter if feed.next_page is None else None
@@ -50,13 +47,13 @@ def read_pages(feed: HttpApi, since: str | int | None) -> Iterator[list[Any]]:
         for number in range(1, _MOST_PAGES + 1):
             asked = params | ({numbered: number} if numbered else {})
             if (address, f"{asked}") in seen:
-                raise ApiError("it gives the same page again and again as the next one")
+                raise NotGivenError("it gives the same page again and again as the next one")
             seen.add((address, f"{asked}"))
             document, following = _get(session, feed, address, asked)
             records = _at(document, feed.records)
             if not isinstance(records, list):
                 where = f"at {feed.records!r}" if feed.records else "as the answer"
-                raise ApiError(f"there is no list of records {where}: name its place by records=")
+                raise NotGivenError(f"there is no list of records {where}: name its place by records=")
             yield records
             if numbered:
                 if not records:
@@ -66,7 +63,7 @@ def read_pages(feed: HttpApi, since: str | int | None) -> Iterator[list[Any]]:
             if token in (None, "", False):
                 return
             address, params = _next(feed, address, params, token)
-    raise ApiError(f"it has more than {_MOST_PAGES:,} pages")
+    raise NotGivenError(f"it has more than {_MOST_PAGES:,} pages")
 
 
 def _get(session: requests.Session, feed: HttpApi, address: str, params: dict[str, Any]) -> tuple[Any, str | None]:
@@ -76,22 +73,22 @@ def _get(session: requests.Session, feed: HttpApi, address: str, params: dict[st
             status = answer.status_code
             if status in (401, 403):
                 lacking = f"the secret in {feed.token}" if feed.token else "nothing, and may want token="
-                raise ApiError(f"it refuses us ({status}); it was sent {lacking}")
+                raise NotGivenError(f"it refuses us ({status}); it was sent {lacking}")
             if 300 <= status < 400:  # noqa: PLR2004 (the statuses of HTTP)
-                raise ApiError(
+                raise NotGivenError(
                     f"it answers with a redirect ({status}), which is not followed: name the address it leads to"
                 )
             if status != 200:  # noqa: PLR2004 (as above)
                 again = f", also when asked {_PATIENCE.total} times more" if status in _OVERLOADED else ""
-                raise ApiError(f"it answers {status}{again}")
+                raise NotGivenError(f"it answers {status}{again}")
             body = b"".join(_limited(answer))
             following = answer.links.get("next", {}).get("url")
     except requests.RequestException as error:
-        raise ApiError(f"it does not answer ({type(error).__name__})") from None
+        raise NotGivenError(f"it does not answer ({type(error).__name__})") from None
     try:
         return json.loads(body, parse_float=Decimal), following
     except (ValueError, RecursionError):
-        raise ApiError(f"its answer is no JSON, it begins with {body[:1]!r}") from None
+        raise NotGivenError(f"its answer is no JSON, it begins with {body[:1]!r}") from None
 
 
 def _limited(answer: requests.Response) -> Iterator[bytes]:
@@ -99,7 +96,7 @@ def _limited(answer: requests.Response) -> Iterator[bytes]:
     for piece in answer.iter_content(1 << 16):
         size += len(piece)
         if size > _MOST_BYTES:
-            raise ApiError(f"a page of it is longer than {_MOST_BYTES:,} bytes: ask for shorter ones")
+            raise NotGivenError(f"a page of it is longer than {_MOST_BYTES:,} bytes: ask for shorter ones")
         yield piece
 
 
@@ -110,7 +107,7 @@ def _next(feed: HttpApi, address: str, params: dict[str, Any], token: Any) -> tu
         return address, params | {feed.page_parameter: text}
     there = urljoin(address, text)
     if urlsplit(there)[:2] != urlsplit(feed.url)[:2]:
-        raise ApiError(
+        raise NotGivenError(
             "its next page is at another server, which must not be sent our secret; or it is a token: name page_parameter"
         )
     return there, {}
@@ -121,7 +118,7 @@ def _secret(feed: HttpApi) -> dict[str, str]:
         return {}
     value = os.environ.get(feed.token, "").strip()
     if not value or not value.isprintable():
-        raise ApiError(f"the variable {feed.token} is not set: it holds the secret that the API asks for")
+        raise NotGivenError(f"the variable {feed.token} is not set: it holds the secret that the API asks for")
     return {feed.token_header: f"Bearer {value}" if feed.token_header.lower() == "authorization" else value}
 
 

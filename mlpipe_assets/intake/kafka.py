@@ -3,12 +3,10 @@
 No consumer group is joined and no offset is committed at the broker: a reader that is cut off reads the same range again.
 """
 
-import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
 from time import monotonic, time_ns
@@ -19,11 +17,11 @@ import orjson
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import KafkaTopic
 from mlpipe_assets.errors import SettingsError, spell_count
-from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
+from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
 from mlpipe_assets.intake.known_at import Reading, read_time
 from mlpipe_assets.intake.offsets import Span, cut_ranges, uncovered
-from mlpipe_assets.intake.spooled import Spooled, Spooling, Spools
-from mlpipe_assets.readers.blocks import Block, as_received
+from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spooling
+from mlpipe_assets.readers.blocks import as_received
 from mlpipe_assets.readers.json_check import refusal
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
@@ -36,16 +34,11 @@ _PATIENCE = 30.0  # seconds without a message that the broker says is there
 _TOPIC, _PARTITIONS, _BEGUN = "topic", "partitions", "begun"
 
 
-class _RefusedError(Exception):
-    """The topic cannot be taken from, in words for a person."""
-
-
 @dataclass(kw_only=True)
-class KafkaIntake(Intake):
+class KafkaIntake(RangeIntake):
     """The intake of one topic."""
 
     feed: KafkaTopic
-    _spools: Spools = field(default_factory=Spools)
 
     @classmethod
     def of(cls, _: Lake, source: Source) -> "KafkaIntake":
@@ -68,7 +61,7 @@ class KafkaIntake(Intake):
         try:
             identity, there = self._ends()
             begun, left = self._left(identity, there, taken)
-        except _RefusedError as error:
+        except NotGivenError as error:
             return [], [DeliveryProblem(name=self.feed.topic, reason=f"{error}")]
         now = time_ns()
         found: list[Pending] = []
@@ -89,20 +82,12 @@ class KafkaIntake(Intake):
         """The moment of the look."""
         return Reading(known_at=read_time(pending.modified_ns), by="when it was taken")
 
-    def digest(self, pending: Pending) -> str:
-        """SHA-256 of its messages, in order of partition and offset."""
-        return self._take(pending).digest
-
-    def open(self, pending: Pending) -> Iterator[Block]:
-        """Its messages; those that are no JSON object are refused one by one."""
-        return self._take(pending).blocks()
-
     def _left(
         self, identity: str, there: Mapping[int, Span], taken: Mapping[str, Mark]
     ) -> tuple[dict[str, int], dict[int, list[Span]]]:
         """Where each partition was begun with, and the spans of it that are on record nowhere.
 
-        Raises: _RefusedError when the topic is another one than was taken from.
+        Raises: NotGivenError when the topic is another one than was taken from.
         """
         marks = [mark for mark in taken.values() if _PARTITIONS in mark]
         covered: dict[int, list[Span]] = {}
@@ -113,7 +98,7 @@ class KafkaIntake(Intake):
                 covered.setdefault(int(number), []).append((start, end))
         shrunk = any(end > there.get(number, (0, 0))[1] for number, spans in covered.items() for _, end in spans)
         if shrunk or any(mark[_TOPIC] != identity for mark in marks):
-            raise _RefusedError(
+            raise NotGivenError(
                 "it is another topic now than the one that was taken from: it was deleted and made anew, so its offsets begin again. "
                 "Give the source, or the topic, another name"
             )
@@ -137,25 +122,15 @@ class KafkaIntake(Intake):
                 asked = asking.list_offsets(wanted, isolation_level=committed, request_timeout=_SECONDS)
                 found.append({place.partition: future.result().offset for place, future in asked.items()})
         except kafka.KafkaException as error:
-            raise _RefusedError(_why(error)) from None
+            raise NotGivenError(_why(error)) from None
         lows, highs = found
         return f"{topic.topic_id}", {number: (lows[number], highs[number]) for number in sorted(lows)}
-
-    def _take(self, pending: Pending) -> Spooled:
-        """Read a range into a file, once.
-
-        Raises: OSError where the brokers do not give it.
-        """
-        try:
-            return self._spools.take(pending.mark, partial(self._read, pending.mark))
-        except _RefusedError as error:
-            raise OSError(errno.EIO, f"{error}") from error
 
     def _read(self, mark: Mark, out: Spooling) -> None:
         numbers = count(1)
         identity, there = self._ends()
         if identity != mark[_TOPIC]:
-            raise _RefusedError("it is another topic now than the one that was looked at")
+            raise NotGivenError("it is another topic now than the one that was looked at")
         for number, (start, end) in sorted((int(name), span) for name, span in mark[_PARTITIONS].items()):
             low = there.get(number, (end, end))[0]
             if low > start:
@@ -182,7 +157,7 @@ class KafkaIntake(Intake):
                     last = monotonic()
                     error = message.error()
                     if error is not None and error.code() != kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001 (the client's own spelling)
-                        raise _RefusedError(_why(kafka.KafkaException(error)))
+                        raise NotGivenError(_why(kafka.KafkaException(error)))
                     if message.offset() >= end:
                         return
                     if error is None:
@@ -190,10 +165,10 @@ class KafkaIntake(Intake):
                         if message.offset() + 1 >= end:
                             return
         except kafka.KafkaException as error:
-            raise _RefusedError(_why(error)) from None
+            raise NotGivenError(_why(error)) from None
         finally:
             consumer.close()
-        raise _RefusedError(f"no message came for {_PATIENCE:g} seconds, though partition {partition} has more")
+        raise NotGivenError(f"no message came for {_PATIENCE:g} seconds, though partition {partition} has more")
 
 
 def _client() -> Any:  # noqa: ANN401 (a module that need not be installed)
@@ -240,11 +215,11 @@ def _spell_time(milliseconds: int) -> str:
 def _options(variable: str) -> dict[str, Any]:
     """The options of the client in a variable: servers between commas, or a JSON object of librdkafka's options.
 
-    Raises: _RefusedError when there are none.
+    Raises: NotGivenError when there are none.
     """
     given = os.environ.get(variable, "").strip()
     if not given:
-        raise _RefusedError(f"the variable {variable} is not set: it holds the servers, as broker1:9092,broker2:9092")
+        raise NotGivenError(f"the variable {variable} is not set: it holds the servers, as broker1:9092,broker2:9092")
     options: Any = {"bootstrap.servers": given}
     if given.startswith("{"):
         try:
@@ -252,7 +227,7 @@ def _options(variable: str) -> dict[str, Any]:
         except ValueError:
             options = None
         if not isinstance(options, dict) or "bootstrap.servers" not in options:
-            raise _RefusedError(f'{variable} is no JSON object of options with "bootstrap.servers" among them')
+            raise NotGivenError(f'{variable} is no JSON object of options with "bootstrap.servers" among them')
     return {"log_level": 0, "error_cb": lambda _: None, **options}
 
 

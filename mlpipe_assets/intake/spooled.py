@@ -1,16 +1,19 @@
 """Records of a range, read once into a private file: its digest and its rows are of one reading, whatever changes at the source."""
 
+import errno
 import hashlib
 import shutil
 import tempfile
 import weakref
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from mlpipe_assets.intake.intake import Mark
+from mlpipe_assets.intake.intake import Intake, Mark, Pending
 from mlpipe_assets.readers.blocks import Block, Malformed, malformed_frame, records_frame
 
 _ROWS_AT_ONCE = 20_000
@@ -110,3 +113,33 @@ class Spools:
 
 def _place(mark: Mark) -> str:
     return f"{sorted(mark.items())}"
+
+
+class NotGivenError(Exception):
+    """What was asked of a database, a broker or an API is not given, in words for a person."""
+
+
+@dataclass(kw_only=True)
+class RangeIntake(Intake):
+    """An intake that reads each range once: what it says of it, and what is taken, is of one reading."""
+
+    _spools: Spools = field(default_factory=Spools)
+
+    def digest(self, pending: Pending) -> str:
+        """SHA-256 of its records, in the order they were read in."""
+        return self._take(pending).digest
+
+    def open(self, pending: Pending) -> Iterator[Block]:
+        """Its records, from the file they were read into; what is none is refused one by one."""
+        return self._take(pending).blocks()
+
+    @abstractmethod
+    def _read(self, mark: Mark, out: Spooling) -> None:
+        """Write a range down. Raises: NotGivenError."""
+
+    def _take(self, pending: Pending) -> Spooled:
+        """A range that was read, or is now. Raises: OSError where it is not given."""
+        try:
+            return self._spools.take(pending.mark, partial(self._read, pending.mark))
+        except NotGivenError as error:
+            raise OSError(errno.EIO, f"{error}") from error
