@@ -1,6 +1,7 @@
 """Real servers on this machine for tests: started by the test that wants them, on a free port of loopback, and stopped after it."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -18,10 +19,19 @@ _PASSWORD = "s3cret/word"  # noqa: S105 (of a server that lives for one test)
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port of loopback that nobody listens on.
+
+    It is none of those that the system gives to who connects: a client that tries such a port again and again while
+    its server is down may come to be connected to itself, and then the server cannot come up.
+    """
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as found:
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError:  # somebody has it
+                continue
+            return port
 
 
 @contextmanager

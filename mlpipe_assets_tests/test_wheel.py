@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.settings import PROJECT_ROOT
-from mlpipe_assets_tests.automation.dev_server import free_port
+from mlpipe_assets_tests.servers import free_port
 from mlpipe_assets_tests.wheels import Installed, build_wheel
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]

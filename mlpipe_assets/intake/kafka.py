@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
-from time import monotonic, time_ns
+from time import monotonic, sleep, time_ns
 from typing import Any
 
 import orjson
@@ -31,6 +31,19 @@ _AT_ONCE = 5_000
 _LONGEST = 100  # characters of a name; of a topic with many partitions the rest is told by a digest
 _SECONDS = 10.0
 _PATIENCE = 30.0  # seconds without a message that the broker says is there
+_SETTLING = 5.0  # seconds that a broker which came back, or a partition which moves, is given to know itself again
+_PASSING = frozenset(
+    {
+        "FENCED_LEADER_EPOCH",
+        "KAFKA_STORAGE_ERROR",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+        "OFFSET_NOT_AVAILABLE",
+        "REPLICA_NOT_AVAILABLE",
+        "UNKNOWN_LEADER_EPOCH",
+        "UNKNOWN_TOPIC_OR_PART",
+    }
+)
 _TOPIC, _PARTITIONS, _BEGUN = "topic", "partitions", "begun"
 
 
@@ -109,20 +122,28 @@ class KafkaIntake(RangeIntake):
 
     def _ends(self) -> tuple[str, dict[int, Span]]:
         """What identifies the topic, and the first and the end offset of each partition, without what is in open transactions."""
+        kafka, end = _client(), monotonic() + _SETTLING
+        while True:
+            try:
+                return self._ends_now()
+            except kafka.KafkaException as error:
+                if _name(error) not in _PASSING or monotonic() > end:
+                    raise NotGivenError(_why(error)) from None
+            sleep(0.2)
+
+    def _ends_now(self) -> tuple[str, dict[int, Span]]:
+        """As `_ends`. Raises: KafkaException."""
         kafka, admin = _client(), import_module("confluent_kafka.admin")
         committed = kafka.IsolationLevel.READ_COMMITTED
-        try:
-            asking = admin.AdminClient(_options(self.feed.servers))
-            described = asking.describe_topics(kafka.TopicCollection([self.feed.topic]), request_timeout=_SECONDS)
-            topic = described[self.feed.topic].result()
-            places = [kafka.TopicPartition(self.feed.topic, partition.id) for partition in topic.partitions]
-            found: list[dict[int, int]] = []
-            for spec in (admin.OffsetSpec.earliest(), admin.OffsetSpec.latest()):
-                wanted = dict.fromkeys(places, spec)
-                asked = asking.list_offsets(wanted, isolation_level=committed, request_timeout=_SECONDS)
-                found.append({place.partition: future.result().offset for place, future in asked.items()})
-        except kafka.KafkaException as error:
-            raise NotGivenError(_why(error)) from None
+        asking = admin.AdminClient(_options(self.feed.servers))
+        described = asking.describe_topics(kafka.TopicCollection([self.feed.topic]), request_timeout=_SECONDS)
+        topic = described[self.feed.topic].result()
+        places = [kafka.TopicPartition(self.feed.topic, partition.id) for partition in topic.partitions]
+        found: list[dict[int, int]] = []
+        for spec in (admin.OffsetSpec.earliest(), admin.OffsetSpec.latest()):
+            wanted = dict.fromkeys(places, spec)
+            asked = asking.list_offsets(wanted, isolation_level=committed, request_timeout=_SECONDS)
+            found.append({place.partition: future.result().offset for place, future in asked.items()})
         lows, highs = found
         return f"{topic.topic_id}", {number: (lows[number], highs[number]) for number in sorted(lows)}
 
@@ -154,8 +175,10 @@ class KafkaIntake(RangeIntake):
             last = monotonic()
             while monotonic() - last < _PATIENCE:
                 for message in consumer.consume(_AT_ONCE, timeout=1.0):
-                    last = monotonic()
                     error = message.error()
+                    if error is not None and error.name() in _PASSING:
+                        continue
+                    last = monotonic()
                     if error is not None and error.code() != kafka.KafkaError._PARTITION_EOF:  # noqa: SLF001 (the client's own spelling)
                         raise NotGivenError(_why(kafka.KafkaException(error)))
                     if message.offset() >= end:
@@ -231,13 +254,17 @@ def _options(variable: str) -> dict[str, Any]:
     return {"log_level": 0, "error_cb": lambda _: None, **options}
 
 
+def _name(error: Exception) -> str:
+    """The client's name of what went wrong."""
+    cause = error.args[0] if error.args else error
+    name: str = getattr(cause, "name", lambda: type(error).__name__)()
+    return name
+
+
 def _why(error: Exception) -> str:
     """What a client says, without what it was given."""
-    cause = error.args[0] if error.args else error
-    name, retriable = (
-        getattr(cause, "name", lambda: type(error).__name__)(),
-        getattr(cause, "retriable", lambda: False)(),
-    )
+    name, cause = _name(error), error.args[0] if error.args else error
+    retriable = name in _PASSING - {"UNKNOWN_TOPIC_OR_PART"} or getattr(cause, "retriable", lambda: False)()
     known = {
         "UNKNOWN_TOPIC_OR_PART": "there is no such topic, or it is hidden from us",
         "_TIMED_OUT": "the brokers do not answer",

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from dagster._core.scheduler.instigation import SensorInstigatorData  # not expo
 
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.servers import free_port
 
 _BIN = Path(sys.executable).parent
 _DAGSTER_YAML = """
@@ -111,10 +111,3 @@ def dev_server(
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # asked kindly, it takes a quarter of a minute, or does not listen
             process.wait()
-
-
-def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -223,12 +224,27 @@ def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(broker: Broker,
     assert "it was deleted and made anew" in problem.reason
 
 
+def test_a_broker_that_does_not_know_a_topic_yet_is_asked_again(
+    broker: Broker, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = "orders.late"
+    monkeypatch.setenv("SHOP_KAFKA", broker.address)
+    making = threading.Timer(1.0, broker.make, (late, 2))
+    making.start()
+
+    found = take(lake, source(late))
+    making.join()
+
+    assert (found.new, found.problems) == ([], [])
+
+
 def test_what_cannot_be_taken_is_named(broker: Broker, topic: str, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     def problem(name: str) -> str:
         found, [told] = intake_of(lake, source(name)).look({})
         assert found == []
         return told.reason
 
+    monkeypatch.setattr(kafka, "_SETTLING", 0.5)
     assert problem("orders.none").startswith("there is no such topic, or it is hidden from us")
     monkeypatch.setattr(kafka, "_SECONDS", 1.0)
     monkeypatch.setenv("SHOP_KAFKA", '{"bootstrap.servers": "127.0.0.1:1", "sasl.password": "s3cret"}')
