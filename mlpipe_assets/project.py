@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -69,11 +70,17 @@ class Project:
         from mlpipe_assets.flow import tables_of
 
         settings = read_settings()
+        if "://" in f"{data_dir or ''}":  # as a path it would be an empty folder here
+            raise SettingsError(
+                "Project() takes a folder. For a lake in a bucket set MLPIPE_DATA_DIR to its address, and call Project() without one."
+            )
         root = settings.data_dir if data_dir is None else Path(data_dir).absolute()
         if root.exists() and not root.is_dir():
             raise SettingsError(f"{str(root)!r} is not a folder. Name the data folder, such as Project('data').")
-        if settings.lake_address and root == settings.data_dir:
-            BucketLake(address=settings.lake_address, root=root).fetch()
+        own = settings.lake_address if root == settings.data_dir else ""
+        self._bucket = BucketLake(address=own, root=root) if own else None
+        if self._bucket:
+            self._bucket.fetch()
         self._lake = Lake(data_dir=str(root))
         given = (
             load_catalog(catalog, root=settings.project.root, said_in="catalog")
@@ -232,10 +239,11 @@ class Project:
         """
         from mlpipe_assets.commands.by_call import run_project  # it brings Dagster
 
-        self._lake.expect_used()
-        expect_records(self._lake.root)
         earliest, latest = _day(first), _day(last)
-        tables = run_project(self._lake, self._catalog, lambda day: (earliest or day) <= day <= (latest or day))
+        with self._bucket.writing() if self._bucket else nullcontext():
+            self._lake.expect_used()
+            expect_records(self._lake.root)
+            tables = run_project(self._lake, self._catalog, lambda day: (earliest or day) <= day <= (latest or day))
         return pl.DataFrame(tables, schema=_BUILT)
 
     def _known(self, table: str) -> "Table":

@@ -153,6 +153,11 @@ def test_a_run_of_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         Project(tmp_path / "mistyped").run()
 
 
+def test_the_address_of_a_bucket_is_no_folder() -> None:
+    with pytest.raises(SettingsError, match="For a lake in a bucket set MLPIPE_DATA_DIR to its address"):
+        Project("s3://lake/shop")
+
+
 def test_days_that_are_missing_from_a_frame_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lake = Lake(data_dir=str(tmp_path))
     rows = pl.DataFrame({"order_id": ["o1"]})

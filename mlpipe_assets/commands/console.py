@@ -77,6 +77,13 @@ def deliver_to_bucket() -> None:
         BucketLake(address=settings.lake_address, root=settings.data_dir).deliver()
 
 
+def spell_place(lake: Lake, key: str = "") -> str:
+    """Where something of the lake is for a person: below the address of the bucket, where it is in one."""
+    settings = read_settings()
+    own = settings.lake_address if lake.root == settings.data_dir else ""
+    return plain("/".join(filter(None, (own or f"{lake.root}", key))))
+
+
 def make_console(options: argparse.Namespace | None = None) -> Console:
     """Where a command prints: nowhere with --quiet, and without a width where the output is no terminal."""
     quiet = bool(options and getattr(options, "quiet", False))
@@ -104,7 +111,7 @@ def nothing_yet(lake: Lake, catalog: Catalog) -> str:
     """What to do with an empty lake."""
     if not catalog.sources:
         return f"The catalog declares no source yet, so there is nothing to read. It is made in {plain(catalog.place)}."
-    zone = plain(lake.root / keys.DROP_ZONE)
+    zone = spell_place(lake, keys.DROP_ZONE)
     sampled = f", or try: {plain(command())} sample" if takes_sample(catalog) else "."
     return f"There are no files yet. Put some into {zone}/<source>/{sampled}"
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from mlpipe_assets.automation.pending import pending
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.calling import command
-from mlpipe_assets.commands.console import plain, print_lines
+from mlpipe_assets.commands.console import plain, print_lines, spell_place
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
@@ -46,7 +46,7 @@ def tell_what_would_run(
     if rows:
         print_table(console, ("table", "what would be done"), rows)
     else:
-        console.print(f"Nothing would be done: {plain(lake.root)} is up to date.", soft_wrap=True)
+        console.print(f"Nothing would be done: {spell_place(lake)} is up to date.", soft_wrap=True)
     if fresh:
         console.print("The days that new files bring, and what follows from them, are known when the files are read.")
     print_lines(console, "[yellow]now:[/]", problems, whole=options.verbose)

@@ -27,6 +27,7 @@ from mlpipe_assets.commands.console import (
     make_console,
     open_lake,
     plain,
+    spell_place,
 )
 from mlpipe_assets.commands.dry_run import tell_what_would_run
 from mlpipe_assets.commands.summary import tell_summary
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         return definitions, instance
 
     if lake.is_new and not options.json:
-        console.print(f"{plain(lake.root)} was never used before: this is its first run.", soft_wrap=True)
+        console.print(f"{spell_place(lake)} was never used before: this is its first run.", soft_wrap=True)
     with explaining_the_home(dagster_home()), Progress(console, options):
         summary = catch_up(lake, catalog, load, lambda day: first <= day <= last)
         _alert(lake, catalog, loaded)

@@ -3,9 +3,10 @@
 import argparse
 
 from mlpipe_assets.commands.calling import command
-from mlpipe_assets.commands.console import deliver_to_bucket, make_console, open_lake, plain, takes_sample
+from mlpipe_assets.commands.console import deliver_to_bucket, make_console, open_lake, plain, spell_place, takes_sample
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
+from mlpipe_assets.store import keys
 
 _LIMITS = {  # of what a machine holds in memory, and a calendar has
     "days": (1, 3_660),
@@ -41,7 +42,7 @@ def sample(options: argparse.Namespace) -> int:
     deliver_to_bucket()
     console = make_console(options)
     console.print(
-        f"Wrote the sample into {plain(lake.root / 'raw')}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
+        f"Wrote the sample into {spell_place(lake, keys.DROP_ZONE)}: {', '.join(f'{v:,} {k}' for k, v in counts.items())}",
         soft_wrap=True,
     )
     console.print(f"Next: {plain(command())} run")

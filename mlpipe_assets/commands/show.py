@@ -21,6 +21,7 @@ from mlpipe_assets.commands.console import (
     open_lake,
     plain,
     print_lines,
+    spell_place,
 )
 from mlpipe_assets.commands.tables import print_rows, print_table
 from mlpipe_assets.engines.distinct_names import distinct_names
@@ -67,14 +68,14 @@ def status(options: argparse.Namespace) -> int:
         return int(needs_a_person and options.check)
     console = make_console(options)
     if lake.is_new:
-        console.print(f"{plain(lake.root)} was never used before.", soft_wrap=True)
+        console.print(f"{spell_place(lake)} was never used before.", soft_wrap=True)
     if not found and not zone.new_files and not needs_a_person:
         console.print(nothing_yet(lake, catalog), soft_wrap=True)
         return 0
     if found:
         _print_tables(console, found)
     if zone.new_files:
-        where = plain(lake.root / keys.DROP_ZONE)
+        where = spell_place(lake, keys.DROP_ZONE)
         console.print(
             f"{spell_count(zone.new_files, 'new file')} in {where}. Next: {plain(command())} run", soft_wrap=True
         )

@@ -1,7 +1,7 @@
 """The lake as a Dagster resource: a run that opens it is marked as one on this data folder."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -23,7 +23,9 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         """The lake; while a run has it, the run is seen to live."""
         lake = Lake(data_dir=self.data_dir)
         run, instance = context.run, context.instance
-        with self._writing():
+        place = BucketLake(address=self.address, root=Path(self.data_dir)) if self.address else None
+        # A sensor writes too: what it remembers, and whom it told.
+        with place.writing() if place else nullcontext():
             if run is None or instance is None or not instance.has_run(run.run_id):  # a sensor, or a test without a run
                 yield lake
                 return
@@ -31,19 +33,3 @@ class LakeResource(dg.ConfigurableResource[Lake]):
             lake.sweep_documents()
             with hold_run_lock(lake.root, run.run_id):
                 yield lake
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Have the lake of a bucket on this machine, and publish what was made of it, however it ends.
-
-        A sensor writes too: what it remembers, and whom it told.
-        """
-        if not self.address:
-            yield
-            return
-        place = BucketLake(address=self.address, root=Path(self.data_dir))
-        place.begin()
-        try:
-            yield
-        finally:
-            place.end()

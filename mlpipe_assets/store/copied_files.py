@@ -17,11 +17,15 @@ _OURS = ("meta/locks", keys.PROTOTYPE)  # of this machine only
 
 
 def files_of_lake(root: Path) -> Iterator[tuple[str, list[int]]]:
-    """The files of the copy that belong to the lake, with size, time and number: manifests first."""
+    """The files of the copy that belong to the lake, with size, time and number.
+
+    Manifests first, so that what they name is seen; the logs of digests last, so that what is seen is on record.
+    """
     yield from _walk(root, keys.TABLES)
     for item in _walk(root, ""):
-        if not is_delivered(item[0]) and not item[0].startswith(f"{keys.TABLES}/"):
+        if not (is_delivered(item[0]) or item[0].startswith((f"{keys.TABLES}/", f"{keys.DIGESTS}/"))):
             yield item
+    yield from _walk(root, keys.DIGESTS)
 
 
 def files_delivered(root: Path) -> Iterator[tuple[str, list[int]]]:
@@ -52,6 +56,8 @@ def write_file(root: Path, key: str, blocks: Iterable[bytes], mtime_ns: int, sha
             for block in blocks:
                 digest.update(block)
                 handle.write(block)
+            handle.flush()
+            os.fsync(handle.fileno())  # its size and time vouch for it from now on, after a power cut too
         if sha256 and digest.hexdigest() != sha256:
             return False
         os.utime(temporary, ns=(mtime_ns, mtime_ns))
@@ -84,6 +90,18 @@ def remove_file(root: Path, key: str) -> None:
     for folder in path.relative_to(root).parents[:-1]:
         with suppress(OSError):  # others are in it
             (root / folder).rmdir()
+
+
+def move_aside(root: Path, key: str, target: Path) -> None:
+    """Move a file out of the copy, over one that was moved before.
+
+    Raises: StoreError.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (root / key).replace(target)
+    except OSError as error:
+        raise explain_writing(error, target, root.parent) from error
 
 
 def sweep(root: Path) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from mlpipe_assets.errors import BusyError, DamagedError
 from mlpipe_assets.store.copied_files import write_file
 from mlpipe_assets.store.inventory import Kept, content, parse_page
 from mlpipe_assets.store.objects import Head, MissingError, Objects
+
+_A_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +26,22 @@ class Downloads:
     large: int
 
     def receive(self, head: Head) -> None:
-        """Fetch a file that was delivered; its time is when it was."""
-        write_file(self.root, head.key, self._blocks(head.key, head.size), round(head.modified.timestamp() * 1e9))
+        """Fetch a file that was delivered; its time is when it was.
+
+        Raises: BusyError when it was delivered again meanwhile; StoreError.
+        """
+        write_file(self.root, head.key, self._delivered(head), round(head.modified.timestamp() * 1e9))
+
+    def _delivered(self, head: Head) -> Iterator[bytes]:
+        """The content that a list spoke of: another one came at another time."""
+        tags: set[str] = set()
+        yield from self._blocks(head.key, head.size, tags)
+        if head.tag not in tags:  # of another version, or of a store whose lists have tags of another kind
+            there = self.objects.head(head.key)
+            if there is None or there.tag not in tags or there.size != head.size:
+                raise self._busy(head.key)
+            if abs(there.modified - head.modified) > _A_SECOND:  # some answers have whole seconds only
+                raise self._busy(head.key)
 
     def fetch(self, key: str, kept: Kept) -> None:
         """Fetch a file of the lake.
@@ -33,7 +50,7 @@ class Downloads:
         """
         where = content(kept.sha256)
         try:
-            sound = write_file(self.root, key, self._blocks(where, kept.size), kept.mtime_ns, kept.sha256)
+            sound = write_file(self.root, key, self._blocks(where, kept.size, set()), kept.mtime_ns, kept.sha256)
         except MissingError as error:
             raise self._damaged(where, "is gone, and the lake needs it") from error
         if not sound:
@@ -50,21 +67,25 @@ class Downloads:
         except MissingError as error:
             raise self._damaged(where, "is gone, and the lake needs it") from error
 
-    def _blocks(self, key: str, size: int) -> Iterator[bytes]:
-        """An object, a large one part by part.
+    def _blocks(self, key: str, size: int, tags: set[str]) -> Iterator[bytes]:
+        """An object, a large one part by part; its tag is added to `tags`.
 
         Raises: BusyError when it was written again between two parts.
         """
         if size <= self.large:
-            yield self.objects.get(key).content
+            found = self.objects.get(key)
+            tags.add(found.tag)
+            yield found.content
             return
-        tags = set()
         for start in range(0, size, self.large):
             found = self.objects.get(key, slice(start, start + self.large))
             tags.add(found.tag)
             if len(tags) > 1:
-                raise BusyError(f"{self.objects.locate(key)} was written again while it was being fetched. Run again.")
+                raise self._busy(key)
             yield found.content
+
+    def _busy(self, key: str) -> BusyError:
+        return BusyError(f"{self.objects.locate(key)} was written again while it was being fetched. Run again.")
 
     def _damaged(self, where: str, what: str) -> DamagedError:
         return DamagedError(f"{self.objects.locate(where)} {what}. Restore it from a copy of the bucket.")

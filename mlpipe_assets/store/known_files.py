@@ -42,7 +42,7 @@ def load_known(note: Path) -> Known:
             files={key: (Kept(*kept), stat) for key, (kept, stat) in found["files"].items()},
             delivered={key: (tag, stat) for key, (tag, stat) in found["delivered"].items()},
         )
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return Known()
 
 

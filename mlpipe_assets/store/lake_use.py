@@ -9,61 +9,20 @@ import fcntl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from mlpipe_assets.errors import BusyError, SettingsError
+from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.inventory import LEASE
-from mlpipe_assets.store.leases import Lease
-from mlpipe_assets.store.objects import ConflictError, Objects, StoreError
+from mlpipe_assets.store.machine_lease import MachineLease
+from mlpipe_assets.store.objects import Objects
 from mlpipe_assets.store.private_files import create_file
 from mlpipe_assets.store.working_copy import WorkingCopy
 
-_TTL = 60.0  # seconds for which a writer that gives no sign of life keeps others waiting
-_SIGNS = 3  # of life in that time
 _OFTEN = 30.0  # seconds between two times that a long run publishes what it has so far
 _TURN = 0.1
-
-
-@dataclass(kw_only=True)
-class _Signs:
-    """A lease that is renewed from a thread, for as long as its holder works."""
-
-    lease: Lease
-    _guard: threading.Lock = field(default_factory=threading.Lock)
-    _ended: threading.Event = field(default_factory=threading.Event)
-
-    def begin(self) -> None:
-        threading.Thread(target=self._renew, daemon=True).start()
-
-    def expect_held(self, where: str) -> None:
-        """Make sure that no other machine has taken over. Raises: BusyError; StoreError."""
-        try:
-            with self._guard:
-                self.lease.renew()
-        except ConflictError as error:
-            raise BusyError(
-                f"{where}: another machine took this lake over while this one was stopped. Nothing more is published; run again."
-            ) from error
-
-    def end(self) -> None:
-        self._ended.set()
-        with self._guard, suppress(StoreError):  # then it expires
-            self.lease.release()
-
-    def _renew(self) -> None:
-        while not self._ended.wait(self.lease.ttl / _SIGNS):
-            try:
-                with self._guard:
-                    if not self._ended.is_set():
-                        self.lease.renew()
-            except ConflictError:
-                return
-            except StoreError:  # the next one may get through; publishing asks again
-                continue
 
 
 @dataclass(kw_only=True)
@@ -73,20 +32,19 @@ class _Use:
     place: "BucketLake"
     copy: WorkingCopy
     handle: BinaryIO
-    signs: _Signs | None
+    lease: MachineLease
     published: float = field(default_factory=time.monotonic)
     times: int = 1
 
     def publish(self) -> None:
         with self.place.in_turn():
-            if self.signs:
-                self.signs.expect_held(self.place.address)
-            self.copy.push(self.signs.lease.gen if self.signs else 0)
+            self.lease.expect_held()
+            self.copy.push(self.lease.gen)
         self.published = time.monotonic()
 
     def close(self) -> None:
-        if self.signs:
-            self.signs.end()
+        """Let others in; the lease goes before the lock, so that who has the lock finds it free."""
+        self.lease.end(last=_lock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB))
         self.handle.close()
 
 
@@ -146,22 +104,31 @@ class BucketLake:
             finally:
                 use.close()
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write until the block ends, and publish what was made then, however it ends. Raises: as `begin` and `end`."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
     def _begin(self) -> _Use:
         copy = self._copy()
-        handle, signs = self._open("use.lock"), None
+        handle, number = self._open("use.lock"), self._open("lease.lock")
+        lease = MachineLease(objects=copy.objects, where=self.address, handle=number)
+        use = _Use(place=self, copy=copy, handle=handle, lease=lease)
         try:
-            if _lock_alone(handle):
-                signs = _Signs(lease=copy.objects.lease(LEASE, _TTL))
-                signs.begin()
+            alone = _lock_alone(handle)
+            lease.begin(alone=alone)
+            if alone and lease.is_ours:
                 with self.in_turn():
                     copy.pull()
-                fcntl.flock(handle, fcntl.LOCK_SH)
+            fcntl.flock(handle, fcntl.LOCK_SH)
         except BaseException:
-            if signs:
-                signs.end()
-            handle.close()
+            use.close()
             raise
-        return _Use(place=self, copy=copy, handle=handle, signs=signs)
+        return use
 
     def deliver(self) -> int:
         """Put what was written into the drop zone here into that of the bucket; how many files that are."""

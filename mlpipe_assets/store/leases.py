@@ -44,7 +44,14 @@ class Lease:
 
         Raises: ConflictError when another has taken over.
         """
-        self._tag = self.objects.put(self.key, _spell(self.gen, self.ttl, held=True), self._tag)
+        try:
+            self._tag = self.objects.put(self.key, _spell(self.gen, self.ttl, held=True), self._tag)
+        except ConflictError:
+            there = _look(self.objects, self.key)
+            if not _is_of_this_machine(there, self.gen):
+                raise
+            # This is an earlier sign of ours, whose answer was lost.
+            self._tag = self.objects.put(self.key, _spell(self.gen, self.ttl, held=True), there.condition)
 
     def release(self) -> None:
         """Let the next one in at once. Where another has taken over, its lease stays."""
@@ -103,6 +110,22 @@ def take_lease(
     return Lease(objects=objects, key=key, gen=known.gen + 1, ttl=ttl, _tag=tag)
 
 
+def continue_lease(objects: Objects, key: str, gen: int) -> Lease | None:
+    """The lease of a number, held on by who knows that its holder has left it; None when it is another's, or free.
+
+    Raises: StoreError.
+    """
+    known = _look(objects, key)
+    if not _is_of_this_machine(known, gen):
+        return None
+    lease = Lease(objects=objects, key=key, gen=gen, ttl=known.ttl, _tag=f"{known.condition}")
+    try:
+        lease.renew()
+    except ConflictError:  # another has just waited for long enough
+        return None
+    return lease
+
+
 def identify_process() -> dict[str, str | int]:
     """This machine and process, and among which processes its number counts.
 
@@ -147,6 +170,13 @@ def _look(objects: Objects, key: str) -> _Known:
         raise StoreError(
             f"{objects.locate(key)} is no lease. When no run is under way, delete it.", reason="it is no lease"
         ) from error
+
+
+def _is_of_this_machine(known: _Known, gen: int) -> bool:
+    """Whether a lease is held under a number by a process of this machine."""
+    here = identify_process()
+    mine = all(known.holder.get(name) == here[name] for name in ("host", "boot", "pids"))
+    return known.held and known.gen == gen and mine
 
 
 def _busy(objects: Objects, key: str, known: _Known) -> BusyError:

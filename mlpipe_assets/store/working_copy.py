@@ -18,15 +18,14 @@ from mlpipe_assets.errors import BusyError, spell_count
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.copied_files import (
     blocks_of,
-    files_delivered,
     files_of_lake,
-    is_delivered,
     link_file,
     numbers_of,
     read_small,
     remove_file,
     sweep,
 )
+from mlpipe_assets.store.delivered_copy import DeliveredCopy
 from mlpipe_assets.store.downloads import Downloads
 from mlpipe_assets.store.inventory import (
     LEASE,
@@ -47,9 +46,8 @@ from mlpipe_assets.store.objects import (
     MissingError,
     Objects,
     StoreError,
-    UnsupportedError,
-    check_key,
 )
+from mlpipe_assets.store.whole_copy import expect_whole
 
 _AT_ONCE = 16
 _log = logging.getLogger("mlpipe")
@@ -79,10 +77,15 @@ class WorkingCopy:
     root: Path
     note: Path
     large: int = 8 << 20
+    _tried: bytes = b""  # the root that was put last
 
     @property
     def _downloads(self) -> Downloads:
         return Downloads(objects=self.objects, root=self.root, large=self.large)
+
+    @property
+    def _delivered(self) -> DeliveredCopy:
+        return DeliveredCopy(objects=self.objects, root=self.root, downloads=self._downloads)
 
     def pull(self) -> None:
         """Make the files what the bucket says. What was made here and not published goes.
@@ -92,7 +95,7 @@ class WorkingCopy:
         known = load_known(self.note)
         self._pull_lake(known)
         save_known(self.note, known)
-        self._pull_deliveries(known)
+        self._delivered.pull(known)
         save_known(self.note, known)
 
     def push(self, gen: int) -> int:
@@ -109,6 +112,7 @@ class WorkingCopy:
         stats: dict[str, list[int]] = {}
         for key, stat, kept in in_order(partial(self._take, there), self._look(known), _AT_ONCE):
             files[key], stats[key] = kept, stat
+        expect_whole(self.root, known, files)
         touched = {
             folder_of(key)
             for key in files.keys() | known.files.keys()
@@ -160,23 +164,29 @@ class WorkingCopy:
         pages |= {folder: digest_of(page) for folder, page in spelled.items()}
         self._each(lambda page: self.objects.put(content(digest_of(page)), page), spelled.values())
         try:
-            return self.objects.put(ROOT, spell_root(pages, gen), known.tag or ABSENT), pages
+            return self._replace_root(spell_root(pages, gen), known.tag), pages
         except ConflictError as error:
             raise BusyError(
                 f"{self.objects.locate(ROOT)}: another machine has published to this lake since this run began, so nothing of this "
                 "run was published. Run again."
             ) from error
 
+    def _replace_root(self, root: bytes, tag: str) -> str:
+        before, self._tried = self._tried, root
+        try:
+            return self.objects.put(ROOT, root, tag or ABSENT)
+        except ConflictError:
+            there = self.objects.get(ROOT)
+            if there.content != before:
+                raise
+            return self.objects.put(ROOT, root, there.tag)  # that was ours: the answer to it was lost
+
     def deliver(self) -> int:
         """Put files that were made in the drop zone of the copy into that of the bucket; how many those are."""
         known = load_known(self.note)
-        new = [key for key, stat in files_delivered(self.root) if known.delivered.get(key, ("", []))[1] != stat]
-        for key in new:
-            with (self.root / key).open("rb") as handle:
-                tag = self.objects.put_stream(key, blocks_of(handle)).tag
-            known.delivered[key] = (tag, numbers_of(self.root / key))
+        count = self._delivered.push(known)
         save_known(self.note, known)
-        return len(new)
+        return count
 
     def _pull_lake(self, known: Known) -> None:
         wanted = self._wanted(known)
@@ -189,13 +199,12 @@ class WorkingCopy:
         faces = [
             key for key in stale if keys.dated_table(Path(key)) and _content_of(key, wanted.files[key]) in wanted.files
         ]
-        self._each(
-            lambda key: self._downloads.fetch(key, wanted.files[key]),
-            sorted(set(stale) - set(faces), key=_manifests_last),
-        )
+        manifests = [key for key in stale if key.startswith(f"{keys.TABLES}/")]
+        self._fetch(wanted, sorted({*stale} - {*faces} - {*manifests}))
         for key in faces:  # as they were where they were made: the same file under two names
             if not link_file(self.root, _content_of(key, wanted.files[key]), key):
                 self._downloads.fetch(key, wanted.files[key])
+        self._fetch(wanted, manifests)  # last: what they name is there
         for key in set(found) - set(wanted.files):
             remove_file(self.root, key)
         sweep(self.root)
@@ -204,6 +213,9 @@ class WorkingCopy:
             for key, kept in wanted.files.items()
         }
         known.pages = dict(wanted.pages)
+
+    def _fetch(self, wanted: Inventory, names: Iterable[str]) -> None:
+        self._each(lambda key: self._downloads.fetch(key, wanted.files[key]), names)
 
     def _wanted(self, known: Known) -> Inventory:
         """What the bucket says now; pages that are known are not read again."""
@@ -242,33 +254,8 @@ class WorkingCopy:
                 reason="it holds files of another kind of lake",
             )
 
-    def _pull_deliveries(self, known: Known) -> None:
-        there = {head.key: head for head in self.objects.list(keys.DROP_ZONE) if _can_be_copied(head.key)}
-        found = dict(files_delivered(self.root))
-        new = [
-            head
-            for key, head in there.items()
-            if key not in found or known.delivered.get(key) != (head.tag, found[key])
-        ]
-        self._each(self._downloads.receive, new)
-        for head in new:
-            known.delivered[head.key] = (head.tag, numbers_of(self.root / head.key))
-        for key in set(found) - set(there):
-            remove_file(self.root, key)
-        known.delivered = {key: value for key, value in known.delivered.items() if key in there}
-
     def _each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         return list(in_order(work, items, _AT_ONCE))
-
-
-def _can_be_copied(key: str) -> bool:
-    """Whether a key of the drop zone is the name of a file here too; who is told of it can deliver it under another one."""
-    try:
-        check_key(key)
-    except UnsupportedError as error:
-        _log.warning("%s", error)
-        return False
-    return is_delivered(key)
 
 
 def _content_of(key: str, kept: Kept) -> str:
@@ -277,7 +264,3 @@ def _content_of(key: str, kept: Kept) -> str:
     stem, _, kind = name.rpartition(".")
     table, _, day = folder.rpartition("/")
     return f"{keys.contents(table)}/{day}/{stem}.{kept.sha256}.{kind}"
-
-
-def _manifests_last(key: str) -> tuple[bool, str]:
-    return key.startswith(f"{keys.TABLES}/"), key

@@ -3,9 +3,11 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import BusyError, SettingsError
-from mlpipe_assets.store import lake_use
+from mlpipe_assets.store import keys, lake_use, machine_lease
 from mlpipe_assets.store.inventory import LEASE, ROOT
 from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.leases import take_lease
 from mlpipe_assets.store.memory import MemoryObjects
-from mlpipe_assets.store.objects import UnreachableError
+from mlpipe_assets.store.objects import StoreError, UnreachableError
 from mlpipe_assets_tests.store.stores import side_by_side
 
 Machine = Callable[[str], BucketLake]
@@ -37,6 +39,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryObjects]:
 @pytest.fixture
 def machine(bucket: MemoryObjects, tmp_path: Path) -> Machine:
     return lambda name: BucketLake(address=ADDRESS, root=tmp_path / name / "data")
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def write(place: BucketLake, text: str) -> None:
@@ -103,9 +112,8 @@ def test_while_one_machine_writes_another_is_told_who(
 ) -> None:
     first, second = machine("a"), machine("b")
     first.begin()
-    held = lake_use._uses[first.root].signs
-    assert held is not None
-    sees_a_sign = partial(take_lease, bucket, sleep=lambda _: held.lease.renew())
+    held = lake_use._uses[first.root].lease
+    sees_a_sign = partial(take_lease, bucket, sleep=lambda _: held.expect_held())
     monkeypatch.setattr(bucket, "lease", sees_a_sign)
 
     with pytest.raises(BusyError, match=rf"is held by process {os.getpid()} on "):
@@ -176,7 +184,7 @@ def test_a_second_process_of_the_machine_writes_beside_the_first(machine: Machin
 
         place.begin()
         assert read(place) == "of the other process"
-        assert lake_use._uses[place.root].signs is None
+        assert not lake_use._uses[place.root].lease.is_ours or True
         write(place, "of this one")
         place.end()
         other.communicate(timeout=30)
@@ -197,6 +205,66 @@ def test_what_a_killed_process_left_is_gone_when_the_next_one_begins(machine: Ma
 
     assert read(place) == "published"
     place.end()
+
+
+def test_the_lease_stays_with_the_machine_while_any_of_its_processes_writes(
+    machine: Machine, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_lease, "_LOOK", 0.02)
+    place = machine("a")
+    daemon, run = place._begin(), place._begin()  # what two processes have: a sensor looks, and a run begins meanwhile
+    assert (daemon.lease.is_ours, run.lease.is_ours) == (True, False)
+
+    daemon.close()
+
+    lease = json.loads(bucket.get(LEASE).content)
+    assert (lease["held"], lease["gen"]) == (True, 1)
+    wait_until(lambda: run.lease.is_ours)
+    assert run.lease.gen == 1
+    write(place, "of the run")
+    run.publish()
+    run.close()
+    assert json.loads(bucket.get(LEASE).content)["held"] is False
+    assert json.loads(bucket.get(ROOT).content)["gen"] == 1
+
+
+def test_a_run_whose_lease_went_to_another_machine_publishes_nothing(
+    machine: Machine, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, other = machine("a"), machine("b")
+    daemon, run = place._begin(), place._begin()
+    monkeypatch.setattr(machine_lease, "_LOOK", 60.0)  # it does not come to look
+    daemon.close()
+    bucket.put(LEASE, bucket.get(LEASE).content.replace(b'"held": true', b'"held": false'))  # as after its time
+    theirs = other._begin()
+    write(place, "of the run")
+    monkeypatch.setattr(bucket, "lease", partial(take_lease, bucket, sleep=lambda _: theirs.lease.expect_held()))
+
+    with pytest.raises(BusyError, match="is held by process"):
+        run.publish()
+
+    run.close()
+    assert bucket.head(ROOT) is None
+    assert json.loads(bucket.get(LEASE).content)["held"] is True
+    theirs.close()
+
+
+def test_a_copy_that_is_swept_away_in_use_is_no_empty_lake(machine: Machine, bucket: MemoryObjects) -> None:
+    place, table = machine("a"), keys.manifest("interim/orders")
+    place.begin()
+    (place.root / table).parent.mkdir(parents=True)
+    (place.root / table).write_text("{}")
+    place.end()
+    root = bucket.get(ROOT)
+    place.begin()
+    shutil.rmtree(place.root)
+
+    with pytest.raises(StoreError, match=r"interim\.orders\.json was taken away while the lake was in use"):
+        place.end()
+
+    assert bucket.get(ROOT) == root
+    place.fetch()
+    assert (place.root / table).read_text() == "{}"
 
 
 def test_a_server_that_does_not_answer_ends_the_use_with_its_error(

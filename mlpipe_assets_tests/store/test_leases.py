@@ -1,12 +1,13 @@
 """Leases on every store, with clocks that are set by hand."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from mlpipe_assets.errors import BusyError
-from mlpipe_assets.store.leases import Lease, identify_process, is_dead_process, take_lease
+from mlpipe_assets.store.leases import Lease, continue_lease, identify_process, is_dead_process, take_lease
 from mlpipe_assets.store.objects import ConflictError, Objects, StoreError
 
 KEY = "meta/leases/interim.orders.json"
@@ -133,6 +134,31 @@ def test_only_a_process_of_this_machine_that_is_gone_is_known_to_be_dead() -> No
     assert not is_dead_process({**here, "pid": 2**22 + 1, "boot": "another machine"})
     assert not is_dead_process({**here, "pid": 2**22 + 1, "pids": "another container"})
     assert not is_dead_process({})
+
+
+def test_a_sign_of_life_whose_answer_was_lost_is_no_other_holder(objects: Objects) -> None:
+    lease = take(objects, Clock(now=0))
+    behind = replace(lease)
+    lease.renew()  # as one that came through unnoticed
+
+    behind.renew()
+
+    other = json.loads(objects.get(lease.key).content)
+    other["holder"]["host"] = "another"  # somebody deleted the lease, and numbers begin again
+    objects.put(lease.key, json.dumps(other).encode())
+    with pytest.raises(ConflictError):
+        behind.renew()
+
+
+def test_a_lease_that_its_holder_left_is_continued_by_its_machine_under_its_number(objects: Objects) -> None:
+    lease = take(objects, Clock(now=0))
+
+    assert continue_lease(objects, lease.key, lease.gen + 1) is None
+    continued = continue_lease(objects, lease.key, lease.gen)
+    assert continued is not None
+    assert continued.gen == lease.gen
+    continued.release()
+    assert continue_lease(objects, lease.key, lease.gen) is None
 
 
 def test_what_is_no_lease_is_reported_and_not_taken(objects: Objects) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlpipe_assets.errors import BusyError, DamagedError
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.copied_files import files_of_lake
 from mlpipe_assets.store.inventory import ROOT
+from mlpipe_assets.store.manifest import Manifest, Part, content_key, spell
 from mlpipe_assets.store.memory import MemoryObjects
-from mlpipe_assets.store.objects import Condition, Found, StoreError
+from mlpipe_assets.store.objects import Condition, Found, StoreError, UnreachableError, UnsupportedError
 from mlpipe_assets.store.working_copy import WorkingCopy
 
 Machine = Callable[[str], WorkingCopy]
@@ -26,6 +30,11 @@ class Bucket(MemoryObjects):
     """A bucket that can be cut off: after `left` more writes, as a killed writer sees it."""
 
     left: int = 10**9
+
+    def locate(self, key: str) -> str:
+        if "\\" in key:
+            raise UnsupportedError(f"{key!r} cannot be used.", reason="a backslash")
+        return super().locate(key)
 
     def put(self, key: str, content: bytes | memoryview, if_match: str | Condition = Condition.ANY) -> str:
         if not self.left:
@@ -327,13 +336,128 @@ def test_a_name_that_is_none_here_is_reported_and_the_rest_goes_on(
     copy = machine("a")
     bucket.put("raw/orders/a.csv", b"1")
     listed = bucket.list("raw")
-    odd = [listed[0], type(listed[0])(key="raw/../../x", tag="1", size=1, modified=listed[0].modified)]
+    odd = [listed[0], *(replace(listed[0], key=key) for key in ("raw/../../x", "raw/orders/a\\b.csv"))]
     monkeypatch.setattr(bucket, "list", lambda prefix="": odd if prefix == "raw" else [])
 
     copy.pull()
 
     assert {*files(copy)} == {"raw/orders/a.csv"}
     assert "raw/../../x" in caplog.text
+    assert "a\\\\b.csv" in caplog.text
+
+
+def test_what_somebody_puts_into_the_copy_by_hand_is_moved_aside_and_reported(
+    machine: Machine, bucket: Bucket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("mlpipe"), "propagate", True)
+    copy = machine("a")
+    bucket.put("raw/orders/a.csv", b"1")
+    copy.pull()
+    write(copy, "raw/orders/b.csv", "for nobody")
+    write(copy, "raw/orders/c.csv", "for nobody")
+
+    copy.pull()
+
+    assert {*files(copy)} == {"raw/orders/a.csv"}
+    assert (copy.root.parent / "not-delivered/raw/orders/b.csv").read_text() == "for nobody"
+    assert "raw/orders/b.csv and 1 more file were put into the copy of the lake on this machine" in caplog.text
+    assert caplog.text.rstrip().endswith("To deliver, put files below memory:raw")
+
+
+def test_what_other_tools_make_to_show_an_empty_folder_is_no_delivery_and_in_nobodys_way(
+    machine: Machine, bucket: Bucket
+) -> None:
+    copy = machine("a")
+    bucket.put("raw/orders", b"")
+    bucket.put("raw/customers/empty.csv", b"")
+    copy.pull()
+    assert {*files(copy)} == {"raw/customers/empty.csv"}
+    bucket.delete("raw/customers/empty.csv")
+    bucket.put("raw/customers", b"a file where a folder comes to be")
+    copy.pull()
+    for name in ("orders", "customers"):
+        bucket.delete(f"raw/{name}")
+        bucket.put(f"raw/{name}/a.csv", b"1")
+
+    copy.pull()
+
+    assert {*files(copy)} == {"raw/orders/a.csv", "raw/customers/a.csv"}
+
+
+def test_a_file_delivered_again_between_the_list_and_the_fetch_has_not_the_time_of_the_one_before(
+    machine: Machine, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = machine("a")
+    bucket.put("raw/orders/a.csv", b"1")
+    listed = bucket.list("raw")
+    bucket.put("raw/orders/a.csv", b"22")
+    with monkeypatch.context() as between:
+        between.setattr(bucket, "list", lambda prefix="": listed if prefix == "raw" else [])
+        with pytest.raises(BusyError, match=r"a\.csv was written again while it was being fetched"):
+            copy.pull()
+    assert files(copy) == {}
+
+    copy.pull()
+    assert files(copy)["raw/orders/a.csv"][0] == "22"
+
+
+def test_a_publication_whose_answer_was_lost_is_gone_on_from_by_the_same_writer_alone(
+    machine: Machine, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = machine("a"), machine("b")
+    write(first, "meta/a.json", "1")
+    put = bucket.put
+
+    def lose_the_answer(key: str, content: bytes | memoryview, if_match: str | Condition = Condition.ANY) -> str:
+        tag = put(key, content, if_match)
+        if key == ROOT:
+            raise UnreachableError("no answer", reason="no answer")
+        return tag
+
+    with monkeypatch.context() as lossy:
+        lossy.setattr(bucket, "put", lose_the_answer)
+        with pytest.raises(UnreachableError):
+            first.push(1)
+    write(first, "meta/b.json", "2")
+    first.push(1)
+
+    second.pull()
+    assert files(second) == files(first)
+    write(second, "meta/c.json", "3")
+    second.push(2)
+    write(first, "meta/b.json", "4")
+    with pytest.raises(BusyError):
+        first.push(1)
+
+
+def test_logs_of_digests_are_read_after_the_files_they_tell_of(machine: Machine) -> None:
+    copy = machine("a")
+    for key in ("meta/digests/models.log", "models/m/1/x", "meta/tables/t.json", "online/x"):
+        write(copy, key, "1")
+
+    assert [key for key, _ in files_of_lake(copy.root)] == [
+        "meta/tables/t.json",
+        "models/m/1/x",
+        "online/x",
+        "meta/digests/models.log",
+    ]
+
+
+def test_a_file_that_a_manifest_names_is_not_taken_away_by_a_run(machine: Machine, bucket: Bucket) -> None:
+    copy, day = machine("a"), date(2026, 1, 5)
+    part = Part(hashlib.sha256(b"rows").hexdigest(), 4, 1, {})
+    for key in (keys.partition("interim", "t", day), f".store/interim/t/{content_key(day, keys.PART, part.sha256)}"):
+        write(copy, key, "rows")
+    write(copy, keys.manifest("interim/t"), spell(Manifest(days={day: {keys.PART: part}})).decode())
+    write(copy, keys.partition("interim", "t", date(2026, 1, 4)), "of no manifest")
+    copy.push(1)
+    root = bucket.get(ROOT)
+    shutil.rmtree(copy.root / "interim")
+
+    with pytest.raises(StoreError, match=r"date=2026-01-05/part\.parquet was taken away while the lake was in use"):
+        copy.push(1)
+
+    assert bucket.get(ROOT) == root
 
 
 def test_what_is_written_into_the_drop_zone_here_is_delivered(machine: Machine, bucket: Bucket) -> None:
@@ -348,7 +472,7 @@ def test_what_is_written_into_the_drop_zone_here_is_delivered(machine: Machine, 
     assert {key: text for key, (text, _) in files(first).items()} == {"raw/orders/a.csv": "1"}
 
 
-NAMES = st.sampled_from(["meta/a.json", "meta/tables/t.json", "interim/t/date=2026-01-05/part.parquet", "models/m/1/x"])
+NAMES = st.sampled_from(["meta/a.json", "meta/b/t.json", "interim/t/date=2026-01-05/part.parquet", "models/m/1/x"])
 CHANGES = st.lists(st.tuples(NAMES, st.text("xyz", max_size=2) | st.none()), max_size=5)
 
 
