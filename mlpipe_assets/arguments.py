@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, time
 
 from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_serve
+from mlpipe_assets.arguments_versions import add_versions
 from mlpipe_assets.arguments_views import add_views
 
 ENVIRONMENT = """environment:
@@ -49,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_features(commands)
     _add_verify(commands)
     add_views(commands, _command, _day)
+    add_versions(commands, _command)
     _add_trace(commands)
     _add_duty(commands)
     add_online(commands, _command)

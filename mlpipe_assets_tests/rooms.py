@@ -13,6 +13,7 @@ _NAME = "mlpipe_assets"
 EVERYWHERE = {
     *(
         "arguments",
+        "arguments_versions",
         "arguments_views",
         "concurrency",
         "errors",

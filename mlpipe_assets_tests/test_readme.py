@@ -24,10 +24,17 @@ PAGES = {
             "docs/settings.md",
             "docs/serving.md",
             "docs/feature-store.md",
+            "docs/versions.md",
         ),
     )
 }
-IN_A_SHOP = ["docs/reading-tables.md", "docs/running-by-itself.md", "docs/models.md", "docs/when-it-fails.md"]
+IN_A_SHOP = [
+    "docs/versions.md",
+    "docs/reading-tables.md",
+    "docs/running-by-itself.md",
+    "docs/models.md",
+    "docs/when-it-fails.md",
+]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"(A new file|All of) `([\w/.]+)`:\s*$")
 

@@ -14,7 +14,18 @@ from mlpipe_assets_tests.rooms import PACKAGE, arrows, draw, files_importing, mo
 
 WITHOUT_DAGSTER = (
     *("alerting", "catalog", "contracts", "engines", "freshness", "intake", "learning", "monitoring", "new_project"),
-    *("pictures", "point_in_time", "publish", "readers", "serving", "statistics", "store", "training", "transforms"),
+    *(
+        "pictures",
+        "point_in_time",
+        "publish",
+        "readers",
+        "serving",
+        "statistics",
+        "store",
+        "tagging",
+        "training",
+        "transforms",
+    ),
     *("flow", "metrics", "project", "rebuilds", "status", "verification"),
 )
 # From the door inwards: a room imports rooms of later lines only.
@@ -24,7 +35,7 @@ LAYERS = (
     ("pipeline",),
     ("automation",),
     ("metrics", "warehouse"),
-    ("explain", "publish", "status", "verification"),
+    ("explain", "publish", "status", "tagging", "verification"),
     ("rebuilds",),
     ("flow",),
     ("stages",),

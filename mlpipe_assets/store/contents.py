@@ -8,7 +8,7 @@ a kill the next look completes their faces, or takes the contents away that nobo
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -144,15 +144,16 @@ class Contents:
         _link(self.face(day, file), temporary)
         temporary.replace(content)
 
-    def sweep(self, days: Iterable[date], manifest: Manifest) -> None:
-        """Take away contents of days that no manifest came to name: those of a writer that was killed."""
+    def sweep(self, days: Iterable[date], manifest: Manifest, may_go: Callable[[str], bool]) -> None:
+        """Take away contents of days that no manifest came to name, and that may go: those of a writer that was killed."""
         kept = {
             content_key(day, file, part.sha256) for day in days for file, part in manifest.days.get(day, {}).items()
         }
         kept |= set(manifest.old)
         for day in days:
             for path in (self.folder / keys.name_day(day)).glob("*"):
-                if f"{path.parent.name}/{path.name}" not in kept:
+                name = f"{path.parent.name}/{path.name}"
+                if name not in kept and may_go(name):
                     path.unlink(missing_ok=True)
 
     def names(self) -> set[str]:

@@ -37,7 +37,7 @@ FRESHNESS = "meta/freshness.jsonl"
 REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"  # where refused days were on record before there were manifests
-TABLES = "meta/tables"
+TABLES, TAGS = "meta/tables", "meta/tags"
 CONTENTS = ".store"  # the files of tables, by their digests
 
 _DAY = "date="
@@ -201,6 +201,11 @@ def manifest(table: str) -> str:
     return f"{TABLES}/{table.replace('/', '.')}.json"
 
 
+def tag(name: str) -> str:
+    """What a tag pins."""
+    return f"{TAGS}/{name}.json"
+
+
 def table_of_manifest(name: str) -> str:
     """The table of a manifest, of which the name of the file is given."""
     stage, _, rest = name.removesuffix(".json").partition(".")
@@ -231,9 +236,8 @@ def digests(table: str) -> str:
 def table_of(key: Path) -> Path | None:
     """The table that a file belongs to, as a path below the data folder; None for small documents, which are no tables."""
     folders = key.parts[:-1]
-    if is_below(key, META) and (len(folders) > 1 or key.suffix != _PARQUET):
-        return None
-    if is_below(key, REPORTS) or is_below(key, SCHEMAS):
+    small = is_below(key, META) and (len(folders) > 1 or key.suffix != _PARQUET)
+    if small or is_below(key, REPORTS) or is_below(key, SCHEMAS):
         return None
     dated = next((number for number, name in enumerate(folders) if is_day(name)), len(folders))
     return Path(*folders[: min(dated, 2 if is_below(key, MODELS) else 3)])
@@ -289,8 +293,6 @@ def leftovers(stage: str, name: str) -> Iterator[str]:
         case "models":
             yield _temporary(champion(name))
             yield _temporary(golden(name))
-        case _:
-            pass
 
 
 def _temporary(key: str) -> str:

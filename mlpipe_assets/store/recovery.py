@@ -55,13 +55,17 @@ def _part(root: Path, path: Path) -> Part | None:
         if not path.is_file() or damage(root, path):
             return None
         stat = path.stat()
-        return Part(content_digest(path), stat.st_size, stat.st_mtime_ns, _facts(path))
+        return Part(content_digest(path), stat.st_size, stat.st_mtime_ns, read_facts(path))
     except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         _log.warning("%s cannot be read: %s; it is built again", path, f"{error}".splitlines()[0])
         return None
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """How a file of a day was made, as its footer says; nothing for files that are no Parquet by their name.
+
+    Raises: OSError, pl.exceptions.PolarsError.
+    """
     if path.suffix != ".parquet":
         return {}
     with path.open("rb") as handle:

@@ -18,6 +18,7 @@ from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import Change, Manifest, parse, spell
 from mlpipe_assets.store.objects import ABSENT, Condition, ConflictError, MissingError, StoreError
+from mlpipe_assets.store.pins import removable
 from mlpipe_assets.store.records import UNREADABLE, spell_unreadable
 from mlpipe_assets.store.recovery import recover
 from mlpipe_assets.store.staging import Staged, spell_frame, stage_bytes
@@ -149,7 +150,8 @@ class Table:
             break
         if change.days:
             contents.complete(had, changed)
-        contents.forget(expired)
+        if expired:
+            contents.forget(filter(self._may_go(), expired))
 
     def _finish(self) -> None:
         """Complete what a dead writer began; one that lives completes it itself, and who may only read leaves it to others."""
@@ -163,8 +165,12 @@ class Table:
         """The same in our own turn."""
         if begun := self.contents.begun():
             _, manifest = self._read()
-            self.contents.sweep(begun[0], manifest)
+            self.contents.sweep(begun[0], manifest, self._may_go())
             self.contents.complete(begun[0], manifest)
+
+    def _may_go(self) -> Callable[[str], bool]:
+        """Which contents no tag names; asked in the turn in which they are taken away."""
+        return removable(self._objects, self.name)
 
     def _expect_own(self, turn: Turn, manifest: Manifest) -> None:
         """Make sure that no other run has taken the table over since our turn began."""

@@ -123,6 +123,18 @@ class TableState:
             self._accuse(day, file, spell_difference(part.sha256, part.size, len(content), found))
         return content
 
+    def expect_content(self, day: date, file: str) -> None:
+        """Make sure that a file of a day is there under its digest; its size and time vouch for what it holds.
+
+        Raises: DamagedError when it is not, nor can be made of its face.
+        """
+        part = self.manifest.days[day][file]
+        content = self.contents.content(day, file, part)
+        if wrong := self._look(day, file, part):
+            self._accuse(day, file, wrong)
+        if not has_size_and_time(content, part) and self._sound(day, file)[0] != content:
+            self._accuse(day, file, f"cannot be kept under its digest, as {content}")
+
     def damage(self, day: date, file: str) -> str | None:
         """What is wrong with a file by its content, at its face and where it is read; None when nothing is."""
         part = self.manifest.days[day][file]
@@ -219,3 +231,12 @@ class TableState:
                     f"{folder / strange[0]} is not the folder of a day, which is called {keys.name_day(START_DATE)}. Move it away, "
                     "then run again."
                 )
+
+
+def has_size_and_time(path: Path, part: Part) -> bool:
+    """Whether a file has the size and time of the one that was written."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 (asked of every file: paths of pathlib take four times as long)
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (part.size, part.mtime_ns) and stat.S_ISREG(found.st_mode)

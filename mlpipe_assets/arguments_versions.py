@@ -1,0 +1,53 @@
+"""The commands of `mlpipe` for versions of the lake."""
+
+import argparse
+from collections.abc import Callable
+
+
+def add_versions(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    """Add `tag` and `tags`.
+
+    Args:
+        commands: Where to.
+        command: Makes one, with what every command takes.
+    """
+    _add_tag(commands, command)
+    tags = command(
+        commands,
+        "tags",
+        ("versions", "tags"),
+        "list the tags of the lake, the oldest first, with what each pins",
+        "  mlpipe tags\n  mlpipe tags --json",
+    )
+    tags.add_argument(
+        "--json", action="store_true", help="print every tag as one JSON object, with its models and digests"
+    )
+
+
+def _add_tag(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    tag = command(
+        commands,
+        "tag",
+        ("versions", "tag"),
+        "give what the tables hold now a name; no byte of them is copied, and what the name stands for stays",
+        '  mlpipe tag v1.0-training-set --message "what the model of March learnt from"\n'
+        "  mlpipe tag before-the-move --tables interim/orders features/customer_features\n"
+        "  mlpipe tag v1.0-training-set --delete",
+    )
+    tag.add_argument("name", metavar="NAME", help="letters, digits and . _ + -, such as v1.0-training-set")
+    tag.add_argument(
+        "--tables",
+        nargs="+",
+        default=[],
+        metavar="TABLE",
+        help="pin these alone, such as interim/orders (default: all)",
+    )
+    tag.add_argument("--message", default="", metavar="TEXT", help="why; shown by mlpipe tags")
+    tag.add_argument(
+        "--delete", action="store_true", help="take the tag away; what only it names goes with the next mlpipe gc"
+    )
+    tag.add_argument("--json", action="store_true", help="print what was done as one JSON object")

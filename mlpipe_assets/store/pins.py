@@ -1,0 +1,44 @@
+"""Contents that must stay, because a tag names them."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from mlpipe_assets.errors import LakeError
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.local import LocalObjects
+from mlpipe_assets.store.objects import MissingError
+from mlpipe_assets.store.records import list_tags
+from mlpipe_assets.store.tags import parse_tag
+
+
+def pinned_contents(objects: LocalObjects, table: str) -> set[str]:
+    """The contents of a table that must stay, as keys below the folder of its contents.
+
+    Whoever removes contents asks this in the turn in which it removes: a tag is made in the turns of all of its tables.
+
+    Raises: LakeError when a tag cannot be read: nobody knows then what it names.
+    """
+    found: set[str] = set()
+    for name, version in list_tags(objects, keys.TAGS).items():
+        found |= _of_tag(objects, name, version).get(table, frozenset())
+    return found
+
+
+def removable(objects: LocalObjects, table: str) -> Callable[[str], bool]:
+    """Whether a content may go, as far as tags say; while a tag cannot be read none may."""
+    try:
+        pinned = pinned_contents(objects, table)
+    except LakeError:
+        return lambda _: False
+    return lambda content: content not in pinned
+
+
+@lru_cache(maxsize=256)
+def _of_tag(objects: LocalObjects, name: str, version: str) -> dict[str, frozenset[str]]:  # noqa: ARG001 (it is part of what is cached)
+    """The contents that a version of a tag names, by table."""
+    key = keys.tag(name)
+    try:
+        tag = parse_tag(objects, key, objects.get(key).content)
+    except MissingError:  # taken away since it was listed
+        return {}
+    return {table: frozenset(pinned.contents()) for table, pinned in tag.tables.items()}

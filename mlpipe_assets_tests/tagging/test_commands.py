@@ -1,0 +1,75 @@
+"""What the commands for versions print, and their exit codes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.cli import main
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.frames import JAN_5, JAN_6
+from mlpipe_assets_tests.tagging.lakes import publish
+
+Said = Callable[..., str]
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """Two days of orders, in a lake that the command is pointed at."""
+    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
+    found = Lake(data_dir=str(tmp_path / "data"))
+    (found.root / keys.DELIVERIES).mkdir(parents=True)
+    publish(found, {JAN_5: 1, JAN_6: 2})
+    return found
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    """What a command prints, or complains of, when it ends with a code."""
+
+    def call(*arguments: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert main(arguments) == code
+        told = capsys.readouterr()
+        return told.out if code == 0 else told.err
+
+    return call
+
+
+def test_a_tag_is_made_listed_and_taken_away(lake: Lake, said: Said) -> None:
+    made = said("tag", "v1", "--tables", "stg.orders", "--message", "first")
+
+    assert made.startswith("v1 pins 2 partitions of 1 table (0.0 MB, none of it copied")
+    listed = json.loads(said("tags", "--json"))["tags"]
+    assert [(one["name"], one["message"], one["tables"]) for one in listed] == [
+        ("v1", "first", {"interim/orders": {"partitions": 2, "first": f"{JAN_5}", "last": f"{JAN_6}"}})
+    ]
+    assert "│ v1" in said("tags")
+    assert said("tag", "v1", "--delete") == "v1 is no tag any more. What only it named stays until: mlpipe gc\n"
+    assert said("tags") == "There is no tag yet. To make one: mlpipe tag NAME\n"
+    assert lake.days("interim", "orders") == [JAN_5, JAN_6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["tag", "now"], "'now' cannot be the name of a tag"),
+        (["tag", "v1", "--tables", "orders"], "There is no table 'orders' with partitions of days"),
+        (["tag", "v1", "--delete"], "There is no tag 'v1'; there is none yet"),
+        (["tag", "v1", "--delete", "--tables", "stg.orders"], "--delete takes a tag away whole"),
+    ],
+)
+@pytest.mark.usefixtures("lake")
+def test_a_wrong_call_is_exit_2_and_says_what_would_be_right(said: Said, arguments: list[str], complaint: str) -> None:
+    assert complaint in said(*arguments, code=2)
+
+
+def test_a_tag_that_cannot_be_read_is_named_and_the_others_are_listed(lake: Lake, said: Said) -> None:
+    said("tag", "v1")
+    said("tag", "v2")
+    path = lake.root / keys.tag("v1")
+    path.write_text(path.read_text(encoding="utf-8").replace("sha", "5ha").replace(" 1", " 2"), encoding="utf-8")
+
+    assert main(["tags", "--json"]) == 1
