@@ -7,7 +7,7 @@ from collections.abc import Callable
 def add_versions(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
 ) -> None:
-    """Add `tag` and `tags`.
+    """Add `tag`, `tags` and `gc`.
 
     Args:
         commands: Where to.
@@ -24,6 +24,15 @@ def add_versions(
     tags.add_argument(
         "--json", action="store_true", help="print every tag as one JSON object, with its models and digests"
     )
+    collect = command(
+        commands,
+        "gc",
+        ("versions", "gc"),
+        "take away contents that neither a tag nor the newest state names",
+        "  mlpipe gc --dry-run\n  mlpipe gc",
+    )
+    collect.add_argument("--dry-run", action="store_true", help="print what would go; change nothing")
+    collect.add_argument("--json", action="store_true", help="print what went, table by table, as one JSON object")
 
 
 def _add_tag(

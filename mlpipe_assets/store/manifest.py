@@ -18,7 +18,7 @@ from mlpipe_assets.store.records import expect_format
 _FORMAT = 1
 _SEAL = b',"seal":"'
 _BEGINNING = re.compile(rb'\{"format":(\d{1,9}),')
-_KEPT = 3600.0  # seconds that a content which was replaced is kept for those who read by an older manifest
+KEPT = 3600.0  # seconds that a content which was replaced is kept for those who read by an older manifest
 
 
 class Part(NamedTuple):
@@ -70,6 +70,10 @@ class Manifest:
     refused: Mapping[date, Mapping[str, Any]] = field(default_factory=dict)
     old: Mapping[str, float] = field(default_factory=dict)
 
+    def contents(self) -> set[str]:
+        """All contents that it names, as keys below the folder of the contents of its table."""
+        return {content for day, files in self.days.items() for content in _contents(day, files)}
+
     def after(self, change: Change, *, gen: int, now: float) -> tuple["Manifest", set[str]]:
         """The manifest with a change, and the contents that nobody needs any more."""
         days = {day: files for day, files in self.days.items() if day not in change.gone}
@@ -81,7 +85,7 @@ class Manifest:
         replaced = {content for day in change.days for content in _contents(day, self.days.get(day, {}))} - named
         # A clock that was set back must not make young contents old, nor keep them until it has caught up.
         old = {content: min(since, now) for content, since in self.old.items() if content not in named}
-        expired = {content for content, since in old.items() if now - since > _KEPT}
+        expired = {content for content, since in old.items() if now - since > KEPT}
         old = {content: since for content, since in old.items() if content not in expired}
         old |= dict.fromkeys(replaced, now)
         return Manifest(gen=gen, days=days, refused=refused, old=old), expired

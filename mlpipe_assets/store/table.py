@@ -16,9 +16,9 @@ from mlpipe_assets.store.contents import Contents
 from mlpipe_assets.store.digest_log import forget_days
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects
-from mlpipe_assets.store.manifest import Change, Manifest, parse, spell
+from mlpipe_assets.store.manifest import KEPT, Change, Manifest, parse, spell
 from mlpipe_assets.store.objects import ABSENT, Condition, ConflictError, MissingError, StoreError
-from mlpipe_assets.store.pins import removable
+from mlpipe_assets.store.pins import pinned_contents, removable
 from mlpipe_assets.store.records import UNREADABLE, spell_unreadable
 from mlpipe_assets.store.recovery import recover
 from mlpipe_assets.store.staging import Staged, spell_frame, stage_bytes
@@ -29,6 +29,21 @@ _CURE = (
     "Restore it from a copy, or delete it and run again: it is made again from the files of its days. Days that had been refused "
     "are tried again then."
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unnamed:
+    """Contents that nothing names.
+
+    Attributes:
+        contents: How many may go.
+        size: Their bytes.
+        waiting: How many were replaced so lately that somebody may still be reading them.
+    """
+
+    contents: int
+    size: int
+    waiting: int
 
 
 @dataclass(kw_only=True)
@@ -127,6 +142,29 @@ class Table:
                 raise
             finally:
                 self._publishing = False
+
+    def collect(self, now: float, *, remove: bool) -> Unnamed:
+        """Find the contents that neither the manifest nor a tag names, and take them away.
+
+        Those that were replaced within the hour stay: readers may still have them open.
+
+        Args:
+            now: In seconds since 1970.
+            remove: Take them away; else they are only counted.
+
+        Raises: BusyError while another run writes the table; LakeError when a tag cannot be read: nobody knows what it names.
+        """
+        with self.turn(PATIENCE) as turn:
+            self._expect_own(turn, self._read()[1])
+            self._heal()
+            manifest = self._read()[1]
+            waiting = {content for content, since in manifest.old.items() if now - since <= KEPT}
+            unnamed = self.contents.names() - manifest.contents() - pinned_contents(self._objects, self.name)
+            free = sorted(unnamed - waiting)
+            size = sum((self.contents.folder / content).stat().st_size for content in free)
+            if remove:
+                self.contents.forget(free)
+            return Unnamed(contents=len(free), size=size, waiting=len(unnamed & waiting))
 
     def _publish(self, change: Change, staged: Mapping[Path, Path], turn: Turn) -> None:
         contents = self.contents

@@ -10,7 +10,7 @@ from mlpipe_assets.cli import main
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
-from mlpipe_assets_tests.tagging.lakes import publish
+from mlpipe_assets_tests.tagging.lakes import hours_later, publish
 
 Said = Callable[..., str]
 
@@ -73,3 +73,23 @@ def test_a_tag_that_cannot_be_read_is_named_and_the_others_are_listed(lake: Lake
     path.write_text(path.read_text(encoding="utf-8").replace("sha", "5ha").replace(" 1", " 2"), encoding="utf-8")
 
     assert main(["tags", "--json"]) == 1
+
+
+def test_gc_says_what_would_go_what_went_and_what_stays_for_readers(lake: Lake, said: Said) -> None:
+    said("tag", "v1")
+    publish(lake, {JAN_5: 10, JAN_6: 20})
+    publish(lake, {JAN_5: 100})
+    lately = "Kept for those who still read: 1 content replaced within the last hour\n"
+
+    assert said("gc") == "0 contents that neither a tag nor the newest state names went (0.0 MB)\n" + lately
+    with hours_later(2):
+        assert "1 content that neither a tag nor the newest state names would go" in said("gc", "--dry-run")
+        assert json.loads(said("gc", "--json"))["tables"]["interim/orders"]["contents"] == 1
+        assert said("gc") == "0 contents that neither a tag nor the newest state names went (0.0 MB)\n"
+
+
+@pytest.mark.usefixtures("lake")
+def test_gc_refuses_a_lake_in_a_bucket(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLPIPE_DATA_DIR", "s3://lake/shop")
+
+    assert "mlpipe gc works on a lake in a folder, and this one is in s3://lake/shop" in said("gc", code=2)
