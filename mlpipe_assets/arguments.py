@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date, time
 
+from mlpipe_assets.arguments_lake import add_copy_lake, add_sample
 from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_serve
 from mlpipe_assets.arguments_versions import add_versions
 from mlpipe_assets.arguments_views import add_views
@@ -57,7 +58,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_serve(commands, _command)
     add_metrics(commands, _command)
     add_publish(commands, _command)
-    _add_sample(commands)
+    add_copy_lake(commands, _command)
+    add_sample(commands, _command)
     _add_completion(commands)
     return parser
 
@@ -248,20 +250,6 @@ def _add_duty(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     rollback.add_argument("model", metavar="MODEL", help="a model of the catalog, such as repeat_purchase")
     rollback.add_argument("--reason", required=True, help="why; kept with the history of champions")
-
-
-def _add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    sample = _command(
-        commands,
-        "sample",
-        ("sample", "sample"),
-        "write the built-in example's files into the drop zone",
-        "  mlpipe sample\n  mlpipe sample --days 30 --customers 200",
-    )
-    sample.add_argument("--days", type=int, default=120, metavar="N", help="days of orders (%(default)s)")
-    sample.add_argument("--orders-per-day", type=int, default=300, metavar="N", help="orders a day (%(default)s)")
-    sample.add_argument("--customers", type=int, default=2000, metavar="N", help="customers (%(default)s)")
-    sample.add_argument("--seed", type=int, default=7, metavar="N", help="of everything random (%(default)s)")
 
 
 def _add_completion(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -51,7 +51,9 @@ def is_address(text: str) -> bool:
     return text.partition("://")[0].lower() in SCHEMES and "://" in text
 
 
-def read_address(text: str, environ: Mapping[str, str] | None = None) -> BucketAddress:
+def read_address(
+    text: str, environ: Mapping[str, str] | None = None, said_in: str = "MLPIPE_DATA_DIR"
+) -> BucketAddress:
     """The bucket of `s3://BUCKET/PREFIX`, `gs://…` or `az://…`, with the credentials that the environment names.
 
     Raises: SettingsError for another form, for user and password in an address, and where there are no credentials.
@@ -60,21 +62,21 @@ def read_address(text: str, environ: Mapping[str, str] | None = None) -> BucketA
     parts = urlsplit(text)
     if "@" in text:  # object storage would not look at them, and look for others elsewhere
         raise SettingsError(
-            "MLPIPE_DATA_DIR has user and password in its address. Take them out, change them where they were valid, and "
+            f"{said_in} has user and password in its address. Take them out, change them where they were valid, and "
             "give credentials as variables of the environment: docs/object-storage.md names them."
         )
     prefix = parts.path.strip("/")
     if parts.scheme not in SCHEMES or parts.query or parts.fragment or not _BUCKET.fullmatch(parts.netloc):
         raise SettingsError(
-            "MLPIPE_DATA_DIR is no address of a bucket. Write it as s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or "
+            f"{said_in} is no address of a bucket. Write it as s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or "
             "az://CONTAINER/PREFIX, or give a local folder."
         )
     try:
         check_prefix(prefix)
     except UnsupportedError as error:
-        raise SettingsError(f"MLPIPE_DATA_DIR has a prefix that cannot be used: {error.reason}.") from error
+        raise SettingsError(f"{said_in} has a prefix that cannot be used: {error.reason}.") from error
     endpoint = _endpoint(parts.scheme, env)
-    options = _options(parts.scheme, env) | ({"endpoint": endpoint} if endpoint else {})
+    options = _options(parts.scheme, env, said_in) | ({"endpoint": endpoint} if endpoint else {})
     return BucketAddress(
         scheme=parts.scheme,
         bucket=parts.netloc,
@@ -84,7 +86,7 @@ def read_address(text: str, environ: Mapping[str, str] | None = None) -> BucketA
     )
 
 
-def _options(scheme: str, env: Mapping[str, str]) -> dict[str, str]:
+def _options(scheme: str, env: Mapping[str, str], said_in: str) -> dict[str, str]:
     chain = (env.get(_CHAIN) or "").strip()
     if chain not in ("", "chain"):
         raise SettingsError(
@@ -118,7 +120,7 @@ def _options(scheme: str, env: Mapping[str, str]) -> dict[str, str]:
             keys["account_name"] = env.get(_AZURE_ACCOUNT)
     if not (complete or chain):
         raise SettingsError(
-            f"MLPIPE_DATA_DIR is in object storage ({scheme}://), and there are no credentials for it. Set {wanted}; or, on a "
+            f"{said_in} is in object storage ({scheme}://), and there are no credentials for it. Set {wanted}; or, on a "
             f"machine that hands out credentials of its own, {_CHAIN}=chain."
         )
     return found | {name: value for name, value in keys.items() if value}

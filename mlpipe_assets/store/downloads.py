@@ -50,7 +50,7 @@ class Downloads:
         """
         where = content(kept.sha256)
         try:
-            sound = write_file(self.root, key, self._blocks(where, kept.size, set()), kept.mtime_ns, kept.sha256)
+            sound = write_file(self.root, key, self.blocks(where, kept.size), kept.mtime_ns, kept.sha256)
         except MissingError as error:
             raise self._damaged(where, "is gone, and the lake needs it") from error
         if not sound:
@@ -67,8 +67,12 @@ class Downloads:
         except MissingError as error:
             raise self._damaged(where, "is gone, and the lake needs it") from error
 
+    def blocks(self, key: str, size: int) -> Iterator[bytes]:
+        """An object, a large one part by part. Raises: BusyError when it was written again between two parts."""
+        return self._blocks(key, size, set())
+
     def _blocks(self, key: str, size: int, tags: set[str]) -> Iterator[bytes]:
-        """An object, a large one part by part; its tag is added to `tags`.
+        """The same; its tag is added to `tags`.
 
         Raises: BusyError when it was written again between two parts.
         """

@@ -154,17 +154,17 @@ class BucketLake:
         return path.open("r+b")
 
 
-def open_bucket(address: str) -> Objects:
-    """The bucket of an address; it is not asked anything yet.
+def open_bucket(address: str, said_in: str = "MLPIPE_DATA_DIR") -> Objects:
+    """The bucket of an address, which `said_in` names; it is not asked anything yet.
 
     Raises: SettingsError for an address or credentials that cannot be used, or where the client is not installed.
     """
-    found = read_address(address)
+    found = read_address(address, said_in=said_in)
     try:
         from mlpipe_assets.store.bucket import BucketObjects  # noqa: PLC0415 (an extra: a local lake does without it)
     except ImportError as error:
         raise SettingsError(
-            "MLPIPE_DATA_DIR is in object storage, and its client is not installed. Next: pip install 'mlpipe-assets[objects]'"
+            f"{said_in} is in object storage, and its client is not installed. Next: pip install 'mlpipe-assets[objects]'"
         ) from error
     return BucketObjects(address=found)
 

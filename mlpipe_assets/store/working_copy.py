@@ -249,8 +249,8 @@ class WorkingCopy:
         if strange:
             raise StoreError(
                 f"{self.objects.locate(strange[0])} and {spell_count(len(strange) - 1, 'more object')} are there, and no {ROOT}: they "
-                "were copied there one by one. What is in them would not be seen, so nothing was done. Name another prefix, with the "
-                f"deliveries below {keys.DROP_ZONE}/ alone; a lake in a folder cannot be moved into a bucket yet.",
+                "were copied there one by one. What is in them would not be seen, so nothing was done. Name another prefix; "
+                "a lake in a folder is copied into a bucket by mlpipe copy-lake.",
                 reason="it holds files of another kind of lake",
             )
 

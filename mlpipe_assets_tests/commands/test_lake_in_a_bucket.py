@@ -1,11 +1,8 @@
 """`mlpipe` on a lake in a bucket of a real server, from two machines: each is a cache and a Dagster of its own here."""
 
-import hashlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,67 +12,17 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.sample import write_sample
-from mlpipe_assets.store import keys
 from mlpipe_assets.store.bucket import BucketObjects
 from mlpipe_assets.store.bucket_address import read_address
 from mlpipe_assets.store.inventory import LEASE, ROOT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.fault_proxy import FaultProxy, fault_proxy
 from mlpipe_assets_tests.lake_copies import copy_lake
+from mlpipe_assets_tests.lake_machines import Machine, digests_of_tables
 from mlpipe_assets_tests.object_server import ObjectServer, object_server
 
 pytestmark = pytest.mark.long
-MLPIPE = Path(sys.executable).with_name("mlpipe")
-TABLES = ("raw/_events", "interim", "features", "processed", "monitoring", "validation/quarantine", keys.CONTENTS)
 NEWEST = "2026-01-13"  # the last day of the sample, which comes later
-_SECONDS = 120
-
-
-@dataclass(kw_only=True)
-class Machine:
-    """A machine: what it calls the lake, and what it keeps."""
-
-    folder: Path
-    data_dir: str
-    environ: dict[str, str]
-
-    def command(self, *arguments: str, program: Path = MLPIPE) -> "subprocess.Popen[str]":
-        (self.folder / "home").mkdir(parents=True, exist_ok=True)
-        own = {"DAGSTER_HOME": f"{self.folder / 'home'}", "MLPIPE_CACHE_DIR": f"{self.folder / 'cache'}"}
-        own |= {"MLPIPE_DATA_DIR": self.data_dir, "MLPIPE_SETTLE_SECONDS": "0"}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLPIPE_", "AWS_"))}
-        return subprocess.Popen(
-            [program, *arguments],
-            env={**kept, **self.environ, **own},
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def mlpipe(self, *arguments: str, code: int = 0) -> str:
-        """What a command prints."""
-        process = self.command(*arguments)
-        said, _ = process.communicate(timeout=_SECONDS)
-        assert process.returncode == code, said
-        return said
-
-    def python(self, code: str) -> str:
-        """What a program prints."""
-        said, _ = self.command("-c", code, program=Path(sys.executable)).communicate(timeout=_SECONDS)
-        return said
-
-    @property
-    def root(self) -> Path:
-        if "://" not in self.data_dir:
-            return Path(self.data_dir)
-        return next((self.folder / "cache").glob("*/data"))
-
-    def tables(self) -> dict[str, str]:
-        """The digest of each file of a table; the report says when it was made."""
-        files = [path for name in TABLES for path in (self.root / name).rglob("[!.]*") if path.is_file()]
-        files = [path for path in files if path.name != "report.html"]
-        return {f"{path.relative_to(self.root)}": hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @dataclass(kw_only=True)
@@ -112,6 +59,11 @@ class World:
         found = replace(self.local, folder=folder, data_dir=copied.data_dir)
         found.mlpipe("run", "-q")
         return found
+
+    def copy_to_bucket(self, prefix: str) -> str:
+        """Copy the lake on a disk; what is said of it."""
+        mover = replace(self.local, environ=self.server.environ())
+        return mover.mlpipe("copy-lake", f"s3://lake/{prefix}")
 
     def requests(self) -> int:
         """How many there were since the last look."""
@@ -167,6 +119,20 @@ def test_a_new_day_is_built_by_either_machine_within_a_budget_of_requests(world:
     assert world.requests() <= 80
     first.mlpipe("status")
     assert first.tables() == second.tables() == world.with_the_newest_day().tables()
+
+
+def test_a_lake_is_copied_from_a_disk_into_a_bucket_and_back(world: World) -> None:
+    there, back = world.machine("a", "copied"), world.folder / "copied-back"
+
+    said = world.copy_to_bucket("copied")
+
+    assert "s3://lake/copied holds " in said
+    assert "Nothing new to build." in there.mlpipe("run")
+    assert there.tables() == world.local.tables()
+    assert f"{back} holds " in there.mlpipe("copy-lake", f"{back}")
+    assert digests_of_tables(back) == world.local.tables()
+    returned = replace(world.local, folder=world.folder / "returned", data_dir=f"{back}")
+    assert "Nothing new to build." in returned.mlpipe("run")
 
 
 @pytest.mark.faults
