@@ -5,7 +5,8 @@ import ipaddress
 import json
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Timer
 from types import FrameType
@@ -22,6 +23,7 @@ from mlpipe_assets.metrics import RememberedMetrics
 from mlpipe_assets.serving.access import ALL, KeyBook
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.gate import Limits, RequestLog
+from mlpipe_assets.serving.outbox import Outbox
 from mlpipe_assets.serving.pushed_rows import why_not
 from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.serving.server import Server
@@ -30,37 +32,51 @@ from mlpipe_assets.serving.state import ServerState
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.online_plan import store_of
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.lake_use import BucketLake, open_bucket
 
 _MOST_PORTS = 65_535
 _DRAIN_SECONDS = 0.5
+_FETCH_SECONDS = 5.0
+_NO_PUSHES = (
+    "The lake of this server is in a bucket, and no rows can be pushed there: that they are taken once, whichever server they come "
+    "to, rests on a folder that the servers share. Deliver them as files."
+)
 
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; requests that are being answered are answered first."""
-    if address := read_settings().lake_address:
-        raise SettingsError(
-            f"mlpipe serve writes into the data folder that it answers from, and {address} is a bucket, which it cannot do yet. "
-            "Name a local folder in MLPIPE_DATA_DIR; or read the features that MLPIPE_ONLINE_URL has in Redis or PostgreSQL."
-        )
     lake, catalog = open_lake()
+    settings = read_settings()
+    bucket = BucketLake(address=settings.lake_address, root=lake.root) if settings.lake_address else None
     on_loopback = _expect_safe(lake, options.host)
     if not 0 < options.port <= _MOST_PORTS:
         raise SettingsError(f"--port {options.port} is no port. Name one from 1 to {_MOST_PORTS}.")
     listening = _listen(options.host, options.port)
-    pushes = Pushes(lake=lake, catalog=catalog, engine=open_engine(read_settings().memory_limit))
-    state = ServerState(lake=lake, catalog=catalog, store=store_of(lake), pushes=pushes)
+    pushes = None if bucket else Pushes(lake=lake, catalog=catalog, engine=open_engine(settings.memory_limit))
+    state = ServerState(
+        lake=lake,
+        catalog=catalog,
+        store=store_of(lake),
+        pushes=pushes,
+        fetch=now_and_then(bucket) if bucket else _nothing,
+    )
     state.look()
     if state.problem:
         raise SettingsError(f"The server cannot begin: {state.problem}")
     limits = Limits(entities=options.max_entities, seconds=options.timeout, at_once=options.max_requests)
     logged = find_serving_log(catalog)
+    spooled = bucket.outbox if bucket else lake.root
     server = Server(
         state=state,
         limits=limits,
         on_loopback=on_loopback,
         log=RequestLog(),
         more_metrics=RememberedMetrics(lake=lake, catalog=catalog),
-        answers=AnswerLog(spool=Spool(root=lake.root, source=logged.name), share=options.log_share) if logged else None,
+        answers=AnswerLog(spool=Spool(root=spooled, source=logged.name), share=options.log_share) if logged else None,
+        outbox=Outbox(objects=open_bucket(bucket.address), root=spooled, source=logged.name)
+        if bucket and logged
+        else None,
+        no_pushes=_NO_PUSHES if bucket else Server.no_pushes,
     )
     if not options.quiet:
         what = state.loaded.snapshot or "nothing yet: it looks for a snapshot twice a second"
@@ -78,6 +94,22 @@ def serve(options: argparse.Namespace) -> int:
     )
     _Stoppable(config, state).run(sockets=[listening])
     return 0
+
+
+def now_and_then(bucket: BucketLake) -> Callable[[], None]:
+    """Fetches what a bucket has new, every few seconds however often it is called: one small request where nothing is."""
+    last = [time.monotonic()]
+
+    def fetch() -> None:
+        if time.monotonic() - last[0] >= _FETCH_SECONDS:
+            last[0] = time.monotonic()
+            bucket.fetch(deliveries=False)
+
+    return fetch
+
+
+def _nothing() -> None:
+    """The files are where the lake is."""
 
 
 class _Stoppable(uvicorn.Server):

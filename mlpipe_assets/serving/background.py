@@ -6,6 +6,7 @@ from contextlib import suppress
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.counters import ServerCounters
 from mlpipe_assets.serving.gate import RequestLog, spell_error
+from mlpipe_assets.serving.outbox import Outbox
 from mlpipe_assets.serving.prediction import Champion
 from mlpipe_assets.serving.pushes import Pushes
 from mlpipe_assets.serving.state import ServerState
@@ -41,6 +42,17 @@ async def write_on(answers: AnswerLog | None, log: RequestLog) -> None:
         if problem and problem != told:
             log.write("answers are not logged", problem=problem)
         told = problem
+
+
+async def send_on(outbox: Outbox | None, log: RequestLog) -> None:
+    """Send what was written down to where the lake is; that it cannot be is said once."""
+    told: str | None = None
+    while outbox:
+        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.to_thread(outbox.send)
+        if outbox.problem and outbox.problem != told:
+            log.write("answers wait on this machine", problem=outbox.problem)
+        told = outbox.problem
 
 
 async def merge_on(pushes: Pushes | None, log: RequestLog) -> None:

@@ -13,11 +13,12 @@ from fastapi import FastAPI, Response
 
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.answers import BadRequestError, Wanted, answer, find_features, keys_of_views
-from mlpipe_assets.serving.background import look_on, merge_on, write_on
+from mlpipe_assets.serving.background import look_on, merge_on, send_on, write_on
 from mlpipe_assets.serving.counters import CONTENT_TYPE, Metric, ServerCounters, render
 from mlpipe_assets.serving.documentation import FEATURES, HEALTH, METRICS, PREDICT, PUSH, describe
 from mlpipe_assets.serving.gate import Call, Gate, Handler, Limits, RequestLog
 from mlpipe_assets.serving.online_store import Reader
+from mlpipe_assets.serving.outbox import Outbox
 from mlpipe_assets.serving.prediction import BarredError, Champion
 from mlpipe_assets.serving.push_marks import check_key
 from mlpipe_assets.serving.push_metrics import push_metrics
@@ -39,6 +40,8 @@ class Server:
     Attributes:
         more_metrics: Gives metrics beside the server's own, such as those of the lake; called in a thread of its own.
         answers: Where answers are logged; None where the catalog has no source for them.
+        outbox: Sends what was logged to where the lake is; None where the log is written there at once.
+        no_pushes: Why no rows can be pushed to this server.
         on_loopback: Whether it listens to this machine only.
     """
 
@@ -48,6 +51,8 @@ class Server:
     log: RequestLog = field(default_factory=RequestLog)
     more_metrics: Callable[[], list[Metric]] = list
     answers: AnswerLog | None = None
+    outbox: Outbox | None = None
+    no_pushes: str = "This server takes no rows."
     on_loopback: bool = False
 
     def app(self) -> Gate:
@@ -140,7 +145,7 @@ class Server:
     async def _push(self, call: Call) -> bytes:
         pushes = self.state.pushes
         if pushes is None:
-            raise BadRequestError("This server takes no rows.", status=404)
+            raise BadRequestError(self.no_pushes, status=404)
         source_to_push(self.state.catalog, call.name)
         call.key.expect_source(call.name)
         key, payloads = check_key(call.once), cut_rows(call.body)
@@ -171,6 +176,8 @@ class Server:
             content["problem"] = loaded.silence
         if problem:
             content["log"] = f"answers are not logged: {problem}"
+        elif self.outbox and self.outbox.problem:
+            content["log"] = f"answers wait on this machine: {self.outbox.problem}"
         if self.state.pushes and (not_online := self.state.pushes.all_not_online()):
             content["not_online"] = not_online
         return Response(orjson.dumps(content), status_code=200 if ready else 503, media_type=_JSON)
@@ -178,6 +185,7 @@ class Server:
     async def _metrics(self) -> Response:
         more = await asyncio.to_thread(self.more_metrics)
         logged = self.answers.metrics() if self.answers else []
+        logged += await asyncio.to_thread(self.outbox.metrics) if self.outbox else []
         logged += push_metrics(self.state.pushes) if self.state.pushes else []
         return Response(
             render([*self.counters.metrics(), *_snapshot_metrics(self.state), *logged, *more]), media_type=CONTENT_TYPE
@@ -208,6 +216,7 @@ class Server:
             look_on(self.state, self.counters, self.log),
             write_on(self.answers, self.log),
             merge_on(self.state.pushes, self.log),
+            send_on(self.outbox, self.log),
         )
         tasks = [asyncio.create_task(chore) for chore in chores]
         try:
@@ -219,6 +228,8 @@ class Server:
                     await task
             if self.answers:
                 await asyncio.to_thread(self.answers.close)
+            if self.outbox:
+                await asyncio.to_thread(self.outbox.send)
             self.log.flush()
             self.state.close()
 

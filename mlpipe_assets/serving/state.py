@@ -1,7 +1,7 @@
 """What a server answers from: one snapshot and the champions on it, replaced whole when there is a newer one."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -55,6 +55,7 @@ class ServerState:
 
     Attributes:
         pushes: What is laid over the snapshot; None for nothing.
+        fetch: Brings what is new to this machine, where the lake is elsewhere.
         problem: Why the last look failed; what was loaded before goes on answering then.
         stopping: Whether the server is about to end: each client is asked to go elsewhere with its next request.
     """
@@ -63,6 +64,7 @@ class ServerState:
     catalog: Catalog
     store: OnlineStore
     pushes: Pushes | None = None
+    fetch: Callable[[], None] = lambda: None
     loaded: Loaded = field(default_factory=Loaded)
     problem: str | None = None
     stopping: bool = False
@@ -77,6 +79,7 @@ class ServerState:
         with self._turn:
             self._close_old()
             try:
+                self.fetch()
                 new = self._load(self.loaded)
             except MlpipeError as error:
                 self.problem = f"{error}"

@@ -64,8 +64,11 @@ class BucketLake:
     address: str
     root: Path
 
-    def fetch(self) -> None:
+    def fetch(self, *, deliveries: bool = True) -> None:
         """Make the files on this machine what the bucket says, unless a process here is writing: then they are its own.
+
+        Args:
+            deliveries: Whether the drop zone is looked at too; who only reads tables does without.
 
         Raises: SettingsError; StoreError.
         """
@@ -73,7 +76,12 @@ class BucketLake:
         with self._open("use.lock") as handle:
             if _lock_alone(handle):
                 with self.in_turn():
-                    copy.pull()
+                    copy.pull(deliveries=deliveries)
+
+    @property
+    def outbox(self) -> Path:
+        """A folder beside the copy, for files that wait to be delivered."""
+        return self.root.parent / "outbox"
 
     def begin(self) -> None:
         """Begin to write: fetch, and keep other machines out until `end`. A process may begin several times.

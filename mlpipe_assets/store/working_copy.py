@@ -87,16 +87,17 @@ class WorkingCopy:
     def _delivered(self) -> DeliveredCopy:
         return DeliveredCopy(objects=self.objects, root=self.root, downloads=self._downloads)
 
-    def pull(self) -> None:
-        """Make the files what the bucket says. What was made here and not published goes.
+    def pull(self, *, deliveries: bool = True) -> None:
+        """Make the files what the bucket says, those of the drop zone too; what was made here and not published goes.
 
         Raises: StoreError; DamagedError for a file that is not what was written to it.
         """
         known = load_known(self.note)
         self._pull_lake(known)
         save_known(self.note, known)
-        self._delivered.pull(known)
-        save_known(self.note, known)
+        if deliveries:
+            self._delivered.pull(known)
+            save_known(self.note, known)
 
     def push(self, gen: int) -> int:
         """Publish what was made here, all of it at once; in how many folders that is.

@@ -1,14 +1,20 @@
 """`mlpipe` on a lake in a bucket of a real server, from two machines: each is a cache and a Dagster of its own here."""
 
+import http.client
+import json
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 from mlpipe_assets.sample import write_sample
@@ -20,6 +26,7 @@ from mlpipe_assets_tests.fault_proxy import FaultProxy, fault_proxy
 from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.lake_machines import Machine, digests_of_tables
 from mlpipe_assets_tests.object_server import ObjectServer, object_server
+from mlpipe_assets_tests.servers import free_port
 
 pytestmark = pytest.mark.long
 NEWEST = "2026-01-13"  # the last day of the sample, which comes later
@@ -127,12 +134,59 @@ def test_a_lake_is_copied_from_a_disk_into_a_bucket_and_back(world: World) -> No
     said = world.copy_to_bucket("copied")
 
     assert "s3://lake/copied holds " in said
-    assert "Nothing new to build." in there.mlpipe("run")
+    assert "raw/orders: 0 rows read from 0 new files" in there.mlpipe(
+        "run"
+    )  # they came at another time, and are the same
     assert there.tables() == world.local.tables()
     assert f"{back} holds " in there.mlpipe("copy-lake", f"{back}")
     assert digests_of_tables(back) == world.local.tables()
-    returned = replace(world.local, folder=world.folder / "returned", data_dir=f"{back}")
-    assert "Nothing new to build." in returned.mlpipe("run")
+
+
+def test_a_server_answers_from_a_bucket_follows_it_and_delivers_its_log(world: World) -> None:
+    server, other, bucket = world.machine("a", "served"), world.machine("b", "served"), world.bucket("served")
+    world.copy_to_bucket("served")
+    customer = pl.read_csv(next((world.sample / "raw/customers").glob("*.csv")))["customer_id"][0]
+    asked = {"features": ["customer_features:orders_30d"], "entities": {"customer_id": [customer]}}
+    port = free_port()
+    serving = server.command("serve", "--port", f"{port}", "--log-share", "1", "--quiet")
+    try:
+        first = ask(port, "/get-online-features", asked)
+        assert first["metadata"]["feature_names"] == ["customer_id", "orders_30d"]
+        assert (
+            "The lake of this server is in a bucket, and no rows can be pushed there"
+            in f"{ask(port, '/push/orders', {})}"
+        )
+
+        other.mlpipe("serve-key", "add", "somebody")  # from then on nobody is answered without one
+        wait_until(lambda: "results" not in ask(port, "/get-online-features", asked))
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=60)
+
+    assert serving.returncode == 0
+    (log,) = (head.key for head in bucket.list("raw/serving_log"))
+    rows = [json.loads(line) for line in bucket.get(log).content.splitlines()]
+    assert {row["join_keys"]["customer_id"] for row in rows} == {customer}
+    assert not any((server.root.parent / "outbox").rglob("*.jsonl"))
+
+
+def ask(port: int, path: str, body: object) -> dict[str, Any]:
+    """The answer of a server, once it listens."""
+    for _ in range(600):
+        try:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+                connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+                return dict(json.loads(connection.getresponse().read()))
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not listen")
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 @pytest.mark.faults
@@ -177,11 +231,10 @@ def test_while_another_machine_writes_a_run_says_who_and_changes_nothing(world: 
     assert machine.tables() == world.local.tables()
 
 
-def test_a_bucket_without_a_lake_and_a_command_that_needs_a_disk_are_refused(world: World) -> None:
+def test_a_bucket_without_a_lake_is_refused_until_something_is_delivered(world: World) -> None:
     machine = world.machine("a", "empty")
 
     assert "s3://lake/empty holds no lake, and no drop zone (raw/) to begin one from" in machine.mlpipe("run", code=2)
-    assert "mlpipe serve writes into the data folder" in machine.mlpipe("serve", code=2)
     assert "into s3://lake/empty/raw: " in machine.mlpipe("sample", "--days", "1", "--orders-per-day", "10")
     other = world.machine("b", "empty")
     other.mlpipe("status")
