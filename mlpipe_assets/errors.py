@@ -45,6 +45,10 @@ class BusyError(MlpipeError):
     """Another run is writing the same table."""
 
 
+class ExecutorError(MlpipeError):
+    """The executors of a cluster cannot be reached, or cannot do the work as this process would."""
+
+
 class RunError(MlpipeError):
     """A run left data that needs a person: every reason."""
 

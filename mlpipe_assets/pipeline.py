@@ -16,6 +16,7 @@ from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.loading import settings_of
+from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.resources.engine import SqlEngine
 from mlpipe_assets.resources.run_lake import LakeResource
@@ -61,6 +62,7 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
         resources={
             "lake": LakeResource(data_dir=str(settings.data_dir), address=settings.lake_address),
             "engine": SqlEngine(memory_limit=settings.memory_limit),
+            "executor": open_executor(settings.executor),
         },
         executor=dg.in_process_executor,
     )

@@ -18,7 +18,7 @@ from mlpipe_assets.project_folder import ProjectFolder, find_project
 NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
-    *("MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_OBJECT_CREDENTIALS"),
+    *("MLPIPE_EXECUTOR", "MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_OBJECT_CREDENTIALS"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -68,6 +68,7 @@ class Settings:
     alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
     online_url: str = field(default="", repr=False)  # it may hold a password
     postgres_url: str = field(default="", repr=False)  # as above
+    executor: str = field(default="threads", repr=False)  # an address may hold a token
     environment: str = ""
     ui_url: str = ""
     bucket: Bucket | None = None
@@ -98,6 +99,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
         online_url=(env.get("MLPIPE_ONLINE_URL") or "").strip(),
         postgres_url=postgres_url(env),
+        executor=(env.get("MLPIPE_EXECUTOR") or "").strip() or "threads",
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
         bucket=bucket,

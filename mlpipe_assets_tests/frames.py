@@ -16,6 +16,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Model, Source, Tolerance
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import Engine
+from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.run_lake import LakeResource
@@ -143,7 +144,7 @@ def materialize(lake: Lake, first: date, last: date | None = None, *, source: So
         result = dg.materialize(
             [raw_asset(source), interim_asset(source), downstream],
             instance=instance,
-            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": ENGINE},
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": ENGINE, "executor": THREADS},
             tags=span,
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},

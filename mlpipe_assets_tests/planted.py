@@ -17,6 +17,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Mod
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.selection import plan_snapshot
@@ -185,7 +186,7 @@ def materialize(
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
             [asset],
-            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine(), "executor": THREADS},
             instance=instance,
             raise_on_error=False,
             partition_key=None if last else f"{first}",

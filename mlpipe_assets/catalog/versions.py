@@ -18,7 +18,7 @@ from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.catalog.joined_views import views_joined
 from mlpipe_assets.catalog.learners import differing
 from mlpipe_assets.engines.engine import DIALECT
-from mlpipe_assets.errors import SqlError
+from mlpipe_assets.errors import ExecutorError, SqlError
 from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
 _WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view", "source", "aggregates", "attributes"}
@@ -42,6 +42,18 @@ _FRACTION = 2  # the same for formats with a fraction of a second of any length
 def source_version(source: Source) -> str:
     """Code version of a source's interim table."""
     return _declaration(source, [contract_digest(source.contract), *_of_fractions(source)])
+
+
+def expect_version(source: Source, version: str) -> None:
+    """Make sure that a source is declared here as it is where its work comes from.
+
+    Raises: ExecutorError when it is not.
+    """
+    if source_version(source) != version:
+        raise ExecutorError(
+            f"An executor has another declaration of {source.name} than the process that runs the pipeline: it loaded the project's code "
+            "before that was changed, or has another copy of it. Start the executors again."
+        )
 
 
 @cache

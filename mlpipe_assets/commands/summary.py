@@ -15,6 +15,7 @@ from mlpipe_assets.commands.calling import command, make_dev
 from mlpipe_assets.commands.console import nothing_yet, plain, print_lines
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import spell_count
+from mlpipe_assets.executors.registry import HERE, open_executor
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.status import partitions
@@ -31,6 +32,7 @@ def tell_summary(
 ) -> None:
     """Print what a run did, as tables and lines, or as one JSON object."""
     tables = _tables(lake, catalog, summary)
+    executor = open_executor(read_settings().executor).name
     if options.json:
         document = {
             "data_dir": str(lake.root),
@@ -38,6 +40,7 @@ def tell_summary(
             "errors": summary.errors,
             "warnings": summary.warnings,
             "run_ids": summary.run_ids,
+            "executor": executor,
             "seconds": round(seconds, 1),
         }
         print(json.dumps(document))
@@ -57,6 +60,8 @@ def tell_summary(
         console.print("Nothing new to build.")
     print_lines(console, "[yellow]warning:[/]", summary.warnings, whole=options.verbose)
     print_lines(console, "[bold red]error:[/]", summary.errors, whole=options.verbose)
+    if executor != HERE and not summary.did_nothing:
+        console.print(f"Files were read, days judged and profiles counted by {plain(executor)}.", soft_wrap=True)
     _tell_online(console, lake, summary, tables)
     report = lake.root / keys.REPORT_PAGE
     if report.exists() and not summary.did_nothing:

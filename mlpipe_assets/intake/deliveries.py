@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from mlpipe_assets.intake.delivery import Delivery, dump, identity, parse
 from mlpipe_assets.intake.intake import Mark, Pending
+from mlpipe_assets.intake.seen import Seen, dump_seen, parse_seen
 from mlpipe_assets.intake.states import find_shown
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.store import keys
@@ -19,30 +19,18 @@ from mlpipe_assets.store.staging import Staged
 ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What became of a delivery as it was seen last.
-
-    Attributes:
-        mark: What of it was taken, or could not be.
-        delivery: The delivery on record that its name stands for; None when nothing was ever taken under it.
-        problem: Why it could not be taken.
-        code: Version of the declaration that it was read by.
-    """
-
-    mark: Mark
-    delivery: str | None
-    problem: str | None
-    code: str
-
-
 @dataclass(kw_only=True)
 class Ledger:
-    """Deliveries of one source, and every name seen with what became of it."""
+    """Deliveries of one source, and every name seen with what became of it.
+
+    Attributes:
+        is_part: Whether it has the deliveries of some days only, as work on these has them: whoever has all heals what is damaged.
+    """
 
     lake: Lake
     source: str
     code: str = ""
+    is_part: bool = False
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
     _order: dict[str, int] | None = None
@@ -167,7 +155,7 @@ class Ledger:
 
     def save(self) -> None:
         """Write down the names seen."""
-        self._seen_files.write({name: _dump_seen(known) for name, known in self.seen.items()})
+        self._seen_files.write({name: dump_seen(known) for name, known in self.seen.items()})
 
     def begin(self, delivery: str) -> None:
         """Mark a delivery as being written, so that what a killed run leaves of it is found."""
@@ -204,6 +192,12 @@ class Ledger:
                 for one in {*delivery.events, *([delivery.arrived] if delivery.quarantined else [])}:
                     self._by_day.setdefault(one, []).append(delivery)
         return list(self._by_day.get(day, ()))
+
+    def part(self, days: Iterable[date]) -> "Ledger":
+        """What there is to know of some days: their deliveries, in their order."""
+        found = {d.delivery: d for day in days for d in self.of_day(day)}
+        order = {name: self.order[name] for name in found}
+        return Ledger(lake=self.lake, source=self.source, is_part=True, deliveries=found, _order=order)
 
     def days(self) -> list[date]:
         """Every event date that rows came for, in order."""
@@ -261,7 +255,7 @@ class Ledger:
     @property
     def _seen_files(self) -> Record[dict[str, Seen]]:
         cure = "Delete it and run again: files are looked at anew."
-        return Record(objects=self.lake.objects, key=keys.seen_files(self.source), parse=_parse_seen, cure=cure)
+        return Record(objects=self.lake.objects, key=keys.seen_files(self.source), parse=parse_seen, cure=cure)
 
 
 def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:
@@ -286,15 +280,3 @@ def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:
         if delivery.quarantined:
             add(delivery.arrived, "quarantined", delivery.quarantined)
     return dict(sorted(found.items()))
-
-
-def _dump_seen(seen: Seen) -> dict[str, Any]:
-    return {**seen.mark, "delivery": seen.delivery, "problem": seen.problem, "code": seen.code}
-
-
-def _parse_seen(record: dict[str, dict[str, Any]]) -> dict[str, Seen]:
-    """What was seen, from its record; what is left of an entry without the ledger's own words is the mark."""
-    return {
-        name: Seen(delivery=known.pop("delivery"), problem=known.pop("problem"), code=known.pop("code"), mark=known)
-        for name, known in record.items()
-    }

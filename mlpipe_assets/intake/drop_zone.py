@@ -30,6 +30,7 @@ class DropZone(Intake):
 
     folder: Path
     source: Source
+    is_shared: bool = True
 
     @classmethod
     def of(cls, lake: Lake, source: Source) -> "DropZone":

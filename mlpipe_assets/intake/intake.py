@@ -49,7 +49,12 @@ class Intake(Protocol):
     """What one source can give. To take is never to take away: what was taken is on record in the ledger of the lake alone.
 
     A new kind: a value in `catalog/feeds.py`, or of your own, a module with this protocol, and a line in `intake/registry.py`.
+
+    Attributes:
+        is_shared: Whether it can be sent to another process that sees the lake, and opens its deliveries there.
     """
+
+    is_shared: bool = False
 
     def look(self, taken: Mapping[str, Mark]) -> tuple[list[Pending], list[DeliveryProblem]]:
         """Deliveries that can be taken, in order of name, and what cannot be.

@@ -8,6 +8,7 @@ from datetime import date
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
 from mlpipe_assets.engines.engine import Engine
+from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.gate import judge
 from mlpipe_assets.monitoring.drift import DriftOfDay, frame_of, measure_day
 from mlpipe_assets.monitoring.monitored_table import MonitoredTable, days_of_windows
@@ -23,13 +24,18 @@ _AT_ONCE = 30  # days whose windows are in memory together
 
 
 def build_monitoring(
-    lake: Lake, engine: Engine, catalog: Catalog, monitor: Monitor, days: Sequence[date]
+    lake: Lake,
+    engine: Engine,
+    catalog: Catalog,
+    monitor: Monitor,
+    days: Sequence[date],
+    executor: Executor = THREADS,
 ) -> list[Outcome]:
     """Measure days and write what was found; a day the table has no partition of is named.
 
     Profiles that a window needs and that are not there, or were made of other rows, are made, each from its own partition.
     """
-    monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor)
+    monitored = MonitoredTable(lake=lake, catalog=catalog, monitor=monitor, executor=executor)
     there = [day for day in sorted(days) if day in monitored.table.present_days]
     outcomes = [
         Outcome(day=day, missing=f"{monitor.table} has no partition of that day to look at")

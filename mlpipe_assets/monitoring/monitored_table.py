@@ -9,6 +9,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.catalog.versions import source_version, view_version
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.errors import spell_count
+from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.monitoring.profiles import ProfileStore
 from mlpipe_assets.monitoring.references import (
     ProfiledColumns,
@@ -34,6 +35,7 @@ class MonitoredTable:
     lake: Lake
     catalog: Catalog
     monitor: Monitor
+    executor: Executor = THREADS
 
     @cached_property
     def table(self) -> TableDays:
@@ -160,6 +162,7 @@ class MonitoredTable:
             model=self.catalog.model(self.monitor.name),
             monitor=self.monitor,
             predictions=self.table,
+            executor=self.executor,
         )
 
     def store(self) -> ProfileStore | None:
@@ -168,7 +171,8 @@ class MonitoredTable:
 
     def store_by(self, reference: Reference, name: str, table: TableDays | None = None) -> ProfileStore:
         """Profiles of a table's days by a reference."""
-        return ProfileStore(lake=self.lake, name=name, reference=reference, table=table or self.table)
+        days = table or self.table
+        return ProfileStore(lake=self.lake, name=name, reference=reference, table=days, executor=self.executor)
 
 
 def entity_of(catalog: Catalog, monitor: Monitor) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Profiles on disk: one small JSON file a day, counted into the bins of a frozen reference, made again when its rows changed."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import DamagedError
+from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.monitoring.references import Reference
 from mlpipe_assets.monitoring.table_days import TableDays
+from mlpipe_assets.statistics.bins import Bins
 from mlpipe_assets.statistics.merging import merge
 from mlpipe_assets.statistics.profile_json import from_json, to_json
 from mlpipe_assets.statistics.profiles import ColumnProfile, Profile, profile_frame
@@ -35,6 +37,28 @@ def only_columns(profile: Profile, wanted: Mapping[str, float]) -> Profile:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowsToProfile:
+    """The file of a partition, its digest, and the bins that its columns are counted into."""
+
+    file: Path
+    sha256: str
+    bins: Mapping[str, Bins]
+
+
+def profile_rows(item: RowsToProfile) -> Profile | None:
+    """The profile of a partition, wherever that is counted; None when its file does not hold what was written to it."""
+    try:
+        content = item.file.read_bytes()
+    except OSError:
+        return None
+    return _profile(content, item.bins) if hashlib.sha256(content).hexdigest() == item.sha256 else None
+
+
+def _profile(content: bytes, bins: Mapping[str, Bins]) -> Profile:
+    return profile_frame(pl.read_parquet(content, columns=list(bins), hive_partitioning=False), bins)
+
+
 @dataclass(kw_only=True)
 class ProfileStore:
     """Profiles of a table's days by one reference.
@@ -42,12 +66,14 @@ class ProfileStore:
     Attributes:
         name: Folder below monitoring/profiles.
         table: The days of the table.
+        executor: Who counts.
     """
 
     lake: Lake
     name: str
     reference: Reference
     table: TableDays
+    executor: Executor = THREADS
     _known: dict[date, Profile] = field(default_factory=dict)
 
     def path(self, day: date) -> Path:
@@ -63,7 +89,9 @@ class ProfileStore:
                 self._known[day] = stored
         due = [day for day in wanted if day not in self._known]
         change = self.lake.change(keys.PROFILES, self.name)
-        for day, profile in zip(due, in_order(self._make, due), strict=True):
+        items = [self._item(day) for day in due]
+        for day, made in zip(due, self.executor.map(profile_rows, items), strict=True):
+            profile = self._make(day) if made is None else made
             self._known[day] = profile
             head = json.dumps({"fingerprint": self.table.fingerprint(day), "reference": self.reference.version})[:-1]
             content = f"{head}{_PROFILE}{to_json(profile)}}}\n".encode()
@@ -115,10 +143,16 @@ class ProfileStore:
             )
             return None
 
+    def _item(self, day: date) -> RowsToProfile:
+        state = self.table.state
+        return RowsToProfile(file=state.locate(day), sha256=state.digest(day), bins=self.reference.bins)
+
     def _make(self, day: date) -> Profile:
-        content = self.table.state.read_bytes(day)
-        frame = pl.read_parquet(content, columns=list(self.reference.bins), hive_partitioning=False)
-        return profile_frame(frame, self.reference.bins)
+        """The same of a file that was found damaged, if there is a sound one.
+
+        Raises: DamagedError.
+        """
+        return _profile(self.table.state.read_bytes(day), self.reference.bins)
 
     def _empty(self) -> Profile:
         nothing = {name: ColumnProfile(rows=0, nulls=0) for name in self.reference.bins}

@@ -11,6 +11,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model, Monitor
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import LakeError
+from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.monitoring.bases import against_frozen
@@ -39,6 +40,7 @@ class Serving:
     model: Model
     monitor: Monitor
     predictions: TableDays
+    executor: Executor = THREADS
 
     def __post_init__(self) -> None:
         """Hold nothing yet."""
@@ -256,4 +258,5 @@ class Serving:
             name=f"training.{self.model.name}",
             reference=reference,
             table=days,
+            executor=self.executor,
         )

@@ -1,6 +1,6 @@
 """One day of interim while it is being built: what came for it, why it may not be written, and its digests and facts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -111,11 +111,10 @@ def problem_of(source: Source, entry: Day) -> str | None:
     return None
 
 
-def without_time(source: Source, ledger: Ledger) -> list[Delivery]:
+def without_time(source: Source, ledger: Ledger, corrected: Collection[str]) -> list[Delivery]:
     """Files that name their columns and lack the event time: no row of theirs has a day, so the day they came is refused."""
     if source.event_time is None or source.prepare is not None:
         return []
-    corrected = ledger.corrected
     standing = [d for d in ledger.deliveries.values() if d.delivery not in corrected]
     return [d for d in standing if d.columns and d.quarantined and not d.events and source.event_time not in d.columns]
 

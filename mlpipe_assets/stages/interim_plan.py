@@ -81,5 +81,5 @@ def _unread_days(ledger: Ledger, source: Source, refused: Collection[date]) -> s
     for d in ledger.deliveries.values():
         if d.quarantined:
             unread[d.arrived] = unread.get(d.arrived, 0) + (0 if d.delivery in ledger.corrected else d.quarantined)
-    timeless = {d.arrived for d in without_time(source, ledger)}
+    timeless = {d.arrived for d in without_time(source, ledger, ledger.corrected)}
     return timeless | {day for day, rows in unread.items() if not source.tolerance.allows(rows, rows) or day in refused}

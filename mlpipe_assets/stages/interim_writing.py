@@ -146,4 +146,6 @@ def _written(lake: Lake, source: Source, entry: Day, reason: str | None) -> tupl
         rows = rows.join(gone, on=list(RECORD), how="anti", maintain_order="left")
         entry.columns = column_digests(rows.select(own_columns(source)))
         staged = lake.table("interim", source.name).stage(entry.day, rows, facts_of(source, entry, reason))
+        if entry.staged and entry.staged.temporary != staged.temporary:  # another process had staged it
+            lake.discard(entry.staged)
     return staged, superseded

@@ -10,6 +10,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.executors.executor import Executor
 from mlpipe_assets.monitoring import findings
 from mlpipe_assets.monitoring.building import REPORT, build_monitoring
 from mlpipe_assets.monitoring.deciding import SCHEMA, write_summary
@@ -66,10 +67,13 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: dg.ResourceParam[Engine],
+        executor: dg.ResourceParam[Executor],
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
-            outcomes = build_monitoring(lake, engine, catalog, monitor, days)
+            outcomes = build_monitoring(lake, engine, catalog, monitor, days, executor)
             history = read_history(lake, catalog, monitor)
         newest = history.days[-1].day if history.days else None
         if newest in days and all(o.written for o in outcomes):
@@ -80,7 +84,8 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
                 partition_key=f"{newest}",
             )
         results = [_result(name, judge(history), history) for name, (judge, _) in judged.items()]
-        yield from tell(context, lake, key, outcomes, extra_checks=results, balanced=False)
+        told = {"executor": executor.name}
+        yield from tell(context, lake, key, outcomes, metadata=told, extra_checks=results, balanced=False)
 
     return build
 

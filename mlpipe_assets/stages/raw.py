@@ -2,11 +2,9 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import PurePosixPath
 
 import dagster as dg
 
@@ -14,21 +12,21 @@ from mlpipe_assets.catalog.declarations import Source, is_snapshot
 from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.contracts.events import Events
 from mlpipe_assets.errors import DamagedError, PrepareError
+from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery, identity, natural
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Pending, find_moving
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, Reading, arrival_day
 from mlpipe_assets.intake.registry import check_feed, intake_of
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.readers.blocks import UnreadableFileError
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.raw_healing import damaged_deliveries, heal
-from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows, read_delivery
+from mlpipe_assets.stages.raw_placement import find_misplaced, located, place_rows
+from mlpipe_assets.stages.raw_reading import DeliveryToRead, ReadDelivery, UnreadDelivery, read_one
 from mlpipe_assets.stages.raw_report import FILES_CHECK, ROWS_CHECK, Ingested, tell_ingested
 from mlpipe_assets.stages.raw_states import settle_states
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.staging import Staged
 
 _log = logging.getLogger("mlpipe")
 _READ_AHEAD = 3  # files read at a time: reading one keeps little more than one core busy
@@ -62,17 +60,17 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         )
     )
     def build(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], executor: dg.ResourceParam[Executor]
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         with at_work(context, lake, key) as days:
             ledger = Ledger.load(lake, source.name, source_version(source))
-            found = ingest(lake, source, ledger)
-        yield from tell_ingested(context, lake, key, ledger, found, days)
+            found = ingest(lake, source, ledger, executor)
+        yield from tell_ingested(context, lake, key, ledger, found, days, executor.name)
 
     return build
 
 
-def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
+def ingest(lake: Lake, source: Source, ledger: Ledger, executor: Executor = THREADS) -> Ingested:
     """Bring every new delivery of a source's intake into the lake; each is whole or absent, whatever happens."""
     ledger.sweep()
     intake = intake_of(lake, source)
@@ -90,7 +88,7 @@ def ingest(lake: Lake, source: Source, ledger: Ledger) -> Ingested:
         key=lambda f: (intake.known(f).known_at, f.modified_ns, natural(f.name)),
     )
     _place_misplaced(lake, source, ledger, found)
-    _take(lake, source, ledger, intake, order, found)
+    _take(lake, source, ledger, intake, order, found, executor)
     _settle(lake, source, ledger, found)
     gone = ledger.forget_problems({file.name for file in files})
     if fresh or gone:
@@ -112,53 +110,65 @@ def _place_misplaced(lake: Lake, source: Source, ledger: Ledger, found: Ingested
         found.placed.append((before, placed))
 
 
-@dataclass(kw_only=True)
-class _Taking:
-    """A delivery being taken: what is known of it before it is read, and the reading, under way."""
-
-    file: Pending
-    delivery: Delivery
-    staged: list[Staged]
-    reading: Future[Delivery]
-
-
 def _take(
-    lake: Lake, source: Source, ledger: Ledger, intake: Intake, files: Sequence[Pending], found: Ingested
+    lake: Lake,
+    source: Source,
+    ledger: Ledger,
+    intake: Intake,
+    files: Sequence[Pending],
+    found: Ingested,
+    executor: Executor,
 ) -> None:
-    """Take each delivery in order, or say why not; a few are read ahead while one is written down."""
-    ahead: deque[_Taking] = deque()
-    with ThreadPoolExecutor(_READ_AHEAD) as readers:
-        for number, file in enumerate(files, start=1):
-            _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{len(files):,}")
-            try:
-                content = intake.digest(file)
-            except OSError as error:
-                found.problems.append(DeliveryProblem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
-                continue
-            while ahead and (len(ahead) >= _READ_AHEAD or content in _contents(ahead)):
-                _finish(lake, ledger, intake, ahead.popleft(), found)
-            delivery = _name(source, ledger, file, intake.known(file), content)
-            known = ledger.find(content, file.name, delivery.known_at)
-            if known:
-                _meet_again(ledger, file, known, found)
-                continue
-            if twin := ledger.holder(
-                content
-            ):  # its rows are in the lake: whether they count again is settled in the end
-                ledger.complete(replace(delivery, copy_of=twin.delivery), [])
-                ledger.note(file, delivery=delivery.delivery)
-                found.new.append(delivery)
-                continue
-            ledger.begin(delivery.delivery)
-            staged: list[Staged] = []
-            reading = readers.submit(read_delivery, lake, source, ledger, intake, file, delivery, staged)
-            ahead.append(_Taking(file=file, delivery=delivery, staged=staged, reading=reading))
-        while ahead:
-            _finish(lake, ledger, intake, ahead.popleft(), found)
+    """Take each delivery in order, or say why not; others are read ahead while one is written down."""
+    readers = executor if intake.is_shared else THREADS
+    left = deque(enumerate(files, start=1))
+    while left:
+        under_way: deque[DeliveryToRead] = deque()
+        items = _name_some(lake, source, ledger, intake, left, len(files), under_way, found)
+        for result in readers.map(read_one, items, _READ_AHEAD):
+            _finish(lake, ledger, intake, under_way.popleft(), result, found)
 
 
-def _contents(ahead: Iterable[_Taking]) -> set[str]:
-    return {taking.delivery.content for taking in ahead}
+def _name_some(
+    lake: Lake,
+    source: Source,
+    ledger: Ledger,
+    intake: Intake,
+    left: deque[tuple[int, Pending]],
+    count: int,
+    under_way: deque[DeliveryToRead],
+    found: Ingested,
+) -> Iterator[DeliveryToRead]:
+    """Deliveries to read, taken off `left` in order; it ends before one that cannot be named until those under way are on record."""
+    while left:
+        number, file = left[0]
+        _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{count:,}")
+        try:
+            content = intake.digest(file)
+        except OSError as error:
+            left.popleft()
+            found.problems.append(DeliveryProblem(name=file.name, reason=f"cannot be opened: {error.strerror}"))
+            continue
+        if content in {item.delivery.content for item in under_way}:
+            return
+        left.popleft()
+        delivery = _name(source, ledger, file, intake.known(file), content)
+        if known := ledger.find(content, file.name, delivery.known_at):
+            _meet_again(ledger, file, known, found)
+            continue
+        if twin := ledger.holder(content):  # its rows are in the lake: whether they count again is settled in the end
+            ledger.complete(replace(delivery, copy_of=twin.delivery), [])
+            ledger.note(file, delivery=delivery.delivery)
+            found.new.append(delivery)
+            continue
+        ledger.begin(delivery.delivery)
+        item = DeliveryToRead(
+            lake=lake, source=source, version=source_version(source), intake=intake, file=file, delivery=delivery
+        )
+        under_way.append(item)
+        yield item
+        if delivery.backdated:  # only the first of a ledger is
+            return
 
 
 def _meet_again(ledger: Ledger, file: Pending, known: Delivery, found: Ingested) -> None:
@@ -184,30 +194,28 @@ def _settle(lake: Lake, source: Source, ledger: Ledger, found: Ingested) -> None
     found.changed += [d.source_file for d in found.new if d.replaces and d.delivery in seen]
 
 
-def _finish(lake: Lake, ledger: Ledger, intake: Intake, taking: _Taking, found: Ingested) -> None:
+def _finish(
+    lake: Lake,
+    ledger: Ledger,
+    intake: Intake,
+    item: DeliveryToRead,
+    result: ReadDelivery | UnreadDelivery,
+    found: Ingested,
+) -> None:
     """Count a delivery that was read, or leave no trace of it and say why."""
-    file, problem, seen = taking.file, None, True
-    try:
-        delivery = taking.reading.result()
-    except OSError as error:
-        problem, seen = f"cannot be read: {error.strerror}", False
-    except UnreadableFileError as error:
-        problem = str(error).splitlines()[0][:300].removeprefix(f"{PurePosixPath(file.name).name}: ")
-    except PrepareError as error:
-        problem = f"{error}"
-    if problem is not None:
-        found.problems.append(DeliveryProblem(name=file.name, reason=problem))
-        if seen:
-            ledger.note(file, problem=problem)
-    elif not intake.unchanged(file):
-        found.waiting.append(file.name)
+    if isinstance(result, UnreadDelivery):
+        found.problems.append(DeliveryProblem(name=item.file.name, reason=result.problem))
+        if result.is_final:
+            ledger.note(item.file, problem=result.problem)
+    elif not intake.unchanged(item.file):
+        found.waiting.append(item.file.name)
+        lake.discard(*result.staged)
     else:
-        ledger.complete(delivery, taking.staged)
-        ledger.note(file, delivery=delivery.delivery)
-        found.new.append(delivery)
+        ledger.complete(result.delivery, result.staged)
+        ledger.note(item.file, delivery=result.delivery.delivery)
+        found.new.append(result.delivery)
         return
-    lake.discard(*taking.staged)
-    ledger.tidy(taking.delivery.delivery)
+    ledger.tidy(item.delivery.delivery)
 
 
 def _name(source: Source, ledger: Ledger, file: Pending, reading: Reading, content: str) -> Delivery:

@@ -95,7 +95,7 @@ class Healing:
         if found.source_file is None:
             return found
         lake = self.lake
-        staged = _read_again(lake, self.source, self.ledger, self._intake, found.source_file, delivery)
+        staged = _read_again(lake, self.source, self._intake, found.source_file, delivery)
         wanted = [item for item in staged if item.target in damaged]
         lake.discard(*(item for item in staged if item not in wanted))
         if len(wanted) < len(damaged):
@@ -142,7 +142,7 @@ def heal(lake: Lake, source: Source, ledger: Ledger, deliveries: Sequence[Delive
 
 
 def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Path]:
-    """Event files that hold what was written to them; those that did not are made again first.
+    """Event files that hold what was written to them; those that did not are made again first, unless the ledger is a part.
 
     Raises: DamagedError for those that cannot be made again.
     """
@@ -150,6 +150,8 @@ def sound(source: Source, ledger: Ledger, paths: Sequence[Path]) -> Sequence[Pat
     try:
         return lake.check(paths)
     except DamagedError:
+        if ledger.is_part:
+            raise
         names = {path.stem for path in paths}
         with lake.writing("raw", source.name):
             healing = Healing(lake=lake, source=source, ledger=ledger)
@@ -166,14 +168,12 @@ def files_of(ledger: Ledger, delivery: Delivery) -> list[Path]:
     return ledger.event_paths(delivery) + ([ledger.refused_path(delivery)] if delivery.quarantined else [])
 
 
-def _read_again(
-    lake: Lake, source: Source, ledger: Ledger, intake: Intake, pending: Pending, delivery: Delivery
-) -> list[Staged]:
+def _read_again(lake: Lake, source: Source, intake: Intake, pending: Pending, delivery: Delivery) -> list[Staged]:
     """Its files staged as they were, or none when today's declaration makes other days or counts of them."""
     staged: list[Staged] = []
     empty = replace(delivery, events={}, ahead={}, quarantined=0)
     try:
-        found = read_delivery(lake, source, ledger, intake, pending, empty, staged)
+        found = read_delivery(lake, source, intake, pending, empty, staged)
     except (UnreadableFileError, OSError, pl.exceptions.PolarsError):
         found = empty
     if (found.events, found.ahead, found.quarantined) != (delivery.events, delivery.ahead, delivery.quarantined):

@@ -23,6 +23,7 @@ from mlpipe_assets.intake.states import snapshot_days
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.readers.blocks import MALFORMED_SCHEMA, Block
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.transforms.arrival import NO_COLUMN, NO_TIME, UNREAD_TIME, arrive
@@ -67,13 +68,7 @@ def _placed(delivery: Delivery) -> tuple[str, date]:
 
 
 def read_delivery(
-    lake: Lake,
-    source: Source,
-    ledger: Ledger,
-    intake: Intake,
-    pending: Pending,
-    delivery: Delivery,
-    staged: list[Staged],
+    lake: Lake, source: Source, intake: Intake, pending: Pending, delivery: Delivery, staged: list[Staged]
 ) -> Delivery:
     """Read what its intake has of a delivery into staged event files, one a day; they are not visible yet."""
     columns: tuple[str, ...] = ()
@@ -88,7 +83,7 @@ def read_delivery(
             left_out += block.notes
             yield block
 
-    read = _place(lake, source, ledger, delivery, blocks(), staged)
+    read = _place(lake, source, delivery, blocks(), staged)
     return replace(read, columns=columns if tabular else (), left_out=left_out)
 
 
@@ -100,7 +95,7 @@ def place_rows(lake: Lake, source: Source, ledger: Ledger, delivery: Delivery, h
     ledger.begin(delivery.delivery)
     staged: list[Staged] = []
     try:
-        placed = _place(lake, source, ledger, delivery, _stored_blocks(source, ledger, held), staged, again=True)
+        placed = _place(lake, source, delivery, _stored_blocks(source, ledger, held), staged, again=True)
     except BaseException:
         lake.discard(*staged)
         raise
@@ -111,7 +106,6 @@ def place_rows(lake: Lake, source: Source, ledger: Ledger, delivery: Delivery, h
 def _place(
     lake: Lake,
     source: Source,
-    ledger: Ledger,
     delivery: Delivery,
     blocks: Iterator[Block],
     staged: list[Staged],
@@ -133,10 +127,11 @@ def _place(
             spill.add(events, refused)
         for day, frame in spill.days():
             ordered = frame.sort("record_number") if again else frame
-            staged.append(_stage(lake, ledger.event_path(delivery, day), ordered))
+            staged.append(_stage(lake, lake.root / keys.events(source.name, day, delivery.stem), ordered))
         if spill.refused:
             rows = pl.concat(spill.refused).sort("record_number")
-            staged.append(lake.stage(ledger.refused_path(delivery), rows, {}))
+            target = lake.root / keys.refused_on_arrival(source.name, delivery.arrived, delivery.stem)
+            staged.append(lake.stage(target, rows, {}))
         last = _last_day_known(source, delivery)
         counts = dict(sorted(spill.counts.items()))
         return replace(

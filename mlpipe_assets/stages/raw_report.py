@@ -45,6 +45,7 @@ def tell_ingested(
     ledger: Ledger,
     found: Ingested,
     days: list[date],
+    read_by: str,
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """Yield checks, metadata of each day touched, and the run's report."""
     moved = [(before, after) for before, after in found.placed if before.events != after.events]
@@ -114,7 +115,7 @@ def tell_ingested(
         elif START_DATE <= day <= last:
             context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{day}", metadata=metadata))
     summary = {k: v for k, v in counts.items() if v}
-    yield dg.Output(None, metadata={"this_run": summary})
+    yield dg.Output(None, metadata={"this_run": summary, "executor": read_by})
 
 
 def _spell(counts: dict[str, int], names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.local import explain_writing, sync_folders
 from mlpipe_assets.store.manifest import Manifest, Part, content_key
-from mlpipe_assets.store.private_files import create_file, make_folder
+from mlpipe_assets.store.private_files import create_file, make_folder, writer
 
 _NOTE = "publishing.json"
 
@@ -49,7 +49,7 @@ class Contents:
 
     def temporary(self, day: date, file: str) -> Path:
         """Where a file of a day is while it is being written."""
-        return self.folder / f".{day}.{file}.{os.getpid()}.tmp"
+        return self.folder / f".{day}.{file}.{writer()}.tmp"
 
     def begin(self, days: Mapping[date, Iterable[str]], turn: tuple[str, str]) -> None:
         """Note which days are being published, and in whose turn.

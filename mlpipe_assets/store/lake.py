@@ -1,6 +1,7 @@
 """The lake: tables of day partitions below one data folder, whole or not at all, and the files that are of no day."""
 
 import shlex
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.errors import ExecutorError, SettingsError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.contents import Contents
@@ -33,6 +34,10 @@ class Lake:
     """Tables as folders of day partitions below one root."""
 
     data_dir: str
+
+    def __reduce__(self) -> tuple[Callable[[str], "Lake"], tuple[str]]:
+        """Sent to another process it is the folder, and nothing that this process knows of it."""
+        return _lake_in, (self.data_dir,)
 
     @property
     def root(self) -> Path:
@@ -66,6 +71,16 @@ class Lake:
             raise SettingsError(
                 f"The data folder {self.root} {there}. Is MLPIPE_DATA_DIR right? To begin there: mkdir -p {shlex.quote(f'{self.root}/raw')}"
                 ", or: mlpipe sample"
+            )
+
+    def expect_seen(self) -> None:
+        """Make sure that whoever does work on this lake has it before them.
+
+        Raises: ExecutorError on a machine that does not.
+        """
+        if self.is_new:
+            raise ExecutorError(
+                f"An executor on {socket.gethostname()} has no lake in {self.root}. Mount the data folder there, under the same path."
             )
 
     def folder(self, stage: str, name: str, day: date | None = None) -> Path:
@@ -257,3 +272,7 @@ class Lake:
         for pattern in keys.leftovers(stage, name):
             for left in self.root.glob(pattern):
                 left.unlink(missing_ok=True)
+
+
+def _lake_in(data_dir: str) -> Lake:
+    return Lake(data_dir=data_dir)

@@ -1,11 +1,14 @@
 """Files and folders of the lake as only those may open them who MLPIPE_FILE_MODE names, whatever the umask is."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from mlpipe_assets.settings import file_mode
+
+_PROCESS = secrets.token_hex(4)
 
 _DROP_ZONE = "raw"
 
@@ -48,3 +51,8 @@ def _missing(folder: Path) -> Iterator[Path]:
 def _folder_mode() -> int:
     mode = file_mode()
     return mode | (mode & 0o444) >> 2
+
+
+def writer() -> str:
+    """This process in a name, among all that may write the same file: one on another machine may have its number."""
+    return f"{os.getpid()}-{_PROCESS}"

@@ -13,7 +13,7 @@ import polars as pl
 
 from mlpipe_assets.store.local import explain_writing
 from mlpipe_assets.store.manifest import Part
-from mlpipe_assets.store.private_files import create_file, make_folder
+from mlpipe_assets.store.private_files import create_file, make_folder, writer
 from mlpipe_assets.store.recovery import FACTS
 
 
@@ -56,7 +56,7 @@ def spell_frame(frame: pl.DataFrame, facts: Mapping[str, Any]) -> memoryview:
 
 def beside(target: Path) -> Path:
     """The temporary name of a file in its own folder."""
-    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    return target.with_name(f".{target.name}.{writer()}.tmp")
 
 
 def stage_bytes(

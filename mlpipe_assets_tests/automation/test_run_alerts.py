@@ -14,6 +14,7 @@ from mlpipe_assets.automation.run_problems import RunResult, Standing, fold, pro
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.stages.interim import interim_asset
@@ -44,7 +45,7 @@ def run(lake: Lake, instance: dg.DagsterInstance) -> str:
     tags = {"dagster/asset_partition_range_start": f"{day(1)}", "dagster/asset_partition_range_end": f"{day(2)}"}
     result = dg.materialize(
         [raw_asset(orders), interim_asset(orders)],
-        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
+        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine(), "executor": THREADS},
         instance=instance,
         raise_on_error=False,
         tags=tags,
@@ -267,7 +268,7 @@ def test_a_run_that_names_no_day_is_told_though_a_run_of_the_same_table_succeeds
     lake: Lake, instance: dg.DagsterInstance, server: Webhook
 ) -> None:
     drop_orders(lake, f"orders_{day(1)}.csv", one_a_day(1, 2))
-    resources = {"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()}
+    resources = {"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine(), "executor": THREADS}
     dg.materialize([raw_asset(orders)], resources=resources, instance=instance, raise_on_error=False, run_config=SILENT)
     run(lake, instance)
     tell_of_runs(lake, CATALOG, settings(server), instance, now())

@@ -9,9 +9,10 @@ import pytest
 
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.intake.deliveries import Ledger, Seen
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.intake.intake import Pending
+from mlpipe_assets.intake.seen import Seen
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, drop, order, orders_csv, take
 

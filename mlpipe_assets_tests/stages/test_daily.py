@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 
 from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.raw import raw_asset
 from mlpipe_assets.store.lake import Lake
@@ -15,7 +16,7 @@ def test_a_run_that_names_no_day_is_told_how_to(lake: Lake) -> None:
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
             [raw_asset(orders)],
-            resources={"lake": LakeResource(data_dir=lake.data_dir)},
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "executor": THREADS},
             instance=instance,
             raise_on_error=False,
         )
@@ -29,7 +30,7 @@ def test_a_run_that_is_refused_before_it_works_leaves_a_report_that_says_why(lak
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         result = dg.materialize(
             [raw_asset(orders)],
-            resources={"lake": LakeResource(data_dir=lake.data_dir)},
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "executor": THREADS},
             instance=instance,
             tags={"dagster/partition": "2131-01-01"},
             raise_on_error=False,

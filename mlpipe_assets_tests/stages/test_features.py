@@ -26,6 +26,7 @@ from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines import duckdb_engine as engine_module
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import Slice
+from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.gate import judge
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.run_lake import LakeResource
@@ -347,7 +348,7 @@ def test_days_after_the_newest_rows_stay_missing_and_what_follows_runs_for_the_o
     result = dg.materialize(
         [features, follower],
         tags=span,
-        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
+        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine(), "executor": THREADS},
     )
 
     assert result.success

@@ -21,6 +21,7 @@ from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
+from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.learning.errors import StoredModelError
 from mlpipe_assets.learning.fitting import predict
@@ -402,7 +403,7 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
     def run(day: date) -> dg.ExecuteInProcessResult:
         return dg.materialize(
             [asset],
-            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
+            resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine(), "executor": THREADS},
             partition_key=f"{day}",
         )
 
@@ -428,7 +429,7 @@ def test_under_dagster_a_losing_challenger_is_a_warning_and_the_card_is_shown(la
 def test_under_dagster_a_missing_training_set_fails_the_run_and_says_what_to_do(lake: Lake) -> None:
     result = dg.materialize(
         [model_asset(of_catalog(MODEL), MODEL)],
-        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()},
+        resources={"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine(), "executor": THREADS},
         partition_key="2026-04-30",
         raise_on_error=False,
     )

@@ -10,6 +10,7 @@ import pytest
 from mlpipe_assets.catalog.declarations import Monitor
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.monitoring import monitor_asset, report_asset
 from mlpipe_assets.store.lake import Lake
@@ -140,7 +141,7 @@ def test_one_job_builds_a_range_of_days_and_writes_the_report_once(tmp_path: Pat
     span = {"dagster/asset_partition_range_start": "2026-01-05", "dagster/asset_partition_range_end": "2026-01-08"}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.ephemeral() as instance:
-        resources = {"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine()}
+        resources = {"lake": LakeResource(data_dir=lake.data_dir), "engine": DuckDBEngine(), "executor": THREADS}
         result = dg.materialize(assets, resources=resources, instance=instance, tags=span, run_config=quiet)
     made = [e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization]
     assert [(m.asset_key.path[-1], m.partition) for m in made] == [
