@@ -5,7 +5,7 @@ import re
 import sys
 from datetime import date, datetime
 
-from pyspark.sql import SparkSession  # type: ignore[import-not-found]
+from pyspark.sql import SparkSession
 
 
 def value(text: str) -> date:

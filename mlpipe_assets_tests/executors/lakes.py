@@ -97,8 +97,8 @@ def files_of(lake: Lake) -> dict[str, bytes]:
 
 
 def _of_moments(path: Path) -> bool:
-    """Whether a file says when it was written, as manifests and ledgers do."""
-    return path.parts[0] == "meta"
+    """Whether a file says when it was written, or by which run: manifests and ledgers, reports, the line of snapshots."""
+    return path.parts[0] in ("meta", "online") or path.parts[:2] == ("validation", "reports")
 
 
 if __name__ == "__main__":  # a process to be killed

@@ -1,0 +1,74 @@
+"""Work on partitions on a standalone Spark, by Connect and classic: the lake of threads, byte for byte, whoever is killed."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.executors.executor import Executor
+from mlpipe_assets_tests.executors.conformance import Conformance, expect_the_lake_of_threads_after_a_kill
+from mlpipe_assets_tests.executors.spark_servers import SparkServers, spark_servers
+from mlpipe_assets_tests.executors.whole_graph import WholeRun, run_all
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkServers]:
+    """A master, two workers and a Connect server."""
+    with spark_servers(tmp_path_factory.mktemp("spark")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def executor(servers: SparkServers) -> Iterator[Executor]:
+    """The cluster by Connect."""
+    sys.path.append(f"{servers.packages}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        from mlpipe_assets.executors.spark_cluster import SparkExecutor
+
+        executor = SparkExecutor(address=servers.connect)
+        yield executor
+        executor.close()
+    sys.path.remove(f"{servers.packages}")
+
+
+@pytest.fixture(scope="module")
+def environment(servers: SparkServers) -> Mapping[str, str]:
+    """That of a process which reaches the cluster."""
+    return servers.environment
+
+
+class TestConnect(Conformance):
+    """What every executor holds."""
+
+
+def test_the_token_of_an_address_is_not_told(executor: Executor) -> None:
+    named = type(executor)(address="sc://host:15002/;token=s3cret;user_id=me")  # type: ignore[call-arg]
+
+    assert named.name == "Spark Connect at host:15002"
+    assert "s3cret" not in repr(named)
+
+
+def test_the_whole_graph_is_that_of_threads_by_connect_and_classic(servers: SparkServers, tmp_path: Path) -> None:
+    runs: dict[str, WholeRun] = {}
+    for name, address in (("threads", "threads"), ("classic", servers.master), ("connect", servers.connect)):
+        (tmp_path / name).mkdir()
+        runs[name] = run_all(tmp_path / name, {**servers.environment, "MLPIPE_EXECUTOR": address})
+
+    assert [run.said["executor"] for run in runs.values()] == [
+        "threads",
+        f"Spark at {servers.master.removeprefix('spark://')}",
+        f"Spark Connect at {servers.connect.removeprefix('sc://')}",
+    ]
+    assert runs["classic"].files == runs["threads"].files
+    assert runs["connect"].files == runs["threads"].files
+
+
+@pytest.mark.parametrize(("whose", "java"), [("executor", 1), ("worker", 2)])
+def test_a_process_of_java_that_is_killed_takes_nothing_with_it(
+    executor: Executor, tmp_path: Path, whose: str, java: int
+) -> None:
+    expect_the_lake_of_threads_after_a_kill(executor, tmp_path / whose, java)
