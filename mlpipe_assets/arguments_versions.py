@@ -7,7 +7,7 @@ from collections.abc import Callable
 def add_versions(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
 ) -> None:
-    """Add `tag`, `tags` and `gc`.
+    """Add `tag`, `tags`, `checkout` and `gc`.
 
     Args:
         commands: Where to.
@@ -24,6 +24,7 @@ def add_versions(
     tags.add_argument(
         "--json", action="store_true", help="print every tag as one JSON object, with its models and digests"
     )
+    _add_checkout(commands, command)
     collect = command(
         commands,
         "gc",
@@ -33,6 +34,36 @@ def add_versions(
     )
     collect.add_argument("--dry-run", action="store_true", help="print what would go; change nothing")
     collect.add_argument("--json", action="store_true", help="print what went, table by table, as one JSON object")
+
+
+def _add_checkout(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    checkout = command(
+        commands,
+        "checkout",
+        ("checkout", "checkout"),
+        "reset tables to a tag and hold them there, or bring them back; only days that differ are touched",
+        "  mlpipe checkout v1.0-training-set\n  mlpipe checkout now\n"
+        "  mlpipe checkout v1.0-training-set --tables processed/repeat_purchase\n"
+        "  mlpipe checkout v1.0-training-set --into /tmp/as-it-was",
+    )
+    checkout.add_argument(
+        "name", metavar="NAME", help="a tag; or now, for what the tables held before, from where runs go on"
+    )
+    checkout.add_argument(
+        "--tables",
+        nargs="+",
+        default=[],
+        metavar="TABLE",
+        help="these alone, such as interim/orders (default: all of the tag)",
+    )
+    checkout.add_argument(
+        "--into",
+        metavar="DIR",
+        help="write a lake of its own there instead, with hard links where it can; this one stays as it is",
+    )
+    checkout.add_argument("--json", action="store_true", help="print what was done as one JSON object")
 
 
 def _add_tag(

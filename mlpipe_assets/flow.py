@@ -16,7 +16,7 @@ from mlpipe_assets.contracts.model_files import ModelFiles
 from mlpipe_assets.flow_services import online_tables, warehouse_tables
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
-from mlpipe_assets.stages.flow_table import Table, behind, later
+from mlpipe_assets.stages.flow_table import Table, behind, held_back, later
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT, EVENTS, META, PROFILES
 from mlpipe_assets.store.lake import Lake
@@ -27,7 +27,7 @@ _DELIVER = "correct and deliver the file again, or take the day as it is with `m
 
 def tables_of(catalog: Catalog) -> list[Table]:
     """Every table of a catalog, each after those it is made of."""
-    return [table for stage in STAGES.values() for table in stage(catalog)]
+    return [held_back(table) for stage in STAGES.values() for table in stage(catalog)]
 
 
 def stage_names() -> tuple[str, ...]:

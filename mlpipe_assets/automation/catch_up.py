@@ -21,6 +21,7 @@ from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, REFUSED_FILES
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import NOTHING_CAME
+from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champion_record import lost_record
 
@@ -76,6 +77,7 @@ def catch_up(
     """
     runner = _Runner(load=load, summary=Summary())
     summary = runner.summary
+    summary.warnings += tell_hold(lake.objects)
     summary.warnings += hand_over_left(lake.root, (source.name for source in catalog.sources))
     zone = look_at_intakes(lake, catalog)
     if zone.new_files or zone.misplaced:

@@ -19,6 +19,7 @@ from mlpipe_assets.partitions import ONE_DAY, START_DATE
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import acceptances
+from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.store.lake import Lake
 
 _Choice = date | str  # the day to run for, or why there is none
@@ -76,6 +77,8 @@ def _schedule(
         if yesterday < START_DATE:
             return dg.SkipReason(f"partitions begin on {START_DATE}")
         try:
+            if held := tell_hold(lake.objects):
+                return dg.SkipReason(held[0])
             chosen = choose(lake, catalog, yesterday)
             if isinstance(chosen, str):
                 return dg.SkipReason(chosen)

@@ -35,6 +35,7 @@ from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import Settings
 from mlpipe_assets.stages.raw_plan import look_at_intakes
+from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.store.lake import Lake
 
 _Jobs = Sequence[UnresolvedAssetJobDefinition]
@@ -76,7 +77,8 @@ def stale_days_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
         stale = look_for_stale_days(lake, catalog)
         told = "; ".join(f"{wish.table} is behind: {spell_days(wish.days)}" for stage in stale.stages for wish in stage)
         cannot = f"cannot be built: {shorten(list(stale.blocked), 3)}" if stale.blocked else ""
-        told = told or ("nothing to build" if cannot else "every table is up to date")
+        held = tell_hold(lake.objects)
+        told = told or (held[0] if held else "nothing to build" if cannot else "every table is up to date")
         return _ask("stale_days_sensor", context, lake, checks, stale.stages, datetime.now(tz=UTC), told, cannot)
 
     return _sensor("stale_days_sensor", _named(jobs, "daily_job", "prediction_job", "training_job"), settings, tick)
@@ -115,6 +117,8 @@ def retraining_sensor(catalog: Catalog, settings: Settings, jobs: _Jobs, checks:
 
     def tick(context: dg.SensorEvaluationContext, lake: Lake) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(tz=UTC)
+        if held := tell_hold(lake.objects):
+            return dg.SkipReason(held[0])
         if busy := runs_under_way(lake, context.instance, now):
             return dg.SkipReason(f"waiting for {shorten(busy, 3)}")
         with remember(lake, DOCUMENT) as memory:

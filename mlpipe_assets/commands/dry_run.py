@@ -16,6 +16,7 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.stages.raw_plan import look_at_intakes, new_files
 from mlpipe_assets.stages.work import spell_blocked
+from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.store.lake import Lake
 
 
@@ -31,14 +32,17 @@ def tell_what_would_run(
         *look_at_intakes(lake, catalog).problems,
         *(line for work in works for _, line in spell_blocked(work)),
     ]
+    held = tell_hold(lake.objects)
     if options.json:
         document = {
             "new_files": fresh,
             "behind": {table: [f"{day}" for day in found] for table, found in days.items()},
             "problems": problems,
+            "held": held,
         }
         print(json.dumps(document))
         return 0
+    print_lines(console, "[yellow]held:[/]", held, whole=True)
     rows = [
         [f"raw/{name}", f"{spell_count(len(files), 'new file')}, such as {files[0]}"] for name, files in fresh.items()
     ]

@@ -35,6 +35,7 @@ from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.digests import only_looking
+from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.training.champion_record import lost_record
 from mlpipe_assets.visible import spell_value
 
@@ -60,6 +61,7 @@ def status(options: argparse.Namespace) -> int:
             "deliveries": [asdict(a) for a in arrivals(lake, catalog)],
             "new_files": zone.new_files,
             "damaged": [str(damaged) for damaged in zone.damaged],
+            "held": tell_hold(lake.objects),
             "behind": {table: [f"{day}" for day in days] for table, days in behind.items()},
             "problems": problems,
             "attention": [{"scope": scope, **asdict(p)} for scope, some in attention.items() for p in some],
@@ -74,6 +76,7 @@ def status(options: argparse.Namespace) -> int:
         return 0
     if found:
         _print_tables(console, found)
+    print_lines(console, "[yellow]held:[/]", tell_hold(lake.objects), whole=True)
     if zone.new_files:
         where = spell_place(lake, keys.DROP_ZONE)
         console.print(

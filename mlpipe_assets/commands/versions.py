@@ -14,9 +14,9 @@ from mlpipe_assets.errors import MlpipeError, SettingsError, spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.tags import Tag, delete_tag, list_tags, read_tag
+from mlpipe_assets.store.tags import Tag, list_tags, read_tag
 from mlpipe_assets.tagging.collecting import collect
-from mlpipe_assets.tagging.making import choose_tables, make_tag
+from mlpipe_assets.tagging.making import choose_tables, make_tag, remove_tag
 
 
 def tag(options: argparse.Namespace) -> int:
@@ -119,7 +119,7 @@ def gc(options: argparse.Namespace) -> int:
 def _delete(lake: Lake, options: argparse.Namespace) -> int:
     if options.tables or options.message:
         raise SettingsError("--delete takes a tag away whole; leave --tables and --message out.")
-    delete_tag(lake.objects, options.name)
+    remove_tag(lake, options.name)
     if options.json:
         print(json.dumps({"deleted": options.name}))
     else:

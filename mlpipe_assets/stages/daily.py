@@ -13,10 +13,12 @@ from mlpipe_assets.partitions import START_DATE, days_between, existing_days, la
 from mlpipe_assets.rules import Contract
 from mlpipe_assets.stages.table_types import column_schema, table_type
 from mlpipe_assets.store.data_folder import expect_records
+from mlpipe_assets.store.hold import read_hold, spell_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import add_to_report
 
 _OF_WHAT_CAME = ("raw", "interim")  # stages made of deliveries: without their records all would be new, or nothing
+_OF_WHAT_IS_HELD = ("models", "validation")  # stages that add versions and take nothing of the held state away
 DAILY = dg.DailyPartitionsDefinition(start_date=START_DATE.isoformat(), end_offset=1)
 
 # Used on purpose and pinned by the lock; a line per asset at every start would bury what matters.
@@ -95,11 +97,19 @@ def at_work(context: dg.AssetExecutionContext, lake: Lake, key: dg.AssetKey) -> 
     try:
         days = days_of_run(context, key)
         with lake.writing(key.path[0], key.path[-1]):
+            _expect_not_held(lake, key)
             yield days
     except MlpipeError as error:
         with suppress(LakeError):  # a folder that cannot be written is the very error
             add_to_report(lake, context.run.run_id, key.to_user_string(), counts={}, errors=[str(error)])
         raise
+
+
+def _expect_not_held(lake: Lake, key: dg.AssetKey) -> None:
+    """Keep a run from building over a table that is held at a tag; a model may be fitted on what is held."""
+    hold = read_hold(lake.objects)
+    if hold and key.to_user_string() in hold.tables and key.path[0] not in _OF_WHAT_IS_HELD:
+        raise LakeError(f"{key.to_user_string()}: {spell_hold(hold)}. Nothing was changed.")
 
 
 def check(key: dg.AssetKey, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:

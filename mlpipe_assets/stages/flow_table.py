@@ -1,14 +1,16 @@
 """What everyone needs to know of one table of the flow."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlpipe_assets.errors import LakeError
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.rules import Contract
 from mlpipe_assets.stages.work import Wanted, Work
+from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.lake import Lake
 
@@ -104,6 +106,26 @@ def later(function: str, *args: object) -> Callable[..., Any]:
     """A function of a module that is imported when it is called: who reads tables need not load what builds them."""
     module, _, name = function.rpartition(".")
     return lambda *more: getattr(import_module(f"mlpipe_assets.{module}"), name)(*args, *more)
+
+
+def held_back(table: Table) -> Table:
+    """The same table, of which nothing is behind while it is held at a tag.
+
+    What has no partitions, such as online snapshots, shows others what the tables hold now, and stays as it is while any is held.
+    """
+    find = table.behind
+    if find is None or table.stage == "raw":
+        return table
+
+    def look(lake: Lake, wanted: Wanted) -> Work:
+        try:
+            hold = read_hold(lake.objects)
+        except LakeError as error:
+            return Work(table=table.key, unreadable=f"{error}")
+        is_held = hold is not None and (table.key in hold.tables or not table.files)
+        return Work(table=table.key) if is_held else find(lake, wanted)
+
+    return replace(table, behind=look)
 
 
 def behind(function: str, *args: object) -> Callable[[Lake, Wanted], Work]:

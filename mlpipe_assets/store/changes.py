@@ -29,6 +29,15 @@ class TableChange:
             self._change.files.setdefault(day, {})[file] = item.part
             self._staged[item.temporary] = self.table.contents.content(day, file, item.part)
 
+    def restore(self, day: date, files: Mapping[str, Part]) -> None:
+        """Take files whose contents are there already, in place of those that a day has."""
+        self._change.gone.discard(day)
+        self._change.files[day] = dict(files)
+
+    def restore_refusal(self, day: date, record: Mapping[str, object] | None) -> None:
+        """Take what was on record of a refused day before; None for a day that was not refused."""
+        self._change.refused[day] = record
+
     def drop(self, day: date, file: str, files: Mapping[str, Part]) -> None:
         """Take one of the `files` that a day has away, unless all of them are replaced."""
         if day not in self._change.files and day not in self._change.gone:

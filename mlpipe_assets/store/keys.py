@@ -37,7 +37,7 @@ FRESHNESS = "meta/freshness.jsonl"
 REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"  # where refused days were on record before there were manifests
-TABLES, TAGS = "meta/tables", "meta/tags"
+TABLES, TAGS, CHECKOUT = "meta/tables", "meta/tags", "meta/checkout.json"
 CONTENTS = ".store"  # the files of tables, by their digests
 
 _DAY = "date="

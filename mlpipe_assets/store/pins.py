@@ -1,10 +1,11 @@
-"""Contents that must stay, because a tag names them."""
+"""Contents that must stay: those that a tag names, and those that a checkout left and goes back to."""
 
 from collections.abc import Callable
 from functools import lru_cache
 
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.objects import MissingError
 from mlpipe_assets.store.records import list_tags
@@ -21,7 +22,8 @@ def pinned_contents(objects: LocalObjects, table: str) -> set[str]:
     found: set[str] = set()
     for name, version in list_tags(objects, keys.TAGS).items():
         found |= _of_tag(objects, name, version).get(table, frozenset())
-    return found
+    hold = read_hold(objects)
+    return found | (hold.left[table].contents() if hold and table in hold.left else set())
 
 
 def removable(objects: LocalObjects, table: str) -> Callable[[str], bool]:

@@ -56,6 +56,14 @@ class TaggedState(TableState):
         content = self.contents.content(day, file, part)
         return content if has_size_and_time(content, part) else self._sound(day, file)[0]
 
+    def part(self, day: date, file: str) -> Part:
+        """A file of a day as it is among the contents, with its facts.
+
+        Raises: DamagedError when it is not there, or not what was written.
+        """
+        path, part = self._sound(day, file)
+        return Part(part.sha256, part.size, path.stat().st_mtime_ns, read_facts(path))
+
     def _look_once(self, day: date, file: str, part: Part) -> str | None:
         content = self.contents.content(day, file, part)
         if has_size_and_time(content, part):
@@ -77,7 +85,7 @@ class _TaggedTable(Table):
     tag: str
     pinned: Pinned
 
-    def state(self) -> TableState:
+    def state(self) -> TaggedState:
         return TaggedState(
             contents=self.contents,
             manifest=Manifest(days=self.pinned.days, refused=self.pinned.refused),
@@ -115,7 +123,14 @@ class TaggedLake(Lake):
         """
         _refuse(self.tag.name)
 
-    def _table(self, name: str) -> Table:
+    def pinned_state(self, place: str) -> TaggedState:
+        """A table as it is pinned, by the folder of its days.
+
+        Raises: SettingsError for one that is not.
+        """
+        return self._table(place).state()
+
+    def _table(self, name: str) -> _TaggedTable:
         pinned = self.tag.tables.get(name)
         if pinned is None:
             raise SettingsError(

@@ -16,9 +16,10 @@ from mlpipe_assets.errors import MlpipeError, SettingsError, shorten
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.flow_table import Table
+from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
-from mlpipe_assets.store.tags import Pinned, Tag, expect_name, list_tags, pin, save_tag
+from mlpipe_assets.store.tags import Pinned, Tag, delete_tag, expect_name, list_tags, pin, save_tag
 from mlpipe_assets.training.champions import champion
 from mlpipe_assets.training.versions import ModelVersion, find_version
 
@@ -74,6 +75,17 @@ def make_tag(
         part.sha256: part.size for table in pinned.values() for files in table.days.values() for part in files.values()
     }
     return Made(tag=tag, size=sum(sizes.values()))
+
+
+def remove_tag(lake: Lake, name: str) -> None:
+    """Take a tag away; what only it named goes with the next `mlpipe gc`.
+
+    Raises: SettingsError where there is none of that name, or it is checked out.
+    """
+    hold = read_hold(lake.objects)
+    if hold and hold.tag == name:
+        raise SettingsError(f"{name} is checked out, and the way back is told by it. First: mlpipe checkout now")
+    delete_tag(lake.objects, name)
 
 
 def choose_tables(catalog: Catalog, names: Sequence[str]) -> list[Table]:

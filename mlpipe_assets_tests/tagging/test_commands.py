@@ -9,6 +9,7 @@ import pytest
 from mlpipe_assets.cli import main
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
 from mlpipe_assets_tests.tagging.lakes import hours_later, publish
 
@@ -19,6 +20,7 @@ Said = Callable[..., str]
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """Two days of orders, in a lake that the command is pointed at."""
     monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(quiet_home(tmp_path)))
     found = Lake(data_dir=str(tmp_path / "data"))
     (found.root / keys.DELIVERIES).mkdir(parents=True)
     publish(found, {JAN_5: 1, JAN_6: 2})
@@ -93,3 +95,23 @@ def test_gc_refuses_a_lake_in_a_bucket(said: Said, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MLPIPE_DATA_DIR", "s3://lake/shop")
 
     assert "mlpipe gc works on a lake in a folder, and this one is in s3://lake/shop" in said("gc", code=2)
+
+
+def test_a_checkout_says_which_days_changed_and_how_it_ends(lake: Lake, said: Said) -> None:
+    said("tag", "v1", "--tables", "stg.orders")
+    publish(lake, {JAN_6: 20})
+
+    told = said("checkout", "v1")
+
+    assert f"│ interim/orders │     1 │    0 │ {JAN_6} │" in told
+    assert "The tables are as in v1: 1 partition of 1 table changed" in told
+    assert "held: interim/orders is held at tag v1" in told
+    assert "held: interim/orders is held at tag v1" in said("status")
+    assert json.loads(said("status", "--json"))["held"][0].endswith("To go back: mlpipe checkout now")
+    assert json.loads(said("checkout", "v1", "--json"))["tables"] == {}
+    assert json.loads(said("checkout", "now", "--json"))["tables"] == {
+        "interim/orders": {"reset": [f"{JAN_6}"], "gone": []}
+    }
+    assert "held" not in said("status")
+    assert "No tag is checked out, so this is the newest state already" in said("checkout", "now", code=2)
+    assert "leave --tables out" in said("checkout", "now", "--tables", "stg.orders", code=2)
