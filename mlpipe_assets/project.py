@@ -6,16 +6,18 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import polars as pl
 
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
+from mlpipe_assets.pandas_frames import to_pandas
 from mlpipe_assets.partitions import gaps, spell_days, spell_gaps
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.data_folder import expect_records
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.lake_use import BucketLake
+from mlpipe_assets.store.tagged import at_tag
 
 if TYPE_CHECKING:
     from mlpipe_assets.catalog.declarations import Catalog
@@ -33,6 +35,12 @@ _log = logging.getLogger("mlpipe")
 _BUILT = {"table": pl.String, "partitions": pl.Int64, "first": pl.Date, "last": pl.Date, "seconds": pl.Float64}
 
 Day = date | str
+
+
+class _Which(TypedDict, total=False):
+    first: Day | None
+    last: Day | None
+    tag: str | None
 
 
 class Project:
@@ -97,13 +105,19 @@ class Project:
         """Every table that can be read, in the order data flows, with partitions or not."""
         return [table.key for table in self._tables]
 
-    def days(self, table: str) -> list[date]:
-        """The days a table has partitions of, in order."""
-        known = self._known(table)
-        return sorted({day for file in known.files for day in self._lake.days(*known.place, file)})
+    def days(self, table: str, *, tag: str | None = None) -> list[date]:
+        """The days a table has partitions of, in order; now, or as a tag has it."""
+        known, lake = self._known(table), self._at(tag)
+        return sorted({day for file in known.files for day in lake.days(*known.place, file)})
 
     def read(
-        self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None
+        self,
+        table: str,
+        day: Day | None = None,
+        *,
+        first: Day | None = None,
+        last: Day | None = None,
+        tag: str | None = None,
     ) -> pl.DataFrame:
         """Rows of a table as a polars frame: of one day, of a stretch of days, or all.
 
@@ -115,13 +129,23 @@ class Project:
             day: One day, as `2026-01-31` or a date.
             first: The first day of a stretch; unless given, the first there is.
             last: The last day of it, included; unless given, the newest there is.
+            tag: Read what this tag names; unless given, what is there now.
 
-        Raises: MissingPartitionError when there is no such table or no partition of those days.
+        Raises: MissingPartitionError when there is no such table or no partition of those days; SettingsError where there is no such
+            tag, or it does not pin the table.
         """
-        return self.scan(table, day, first=first, last=last).collect()
+        return self.scan(table, day, first=first, last=last, tag=tag).collect()
+
+    table = read  # what it gives: Project().table("interim/orders", tag="v1.0")
 
     def scan(
-        self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None
+        self,
+        table: str,
+        day: Day | None = None,
+        *,
+        first: Day | None = None,
+        last: Day | None = None,
+        tag: str | None = None,
     ) -> pl.LazyFrame:
         """The same as a lazy frame, for tables larger than memory: only what a query needs is read.
 
@@ -130,7 +154,7 @@ class Project:
         known = self._known(table)
         earliest, latest = _day(day if day is not None else first), _day(day if day is not None else last)
         parts: list[pl.LazyFrame] = []
-        state = self._lake.state(*known.place)
+        state = self._at(tag).state(*known.place)
         for file in known.files:
             wanted = [d for d in state.days(file) if (earliest or d) <= d <= (latest or d)]
             if wanted:
@@ -139,7 +163,7 @@ class Project:
             if known.each_day and (lacking := gaps(wanted)):
                 _log.warning("%s %s", table, spell_gaps(lacking))
         if not parts:
-            there = self.days(table)
+            there = self.days(table, tag=tag)
             raise MissingPartitionError(
                 f"{table}: there is no partition of {earliest or '…'} to {latest or '…'}; there are {spell_days(there)}."
                 if there
@@ -147,19 +171,19 @@ class Project:
             )
         return pl.concat(parts)
 
-    def pandas(self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None) -> Any:  # noqa: ANN401 (pandas is not one of our dependencies)
-        """The rows of `read` as a pandas frame; needs pandas, and does without pyarrow.
+    def pandas(self, table: str, day: Day | None = None, **which: Unpack[_Which]) -> Any:  # noqa: ANN401 (pandas is not one of our dependencies)
+        """The rows of `read`, which takes the same, as a pandas frame; needs pandas, and does without pyarrow.
 
         Raises: as `read`.
         """
-        return to_pandas(self.read(table, day, first=first, last=last))
+        return to_pandas(self.read(table, day, **which))
 
-    def arrow(self, table: str, day: Day | None = None, *, first: Day | None = None, last: Day | None = None) -> Any:  # noqa: ANN401 (pyarrow is not one of our dependencies)
-        """The rows of `read` as a pyarrow table, without a copy of most columns; needs pyarrow.
+    def arrow(self, table: str, day: Day | None = None, **which: Unpack[_Which]) -> Any:  # noqa: ANN401 (pyarrow is not one of our dependencies)
+        """The rows of `read`, which takes the same, as a pyarrow table, without a copy of most columns; needs pyarrow.
 
         Raises: as `read`.
         """
-        return self.read(table, day, first=first, last=last).to_arrow()
+        return self.read(table, day, **which).to_arrow()
 
     def features(
         self,
@@ -171,6 +195,7 @@ class Project:
         statuses: bool = False,
         as_of: bool = True,
         full_names: bool = False,
+        tag: str | None = None,
     ) -> pl.DataFrame:
         """The rows of a spine with features as they were at each row's own time, every row once and in order.
 
@@ -185,6 +210,7 @@ class Project:
             statuses: Add `<feature>__status`: PRESENT, NULL_VALUE, NOT_FOUND or OUTSIDE_MAX_AGE.
             as_of: Add `<view>__as_of`: until when the row that was used looks at events.
             full_names: Call a feature `<view>__<feature>`, so that two views may have one of the same name.
+            tag: Join what this tag names; unless given, what is there now.
 
         Raises: RetrievalError, which is a SettingsError, for a spine or a request that has no answer; MissingPartitionError for
             a view without a partition.
@@ -194,22 +220,23 @@ class Project:
         wording = Wording(
             event_time=event_time, time_zone=time_zone, statuses=statuses, as_of=as_of, full_names=full_names
         )
-        retrieval = Retrieval(self._lake, self._catalog, features, spine, wording)
+        retrieval = Retrieval(self._at(tag), self._catalog, features, spine, wording)
         answer = retrieval.frame()
         for note in retrieval.notes:
             _log.warning("%s", note)
         return answer
 
-    def sql(self, select: str) -> pl.DataFrame:
-        """Rows of one select over the tables as `mlpipe sql` names them, all in memory; columns have the types of the select.
+    def sql(self, select: str, *, tag: str | None = None) -> pl.DataFrame:
+        """Rows of one select over the tables as `mlpipe sql` names them, or as a tag has them, all in memory and typed by the select.
 
         Raises: SqlError when the text is no select or the engine refuses it.
         """
         from mlpipe_assets.engines.registry import open_engine
         from mlpipe_assets.publish.warehouse import query_frame, tell_gaps
 
-        answer = query_frame(self._lake, open_engine(self._memory_limit), self._catalog, select)
-        for line in tell_gaps(self._lake, self._catalog, select):
+        lake = self._at(tag)
+        answer = query_frame(lake, open_engine(self._memory_limit), self._catalog, select)
+        for line in tell_gaps(lake, self._catalog, select):
             _log.warning("%s", line)
         return answer
 
@@ -246,6 +273,10 @@ class Project:
             tables = run_project(self._lake, self._catalog, lambda day: (earliest or day) <= day <= (latest or day))
         return pl.DataFrame(tables, schema=_BUILT)
 
+    def _at(self, tag: str | None) -> Lake:
+        """The lake as a tag has it, or as it is now."""
+        return at_tag(self._lake, tag) if tag else self._lake
+
     def _known(self, table: str) -> "Table":
         """A table by its asset's name or by its name in SQL."""
         asked = table.replace(".", "/", 1)
@@ -253,18 +284,6 @@ class Project:
             if asked in (known.key, f"{known.schema}/{known.name}"):
                 return known
         raise MissingPartitionError(f"There is no table {table!r}; there are {', '.join(self.tables()) or 'none'}.")
-
-
-def to_pandas(frame: pl.DataFrame) -> Any:  # noqa: ANN401 (pandas is not one of our dependencies)
-    """A frame as pandas has it; needs pandas, and does without pyarrow."""
-    try:
-        return frame.to_pandas()
-    except ModuleNotFoundError as error:
-        if error.name != "pyarrow":
-            raise
-    import pandas as pd
-
-    return pd.DataFrame({column.name: column.to_list() for column in frame})
 
 
 def _scan(paths: Sequence[Path]) -> pl.LazyFrame:

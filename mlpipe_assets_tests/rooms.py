@@ -13,6 +13,7 @@ _NAME = "mlpipe_assets"
 EVERYWHERE = {
     *(
         "arguments",
+        "arguments_reading",
         "arguments_versions",
         "arguments_views",
         "concurrency",
@@ -20,6 +21,7 @@ EVERYWHERE = {
         "gate",
         "join_keys",
         "outcome",
+        "pandas_frames",
         "partitions",
         "project_folder",
         "quoting",

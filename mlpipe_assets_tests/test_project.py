@@ -15,7 +15,8 @@ from polars.testing import assert_frame_equal
 import mlpipe_assets.project
 from mlpipe_assets.cli import main
 from mlpipe_assets.errors import MissingPartitionError, RunError, SettingsError
-from mlpipe_assets.project import Project, to_pandas
+from mlpipe_assets.pandas_frames import to_pandas
+from mlpipe_assets.project import Project
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day

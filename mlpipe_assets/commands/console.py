@@ -21,6 +21,7 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.data_folder import expect_access, expect_records
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.lake_use import BucketLake
+from mlpipe_assets.store.tagged import at_tag
 from mlpipe_assets.visible import visible
 
 MOST_LINES = 12
@@ -54,6 +55,15 @@ def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Cata
         lake.expect_used()
         expect_records(lake.root)
     return lake, catalog
+
+
+def open_tagged(tag: str | None) -> tuple[Lake, Catalog]:
+    """The same to read from, as a tag has its tables; as it is now where none is named.
+
+    Raises: SettingsError where there is no such tag.
+    """
+    lake, catalog = open_lake()
+    return (at_tag(lake, tag) if tag else lake), catalog
 
 
 def _fetch(settings: Settings, *, begin: bool, writing: bool) -> None:

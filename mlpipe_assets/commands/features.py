@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mlpipe_assets.catalog.view_facts import reading_of
-from mlpipe_assets.commands.console import make_console, open_lake, plain, print_lines
+from mlpipe_assets.commands.console import make_console, open_lake, open_tagged, plain, print_lines
 from mlpipe_assets.commands.feature_list import ListedView, list_views
 from mlpipe_assets.errors import SettingsError, spell_count
 from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
@@ -27,7 +27,7 @@ def features(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"mlpipe features needs {', '.join(lacking)}; or --list, which shows what features there are."
         )
-    lake, catalog = open_lake()
+    lake, catalog = open_tagged(options.tag)
     spine, out = Path(options.spine), Path(options.out)
     expect_target(out, spine)
     asked = [name for text in options.features for name in text.split(",") if name]
@@ -44,12 +44,16 @@ def features(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     readings = {view.name: reading_of(catalog, view) for view in retrieval.views}
     if options.json:
-        written = {"out": f"{out}", "rows": rows, "columns": retrieval.names, "readings": readings}
+        written = {"out": f"{out}", "tag": options.tag, "rows": rows, "columns": retrieval.names, "readings": readings}
         print(json.dumps({**written, "notes": retrieval.notes, "seconds": round(seconds, 3)}))
         return 0
     console = make_console(options)
+    as_in = f", as in tag {plain(options.tag)}" if options.tag else ""
     added = spell_count(retrieval.features, "feature")
-    console.print(f"{spell_count(rows, 'row')} with {added} in {plain(out)} ({seconds:.1f} s)", soft_wrap=True)
+    console.print(
+        f"{spell_count(rows, 'row')} with {added} in {plain(out)}{as_in} ({seconds:.1f} s)",
+        soft_wrap=True,
+    )
     for name, reading in readings.items():
         console.print(f"features/{name}: {reading}", soft_wrap=True)
     if not options.quiet:
@@ -59,6 +63,8 @@ def features(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.tag:
+        raise SettingsError("--list shows what is declared now; leave --tag out. What a tag pins: mlpipe tags --json")
     lake, catalog = open_lake()
     found = list_views(lake, catalog)
     if options.json:

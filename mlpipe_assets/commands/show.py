@@ -19,6 +19,7 @@ from mlpipe_assets.commands.console import (
     make_console,
     nothing_yet,
     open_lake,
+    open_tagged,
     plain,
     print_lines,
     spell_place,
@@ -136,7 +137,7 @@ def _sum(rows: Sequence[Any], name: str) -> str:
 
 def sql(options: argparse.Namespace) -> int:
     """Rows of one statement over the lake."""
-    lake, catalog = open_lake()
+    lake, catalog = open_tagged(options.tag)
     names, rows = query(lake, open_engine(read_settings().memory_limit), catalog, options.query)
     if not options.quiet:  # beside the answer, which may go to a file
         beside = Console(stderr=True, highlight=False, emoji=False)

@@ -15,9 +15,11 @@ from mlpipe_assets.engines.refused import Reason, RefusedSqlError
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import gaps, spell_gaps
+from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record, list_documents
+from mlpipe_assets.store.tagged import TaggedLake
 from mlpipe_assets.training.model_files import REGISTRY
 from mlpipe_assets.training.versions import versions
 
@@ -61,7 +63,8 @@ def tell_gaps(lake: Lake, catalog: Catalog, sql: str) -> list[str]:
 
     An answer looks the same with a day that was refused, deleted or never built as without one.
     """
-    asked = [t for t in tables_of(catalog) if t.each_day and t.schema and _names(sql, (t.schema, t.stage), t.name)]
+    known = [t for t in tables_of(catalog) if t.each_day and _is_there(lake, t)]
+    asked = [t for t in known if t.schema and _names(sql, (t.schema, t.stage), t.name)]
     lacking = {table: gaps(lake.days(*table.place)) for table in asked}
     return [f"{table.schema}.{table.name} {spell_gaps(days)}" for table, days in lacking.items() if days]
 
@@ -71,7 +74,9 @@ def _ask(lake: Lake, catalog: Catalog, sql: str, answer: Callable[[str, Sequence
     try:
         return answer(sql, tables)
     except RefusedSqlError as error:
-        raise SqlError(_explain(sql, tables, error)) from error
+        said = _explain(sql, tables, error)
+        of_a_tag = f"\nTag {lake.tag.name} pins no other table." if isinstance(lake, TaggedLake) else ""
+        raise SqlError(said + of_a_tag) from error
 
 
 def _explain(sql: str, tables: Sequence[_Table], error: RefusedSqlError) -> str:
@@ -128,7 +133,28 @@ def _files_of(lake: Lake, stage: str, name: str, file: str = keys.PART) -> list[
     return [state.locate(day, file) for day in state.days(file)]
 
 
+def _is_there(lake: Lake, table: Table) -> bool:
+    """Whether a table can be asked: of a tag only what it pins, since the others are not as they were."""
+    return not isinstance(lake, TaggedLake) or lake.pins(*table.place)
+
+
 def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
+    if not isinstance(lake, TaggedLake):
+        yield from _received(lake, catalog)
+    for table in tables_of(catalog):
+        if table.schema and _is_there(lake, table):
+            found = [path for file in table.files for path in _files_of(lake, *table.place, file)]
+            schemas = tuple(dict.fromkeys((table.schema, table.stage)))
+            yield _Table(schemas=schemas, name=table.name, files=found, stem="split" if len(table.files) > 1 else None)
+    drift = [path for name in lake.names(keys.DRIFT) for path in _files_of(lake, keys.DRIFT, name)]
+    yield _Table(schemas=("monitoring",), name="drift", files=drift, dated=False, plain=True)
+    if not isinstance(lake, TaggedLake):
+        yield from _records(lake, catalog)
+
+
+def _received(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
+    """Events as they came, of all sources and of each."""
+
     def files(pattern: str) -> list[Path]:
         return sorted(lake.root.glob(pattern))
 
@@ -144,13 +170,14 @@ def _tables(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
     for source in catalog.sources:
         own = [path for path in events if path.parent.parent.name == source.name]
         yield _Table(schemas=("raw",), name=source.name, files=own, dated=False, listed=False, day="event_date")
-    for table in tables_of(catalog):
-        if table.schema:
-            found = [path for file in table.files for path in _files_of(lake, *table.place, file)]
-            schemas = tuple(dict.fromkeys((table.schema, table.stage)))
-            yield _Table(schemas=schemas, name=table.name, files=found, stem="split" if len(table.files) > 1 else None)
-    drift = [path for name in lake.names(keys.DRIFT) for path in _files_of(lake, keys.DRIFT, name)]
-    yield _Table(schemas=("monitoring",), name="drift", files=drift, dated=False, plain=True)
+
+
+def _records(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
+    """What is on record beside the tables, and refused rows."""
+
+    def files(pattern: str) -> list[Path]:
+        return sorted(lake.root.glob(pattern))
+
     for path in files(keys.registry("*")):
         decided = path.stem == REGISTRY
         joined = Joined(rows=read_decisions(lake, catalog), by=("model", "version")) if decided else None

@@ -18,7 +18,7 @@ from mlpipe_assets.store.manifest import Change, Manifest, Part
 from mlpipe_assets.store.recovery import read_facts
 from mlpipe_assets.store.table import Table
 from mlpipe_assets.store.table_state import TableState, has_size_and_time
-from mlpipe_assets.store.tags import Pinned, Tag
+from mlpipe_assets.store.tags import Pinned, Tag, read_tag
 
 
 @dataclass(kw_only=True)
@@ -139,6 +139,14 @@ class TaggedLake(Lake):
         return _TaggedTable(
             root=self.root, name=name, turn=partial(self._turn_of, name), tag=self.tag.name, pinned=pinned
         )
+
+
+def at_tag(lake: Lake, name: str) -> TaggedLake:
+    """A lake as one of its tags has it.
+
+    Raises: SettingsError where there is none of that name; LakeError when it cannot be read.
+    """
+    return TaggedLake(data_dir=lake.data_dir, tag=read_tag(lake.objects, name))
 
 
 def _refuse(tag: str) -> NoReturn:
