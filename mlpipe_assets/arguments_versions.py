@@ -7,7 +7,7 @@ from collections.abc import Callable
 def add_versions(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
 ) -> None:
-    """Add `tag`, `tags`, `checkout` and `gc`.
+    """Add `tag`, `tags`, `diff`, `checkout` and `gc`.
 
     Args:
         commands: Where to.
@@ -24,6 +24,23 @@ def add_versions(
     tags.add_argument(
         "--json", action="store_true", help="print every tag as one JSON object, with its models and digests"
     )
+    diff = command(
+        commands,
+        "diff",
+        ("diff", "diff"),
+        "print what differs between two tags, or between a tag and now: tables, days, rows, columns, models",
+        "  mlpipe diff v1.0-training-set now\n  mlpipe diff v1.0 v1.1 --tables features/customer_features --json",
+    )
+    diff.add_argument("first", metavar="A", help="a tag, or now")
+    diff.add_argument("second", metavar="B", help="a tag, or now")
+    diff.add_argument(
+        "--tables",
+        nargs="+",
+        default=[],
+        metavar="TABLE",
+        help="compare these alone, such as interim/orders (default: all)",
+    )
+    diff.add_argument("--json", action="store_true", help="print everything as one JSON object")
     _add_checkout(commands, command)
     collect = command(
         commands,

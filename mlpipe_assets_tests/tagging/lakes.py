@@ -1,6 +1,6 @@
 """A lake of one source and one view of a few days, whose partitions tests write themselves, and its catalog."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -15,6 +15,7 @@ from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.tagging.making import Made, make_tag
 
+Said = Callable[..., str]  # what a command prints, or complains of, when it ends with a code
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CATALOG = Catalog(sources=(orders, replace(orders, name="returns")))
 

@@ -1,46 +1,17 @@
 """What the commands for versions print, and their exit codes."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from mlpipe_assets.cli import main
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
-from mlpipe_assets_tests.tagging.lakes import hours_later, publish
-
-Said = Callable[..., str]
+from mlpipe_assets_tests.tagging.lakes import Said, hours_later, publish
 
 
-@pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """Two days of orders, in a lake that the command is pointed at."""
-    monkeypatch.setenv("MLPIPE_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("DAGSTER_HOME", str(quiet_home(tmp_path)))
-    found = Lake(data_dir=str(tmp_path / "data"))
-    (found.root / keys.DELIVERIES).mkdir(parents=True)
-    publish(found, {JAN_5: 1, JAN_6: 2})
-    return found
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    """What a command prints, or complains of, when it ends with a code."""
-
-    def call(*arguments: str, code: int = 0) -> str:
-        capsys.readouterr()
-        assert main(arguments) == code
-        told = capsys.readouterr()
-        return told.out if code == 0 else told.err
-
-    return call
-
-
-def test_a_tag_is_made_listed_and_taken_away(lake: Lake, said: Said) -> None:
+def test_a_tag_is_made_listed_and_taken_away(two_days: Lake, said: Said) -> None:
     made = said("tag", "v1", "--tables", "stg.orders", "--message", "first")
 
     assert made.startswith("v1 pins 2 partitions of 1 table (0.0 MB, none of it copied")
@@ -51,7 +22,7 @@ def test_a_tag_is_made_listed_and_taken_away(lake: Lake, said: Said) -> None:
     assert "│ v1" in said("tags")
     assert said("tag", "v1", "--delete") == "v1 is no tag any more. What only it named stays until: mlpipe gc\n"
     assert said("tags") == "There is no tag yet. To make one: mlpipe tag NAME\n"
-    assert lake.days("interim", "orders") == [JAN_5, JAN_6]
+    assert two_days.days("interim", "orders") == [JAN_5, JAN_6]
 
 
 @pytest.mark.parametrize(
@@ -63,24 +34,24 @@ def test_a_tag_is_made_listed_and_taken_away(lake: Lake, said: Said) -> None:
         (["tag", "v1", "--delete", "--tables", "stg.orders"], "--delete takes a tag away whole"),
     ],
 )
-@pytest.mark.usefixtures("lake")
+@pytest.mark.usefixtures("two_days")
 def test_a_wrong_call_is_exit_2_and_says_what_would_be_right(said: Said, arguments: list[str], complaint: str) -> None:
     assert complaint in said(*arguments, code=2)
 
 
-def test_a_tag_that_cannot_be_read_is_named_and_the_others_are_listed(lake: Lake, said: Said) -> None:
+def test_a_tag_that_cannot_be_read_is_named_and_the_others_are_listed(two_days: Lake, said: Said) -> None:
     said("tag", "v1")
     said("tag", "v2")
-    path = lake.root / keys.tag("v1")
+    path = two_days.root / keys.tag("v1")
     path.write_text(path.read_text(encoding="utf-8").replace("sha", "5ha").replace(" 1", " 2"), encoding="utf-8")
 
     assert main(["tags", "--json"]) == 1
 
 
-def test_gc_says_what_would_go_what_went_and_what_stays_for_readers(lake: Lake, said: Said) -> None:
+def test_gc_says_what_would_go_what_went_and_what_stays_for_readers(two_days: Lake, said: Said) -> None:
     said("tag", "v1")
-    publish(lake, {JAN_5: 10, JAN_6: 20})
-    publish(lake, {JAN_5: 100})
+    publish(two_days, {JAN_5: 10, JAN_6: 20})
+    publish(two_days, {JAN_5: 100})
     lately = "Kept for those who still read: 1 content replaced within the last hour\n"
 
     assert said("gc") == "0 contents that neither a tag nor the newest state names went (0.0 MB)\n" + lately
@@ -90,16 +61,16 @@ def test_gc_says_what_would_go_what_went_and_what_stays_for_readers(lake: Lake, 
         assert said("gc") == "0 contents that neither a tag nor the newest state names went (0.0 MB)\n"
 
 
-@pytest.mark.usefixtures("lake")
+@pytest.mark.usefixtures("two_days")
 def test_gc_refuses_a_lake_in_a_bucket(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLPIPE_DATA_DIR", "s3://lake/shop")
 
     assert "mlpipe gc works on a lake in a folder, and this one is in s3://lake/shop" in said("gc", code=2)
 
 
-def test_a_checkout_says_which_days_changed_and_how_it_ends(lake: Lake, said: Said) -> None:
+def test_a_checkout_says_which_days_changed_and_how_it_ends(two_days: Lake, said: Said) -> None:
     said("tag", "v1", "--tables", "stg.orders")
-    publish(lake, {JAN_6: 20})
+    publish(two_days, {JAN_6: 20})
 
     told = said("checkout", "v1")
 
