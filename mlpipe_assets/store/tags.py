@@ -170,22 +170,27 @@ def parse_tables(tables: Mapping[str, Any]) -> dict[str, Pinned]:
     """Tables as `spell_sealed` has them."""
     return {
         name: Pinned(
-            days={
-                date.fromisoformat(day): {file: Part(part[0], part[1], part[2], {}) for file, part in files.items()}
-                for day, files in table["days"].items()
-            },
+            days={date.fromisoformat(day): _parse_files(files) for day, files in table["days"].items()},
             refused={date.fromisoformat(day): record for day, record in table["refused"].items()},
         )
         for name, table in tables.items()
     }
 
 
+def _parse_files(spelled: Any) -> dict[str, Part]:  # noqa: ANN401 (whatever the document holds)
+    files = {keys.PART: spelled} if isinstance(spelled, list) else dict(spelled)
+    return {file: Part(part[0], part[1], part[2], {}) for file, part in files.items()}
+
+
+def _spell_files(files: Mapping[str, Part]) -> object:
+    """Digest, size and time of each file; without its name where the rows are the only one, as nearly always."""
+    spelled = {file: list(part[:3]) for file, part in files.items()}
+    return spelled[keys.PART] if [*spelled] == [keys.PART] else spelled
+
+
 def _spell_table(pinned: Pinned) -> dict[str, Any]:
     return {
-        "days": {
-            f"{day}": {file: list(part[:3]) for file, part in files.items()}
-            for day, files in sorted(pinned.days.items())
-        },
+        "days": {f"{day}": _spell_files(files) for day, files in sorted(pinned.days.items())},
         "refused": {f"{day}": dict(record) for day, record in sorted(pinned.refused.items())},
     }
 

@@ -22,6 +22,7 @@ from mlpipe_assets_tests.benchmarks.push import measure_push
 from mlpipe_assets_tests.benchmarks.report import Measured, show, write_json, write_page
 from mlpipe_assets_tests.benchmarks.retrieval import measure_retrieval
 from mlpipe_assets_tests.benchmarks.serving import measure_serving
+from mlpipe_assets_tests.benchmarks.tags import measure_tags
 from mlpipe_assets_tests.benchmarks.validate import measure_validation
 from mlpipe_assets_tests.benchmarks.views import measure_views
 from mlpipe_assets_tests.benchmarks.warehouse import measure_warehouse
@@ -42,6 +43,7 @@ _NAMES = (
     "serving",
     "push",
     "warehouse",
+    "tags",
 )
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
@@ -90,6 +92,7 @@ def main() -> int:
             "serving": lambda: measure_serving(folder / "serving", options.feast, 2 if options.quick else 10),
             "push": lambda: measure_push(folder / "push", sizes[0]),
             "warehouse": lambda: measure_warehouse(folder / "warehouse", sizes[-1].orders),
+            "tags": lambda: measure_tags(folder / "tags", 200 if options.quick else 10_000),
         }
         measured: list[Measured] = []
         try:

@@ -16,6 +16,7 @@ from mlpipe_assets_tests.benchmarks.agreement import DisagreementError, hold_to_
 from mlpipe_assets_tests.benchmarks.late_rows import build, prepare
 from mlpipe_assets_tests.benchmarks.mlpipe_run import run_mlpipe, stage_seconds
 from mlpipe_assets_tests.benchmarks.pipeline import drop_files, environment_of, run_yardstick
+from mlpipe_assets_tests.benchmarks.tags import measure_tags
 from mlpipe_assets_tests.benchmarks.validate import ArrivedOrders, arrived_orders, bare_rules, same
 from mlpipe_assets_tests.benchmarks.workload import Truth, Workload, write_workload
 
@@ -117,3 +118,10 @@ def test_stage_seconds_are_read_off_the_summary() -> None:
 """
 
     assert stage_seconds(printed) == {"raw/orders": 1002.9}
+
+
+@pytest.mark.slow
+def test_tags_are_measured_on_what_they_do(tmp_path: Path) -> None:
+    found = measure_tags(tmp_path, 2)
+
+    assert [line.met for line in found.lines[1:3]] == [True, True]  # it writes its text alone; it touches three days

@@ -42,7 +42,8 @@ def test_a_tag_is_a_text_with_a_line_a_day_and_no_byte_of_a_partition(lake: Lake
     tag(lake, "v1")
 
     text = (lake.root / "meta" / "tags" / "v1.json").read_text(encoding="utf-8")
-    assert [line.split('"')[1] for line in text.splitlines() if "part.parquet" in line] == [f"{day}" for day in days]
+    lines = [line.split('"') for line in text.splitlines() if line.startswith('    "2026-')]
+    assert [(line[1], len(line[3])) for line in lines] == [(f"{day}", 64) for day in days]  # the day and its SHA-256
     assert written_blocks(lake.root / "interim") | written_blocks(lake.root / keys.CONTENTS) == before
     assert json.loads(text)["tables"]["interim/orders"]["refused"] == {}
 
