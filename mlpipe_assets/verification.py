@@ -22,6 +22,7 @@ from mlpipe_assets.store.digests import accuse, cure_of, damage
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record
 from mlpipe_assets.store.table_state import TableState
+from mlpipe_assets.tagging.verifying import look_at_pinned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,12 @@ def verify(lake: Lake, catalog: Catalog, table: str | None, progress: Callable[[
                     with suppress(DamagedError):
                         accuse(lake.root, lake.root / name, wrong)
             progress(found)
+    for pinned in look_at_pinned(lake, table):
+        found.files += 1
+        found.size += pinned.size
+        if pinned.wrong:
+            found.wrong.append(Wrong(path=pinned.path, what=pinned.wrong, again=False, to_do=pinned.to_do))
+        progress(found)
     found.wrong = _without_promises_that_fail(lake, catalog, found.wrong)
     for name, path in sorted(there.items()):
         if f"{keys.table_of(Path(name))}" in unread or Path(name) in {
