@@ -77,7 +77,7 @@ class Spans:
         return spell_select(chosen, f"from {self._source}\nwhere {where}\ngroup by {group}")
 
     def _spans(self, distinct: Distinct) -> str:
-        over = f"partition by {', '.join([*self._keys, self._names.value])} order by {self._day}"
+        over = f"partition by {', '.join([*self._keys, self._names.value])} order by {self._day} nulls last"
         chosen = [
             *self._keys,
             self._day,

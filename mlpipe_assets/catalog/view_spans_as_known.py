@@ -57,7 +57,10 @@ class SpansAsKnown(Spans):
         return spell_select([*group, *newest], f"from (\n{listed}\n) as uses\ngroup by {', '.join(group)}")
 
     def _spans(self, distinct: Distinct) -> str:
-        names, over = self._names, f"partition by {', '.join([*self._keys, self._names.value])} order by {self._day}"
+        names, over = (
+            self._names,
+            f"partition by {', '.join([*self._keys, self._names.value])} order by {self._day} nulls last",
+        )
         return spell_select(
             [
                 *self._keys,

@@ -238,8 +238,8 @@ class Text:
         return spell_select(
             chosen,
             "from change_of_day\nwindow\n"
-            f"    by_day as (partition by {keys} order by {self._day}),\n"
-            f"    w as (partition by {keys} order by {self._day} rows between unbounded preceding and current row)",
+            f"    by_day as (partition by {keys} order by {self._day} nulls last),\n"
+            f"    w as (partition by {keys} order by {self._day} nulls last rows between unbounded preceding and current row)",
         )
 
     def _reach(self) -> str:

@@ -34,7 +34,7 @@ channels as (
         day,
         least(
             ordered_on + 30,
-            coalesce(lead(day) over (partition by customer_id, channel order by day), ordered_on + 30)
+            coalesce(lead(day) over (partition by customer_id, channel order by day nulls last), ordered_on + 30)
         ) as until
     from used
 ),
@@ -104,8 +104,8 @@ totals as (
         max(ordered_on) over w as ordered_on
     from change_of_day
     window
-        by_day as (partition by customer_id order by day),
-        w as (partition by customer_id order by day rows between unbounded preceding and current row)
+        by_day as (partition by customer_id order by day nulls last),
+        w as (partition by customer_id order by day nulls last rows between unbounded preceding and current row)
 )
 
 select

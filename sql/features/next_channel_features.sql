@@ -23,7 +23,7 @@ newest as (
         day,
         lead(day) over (
             partition by customer_id
-            order by day
+            order by day nulls last
         ) as next_day
     from placed
     where place = 1
