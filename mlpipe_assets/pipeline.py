@@ -16,12 +16,14 @@ from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.loading import settings_of
+from mlpipe_assets.engines.registry import open_engine_on
 from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.resources.engine import SqlEngine
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.resources.run_owner import owner_tags
 from mlpipe_assets.settings import Settings
+from mlpipe_assets.store import keys
 
 
 def build_definitions(catalog: Catalog, settings: Settings | None = None) -> dg.Definitions:
@@ -56,13 +58,16 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
 
     Steps run in one process: small days cost the work, not the start of workers.
     """
+    executor = open_executor(settings.executor)
+    engine = open_engine_on(executor, settings.memory_limit, settings.data_dir / keys.ASIDE)
+    here = executor.is_here
     return dg.Definitions(
         assets=[table.make() for table in tables_of(catalog)],
         jobs=jobs_of(catalog, owner_tags(settings.data_dir)),
         resources={
             "lake": LakeResource(data_dir=str(settings.data_dir), address=settings.lake_address),
-            "engine": SqlEngine(memory_limit=settings.memory_limit),
-            "executor": open_executor(settings.executor),
+            "engine": SqlEngine(memory_limit=settings.memory_limit) if here else engine,
+            "executor": executor,
         },
         executor=dg.in_process_executor,
     )

@@ -61,7 +61,9 @@ def tell_summary(
     print_lines(console, "[yellow]warning:[/]", summary.warnings, whole=options.verbose)
     print_lines(console, "[bold red]error:[/]", summary.errors, whole=options.verbose)
     if executor != HERE and not summary.did_nothing:
-        console.print(f"Files were read, days judged and profiles counted by {plain(executor)}.", soft_wrap=True)
+        console.print(
+            f"Files were read, days judged, features made and profiles counted by {plain(executor)}.", soft_wrap=True
+        )
     _tell_online(console, lake, summary, tables)
     report = lake.root / keys.REPORT_PAGE
     if report.exists() and not summary.did_nothing:

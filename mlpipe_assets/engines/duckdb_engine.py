@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import polars as pl
@@ -27,7 +27,7 @@ _log = logging.getLogger("mlpipe")
 _ROWS_A_PASS = 1_000_000  # input rows one pass may hold: with their windows about 400 MB of DuckDB's memory
 _DAYS_A_PASS = 45  # a pass over fewer days groups its input once and keeps far less
 _MOST_PARTS = 4096
-_LAST_ORDER = re.compile(r"\border\s+by\s+(?:(?!\b(?:limit|offset|fetch)\b)[\w.,\s])+\Z", re.IGNORECASE)
+LAST_ORDER = re.compile(r"\border\s+by\s+(?:(?!\b(?:limit|offset|fetch)\b)[\w.,\s])+\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,26 @@ class _Only:
 
     columns: frozenset[str]
     condition: str
+
+
+class Bucket(NamedTuple):
+    """One part of the keys of a select by day.
+
+    Attributes:
+        rows: The select in brackets, with the column `_day`.
+        tables: Slices by the names the select uses.
+        params: Values it binds.
+        keys: Columns to cut by.
+        number: Which part, from 0.
+        parts: How many there are.
+    """
+
+    rows: str
+    tables: Mapping[str, Slice]
+    params: Mapping[str, Any]
+    keys: tuple[str, ...]
+    number: int
+    parts: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +70,11 @@ class DuckDBEngine:
     """
 
     memory_limit: str = "1GB"
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return "DuckDB"
 
     def bind(self, sql: str, tables: Mapping[str, Columns], params: Mapping[str, Any]) -> Bound | None:
         """What a select would give over tables of these columns; see `Engine`."""
@@ -125,18 +150,14 @@ class DuckDBEngine:
 
         Raises: RefusedSqlError with DuckDB's own words.
         """
-        parts = 1 if not keys else max(1, math.ceil(rows / _ROWS_A_PASS * min(1.0, days / _DAYS_A_PASS)))
-        unordered = _LAST_ORDER.sub("", sql.rstrip().rstrip(";"))  # days are sorted when they are read back
+        parts = self._parts(rows, days) if keys else 1
+        unordered = LAST_ORDER.sub("", sql.rstrip().rstrip(";"))  # days are sorted when they are read back
         day = "as_of" if moments else "as_of - interval 1 microsecond"
         by_day = f"(select *, cast({day} as date) as _day from ({unordered}\n))"
         while True:
-            frames = DayFrames()
+            frames = self._new_frames()
             try:
-                for part in range(parts):
-                    condition = f"hash({', '.join(map(quoted_name, keys))}) % {parts} = {part}"
-                    only = _Only(columns=frozenset(keys), condition=condition) if parts > 1 else None
-                    how = "format parquet, compression lz4, partition_by (_day)"
-                    self._copy(by_day, frames.folder(part), how, tables, params, only)
+                self._fill(frames, [Bucket(by_day, tables, params, tuple(keys), n, parts) for n in range(parts)])
             except duckdb.OutOfMemoryException:
                 frames.close()
                 if parts >= _MOST_PARTS or not keys:
@@ -149,6 +170,28 @@ class DuckDBEngine:
                 raise
             else:
                 return frames
+
+    def copy_bucket(self, bucket: Bucket, target: Path) -> None:
+        """Write the rows of one part of the keys to `target`, in a folder for each day.
+
+        Raises: duckdb.OutOfMemoryException; RefusedSqlError.
+        """
+        condition = f"hash({', '.join(map(quoted_name, bucket.keys))}) % {bucket.parts} = {bucket.number}"
+        only = _Only(columns=frozenset(bucket.keys), condition=condition) if bucket.parts > 1 else None
+        how = "format parquet, compression lz4, partition_by (_day)"
+        self._copy(bucket.rows, target, how, bucket.tables, bucket.params, only)
+
+    def _parts(self, rows: int, days: int) -> int:
+        """Parts of the keys that are likely to fit."""
+        return max(1, math.ceil(rows / _ROWS_A_PASS * min(1.0, days / _DAYS_A_PASS)))
+
+    def _new_frames(self) -> DayFrames:
+        return DayFrames()
+
+    def _fill(self, frames: DayFrames, buckets: Sequence[Bucket]) -> None:
+        """Run all parts. Raises: as `copy_bucket`."""
+        for bucket in buckets:
+            self.copy_bucket(bucket, frames.folder(bucket.number))
 
     def _copy(
         self,

@@ -95,6 +95,11 @@ class Engine(Protocol):
     Whatever text it is given, it raises RefusedSqlError and nothing of its own.
     """
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
     def select(
         self, sql: str, tables: Mapping[str, Slice], params: Mapping[str, Any], only: OnlyKeys | None = None
     ) -> pl.DataFrame:

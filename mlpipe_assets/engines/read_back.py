@@ -20,8 +20,9 @@ _NO_DAY = "__HIVE_DEFAULT_PARTITION__"  # as the engine names the folder of rows
 class DayFrames:
     """Result rows by day, on disk until they are asked for: Parquet files in `_day=` folders, in a folder for each part."""
 
-    def __init__(self) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix="mlpipe-frames-"))
+    def __init__(self, root: Path | None = None) -> None:
+        """Begin in an empty folder, or in one of its own."""
+        self._root = root or Path(tempfile.mkdtemp(prefix="mlpipe-frames-"))
 
     def folder(self, part: int) -> Path:
         """Where the rows of one part go."""

@@ -68,7 +68,7 @@ def feature_asset(catalog: Catalog, view: FeatureView) -> dg.AssetsDefinition:
         with at_work(context, lake, key) as days:
             outcomes, proof = build_features(lake, engine, catalog, view, days)
         lineage = {"dagster/column_lineage": _table_lineage(catalog, view)}
-        facts = {"feature_version": view_version(catalog, view), **lineage}
+        facts = {"feature_version": view_version(catalog, view), "engine": engine.name, **lineage}
         yield from tell(context, lake, key, outcomes, metadata=facts, extra_checks=[proof], balanced=False)
 
     return build

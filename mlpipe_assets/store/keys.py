@@ -25,7 +25,7 @@ SERVE_KEYS = "meta/serve_keys.json"
 PUSHED = "meta/pushed"  # rows answered while a day was open, until its build is held to them
 SNAPSHOTS = "meta/snapshots"  # what online snapshots were made of
 ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below their folder
-PROTOTYPE = "prototype"  # the lake of a run on a sample
+ASIDE, PROTOTYPE = ".aside", "prototype"  # rows of selects on their way from executors; the lake of a run on a sample
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 
 META = "meta"

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from mlpipe_assets.engines.bucket_engine import copy_bucket
 from mlpipe_assets.errors import DamagedError, ExecutorError
 from mlpipe_assets.executors import remote
 from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.stages.interim_judging import judge_days
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors import work
 from mlpipe_assets_tests.executors.lakes import bring_up_to_date, correct, deliver, files_of
@@ -23,14 +25,16 @@ from mlpipe_assets_tests.executors.lakes import bring_up_to_date, correct, deliv
 
 @dataclass(kw_only=True)
 class Killing:
-    """An executor of which one process is killed, once it has staged the files of some days.
+    """An executor of which one process is killed, once it has written the files of some work.
 
     Attributes:
+        after: The work.
         died: A file that is there once that was done.
-        java: See `work.JudgedOnce`.
+        java: See `work.Deadly`.
     """
 
     executor: Executor
+    after: Callable[[Any], Any]
     died: Path
     java: int = 0
     name: str = "killing"
@@ -38,20 +42,22 @@ class Killing:
 
     def map(self, done: Callable[[Any], Any], items: Iterable[Any], at_once: int = 2) -> Iterator[Any]:
         """The same work, of which somebody dies."""
-        if done is not judge_days:
+        if done is not self.after:
             return self.executor.map(done, items, at_once)
-        deadly = (work.JudgedOnce(item=item, died=self.died, java=self.java) for item in items)
-        return self.executor.map(work.die_after_staging, deadly, at_once)
+        deadly = (work.Deadly(work=done, item=item, died=self.died, java=self.java) for item in items)
+        return self.executor.map(work.die_after, deadly, at_once)
 
 
-def expect_the_lake_of_threads_after_a_kill(executor: Executor, folder: Path, java: int = 0) -> None:
-    """Kill one process that has staged files, and find the lake as if nobody had been."""
+def expect_the_lake_of_threads_after_a_kill(
+    executor: Executor, folder: Path, java: int = 0, after: Callable[[Any], Any] = judge_days
+) -> None:
+    """Kill one process that has written files, and find the lake as if nobody had been."""
     ours, theirs = Lake(data_dir=f"{folder / 'ours'}"), Lake(data_dir=f"{folder / 'theirs'}")
     for one in (ours, theirs):
         deliver(one)
     bring_up_to_date(ours, THREADS)
 
-    bring_up_to_date(theirs, Killing(executor=executor, died=folder / "died", java=java))
+    bring_up_to_date(theirs, Killing(executor=executor, after=after, died=folder / "died", java=java))
 
     assert (folder / "died").exists()
     assert files_of(theirs) == files_of(ours)
@@ -111,11 +117,13 @@ class Conformance:
             assert [problem.partition(": ")[2][:22] for problem in there.problems] == ["broken or cut gzip file"[:22]]
             assert files_of(theirs) == files_of(ours)
         assert list(theirs.root.rglob(".*.tmp")) == []
+        assert list((theirs.root / keys.ASIDE).iterdir()) == []
 
-    def test_a_process_killed_after_it_staged_its_files_leaves_the_same_lake(
-        self, executor: Executor, lake: Lake
+    @pytest.mark.parametrize("after", [judge_days, copy_bucket])
+    def test_a_process_killed_after_it_wrote_its_files_leaves_the_same_lake(
+        self, executor: Executor, lake: Lake, after: Callable[[Any], Any]
     ) -> None:
-        expect_the_lake_of_threads_after_a_kill(executor, lake.root)
+        expect_the_lake_of_threads_after_a_kill(executor, lake.root, after=after)
 
     def test_a_driver_killed_in_the_middle_is_made_up_for_by_the_next_run(
         self, executor: Executor, environment: Mapping[str, str], lake: Lake

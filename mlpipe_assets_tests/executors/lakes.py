@@ -7,24 +7,30 @@ from pathlib import Path
 
 from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
 from mlpipe_assets.catalog.declarations import Tolerance
+from mlpipe_assets.engines.bucket_engine import BucketEngine
+from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.executors.executor import Executor
 from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.monitoring.building import build_monitoring
+from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.stages.monitoring_plan import monitor_work
 from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import ENGINE, JAN_5, drop, order, orders_csv
 
 DAYS = 10
+_ROWS_A_BUCKET = 60
 _LENIENT = Tolerance(share=0.5, rows=10)
 SOURCES = tuple(replace(s, tolerance=_LENIENT) if s.name == "orders" else s for s in BUILT_IN.sources[:2])
 CATALOG = replace(
     BUILT_IN,
     sources=SOURCES,
-    feature_views=(),
+    feature_views=tuple(view for view in BUILT_IN.feature_views if view.name == "customer_features"),
     models=(),
     monitors=tuple(
         replace(m, retrains=(), window=timedelta(days=2), baseline=timedelta(days=4))
@@ -64,13 +70,18 @@ class Built:
     """What a run over the lake found."""
 
     problems: tuple[str, ...]
-    interim: tuple[tuple[object, ...], ...]
+    days: tuple[tuple[object, ...], ...]
 
 
-def bring_up_to_date(lake: Lake, executor: Executor) -> Built:
-    """Read what came, build interim, measure drift."""
+def bring_up_to_date(lake: Lake, executor: Executor, other: Engine | None = None) -> Built:
+    """Read what came, build interim and features, measure drift."""
+    engine = other or ENGINE
+    if not other and not executor.is_here:  # with parts of a few rows
+        engine = BucketEngine(
+            memory_limit="400MB", executor=executor, aside=lake.root / keys.ASIDE, rows_a_bucket=_ROWS_A_BUCKET
+        )
     problems: list[str] = []
-    interim: list[tuple[object, ...]] = []
+    days_made: list[tuple[object, ...]] = []
     for source in SOURCES:
         with lake.writing("raw", source.name):
             found = ingest(lake, source, Ledger.load(lake, source.name), executor)
@@ -78,15 +89,21 @@ def bring_up_to_date(lake: Lake, executor: Executor) -> Built:
     for source in SOURCES:
         with lake.writing("interim", source.name):
             days = interim_work(lake, source, lambda _: True).days
-            interim += [
+            days_made += [
                 (o.day, o.counts, o.refused, o.missing, o.breaches, o.remarks, o.facts)
-                for o in build_interim(lake, ENGINE, source, days, executor)
+                for o in build_interim(lake, engine, source, days, executor)
             ]
+    for view in CATALOG.feature_views:
+        with lake.writing("features", view.name):
+            days = feature_work(lake, CATALOG, view, lambda _: True).days
+            outcomes, proof = build_features(lake, engine, CATALOG, view, days)
+            days_made += [(o.day, o.counts, o.refused, o.missing, o.facts) for o in outcomes]
+            problems += [] if proof.passed else [proof.description]
     for monitor in CATALOG.monitors:
         with lake.writing("monitoring", monitor.table.partition("/")[2]):
             days = monitor_work(lake, CATALOG, monitor, lambda _: True).days
-            build_monitoring(lake, ENGINE, CATALOG, monitor, days, executor)
-    return Built(problems=tuple(problems), interim=tuple(interim))
+            build_monitoring(lake, engine, CATALOG, monitor, days, executor)
+    return Built(problems=tuple(problems), days=tuple(days_made))
 
 
 def files_of(lake: Lake) -> dict[str, bytes]:

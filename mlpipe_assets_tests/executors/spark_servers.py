@@ -22,7 +22,7 @@ from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets_tests.servers import free_port
 
 VERSION = "4.3.0"
-_SECONDS = 90.0
+_SECONDS = 300.0
 _DEFAULTS = """
 spark.ui.enabled false
 spark.driver.host 127.0.0.1

@@ -26,7 +26,7 @@ def executor() -> Iterator[Executor]:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs=50,
         preload=["mlpipe_assets_tests.executors.preload"],
     ) as cluster:

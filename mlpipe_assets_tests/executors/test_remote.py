@@ -28,6 +28,7 @@ from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors import work
 from mlpipe_assets_tests.executors.lakes import SOURCES, bring_up_to_date, deliver
 from mlpipe_assets_tests.frames import ENGINE, JAN_5
+from mlpipe_assets_tests.lake_copies import copy_lake
 
 _REPLACED: Mapping[str, Any] = {
     "delivery": pl.String,
@@ -36,6 +37,21 @@ _REPLACED: Mapping[str, Any] = {
     "replaced_at": pl.Datetime("us", "UTC"),
 }
 WIRE = Wire(dumps=pickle.dumps, loads=pickle.loads)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The small lake, built."""
+    lake = Lake(data_dir=f"{tmp_path_factory.mktemp('built')}")
+    deliver(lake)
+    bring_up_to_date(lake, THREADS)
+    return lake
+
+
+@pytest.fixture
+def lake(built: Lake, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return copy_lake(built, tmp_path / "data")
 
 
 def sent(done: object, item: object, **other: object) -> object:
@@ -85,8 +101,6 @@ def test_no_work_is_sent_that_would_import_dagster() -> None:
 
 
 def test_all_that_work_is_given_can_be_sent(lake: Lake) -> None:
-    deliver(lake)
-    bring_up_to_date(lake, THREADS)
     source = SOURCES[0]
     ledger = Ledger.load(lake, source.name)
 
@@ -101,8 +115,6 @@ def test_all_that_work_is_given_can_be_sent(lake: Lake) -> None:
 
 
 def test_work_on_a_damaged_file_is_a_result_and_heals_nothing(lake: Lake) -> None:
-    deliver(lake)
-    bring_up_to_date(lake, THREADS)
     ledger = Ledger.load(lake, "orders")
     damaged = ledger.event_path(ledger.of_day(JAN_5)[0], JAN_5)
     damaged.write_bytes(b"something else")
@@ -114,8 +126,6 @@ def test_work_on_a_damaged_file_is_a_result_and_heals_nothing(lake: Lake) -> Non
 
 
 def test_a_delivery_that_cannot_be_read_is_a_result(lake: Lake) -> None:
-    deliver(lake)
-    bring_up_to_date(lake, THREADS)
     source = SOURCES[0]
     file = Pending(name="orders_2026-01-09.csv.gz", mark={}, modified_ns=0, final=False)
     item = DeliveryToRead(
@@ -135,8 +145,6 @@ def test_a_delivery_that_cannot_be_read_is_a_result(lake: Lake) -> None:
 
 
 def test_a_declaration_that_was_loaded_before_it_changed_is_refused(lake: Lake) -> None:
-    deliver(lake)
-    bring_up_to_date(lake, THREADS)
     ledger = Ledger.load(lake, "orders")
 
     with pytest.raises(ExecutorError, match=r"another declaration of orders .* Start the executors again"):

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import psutil
 
 from mlpipe_assets.errors import DamagedError
-from mlpipe_assets.stages.interim_judging import DaysToJudge, JudgedDays, judge_days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,23 +64,24 @@ def die_always(_: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedOnce:
-    """Days to judge, and a file that is there once somebody died over them.
+class Deadly:
+    """Work on an item, and a file that is there once somebody died over it.
 
     Attributes:
         java: How many processes of Java above the one that works die: none, the executor, or the worker that started it.
     """
 
-    item: DaysToJudge
+    work: Callable[[Any], Any]
+    item: Any
     died: Path
     java: int = 0
 
 
-def die_after_staging(item: JudgedOnce) -> JudgedDays | DamagedError:
-    """Judge days, and be killed the first time, when their files are staged and nobody knows of them yet."""
-    judged = judge_days(item.item)
+def die_after(item: Deadly) -> object:
+    """Do the work, and be killed the first time, when its files are written and nobody knows of them yet."""
+    result: object = item.work(item.item)
     _die_once(item.died, item.java)
-    return judged
+    return result
 
 
 def _die_once(died: Path, java: int = 0) -> None:
