@@ -6,21 +6,23 @@ from pathlib import Path
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.known_files import Known
+from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import content_key, parse
 from mlpipe_assets.store.objects import StoreError
+from mlpipe_assets.store.pins import pinned_contents
 
 
 def expect_whole(root: Path, known: Known, there: Collection[str]) -> None:
     """Make sure that files which were there before were taken away by a run, and not by somebody who tidies up.
 
-    A run never takes the manifest of a table away, nor a file of a day that a manifest names.
+    A run never takes the manifest of a table away, nor a file of a day that a manifest names, nor a content that a tag names.
 
     Args:
         root: The folder of the copy.
         known: What was there before.
         there: The keys of the files that are there.
 
-    Raises: StoreError when files are lost.
+    Raises: StoreError when files are lost; LakeError when contents are gone and a tag, which may name them, cannot be read.
     """
     gone = [key for key in known.files if key not in there]
     lost = sorted({key for key in gone if key.startswith(f"{keys.TABLES}/")} | _named(root, gone, there))
@@ -42,6 +44,9 @@ def _named(root: Path, gone: Collection[str], there: Collection[str]) -> set[str
             by_table.setdefault(table, []).append(key)
     lost: set[str] = set()
     for table, names in by_table.items():
+        folder = f"{keys.contents(table)}/"
+        if any(key.startswith(folder) for key in names):
+            lost |= {f"{folder}{pinned}" for pinned in pinned_contents(LocalObjects(root), table)} & set(names)
         if (manifest := keys.manifest(table)) not in there:
             continue
         days = parse((root / manifest).read_bytes()).days

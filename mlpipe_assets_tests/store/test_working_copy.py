@@ -17,9 +17,11 @@ from mlpipe_assets.errors import BusyError, DamagedError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.copied_files import files_of_lake
 from mlpipe_assets.store.inventory import ROOT
+from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import Manifest, Part, content_key, spell
 from mlpipe_assets.store.memory import MemoryObjects
 from mlpipe_assets.store.objects import Condition, Found, StoreError, UnreachableError, UnsupportedError
+from mlpipe_assets.store.tags import Pinned, Tag, save_tag
 from mlpipe_assets.store.working_copy import WorkingCopy
 
 Machine = Callable[[str], WorkingCopy]
@@ -457,6 +459,27 @@ def test_a_file_that_a_manifest_names_is_not_taken_away_by_a_run(machine: Machin
     with pytest.raises(StoreError, match=r"date=2026-01-05/part\.parquet was taken away while the lake was in use"):
         copy.push(1)
 
+    assert bucket.get(ROOT) == root
+
+
+def test_a_content_that_only_a_tag_names_is_not_taken_away_by_a_run(machine: Machine, bucket: Bucket) -> None:
+    copy, day = machine("a"), date(2026, 1, 5)
+    part = Part(hashlib.sha256(b"rows").hexdigest(), 4, 1, {})
+    kept = write(copy, f".store/interim/t/{content_key(day, keys.PART, part.sha256)}", "rows")
+    other = write(copy, f".store/interim/t/{content_key(day, keys.PART, '0' * 64)}", "of no tag")
+    tag = Tag(name="v1", made_at="", tables={"interim/t": Pinned(days={day: {keys.PART: part}})})
+    save_tag(LocalObjects(copy.root), tag)
+    copy.push(1)
+    root = bucket.get(ROOT)
+    other.unlink()
+    copy.push(1)
+    assert bucket.get(ROOT) != root
+    root = bucket.get(ROOT)
+
+    kept.unlink()
+
+    with pytest.raises(StoreError, match=rf"{part.sha256}\.parquet was taken away while the lake was in use"):
+        copy.push(1)
     assert bucket.get(ROOT) == root
 
 
