@@ -14,12 +14,13 @@ from mlpipe_assets.automation.home import dagster_home, open_home
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.console import make_console, open_lake, plain, print_lines
 from mlpipe_assets.commands.tables import print_table
-from mlpipe_assets.errors import SettingsError, spell_count
+from mlpipe_assets.errors import SettingsError, shorten, spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.tags import NOW
+from mlpipe_assets.store.tags import NOW, read_tag
 from mlpipe_assets.tagging.checkout import Reset, check_out, go_back
+from mlpipe_assets.tagging.making import describe_code
 from mlpipe_assets.tagging.own_lake import write_lake
 
 
@@ -62,7 +63,20 @@ def checkout(options: argparse.Namespace) -> int:
     )
     console.print(f"The tables are as in {plain(options.name)}: {what} ({seconds:.1f} s)", soft_wrap=True)
     print_lines(console, "[yellow]held:[/]", held, whole=True)
+    print_lines(console, "[yellow]note:[/]", _other_code(lake, catalog, options.name), whole=True)
     return 0
+
+
+def _other_code(lake: Lake, catalog: Catalog, name: str) -> list[str]:
+    """That tables were made by other code than the project has now: what is there would not be made so again."""
+    if name == NOW:
+        return []
+    tag, code = read_tag(lake.objects, name), describe_code(catalog)
+    then = tag.about.get("code_versions") or {}
+    other = [table for table, version in then.items() if code.get(table) != version]
+    commit = (tag.about.get("git") or {}).get("commit")
+    where = f"The tag is of commit {commit[:12]}" if commit else "The tag names no commit of git"
+    return [f"{shorten(other, 3)}: made by other code than the project has now. {where}"] if other else []
 
 
 def _write_lake(lake: Lake, catalog: Catalog, options: argparse.Namespace) -> int:

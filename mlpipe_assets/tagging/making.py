@@ -111,10 +111,7 @@ def places_of(table: Table) -> Iterator[str]:
 
 def describe_moment(lake: Lake, catalog: Catalog, root: Path) -> dict[str, Any]:
     """What is on record beside the tables: models with their numbers, code versions, and the commit of git."""
-    code = {f"interim/{source.name}": source_version(source) for source in catalog.sources}
-    code |= {f"features/{view.name}": view_version(catalog, view) for view in catalog.feature_views}
-    code |= {f"processed/{model.name}": model_version(catalog, model) for model in catalog.models}
-    code |= {f"models/{model.name}": learner_version(model) for model in catalog.models if model.learner}
+    code = describe_code(catalog)
     return {
         "catalog": digest(sorted(code.items())),
         "code_versions": code,
@@ -122,6 +119,14 @@ def describe_moment(lake: Lake, catalog: Catalog, root: Path) -> dict[str, Any]:
         "git": find_commit(root),
         "mlpipe_assets": library_version("mlpipe_assets"),
     }
+
+
+def describe_code(catalog: Catalog) -> dict[str, str]:
+    """The code version of each table that is declared with one."""
+    code = {f"interim/{source.name}": source_version(source) for source in catalog.sources}
+    code |= {f"features/{view.name}": view_version(catalog, view) for view in catalog.feature_views}
+    code |= {f"processed/{model.name}": model_version(catalog, model) for model in catalog.models}
+    return code | {f"models/{model.name}": learner_version(model) for model in catalog.models if model.learner}
 
 
 def find_commit(root: Path) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The retraining sensor on a real Dagster: what is on record in the lake decides, whatever Dagster was thrown away."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -7,6 +8,8 @@ from dagster._core.storage.tags import RUN_KEY_TAG
 
 from mlpipe_assets.resources.run_owner import owner_tags
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.tagging.checkout import check_out, go_back
+from mlpipe_assets.tagging.making import make_tag
 from mlpipe_assets_tests.automation.test_drift_windows import CATALOG, store
 from mlpipe_assets_tests.automation.test_sensors import Sensors
 
@@ -70,3 +73,18 @@ def test_a_retraining_whose_run_failed_is_asked_for_once_more_when_the_cooldown_
         make_run(lake, new, second, dg.DagsterRunStatus.FAILURE)
         assert asked(lake, new)[0] == []
     assert second != first
+
+
+def test_while_a_tag_is_checked_out_no_retraining_is_asked_for_and_afterwards_it_is(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    drift_until(lake, 5)
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    make_tag(lake, CATALOG, "v1", tables=[], message="", now=now, root=lake.root)
+    check_out(lake, CATALOG, "v1", tables=[], now=now)
+
+    keys, told = asked(lake, instance)
+    assert (keys, "held at tag v1" in told) == ([], True)
+
+    go_back(lake, CATALOG)
+    assert len(asked(lake, instance)[0]) == 1

@@ -21,6 +21,8 @@ from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.tagging.checkout import check_out
+from mlpipe_assets.tagging.making import make_tag
 from mlpipe_assets_tests.frames import build_training_set
 from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import day, one_a_day, planted_catalog, planted_lake
@@ -137,3 +139,16 @@ def test_schedules_run_by_themselves_at_set_hours_utc() -> None:
 
     running = dg.DefaultScheduleStatus.RUNNING
     assert found == {job: (cron, "UTC", running) for job, cron in CRON.items()}
+
+
+def test_while_a_tag_is_checked_out_schedules_ask_for_nothing_and_say_why(lake: Lake, catalog: Catalog) -> None:
+    moment = datetime(2026, 1, 21, 3, tzinfo=UTC)
+    make_tag(lake, catalog, "v1", tables=[], message="", now=moment, root=lake.root)
+    check_out(lake, catalog, "v1", tables=[], now=moment)
+    lake.path("features", "spend", day(20)).unlink()
+    jobs = with_freshness_job(build_graph(catalog, read_settings()).jobs or [], catalog, {})
+
+    with dg.build_schedule_context(scheduled_execution_time=moment, resources={"lake": lake}) as context:
+        told = [schedule(context) for schedule in schedules_of(catalog, jobs)]
+
+    assert all(isinstance(one, dg.SkipReason) and "held at tag v1" in (one.skip_message or "") for one in told), told

@@ -1,12 +1,14 @@
 """What the commands for versions print, and their exit codes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from mlpipe_assets.cli import main
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.tags import Tag, pin, save_tag
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
 from mlpipe_assets_tests.tagging.lakes import Said, hours_later, publish
 
@@ -86,3 +88,16 @@ def test_a_checkout_says_which_days_changed_and_how_it_ends(two_days: Lake, said
     assert "held" not in said("status")
     assert "No tag is checked out, so this is the newest state already" in said("checkout", "now", code=2)
     assert "leave --tables out" in said("checkout", "now", "--tables", "stg.orders", code=2)
+
+
+def test_a_checkout_says_which_tables_were_made_by_other_code(two_days: Lake, said: Said) -> None:
+    code = {"interim/orders": "other"}
+    tag = Tag(name="v1", made_at="", about={"code_versions": code, "git": {"commit": "c" * 40}})
+    save_tag(
+        two_days.objects, replace(tag, tables={"interim/orders": pin(two_days.state("interim", "orders").manifest)})
+    )
+
+    assert (
+        "note: interim/orders: made by other code than the project has now. The tag is of commit cccccccccccc\n"
+        in said("checkout", "v1")
+    )
