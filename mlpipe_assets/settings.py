@@ -18,7 +18,7 @@ from mlpipe_assets.project_folder import ProjectFolder, find_project
 NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
-    *("MLPIPE_EXECUTOR", "MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_OBJECT_CREDENTIALS"),
+    *("MLPIPE_EXECUTOR", "MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_CACHE_SIZE", "MLPIPE_OBJECT_CREDENTIALS"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -132,6 +132,18 @@ def file_mode(environ: Mapping[str, str] | None = None) -> int:
             "reads it too) or 0660 (its group writes it too)."
         )
     return mode
+
+
+def cache_bound(environ: Mapping[str, str] | None = None) -> int | None:
+    """How many bytes of the tables of a lake in a bucket are kept on this machine; None for all.
+
+    Raises: SettingsError when MLPIPE_CACHE_SIZE is no amount.
+    """
+    text = ((os.environ if environ is None else environ).get("MLPIPE_CACHE_SIZE") or "").strip().upper()
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B", text)
+    if text and not found:
+        raise SettingsError(f"MLPIPE_CACHE_SIZE={text[:40]!r} is not an amount. Write it as 20GB or 500MB.")
+    return round(float(found[1]) * 1000 ** " KMGT".index(found[2] or " ")) if found else None
 
 
 @cache

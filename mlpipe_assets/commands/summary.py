@@ -12,7 +12,7 @@ from rich.console import Console
 from mlpipe_assets.automation.catch_up import Summary
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.calling import command, make_dev
-from mlpipe_assets.commands.console import nothing_yet, plain, print_lines
+from mlpipe_assets.commands.console import nothing_yet, plain, print_lines, spell_place
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.executors.registry import HERE, open_executor
@@ -49,7 +49,9 @@ def tell_summary(
         print_lines(Console(stderr=True, highlight=False, emoji=False), "[bold red]error:[/]", summary.errors)
         return
     if tables and summary.did_nothing and not summary.errors and not summary.warnings:
-        console.print(f"Everything is up to date: nothing new in {plain(lake.root / 'raw')} ({seconds:.1f} s).")
+        console.print(
+            f"Everything is up to date: nothing new in {spell_place(lake, keys.DROP_ZONE)} ({seconds:.1f} s)."
+        )
         return
     if not summary.did_nothing:
         counts = [name for name in _COUNTS if name != "not processed" or any(t["not_processed"] for t in tables)]

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.elsewhere import elsewhere
 from mlpipe_assets.store.local import explain_writing, sync_folders
 from mlpipe_assets.store.manifest import Manifest, Part, content_key
 from mlpipe_assets.store.private_files import create_file, make_folder, writer
@@ -44,8 +45,34 @@ class Contents:
         return Path(f"{self.root}/{self.table}/{keys.name_day(day)}/{file}")
 
     def content(self, day: date, file: str, part: Part) -> Path:
-        """Where a file of a day is for those who go by the manifest."""
-        return Path(f"{self.root}/{keys.contents(self.table)}/{content_key(day, file, part.sha256)}")
+        """Where a file of a day is for those who go by the manifest; of a copy with a bound it is fetched now.
+
+        Raises: DamagedError, StoreError where it cannot be.
+        """
+        key = f"{keys.contents(self.table)}/{content_key(day, file, part.sha256)}"
+        if far := elsewhere(self.root):
+            far.bring([(key, self._face_key(day, file))])
+            far.note_use(key)
+        return Path(f"{self.root}/{key}")
+
+    def bring(self, parts: Iterable[tuple[date, str, Part]]) -> None:
+        """Have several files here, side by side, where the bucket of a copy with a bound has them only.
+
+        Raises: as `content`.
+        """
+        if far := elsewhere(self.root):
+            far.bring(
+                (f"{keys.contents(self.table)}/{content_key(day, file, part.sha256)}", self._face_key(day, file))
+                for day, file, part in parts
+            )
+
+    def is_elsewhere(self, day: date, file: str, part: Part) -> bool:
+        """Whether the face of a day is in the bucket of a copy with a bound, and holds what was written."""
+        far = elsewhere(self.root)
+        return far is not None and far.has(self._face_key(day, file), part.sha256)
+
+    def _face_key(self, day: date, file: str) -> str:
+        return f"{self.table}/{keys.name_day(day)}/{file}"
 
     def temporary(self, day: date, file: str) -> Path:
         """Where a file of a day is while it is being written."""

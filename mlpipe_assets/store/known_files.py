@@ -9,6 +9,8 @@ from mlpipe_assets.store.inventory import Inventory, Kept
 from mlpipe_assets.store.local import explain_writing, sync_folder
 from mlpipe_assets.store.private_files import create_file
 
+NOTE = "known.json"  # beside the copy
+ABSENT: list[int] = []  # the numbers of a file that the bucket has, and this machine does not
 NEW = ""  # the tag of a root that is not there yet
 
 

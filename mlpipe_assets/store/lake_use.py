@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlpipe_assets.errors import SettingsError
+from mlpipe_assets.settings import cache_bound
 from mlpipe_assets.store.bucket_address import read_address
+from mlpipe_assets.store.elsewhere import mark
+from mlpipe_assets.store.known_files import NOTE
 from mlpipe_assets.store.machine_lease import MachineLease
 from mlpipe_assets.store.objects import Objects
 from mlpipe_assets.store.private_files import create_file
@@ -75,8 +78,7 @@ class BucketLake:
         copy = self._copy()
         with self._open("use.lock") as handle:
             if _lock_alone(handle):
-                with self.in_turn():
-                    copy.pull(deliveries=deliveries)
+                self._pull(copy, deliveries=deliveries)
 
     @property
     def outbox(self) -> Path:
@@ -130,8 +132,7 @@ class BucketLake:
             alone = _lock_alone(handle)
             lease.begin(alone=alone)
             if alone and lease.is_ours:
-                with self.in_turn():
-                    copy.pull()
+                self._pull(copy)
             fcntl.flock(handle, fcntl.LOCK_SH)
         except BaseException:
             use.close()
@@ -153,7 +154,16 @@ class BucketLake:
     def _copy(self) -> WorkingCopy:
         self.root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.root.mkdir(exist_ok=True, mode=0o700)
-        return WorkingCopy(objects=open_bucket(self.address), root=self.root, note=self.root.parent / "known.json")
+        bound = cache_bound()
+        if bound is not None:
+            mark(self.root, self.address)
+        return WorkingCopy(objects=open_bucket(self.address), root=self.root, note=self.root.parent / NOTE, bound=bound)
+
+    def _pull(self, copy: WorkingCopy, *, deliveries: bool = True) -> None:
+        with self.in_turn():
+            copy.pull(deliveries=deliveries)
+        if copy.bound is None:  # all of it is here now
+            mark(self.root, None)
 
     def _open(self, name: str) -> BinaryIO:
         path = self.root.parent / name

@@ -14,6 +14,7 @@ from mlpipe_assets.errors import BusyError, LakeError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.contents import Contents
 from mlpipe_assets.store.digest_log import forget_days
+from mlpipe_assets.store.elsewhere import elsewhere
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import KEPT, Change, Manifest, parse, spell
@@ -236,7 +237,14 @@ class Table:
         return self._known
 
     def _made_again(self) -> tuple[str | Condition, Manifest]:
-        """A manifest from the files of the days: of a lake from before there were manifests, or whose manifest was lost."""
+        """A manifest from the files of the days: of a lake from before there were manifests, or whose manifest was lost.
+
+        Raises: LakeError in a copy of a lake in a bucket that has not all files here.
+        """
+        if (far := elsewhere(self.root)) and far.has_table(self.name):
+            raise LakeError(
+                f"{self._objects.locate(self.key)} is gone while the lake is in use. Run again: it is fetched again."
+            )
         found = recover(self.contents)
         if found is None:
             return ABSENT, Manifest()

@@ -100,7 +100,10 @@ class TableState:
 
         Raises: DamagedError with the first that does not.
         """
-        return [self._sound(day, file)[0] for day in days]
+        wanted = list(days)
+        parts = [(day, file, part) for day in wanted if (part := self.manifest.days.get(day, {}).get(file))]
+        self.contents.bring(parts)
+        return [self._sound(day, file)[0] for day in wanted]
 
     def read(self, day: date, columns: list[str] | None = None, file: str = PART) -> pl.DataFrame:
         """The rows of one partition.
@@ -138,8 +141,8 @@ class TableState:
     def damage(self, day: date, file: str) -> str | None:
         """What is wrong with a file by its content, at its face and where it is read; None when nothing is."""
         part = self.manifest.days[day][file]
+        content = self.contents.content(day, file, part)  # first: where it has to be fetched, so has the face
         wrong = self._by_content(self.contents.face(day, file), part)
-        content = self.contents.content(day, file, part)
         if wrong or not content.exists() or content.samefile(self.contents.face(day, file)):
             return wrong
         return self._by_content(content, part)
@@ -183,7 +186,8 @@ class TableState:
             if (found.st_size, found.st_mtime_ns) == (part.size, part.mtime_ns) and stat.S_ISREG(found.st_mode):
                 return None
         except (FileNotFoundError, NotADirectoryError):
-            pass
+            if self.contents.is_elsewhere(day, file, part):
+                return None
         except OSError as error:
             return f"cannot be read: {error.strerror}"
         face = self.contents.face(day, file)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import BusyError, spell_count
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.bounded import evict, may_be_elsewhere
 from mlpipe_assets.store.copied_files import (
     blocks_of,
     files_of_lake,
@@ -39,6 +40,7 @@ from mlpipe_assets.store.inventory import (
     spell_pages,
     spell_root,
 )
+from mlpipe_assets.store.known_files import ABSENT as NOT_HERE
 from mlpipe_assets.store.known_files import NEW, Known, load_known, save_known
 from mlpipe_assets.store.objects import (
     ABSENT,
@@ -47,7 +49,7 @@ from mlpipe_assets.store.objects import (
     Objects,
     StoreError,
 )
-from mlpipe_assets.store.whole_copy import expect_whole
+from mlpipe_assets.store.whole_copy import expect_whole, still_elsewhere
 
 _AT_ONCE = 16
 _log = logging.getLogger("mlpipe")
@@ -71,12 +73,14 @@ class WorkingCopy:
         root: The folder of the copy.
         note: The file in which is kept what was alike; outside of the folder.
         large: Bytes above which a file comes and goes in parts; sixteen times as much is what this takes of memory.
+        bound: How many bytes of files of days are kept; these come when they are read then. None: all, at once.
     """
 
     objects: Objects
     root: Path
     note: Path
     large: int = 8 << 20
+    bound: int | None = None
     _tried: bytes = b""  # the root that was put last
 
     @property
@@ -113,6 +117,8 @@ class WorkingCopy:
         stats: dict[str, list[int]] = {}
         for key, stat, kept in in_order(partial(self._take, there), self._look(known), _AT_ONCE):
             files[key], stats[key] = kept, stat
+        for key in still_elsewhere(self.root, known, files):
+            files[key], stats[key] = known.files[key]
         expect_whole(self.root, known, files)
         touched = {
             folder_of(key)
@@ -132,7 +138,8 @@ class WorkingCopy:
         """
         for key, stat in files_of_lake(self.root):
             before = known.files.get(key)
-            if before and before[1] == stat:
+            fetched = before and [before[0].size, before[0].mtime_ns, stat[2]]  # by a reader, since the last look
+            if before and stat in (before[1], before[1] or fetched):
                 yield _Seen(key, stat, before[0], None)
                 continue
             with suppress(FileNotFoundError):  # taken away since the walk came by
@@ -192,11 +199,17 @@ class WorkingCopy:
     def _pull_lake(self, known: Known) -> None:
         wanted = self._wanted(known)
         found = dict(files_of_lake(self.root))
-        stale = [
-            key
-            for key, kept in wanted.files.items()
-            if (before := known.files.get(key)) is None or before[0] != kept or before[1] != found.get(key)
-        ]
+        held, stale = dict[str, list[int]](), list[str]()
+        for key, kept in wanted.files.items():
+            before, stat = known.files.get(key), found.get(key, NOT_HERE)
+            if before == (kept, stat) and (stat or self.bound is not None):
+                held[key] = stat
+            elif self.bound is not None and may_be_elsewhere(key):
+                held[key] = stat if stat[:2] == [kept.size, kept.mtime_ns] else NOT_HERE
+                if stat and not held[key]:
+                    remove_file(self.root, key)
+            else:
+                stale.append(key)
         faces = [
             key for key in stale if keys.dated_table(Path(key)) and _content_of(key, wanted.files[key]) in wanted.files
         ]
@@ -209,9 +222,11 @@ class WorkingCopy:
         for key in set(found) - set(wanted.files):
             remove_file(self.root, key)
         sweep(self.root)
+        if self.bound is not None:
+            here = [key for key, stat in held.items() if stat and may_be_elsewhere(key)]
+            held |= dict.fromkeys(evict(self.root, here, self.bound), NOT_HERE)
         known.files = {
-            key: (kept, known.files[key][1] if key in known.files and key not in stale else numbers_of(self.root / key))
-            for key, kept in wanted.files.items()
+            key: (kept, held[key] if key in held else numbers_of(self.root / key)) for key, kept in wanted.files.items()
         }
         known.pages = dict(wanted.pages)
 

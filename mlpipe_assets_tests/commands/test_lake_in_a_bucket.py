@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.sample import write_sample
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.bucket import BucketObjects
 from mlpipe_assets.store.bucket_address import read_address
 from mlpipe_assets.store.inventory import LEASE, ROOT
@@ -60,6 +61,8 @@ class World:
     def with_the_newest_day(self) -> Machine:
         """The lake on a disk after one more day."""
         folder = self.folder / "one-day-more"
+        if folder.exists():
+            return replace(self.local, folder=folder, data_dir=f"{folder / 'data'}")
         copied = copy_lake(Lake(data_dir=self.local.data_dir), folder / "data")
         for path in (self.sample / "raw").rglob(f"*{NEWEST}*"):
             shutil.copy(path, copied.root / path.relative_to(self.sample))
@@ -187,6 +190,26 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+def test_a_machine_with_a_bound_builds_the_same_of_the_days_that_it_reads(world: World) -> None:
+    small, other = world.machine("a", "bounded"), world.machine("b", "bounded")
+    small.environ["MLPIPE_CACHE_SIZE"] = "0B"
+    world.copy_to_bucket("bounded")
+    small.mlpipe("status", "-q")
+    assert not any(small.root.rglob("date=*/part.parquet"))
+    world.deliver("bounded", newest=True)
+
+    small.mlpipe("run", "-q")
+
+    other.mlpipe("status", "-q")
+    assert other.tables() == world.with_the_newest_day().tables()
+    assert 0 < len(days_here(small)) < len(days_here(other))
+    assert '"wrong": []' in small.mlpipe("verify", "--json")  # it fetches what it has not
+
+
+def days_here(machine: Machine) -> list[Path]:
+    return list(machine.root.glob(f"{keys.CONTENTS}/**/date=*/*.*"))
 
 
 @pytest.mark.faults
