@@ -59,7 +59,7 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
     Steps run in one process: small days cost the work, not the start of workers.
     """
     executor = open_executor(settings.executor)
-    engine = open_engine_on(executor, settings.memory_limit, settings.data_dir / keys.ASIDE)
+    engine = open_engine_on(executor, settings.memory_limit, settings.data_dir / keys.ASIDE, settings.engine)
     here = executor.is_here
     return dg.Definitions(
         assets=[table.make() for table in tables_of(catalog)],

@@ -18,7 +18,8 @@ from mlpipe_assets.project_folder import ProjectFolder, find_project
 NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
-    *("MLPIPE_EXECUTOR", "MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_CACHE_SIZE", "MLPIPE_OBJECT_CREDENTIALS"),
+    *("MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_CACHE_SIZE", "MLPIPE_OBJECT_CREDENTIALS"),
+    *("MLPIPE_ENGINE", "MLPIPE_EXECUTOR"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -69,6 +70,7 @@ class Settings:
     online_url: str = field(default="", repr=False)  # it may hold a password
     postgres_url: str = field(default="", repr=False)  # as above
     executor: str = field(default="threads", repr=False)  # an address may hold a token
+    engine: str = "duckdb"
     environment: str = ""
     ui_url: str = ""
     bucket: Bucket | None = None
@@ -100,6 +102,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         online_url=(env.get("MLPIPE_ONLINE_URL") or "").strip(),
         postgres_url=postgres_url(env),
         executor=(env.get("MLPIPE_EXECUTOR") or "").strip() or "threads",
+        engine=(env.get("MLPIPE_ENGINE") or "").strip() or "duckdb",
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
         bucket=bucket,

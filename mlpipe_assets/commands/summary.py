@@ -41,6 +41,7 @@ def tell_summary(
             "warnings": summary.warnings,
             "run_ids": summary.run_ids,
             "executor": executor,
+            "engine": read_settings().engine,
             "seconds": round(seconds, 1),
         }
         print(json.dumps(document))

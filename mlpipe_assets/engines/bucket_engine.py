@@ -10,7 +10,7 @@ from secrets import token_hex
 import duckdb
 
 from mlpipe_assets.engines.aside import Aside
-from mlpipe_assets.engines.duckdb_engine import Bucket, DuckDBEngine
+from mlpipe_assets.engines.duckdb_engine import Bucket, DuckDBEngine, alone
 from mlpipe_assets.engines.read_back import DayFrames
 from mlpipe_assets.executors.executor import Executor
 
@@ -64,7 +64,7 @@ class BucketEngine(DuckDBEngine):
 
     def __reduce__(self) -> tuple[Callable[[str], DuckDBEngine], tuple[str]]:
         """Sent to an executor it is DuckDB alone."""
-        return _alone, (self.memory_limit,)
+        return alone, (self.memory_limit,)
 
     @property
     def name(self) -> str:
@@ -81,12 +81,8 @@ class BucketEngine(DuckDBEngine):
         if len(buckets) == 1:
             super()._fill(frames, buckets)
             return
-        alone = _alone(self.memory_limit)
-        items = [BucketToCopy(engine=alone, bucket=one, folder=frames.folder(one.number)) for one in buckets]
+        engine = alone(self.memory_limit)
+        items = [BucketToCopy(engine=engine, bucket=one, folder=frames.folder(one.number)) for one in buckets]
         for fits in self.executor.map(copy_bucket, items):
             if not fits:
                 raise duckdb.OutOfMemoryException
-
-
-def _alone(memory_limit: str) -> DuckDBEngine:
-    return DuckDBEngine(memory_limit=memory_limit)

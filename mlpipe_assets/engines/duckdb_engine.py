@@ -228,6 +228,11 @@ class DuckDBEngine:
             raise refused(error, rows) from None
 
 
+def alone(memory_limit: str) -> DuckDBEngine:
+    """The engine of this process; what engines of clusters are once they are sent to an executor."""
+    return DuckDBEngine(memory_limit=memory_limit)
+
+
 def _several(number: int) -> RefusedSqlError:
     words = f"There are {number} statements"
     return RefusedSqlError(f"{words}, not one select.", Refusal(reason=Reason.SEVERAL, words=words, said=words))

@@ -5,9 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from polars.testing import assert_frame_equal
 
-from mlpipe_assets.executors.executor import Executor
+from mlpipe_assets.engines.spark_engine import HasSession, SparkEngine
+from mlpipe_assets.executors.executor import THREADS, Executor
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors.conformance import Conformance, expect_the_lake_of_threads_after_a_kill
+from mlpipe_assets_tests.executors.lakes import bring_up_to_date, correct, deliver
 from mlpipe_assets_tests.executors.spark_servers import SparkServers, spark_servers
 from mlpipe_assets_tests.executors.whole_graph import WholeRun, run_all
 
@@ -65,6 +70,23 @@ def test_the_whole_graph_is_that_of_threads_by_connect_and_classic(servers: Spar
     ]
     assert runs["classic"].files == runs["threads"].files
     assert runs["connect"].files == runs["threads"].files
+
+
+def test_features_by_spark_sql_are_those_of_duckdb(executor: Executor, tmp_path: Path) -> None:
+    ours, theirs = Lake(data_dir=f"{tmp_path / 'ours'}"), Lake(data_dir=f"{tmp_path / 'theirs'}")
+    assert isinstance(executor, HasSession)
+    spark = SparkEngine(memory_limit="400MB", cluster=executor, aside=theirs.root / keys.ASIDE)
+    for step in (deliver, correct):
+        for one in (ours, theirs):
+            step(one)
+
+        assert bring_up_to_date(theirs, executor, spark) == bring_up_to_date(ours, THREADS)
+
+        assert ours.days("features", "customer_features")
+        for day in ours.days("features", "customer_features"):
+            found = theirs.read("features", "customer_features", day)
+            assert_frame_equal(found, ours.read("features", "customer_features", day), rel_tol=1e-12, abs_tol=0)
+    assert list(spark.aside.iterdir()) == []
 
 
 @pytest.mark.parametrize(("whose", "java"), [("executor", 1), ("worker", 2)])
