@@ -27,7 +27,7 @@ from mlpipe_assets.stages.raw_reading import DeliveryToRead, UnreadDelivery, rea
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors import work
 from mlpipe_assets_tests.executors.lakes import SOURCES, bring_up_to_date, deliver
-from mlpipe_assets_tests.frames import ENGINE, JAN_5
+from mlpipe_assets_tests.frames import ENGINE, JAN_5, JAN_6, JAN_7
 from mlpipe_assets_tests.lake_copies import copy_lake
 
 _REPLACED: Mapping[str, Any] = {
@@ -77,7 +77,7 @@ def test_whoever_has_another_version_does_nothing(name: str) -> None:
     with pytest.raises(
         ExecutorError, match=rf"has {name} {versions()[name]}, and .* has 0\.0: install the same on both"
     ):
-        sent(work.die_always, 1, versions=other)
+        sent(work.find_damage, 1, versions=other)
 
 
 def test_what_an_executor_cannot_import_is_told_with_what_to_do() -> None:
@@ -108,7 +108,9 @@ def test_all_that_work_is_given_can_be_sent(lake: Lake) -> None:
 
     assert item.lake == lake
     assert list(item.ledger.deliveries) == [d.delivery for d in ledger.of_day(JAN_5)]
-    assert item.ledger.order == {name: ledger.order[name] for name in item.ledger.deliveries}
+    later = ledger.part([JAN_6, JAN_7])
+    assert len(later.deliveries) == 2
+    assert WIRE.loads(WIRE.dumps(later)).order == {name: ledger.order[name] for name in later.deliveries}
     judged = WIRE.loads(WIRE.dumps(judge_days(item)))
     assert [day.accepted for day in judged.days] == [20]
     assert judged.days[0].staged.temporary.exists()
