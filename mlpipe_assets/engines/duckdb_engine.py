@@ -37,6 +37,11 @@ class _Only:
     columns: frozenset[str]
     condition: str
 
+    @classmethod
+    def of(cls, only: OnlyKeys | None) -> "tuple[_Only, ...]":
+        """The condition of some entities; none where all take part."""
+        return (cls(columns=frozenset(only.rows.columns), condition=_is_one_of(only.rows)),) if only else ()
+
 
 class Bucket(NamedTuple):
     """One part of the keys of a select by day.
@@ -48,6 +53,7 @@ class Bucket(NamedTuple):
         keys: Columns to cut by.
         number: Which part, from 0.
         parts: How many there are.
+        only: Rows of the tables that take part; None takes all.
     """
 
     rows: str
@@ -56,6 +62,7 @@ class Bucket(NamedTuple):
     keys: tuple[str, ...]
     number: int
     parts: int
+    only: OnlyKeys | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +129,10 @@ class DuckDBEngine:
 
         Raises: RefusedSqlError with DuckDB's own words.
         """
-        chosen = _Only(columns=frozenset(only.rows.columns), condition=_is_one_of(only.rows)) if only else None
         with tempfile.TemporaryDirectory(prefix="mlpipe-select-") as folder:
             target = Path(folder) / "rows.parquet"
             try:
-                self._copy(f"({sql}\n)", target, "format parquet", tables, params, chosen)
+                self._copy(f"({sql}\n)", target, "format parquet", tables, params, _Only.of(only))
             except duckdb.OutOfMemoryException:
                 raise RefusedSqlError(
                     f"The query does not fit in MLPIPE_MEMORY_LIMIT={self.memory_limit}. Raise it."
@@ -143,6 +149,7 @@ class DuckDBEngine:
         keys: Sequence[str],
         days: int,
         moments: bool = False,
+        only: OnlyKeys | None = None,
     ) -> DayFrames:
         """The rows of a select by day, one pass over the range for each part of the keys; see `Engine`.
 
@@ -157,7 +164,7 @@ class DuckDBEngine:
         while True:
             frames = self._new_frames()
             try:
-                self._fill(frames, [Bucket(by_day, tables, params, tuple(keys), n, parts) for n in range(parts)])
+                self._fill(frames, [Bucket(by_day, tables, params, tuple(keys), n, parts, only) for n in range(parts)])
             except duckdb.OutOfMemoryException:
                 frames.close()
                 if parts >= _MOST_PARTS or not keys:
@@ -177,9 +184,9 @@ class DuckDBEngine:
         Raises: duckdb.OutOfMemoryException; RefusedSqlError.
         """
         condition = f"hash({', '.join(map(quoted_name, bucket.keys))}) % {bucket.parts} = {bucket.number}"
-        only = _Only(columns=frozenset(bucket.keys), condition=condition) if bucket.parts > 1 else None
+        cut = (_Only(columns=frozenset(bucket.keys), condition=condition),) if bucket.parts > 1 else ()
         how = "format parquet, compression lz4, partition_by (_day)"
-        self._copy(bucket.rows, target, how, bucket.tables, bucket.params, only)
+        self._copy(bucket.rows, target, how, bucket.tables, bucket.params, (*cut, *_Only.of(bucket.only)))
 
     def _parts(self, rows: int, days: int) -> int:
         """Parts of the keys that are likely to fit."""
@@ -200,7 +207,7 @@ class DuckDBEngine:
         how: str,
         tables: Mapping[str, Slice],
         params: Mapping[str, Any],
-        only: _Only | None,
+        only: Sequence[_Only],
     ) -> None:
         """Write the rows of a select to `target`; it can read the tables it was given and no other file.
 
@@ -248,7 +255,7 @@ def _is_one_of(rows: pl.DataFrame) -> str:
 
 
 def _register(
-    connection: duckdb.DuckDBPyConnection, name: str, table: Slice, folder: Path, only: _Only | None
+    connection: duckdb.DuckDBPyConnection, name: str, table: Slice, folder: Path, only: Sequence[_Only]
 ) -> Sequence[Path]:
     """A view of that name over files or a frame; files bring the day of their `date=` folder as the column `date`."""
     if isinstance(table, pl.DataFrame):
@@ -260,6 +267,7 @@ def _register(
     restriction = ""
     if only:
         columns = {row[0] for row in connection.execute(f"describe {rows}").fetchall()}
-        restriction = f" where {only.condition}" if only.columns <= columns else ""
+        conditions = [one.condition for one in only if one.columns <= columns]
+        restriction = f" where {' and '.join(conditions)}" if conditions else ""
     connection.execute(f"create temp view {quoted_name(name)} as select * from ({rows}){restriction}")
     return files

@@ -125,6 +125,7 @@ class Engine(Protocol):
         keys: Sequence[str],
         days: int,
         moments: bool = False,
+        only: OnlyKeys | None = None,
     ) -> DayRows:
         """The rows of a select with an `as_of` column, by day.
 
@@ -138,6 +139,7 @@ class Engine(Protocol):
             keys: Columns to cut by, together; tables that lack one are whole in each part. None: the select stays whole.
             days: Days in the range.
             moments: Whether `as_of` is a moment of its day; else it is the end of one, and D+1 00:00 belongs to day D.
+            only: Rows of the tables that take part; None takes all.
 
         Raises: RefusedSqlError with the engine's own words, without values of the data.
         """

@@ -13,7 +13,7 @@ import polars as pl
 
 from mlpipe_assets.engines.aside import Aside
 from mlpipe_assets.engines.duckdb_engine import LAST_ORDER, DuckDBEngine, alone
-from mlpipe_assets.engines.engine import DAY_OF_A_FILE, Slice
+from mlpipe_assets.engines.engine import DAY_OF_A_FILE, OnlyKeys, Slice
 from mlpipe_assets.engines.portable import find_unportable, parameters_of, spell_for_spark
 from mlpipe_assets.engines.read_back import DayFrames
 from mlpipe_assets.engines.refused import RefusedSqlError
@@ -71,6 +71,7 @@ class SparkEngine(DuckDBEngine):
         keys: Sequence[str],  # noqa: ARG002
         days: int,  # noqa: ARG002
         moments: bool = False,
+        only: OnlyKeys | None = None,
     ) -> DayFrames:
         """The rows of a select by day; see `Engine`.
 
@@ -89,7 +90,7 @@ class SparkEngine(DuckDBEngine):
             for setting, value in _SETTINGS.items():
                 session.conf.set(setting, value)
             for name, table in tables.items():
-                _register(session, name, table, frames.folder(0).parent / _TABLES)
+                _register(session, name, table, frames.folder(0).parent / _TABLES, only)
             bound = {name: params[name] for name in parameters_of(unordered) if name in params}
             result = session.sql(text, args=bound or None)
             result.write.partitionBy("_day").parquet(str(frames.folder(0)))
@@ -103,16 +104,21 @@ class SparkEngine(DuckDBEngine):
         return frames
 
 
-def _register(session: Any, name: str, table: Slice, folder: Path) -> None:  # noqa: ANN401 (as above)
+def _register(session: Any, name: str, table: Slice, folder: Path, only: OnlyKeys | None) -> None:  # noqa: ANN401 (as above)
     """A view of that name; files bring the day of their `date=` folder as the column `date`."""
     from pyspark.sql import functions  # noqa: PLC0415 (as above)
 
-    if isinstance(table, pl.DataFrame):
+    def read(frame: pl.DataFrame, file: str) -> Any:  # noqa: ANN401 (as above)
         folder.mkdir(exist_ok=True)
-        table.write_parquet(folder / f"{name}.parquet")
-        session.read.parquet(str(folder / f"{name}.parquet")).createOrReplaceTempView(name)
-        return
-    rows = session.read.parquet(*map(str, table))
-    file = functions.col("_metadata.file_path")
-    day = functions.to_date(functions.regexp_extract(file, DAY_OF_A_FILE, 1))
-    rows.withColumn("date", day).createOrReplaceTempView(name)
+        frame.write_parquet(folder / file)
+        return session.read.parquet(str(folder / file))
+
+    if isinstance(table, pl.DataFrame):
+        rows = read(table, f"{name}.parquet")
+    else:
+        path = functions.col("_metadata.file_path")
+        day = functions.to_date(functions.regexp_extract(path, DAY_OF_A_FILE, 1))
+        rows = session.read.parquet(*map(str, table)).withColumn("date", day)
+    if only and {*only.rows.columns} <= {*rows.columns}:
+        rows = rows.join(read(only.rows, "only.keys"), on=only.rows.columns, how="left_semi")
+    rows.createOrReplaceTempView(name)

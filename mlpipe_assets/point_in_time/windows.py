@@ -1,6 +1,6 @@
 """What a feature row may look at: the interim partitions of its window, and which of them are not there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -209,7 +209,7 @@ class Inputs:
         first = start - self.view.lookback + ONE_DAY
         return sorted(d for d in source.present if first <= d <= end)
 
-    def tables(self, start: date, end: date, held: Path | None = None) -> dict[str, Slice]:
+    def tables(self, start: date, end: date, held: Path | pl.DataFrame | None = None) -> dict[str, Slice]:
         """The tables the view's SQL reads for a range: each input's files, `days`, and `held` where a day keeps totals.
 
         `days` has a row for each day from `start` to `end`, and for each snapshot input a column `<input>_snapshot` with
@@ -260,10 +260,12 @@ class Inputs:
         """
         return self.view.is_as_known and not is_snapshot(source.source)
 
-    def totals(self, held: Path | None) -> dict[str, Slice]:
-        """The table `held` of a view whose days keep totals: those of a file, or none."""
+    def totals(self, held: Path | pl.DataFrame | None) -> dict[str, Slice]:
+        """The table `held` of a view whose days keep totals: those of a file, these, or none."""
         schema = held_schema(self.catalog, self.view) if self.view.is_declared else {}
-        return {"held": [held] if held else pl.DataFrame(schema=schema)} if schema else {}
+        if not schema:
+            return {}
+        return {"held": pl.DataFrame(schema=schema) if held is None else [held] if isinstance(held, Path) else held}
 
     def params(
         self, start: date, end: date, *, held: bool = False, keep_after: date | None = None
@@ -283,17 +285,26 @@ class Inputs:
         """Rows the event inputs hold for a range."""
         return sum(s.rows(self.days_read(s, start, end, held=held)) for s in self.sources)
 
-    def digest(self, day: date) -> str:
-        """Digest of all a feature day is made of: the code and the partitions of its window."""
-        read = [[s.source.name, self._read(s, day)] for s in self.sources]
+    def digest(self, day: date, before: Mapping[date, str] | None = None) -> str:
+        """Digest of all a feature day is made of: the code and the partitions of its window.
+
+        Args:
+            day: The day.
+            before: What the partitions of some days of the view's `source` were once, by their fingerprints; None takes all as
+                they are.
+        """
+        read = [
+            [s.source.name, self._read(s, day, (before or {}) if s.source.name == self.view.source else {})]
+            for s in self.sources
+        ]
         joined = self.joins.fingerprints(day)
         return digest([view_version(self.catalog, self.view), read, *([joined] if joined else [])])
 
-    def _read(self, source: SourceDays, day: date) -> list[list[object]]:
+    def _read(self, source: SourceDays, day: date, before: Mapping[date, str]) -> list[list[object]]:
         """What a feature day reads of an input, day by day, with a digest of each that changes when the feature day may."""
         read = self.days_read(source, day, day)
         if not self.is_as_known(source):
-            return [[f"{d}", source.fact(d, "fingerprint")] for d in read]
+            return [[f"{d}", before.get(d) or source.fact(d, "fingerprint")] for d in read]
         moment = known_until(self.view, day)
         first = day - self.view.lookback + ONE_DAY
         near = near_days(first, day, source.source.dedupe_within)

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -13,18 +15,20 @@ from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.catalog.sql_lint import lint_view
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.engines.engine import DayRows, Engine
+from mlpipe_assets.engines.engine import DayRows, Engine, OnlyKeys
 from mlpipe_assets.engines.registry import KIND
-from mlpipe_assets.errors import naming, shorten
+from mlpipe_assets.errors import naming, shorten, spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.point_in_time.proof import prove, sample_of_day
+from mlpipe_assets.point_in_time.untouched import Untouched, find_untouched
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, contract_digest, first_sentence
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.feature_pages import page_of_view
 from mlpipe_assets.stages.features_totals import Totals
 from mlpipe_assets.stages.telling import tell
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import register
 from mlpipe_assets.store.staging import Staged
@@ -92,33 +96,23 @@ def build_features(
     outcomes += [Outcome(day=day, missing=f"no rows came yet; the newest are of {newest}") for day in ahead]
     if not sound:
         return outcomes, _no_proof()
-    start, end = sound[0], sound[-1]
-    totals = Totals(inputs=inputs, start=start)
+    totals = Totals(inputs=inputs, start=sound[0])
     if unlawful := lint_view(catalog, view):
         return _refuse_all(totals, outcomes, sound, unlawful)
-    _log.info("features/%s: %s to %s", view.name, start, end)
-    with (
-        naming(view.sql_name),
-        engine.select_by_day(
-            catalog.view_sql(view),
-            inputs.tables(start, end, totals.held),
-            inputs.params(start, end, held=totals.held is not None, keep_after=totals.keep_after),
-            rows=inputs.rows(start, end, held=totals.held is not None),
-            keys=view.entity.join_keys if view.scope == "entity" else (),
-            days=len(sound),
-            moments=view.moments,
-        ) as frames,
-    ):
-        if astray := frames.astray(start, end):
-            told = f"{view.sql_name} gives rows of {shorten(astray)}, and was asked for {start} to {end}: {_say_as_of(view)}"
-            return _refuse_all(totals, outcomes, sound, [told])
-        rows_of_days: dict[date, pl.DataFrame] = {}
-        judged = in_order(lambda day: _judge(totals, frames, day), sound)
-        for day, (outcome, frame) in zip(sound, judged, strict=True):
-            _log.info("features/%s: %s judged", view.name, day)
-            outcomes.append(outcome)
-            if not outcome.refused:
-                rows_of_days[day] = sample_of_day(frame, view.entity.join_keys, day, len(sound))
+    rows_of_days: dict[date, pl.DataFrame] = {}
+    for span, untouched in _spans(totals, sound):
+        with _rows(engine, totals, span, untouched) as frames:
+            if astray := frames.astray(span[0], span[-1]):
+                asked = f"{span[0]} to {span[-1]}"
+                told = f"{view.sql_name} gives rows of {shorten(astray)}, and was asked for {asked}: {_say_as_of(view)}"
+                lake.discard(*(o.written for o in outcomes if o.written), *totals.staged.values())
+                return _refuse_all(totals, [o for o in outcomes if o.day not in sound], sound, [told])
+            judged = in_order(partial(_judge, totals, frames, untouched), span)
+            for day, (outcome, frame) in zip(span, judged, strict=True):
+                _log.info("features/%s: %s judged", view.name, day)
+                outcomes.append(outcome)
+                if not outcome.refused:
+                    rows_of_days[day] = sample_of_day(frame, view.entity.join_keys, day, len(sound))
     proof = prove(engine, inputs, rows_of_days)
     staged = [o.written for o in outcomes if o.written]
     if proof.cause:
@@ -128,6 +122,38 @@ def build_features(
         register(lake, "feature_registry", [_registry_row(catalog, view)])
     _publish(totals, [o for o in outcomes if o.day in sound])
     return sorted(outcomes, key=lambda o: o.day), proof.result(_PROOF)
+
+
+def _spans(totals: Totals, days: Sequence[date]) -> list[tuple[Sequence[date], Untouched | None]]:
+    """Days that the SQL makes together: those of which it makes a few entities only, then the others."""
+    untouched = find_untouched(totals.inputs, days, totals.keep_after)
+    if untouched is None:
+        return [(days, None)]
+    rest = [day for day in days if day not in {*untouched.days}]
+    return [(untouched.days, untouched), *([(rest, None)] if rest else [])]
+
+
+@contextmanager
+def _rows(engine: Engine, totals: Totals, days: Sequence[date], untouched: Untouched | None) -> Iterator[DayRows]:
+    """The rows that the SQL gives of some days: of all entities, or of those that were touched."""
+    inputs, view, start, end = totals.inputs, totals.inputs.view, days[0], days[-1]
+    held = totals.before(start)
+    said = f", {spell_count(untouched.touched.height, 'entity', 'entities')}" if untouched else ""
+    _log.info("features/%s: %s to %s%s", view.name, start, end, said)
+    with (
+        naming(view.sql_name),
+        engine.select_by_day(
+            inputs.catalog.view_sql(view),
+            inputs.tables(start, end, held),
+            inputs.params(start, end, held=held is not None, keep_after=totals.keep_after),
+            rows=0 if untouched else inputs.rows(start, end, held=held is not None),
+            keys=view.entity.join_keys if view.scope == "entity" else (),
+            days=len(days),
+            moments=view.moments,
+            only=OnlyKeys(rows=untouched.touched) if untouched else None,
+        ) as frames,
+    ):
+        yield frames
 
 
 def _say_as_of(view: FeatureView) -> str:
@@ -173,7 +199,7 @@ def _remove_strays(inputs: Inputs, days: Sequence[date]) -> list[Outcome]:
     return [Outcome(day=day, missing="its rows are of other days now; its partition was removed") for day in gone]
 
 
-def _judge(totals: Totals, frames: DayRows, day: date) -> tuple[Outcome, pl.DataFrame]:
+def _judge(totals: Totals, frames: DayRows, untouched: Untouched | None, day: date) -> tuple[Outcome, pl.DataFrame]:
     """One day judged by its contract and staged, not yet visible."""
     inputs, view, kept = totals.inputs, totals.inputs.view, None
     wanted = [column.name for column in columns(view.contract)]
@@ -187,6 +213,7 @@ def _judge(totals: Totals, frames: DayRows, day: date) -> tuple[Outcome, pl.Data
         frame = inputs.joins.attach(frame, day)
     if set(wanted) == set(frame.columns):
         frame = frame.select(wanted)
+        frame, kept = (frame, kept) if untouched is None else _completed(totals, untouched, day, frame, kept)
     judgement = judge(frame, view.contract)
     counts = {"rows": frame.height}
     if not judgement.holds:
@@ -202,6 +229,16 @@ def _judge(totals: Totals, frames: DayRows, day: date) -> tuple[Outcome, pl.Data
     staged: Staged = inputs.lake.table("features", view.name).stage(day, frame, facts)
     totals.stage(day, kept, facts)
     return Outcome(day=day, counts=counts, written=staged, facts=facts), frame
+
+
+def _completed(
+    totals: Totals, untouched: Untouched, day: date, rows: pl.DataFrame, kept: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The rows and the totals of a day of which only some entities were made anew."""
+    if day <= totals.keep_after or not totals.schema:
+        return untouched.complete(day, rows), None
+    anew = pl.DataFrame(schema=totals.schema) if kept is None else kept
+    return untouched.complete(day, rows), untouched.complete(day, anew, keys.TOTALS)
 
 
 def _unwritten(outcome: Outcome, cause: str) -> Outcome:

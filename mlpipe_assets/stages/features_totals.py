@@ -13,6 +13,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.view_names import TOTAL
 from mlpipe_assets.catalog.view_totals import held_schema, kept_as
+from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.changes import TableChange
@@ -50,6 +51,13 @@ class Totals:
         """The days after this one keep their totals: a correction begins with those of the day before the oldest it touches."""
         last = self.inputs.last_day() or self.start
         return last - max([_REACH, *(s.source.dedupe_within for s in self.inputs.sources)]) - _SPARE
+
+    def before(self, start: date) -> Path | pl.DataFrame | None:
+        """What days from `start` on begin with: totals that rest on what there is now, or that this build has just staged."""
+        if start == self.start:
+            return self.held
+        staged = self.staged.get(start - ONE_DAY)
+        return pl.read_parquet(staged.temporary, hive_partitioning=False, glob=False) if staged else None
 
     def take(self, day: date, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
         """The rows of a day without their totals, and the totals where the day is to keep them."""

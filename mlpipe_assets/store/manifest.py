@@ -18,6 +18,7 @@ from mlpipe_assets.store.records import expect_format
 _FORMAT = 1
 _SEAL = b',"seal":"'
 _BEGINNING = re.compile(rb'\{"format":(\d{1,9}),')
+_CONTENT = re.compile(r"date=(\d{4}-\d{2}-\d{2})/(.+)\.([0-9a-f]{64})\.([^./]+)")
 KEPT = 3600.0  # seconds that a content which was replaced is kept for those who read by an older manifest
 
 
@@ -95,6 +96,13 @@ def content_key(day: date, file: str, sha256: str) -> str:
     """Where a file's content is, below the folder of the contents of its table."""
     name, _, kind = file.rpartition(".")
     return f"date={day}/{name}.{sha256}.{kind}"
+
+
+def read_content_key(key: str) -> tuple[date, str, str] | None:
+    """The day, the file and the digest that a key of a content tells; None for one that is spelled otherwise."""
+    if found := _CONTENT.fullmatch(key):
+        return date.fromisoformat(found[1]), f"{found[2]}.{found[4]}", found[3]
+    return None
 
 
 def spell(manifest: Manifest) -> bytes:

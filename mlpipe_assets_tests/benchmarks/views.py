@@ -6,6 +6,7 @@ its whole build: SQL, contract, proof and files. The rows of the written SQL are
 """
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ from mlpipe_assets_tests.benchmarks.report import Line, Measured, median_ratio, 
 from mlpipe_assets_tests.benchmarks.workload import Workload
 from mlpipe_assets_tests.catalog.by_hand import BY_HAND
 from mlpipe_assets_tests.catalog.declared import contract_for
+from mlpipe_assets_tests.lake_copies import copy_lake
 
 _MOST_TIMES = 1.05
 _MOST_OF_A_DAY, _MOST_OF_EIGHT = 0.05, 0.08
@@ -160,8 +162,10 @@ def _range(folder: Path, written: Path, repeats: int) -> Mapping[str, Any]:
     touched = days_between(new - _LATE, new)
     eight, one = [], []
     for _ in range(repeats):
-        eight.append(processor_seconds(lambda: build_features(lake, engine, catalog, view, touched)))
-        one.append(processor_seconds(lambda: build_features(lake, engine, catalog, view, [new])))
+        again = copy_lake(lake, folder.parent / "again")  # days that were built already are made in another way
+        eight.append(processor_seconds(partial(build_features, again, engine, catalog, view, touched)))
+        one.append(processor_seconds(partial(build_features, again, engine, catalog, view, [new])))
+        shutil.rmtree(again.root)
     return {**seconds, "days": whole, "eight": eight, "one": one}
 
 

@@ -94,8 +94,8 @@ def test_a_query_that_does_not_fit_is_run_in_more_parts(monkeypatch: pytest.Monk
     whole = DuckDBEngine._copy
 
     def copy(self: DuckDBEngine, rows: str, target: Path, *rest: Any) -> None:
-        only = rest[-1]
-        parts = int(only.condition.split("% ")[1].split(" ")[0]) if only else 1
+        [*cut] = rest[-1]
+        parts = int(cut[0].condition.split("% ")[1].split(" ")[0]) if cut else 1
         tried.append(parts)
         if parts < 4:
             raise duckdb.OutOfMemoryException

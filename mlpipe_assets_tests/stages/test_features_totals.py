@@ -16,7 +16,9 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import ONE_DAY, days_between
+from mlpipe_assets.point_in_time import untouched
 from mlpipe_assets.point_in_time.windows import Inputs
+from mlpipe_assets.stages import features
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.features_totals import Totals
@@ -147,7 +149,7 @@ def carry_out(lake: Lake, steps: Sequence[tuple[str, int, int]]) -> None:
         build(lake, [one])
 
 
-def _without_totals(_: Totals) -> None:
+def _none(*_: object) -> None:
     return None
 
 
@@ -155,23 +157,26 @@ def _without_totals(_: Totals) -> None:
 @pytest.mark.long
 @given(steps=runs)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_order_of_runs_and_corrections_gives_the_bytes_of_a_build_without_totals(
+def test_any_order_of_runs_and_corrections_gives_the_bytes_of_builds_that_keep_nothing(
     steps: list[tuple[str, int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expect_same_bytes(steps, monkeypatch)
 
 
-def test_runs_and_corrections_give_the_bytes_of_a_build_without_totals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_and_corrections_give_the_bytes_of_builds_that_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     expect_same_bytes([("build", 5, 4), ("late", 8, 30), ("build", 10, 1), ("again", 7, 1)], monkeypatch)
 
 
 def expect_same_bytes(steps: Sequence[tuple[str, int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
     with TemporaryDirectory() as folder:
         lake = planted_lake(Path(folder) / "totals", CATALOG, some_orders(1, 14))
-        carry_out(lake, steps)
+        with monkeypatch.context() as patched:
+            patched.setattr(untouched, "_MOST", 1.0)
+            carry_out(lake, steps)
         whole = planted_lake(Path(folder) / "whole", CATALOG, some_orders(1, 14))
         with monkeypatch.context() as patched:
-            patched.setattr(Totals, "held", property(_without_totals))
+            patched.setattr(Totals, "held", property(_none))
+            patched.setattr(features, "find_untouched", _none)
             carry_out(whole, steps)
         found, wanted = digests(lake), digests(whole)
     assert found == wanted

@@ -11,7 +11,7 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.engines.engine import Slice
+from mlpipe_assets.engines.engine import OnlyKeys, Slice
 from mlpipe_assets.engines.read_back import DayFrames
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.stages.features import build_features
@@ -49,10 +49,11 @@ class CountingEngine(DuckDBEngine):
         keys: Sequence[str],
         days: int,
         moments: bool = False,
+        only: OnlyKeys | None = None,
     ) -> DayFrames:
         """The rows of a select by day."""
         self.asked.append([date.fromisoformat(Path(f"{path}").parent.name[-10:]) for path in tables["features"]])
-        return super().select_by_day(sql, tables, params, rows=rows, keys=keys, days=days, moments=moments)
+        return super().select_by_day(sql, tables, params, rows=rows, keys=keys, days=days, moments=moments, only=only)
 
 
 @pytest.fixture(scope="module")
