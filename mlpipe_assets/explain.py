@@ -11,7 +11,8 @@ from mlpipe_assets.catalog.declarations import Catalog, Model, Source, is_snapsh
 from mlpipe_assets.errors import MissingPartitionError, SettingsError, shorten, spell_count
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, spell_days
-from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.predictions_plan import inputs_digest
 from mlpipe_assets.store.lake import Lake

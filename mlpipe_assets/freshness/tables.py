@@ -7,7 +7,7 @@ from mlpipe_assets.catalog.declarations import FeatureView, Model, Monitor, Sour
 from mlpipe_assets.freshness.rules import TableFreshness, judge_daily, judge_deliveries, judge_newest
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.point_in_time.windows import SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import acceptances
 from mlpipe_assets.store.keys import DRIFT

@@ -14,7 +14,7 @@ from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.monitoring.table_days import TableDays
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.point_in_time.windows import SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.keys import REALISED
 from mlpipe_assets.store.lake import Lake

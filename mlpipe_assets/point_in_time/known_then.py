@@ -22,7 +22,7 @@ from mlpipe_assets.store.table_state import TableState
 from mlpipe_assets.transforms.staging import ORIGIN, RECORD
 
 if TYPE_CHECKING:
-    from mlpipe_assets.point_in_time.windows import SourceDays
+    from mlpipe_assets.point_in_time.source_days import SourceDays
 
 _TIME = pl.Datetime("us", "UTC")
 _ROW = ("date", *ORIGIN)

@@ -17,7 +17,8 @@ from mlpipe_assets.engines.engine import Engine, Slice
 from mlpipe_assets.errors import naming
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.point_in_time.sample import CUT, PLANT, Reach, cut
-from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
+from mlpipe_assets.point_in_time.windows import Inputs
 
 _PLANTS = (1, 2, 7)
 

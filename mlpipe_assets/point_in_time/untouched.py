@@ -12,7 +12,8 @@ from datetime import date
 import polars as pl
 
 from mlpipe_assets.errors import DamagedError
-from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.replaced import Replaced, find_replaced_files
 from mlpipe_assets.transforms.staging import RECORD

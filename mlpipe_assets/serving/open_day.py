@@ -11,7 +11,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Source
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.point_in_time.windows import SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.serving.open_rows import OpenRows, winners
 from mlpipe_assets.serving.open_view import OpenView, closed_keys, open_interim
 from mlpipe_assets.serving.pushed_rows import why_not

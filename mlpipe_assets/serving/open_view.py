@@ -15,7 +15,8 @@ from mlpipe_assets.engines.engine import Engine, OnlyKeys, Slice
 from mlpipe_assets.gate import judge
 from mlpipe_assets.join_keys import of_entities
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns
 from mlpipe_assets.serving.open_rows import first_moment
 from mlpipe_assets.serving.snapshot import PublishedView

@@ -13,7 +13,8 @@ from mlpipe_assets.catalog.declarations import is_snapshot
 from mlpipe_assets.point_in_time.known_by import known_until
 from mlpipe_assets.point_in_time.known_then import when_shown
 from mlpipe_assets.point_in_time.sample import read_entities
-from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns
 from mlpipe_assets.serving.open_view import OpenView
 from mlpipe_assets.serving.rows import spell_keys

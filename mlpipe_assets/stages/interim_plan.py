@@ -8,7 +8,7 @@ from mlpipe_assets.catalog.versions import source_version
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, days_between, last_partition
 from mlpipe_assets.point_in_time.known_then import lacks_history
-from mlpipe_assets.point_in_time.windows import SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.stages.interim_day import inputs_digest, refusal_digest, without_time
 from mlpipe_assets.stages.raw_healing import find_lost
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable

@@ -7,7 +7,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.point_in_time.windows import SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.slice_names import name_slices, nameable
 from mlpipe_assets.transforms.splits import feature_days

@@ -16,7 +16,8 @@ from mlpipe_assets.errors import naming, shorten
 from mlpipe_assets.gate import judge
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.outcome import CheckResult, Outcome, worst_of
-from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, first_sentence
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.processed_carried import Carried, find_carried, nothing_carried

@@ -7,7 +7,7 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.lineage import columns_read
 from mlpipe_assets.catalog.versions import model_version, view_version
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.point_in_time.windows import SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable
 from mlpipe_assets.store import keys

@@ -21,7 +21,8 @@ from mlpipe_assets.point_in_time.sample import (
     plan_passes,
     read_entities,
 )
-from mlpipe_assets.point_in_time.windows import Inputs, SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
+from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.row_times import day_of_row
 
 _A_MOMENT = timedelta(microseconds=1)

@@ -16,7 +16,7 @@ from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.known_then import KnownRows, find_lives, read_known_rows
-from mlpipe_assets.point_in_time.windows import SourceDays
+from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.stages.interim_plan import interim_work_with_history
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
