@@ -269,6 +269,19 @@ def test_each_day_has_its_rows_in_the_order_asked_for(engine: Engine, passes: di
         assert_frame_equal(found, expected[n])
 
 
+@pytest.mark.parametrize("passes", [IN_ONE_PASS, IN_PARTS])
+def test_of_a_select_by_day_too_only_some_keys_take_part(engine: Engine, passes: dict[str, Any]) -> None:
+    only = OnlyKeys(rows=pl.DataFrame({"k": ["bob", "who"]}))
+
+    with engine.select_by_day(BY_DAY, {"t": VISITS}, {}, keys=["k"], only=only, **passes) as frames:
+        found = frames.day(date(2026, 1, 5), ["k"])
+        other = frames.day(date(2026, 1, 6), ["k"])
+
+    assert found is not None
+    assert found["n"].to_list() == [2]
+    assert other is None
+
+
 def test_a_table_without_the_key_is_whole_in_each_part(engine: Engine) -> None:
     prices = pl.DataFrame({"x": [10, 20, 30]})
     sql = (
