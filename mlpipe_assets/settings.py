@@ -89,7 +89,12 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
     env = dict(os.environ) if environ is None else environ
     project = find_project(env, Path.cwd())
     _report_unknown(tuple(sorted(name for name in env if name.startswith("MLPIPE_") and name not in NAMES)))
-    bucket = _bucket(env)
+    bucket, executor = _bucket(env), (env.get("MLPIPE_EXECUTOR") or "").strip() or "threads"
+    if bucket and executor != "threads":
+        raise SettingsError(
+            "MLPIPE_EXECUTOR is a cluster and MLPIPE_DATA_DIR a bucket: executors do not see the copy that this machine has of the "
+            "bucket. Unset MLPIPE_EXECUTOR, or give a folder that all machines share."
+        )
     return Settings(
         data_dir=bucket.copy if bucket else Path(env.get("MLPIPE_DATA_DIR") or project.root / "data").absolute(),
         start_date=start_date(env, project),
@@ -101,7 +106,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
         online_url=(env.get("MLPIPE_ONLINE_URL") or "").strip(),
         postgres_url=postgres_url(env),
-        executor=(env.get("MLPIPE_EXECUTOR") or "").strip() or "threads",
+        executor=executor,
         engine=(env.get("MLPIPE_ENGINE") or "").strip() or "duckdb",
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),

@@ -112,6 +112,11 @@ def test_an_address_is_refused_as_data_folder_without_repeating_what_may_be_secr
     assert "secret" not in str(caught.value)
 
 
+def test_a_cluster_does_not_see_the_copy_of_a_bucket() -> None:
+    with pytest.raises(SettingsError, match="executors do not see the copy that this machine has of the bucket"):
+        read_settings({"MLPIPE_DATA_DIR": "s3://lake/shop/", "MLPIPE_EXECUTOR": "dask://host:8786"})
+
+
 def test_a_lake_in_a_bucket_has_a_folder_for_its_files_on_this_machine() -> None:
     env = {"MLPIPE_DATA_DIR": "s3://lake/shop/", "MLPIPE_CACHE_DIR": "/srv/cache", "AWS_ENDPOINT_URL": "https://a"}
     found = read_settings(env)

@@ -17,9 +17,11 @@ from mlpipe_assets.engines.engine import DAY_OF_A_FILE, OnlyKeys, Slice
 from mlpipe_assets.engines.portable import find_unportable, parameters_of, spell_for_spark
 from mlpipe_assets.engines.read_back import DayFrames
 from mlpipe_assets.engines.refused import RefusedSqlError
+from mlpipe_assets.quoting import without_values
 
 _TABLES = "tables"  # rows that are in no file, where Spark sees them
 _SETTINGS = {
+    "spark.sql.ansi.enabled": "true",  # without it bad casts are nulls, and quoted names are texts
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
@@ -97,7 +99,7 @@ class SparkEngine(DuckDBEngine):
         except PySparkException as error:
             frames.close()
             words = (f"{error}".strip().splitlines() or [type(error).__name__])[0][:500]
-            raise RefusedSqlError(words) from None
+            raise RefusedSqlError(without_values(words)) from None
         except BaseException:
             frames.close()
             raise

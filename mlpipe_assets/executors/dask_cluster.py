@@ -9,7 +9,7 @@ from distributed.protocol import pickle
 
 from mlpipe_assets.errors import ExecutorError
 from mlpipe_assets.executors.executor import Item, Result
-from mlpipe_assets.executors.remote import Wire, perform, terms, unpack
+from mlpipe_assets.executors.remote import Wire, host_of, perform, terms, unpack
 
 _AHEAD = 4  # items a thread of a worker has waiting: enough to keep it busy, and little to do again
 _DEATHS = 3  # workers that may die over one item
@@ -26,14 +26,14 @@ def perform_here(agreed: Mapping[str, Any], packed: bytes) -> bytes:
 class DaskExecutor:
     """Work on the workers of a Dask cluster, reached by its scheduler as `dask://HOST:PORT`."""
 
-    address: str
+    address: str = field(repr=False)
     is_here: bool = False
     _client: Client | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
         """Dask, and where its scheduler is."""
-        return f"Dask at {self.address.removeprefix('dask://')}"
+        return f"Dask at {host_of(self.address.removeprefix('dask://'))}"
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item], at_once: int = 2) -> Iterator[Result]:  # noqa: ARG002
         """The result of each item, in their order; see `Executor`.

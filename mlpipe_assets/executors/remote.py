@@ -6,6 +6,7 @@ Nothing that depends on the environment is imported here: an executor is given i
 import hashlib
 import os
 import platform
+import re
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -102,13 +103,20 @@ def unpack(answer: bytes, wire: Wire) -> Any:  # noqa: ANN401 (whatever the work
 
 
 def _pack_error(error: Exception, wire: Wire) -> bytes:
+    from mlpipe_assets.quoting import without_values  # noqa: PLC0415 (see above)
+
     try:
         packed = wire.dumps(("raised", error))
         wire.loads(packed)
     except Exception:  # noqa: BLE001 (an error may hold anything, and its text is what helps)
-        words = f"{_here()} failed: {type(error).__name__}: {error}"
+        words = f"{_here()} failed: {type(error).__name__}: {without_values(f'{error}')}"
         return wire.dumps(("raised", ExecutorError(words[:1500])))
     return packed
+
+
+def host_of(address: str) -> str:
+    """Host and port of an address without its kind; what stands before or behind them may be a secret."""
+    return re.split(r"[/;?]", address, maxsplit=1)[0].rpartition("@")[2]
 
 
 def _differs(agreed: Mapping[str, Any]) -> str | None:

@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 
 from mlpipe_assets.errors import ExecutorError
 from mlpipe_assets.executors.executor import Item, Result
-from mlpipe_assets.executors.remote import Wire, perform, terms, unpack
+from mlpipe_assets.executors.remote import Wire, host_of, perform, terms, unpack
+from mlpipe_assets.quoting import without_values
 
 _ITEMS_A_JOB = 256  # a job gives nothing before all of it is done, and each waits for its last item
 _SCHEMA = "at long, answer binary"
@@ -53,7 +54,7 @@ class SparkExecutor:
         """Spark, and where its master or its server is; what follows that may be a token."""
         kind, _, rest = self.address.partition("://")
         how = "Spark Connect" if kind == "sc" else "Spark"
-        return f"{how} at {rest.partition('/')[0].rpartition('@')[2]}"
+        return f"{how} at {host_of(rest)}"
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item], at_once: int = 2) -> Iterator[Result]:  # noqa: ARG002
         """The result of each item, in their order; see `Executor`.
@@ -108,4 +109,4 @@ def _why(error: Exception) -> str:
     """The line of an error of Spark that says what went wrong on an executor."""
     lines = [line.strip() for line in f"{error}".splitlines() if line.strip()]
     telling = [line for line in lines if "Error" in line or "Exception" in line or "VERSION" in line]
-    return (telling or lines or ["no words"])[-1][:400]
+    return without_values((telling or lines or ["no words"])[-1])[:400]

@@ -32,6 +32,7 @@ from mlpipe_assets.transforms.events import own_columns
 
 _ROWS_AT_ONCE = 20_000
 _SECONDS_TO_CONNECT = 10
+_AHEAD = timedelta(days=1)  # how far a clock, or a time without a zone, may be ahead of ours
 _LATE_COMMITS: dict[type, timedelta | int] = {datetime: timedelta(minutes=10), date: timedelta(0), int: 1000}
 
 Cursor = datetime | date | int
@@ -52,11 +53,12 @@ class DatabaseIntake(RangeIntake):
 
     def look(self, taken: Mapping[str, Mark]) -> tuple[list[Pending], list[DeliveryProblem]]:
         """The range after the last one taken, or the table of today; none where nothing is newer."""
+        ahead: list[DeliveryProblem] = []
         try:
-            found = self._newer(taken) if self.feed.newer_by else self._today(taken)
+            found = self._newer(taken, ahead) if self.feed.newer_by else self._today(taken)
         except NotGivenError as error:
             return [], [DeliveryProblem(name=self.feed.table, reason=f"{error}")]
-        return [found] if found else [], []
+        return [found] if found else [], ahead
 
     def known(self, pending: Pending) -> Reading:
         """By a column of times the newest of them, else the moment of the look; never later than that moment."""
@@ -67,16 +69,26 @@ class DatabaseIntake(RangeIntake):
         zoned = until if until.tzinfo else until.replace(tzinfo=ZoneInfo(self.source.time_zone))
         return Reading(known_at=min(zoned.astimezone(UTC), looked), by=f"newest {self.feed.newer_by}")
 
-    def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
+    def _newer(self, taken: Mapping[str, Mark], ahead: list[DeliveryProblem]) -> Pending | None:
+        limit: Cursor | None = None
         with self._connect() as connection:
             table = self._table(connection)
             self._chosen(table)
             cursor = self._cursor(table)
             until = connection.execute(sa.select(sa.func.max(cursor))).scalar()
-        if until is None:
-            return None
-        until = _plain(until, self.feed)
+            if until is None:
+                return None
+            until = _plain(until, self.feed)
+            limit = self._latest(until)
+            if limit is not None and until > limit:  # type: ignore[operator]  # of one kind
+                rows = sa.select(sa.func.count()).select_from(table).where(cursor > limit)
+                ahead.append(self._say_ahead(connection.execute(rows).scalar() or 0, limit))
+                until = connection.execute(sa.select(sa.func.max(cursor)).where(cursor <= limit)).scalar()
+                if until is None:
+                    return None
+                until = _plain(until, self.feed)
         before = [done for done in (_parse(mark.get("to")) for mark in taken.values()) if done is not None]
+        before = [done for done in before if limit is None or _kind(done) != _kind(limit) or done <= limit]  # type: ignore[operator]
         mark: dict[str, Any] = {"from": None, "to": _spell(until)}
         if before:
             if any(_kind(done) != _kind(until) for done in before):
@@ -89,6 +101,21 @@ class DatabaseIntake(RangeIntake):
                 return None
             mark["from"] = _spell(self._before(last))
         return Pending(name=f"up to {_spell(until)}", mark=mark, modified_ns=time.time_ns())
+
+    def _latest(self, until: Cursor) -> Cursor | None:
+        """What a column of times or days can hold by now, whatever clock it goes by; None for numbers."""
+        if isinstance(until, int):
+            return None
+        now = datetime.now(tz=UTC) + _AHEAD
+        if not isinstance(until, datetime):
+            return now.date()
+        return now if until.tzinfo else now.replace(tzinfo=None)
+
+    def _say_ahead(self, rows: int, limit: Cursor) -> DeliveryProblem:
+        """Rows that nothing could ever be newer than."""
+        told = f"{spell_count(rows, 'row')} with {self.feed.newer_by} after {limit.isoformat()[:19]}"  # type: ignore[union-attr]
+        reason = f"{told} cannot be taken: nothing would be newer than they are. Correct them at the database"
+        return DeliveryProblem(name=self.feed.table, reason=reason)
 
     def _today(self, taken: Mapping[str, Mark]) -> Pending | None:
         now = time.time_ns()
@@ -202,6 +229,8 @@ class _Connected:
             self._connection.close()
         if isinstance(error, SQLAlchemyError):
             raise self._told(error) from None
+        if isinstance(error, ValueError | OverflowError | TypeError):  # of the driver; its words hold the value
+            raise NotGivenError(f"a value of it cannot be read ({type(error).__name__})") from None
 
     def _told(self, error: SQLAlchemyError) -> NotGivenError:
         cause = getattr(error, "orig", None) or error

@@ -4,19 +4,22 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import HttpApi
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.intake.http_pages import read_pages
 from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
 from mlpipe_assets.intake.spelled_rows import spell_row
 from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spooling
 from mlpipe_assets.store.lake import Lake
+
+_AHEAD = timedelta(days=1)  # how far a clock, or a time without a zone, may be ahead of ours
 
 
 @dataclass(kw_only=True)
@@ -52,11 +55,14 @@ class HttpIntake(RangeIntake):
         return Reading(known_at=min(self._instant(until), looked), by=f"newest {self.feed.newer_by}")
 
     def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
-        marks = [mark for mark in taken.values() if "to" in mark]
+        marks = [mark for mark in taken.values() if "to" in mark and not self._is_ahead(mark["to"])]
         last = max(marks, key=lambda mark: self._rank(mark["to"]), default=None)
         range_ = _Range(rank=self._rank, after=last)
         spooled = self._spools.write(partial(self._fetch, range_, last["to"] if last else None))
         if range_.newest is None:
+            if spooled.refused and not range_.compared:
+                told = f"none of {spell_count(len(spooled.refused), 'record')} can be taken; the first {spooled.refused[0].reason}"
+                raise NotGivenError(told)
             return None
         begun = {"from": last["to"], "from_at": last["at"]} if last else {"from": None, "from_at": []}
         mark = {**begun, "to": range_.newest, "at": sorted(range_.at_newest)}
@@ -105,7 +111,11 @@ class HttpIntake(RangeIntake):
             self._rank(value)
         except (ValueError, OverflowError):
             return f"{self.feed.newer_by}: neither a time in ISO 8601 nor a whole number"
-        return None
+        return f"{self.feed.newer_by}: a time that is not yet" if self._is_ahead(value) else None
+
+    def _is_ahead(self, value: str | int) -> bool:
+        """Whether a time is so late that nothing would be newer from then on."""
+        return isinstance(value, str) and self._instant(value) > datetime.now(tz=UTC) + _AHEAD
 
     def _rank(self, value: str | int) -> tuple[int, Any]:
         """The place of a value among others of its kind; a number and a time are never compared by accident."""
@@ -123,16 +133,23 @@ class _Range:
         self._rank, self._after, self._until = rank, after, until
         self.newest: str | int | None = None
         self.at_newest: set[str] = set()
+        self.compared = 0  # records that say what they are newer than
 
     def takes(self, value: Any, spelled: bytes) -> bool:  # noqa: ANN401 (JSON)
         """Whether a record is newer; it is noted then."""
         rank, digest = self._rank(value), hashlib.sha256(spelled).hexdigest()[:16]
+        self.compared += 1
         if self._until is not None:  # it is read again: what came since with the newest value was of the next range
             end = self._rank(self._until["to"])
             if rank > end or (rank == end and digest not in self._until["at"]):
                 return False
         if self._after is not None:
             last = self._rank(self._after["to"])
+            if last[0] != rank[0]:
+                kinds = ("a whole number", "a time")
+                raise NotGivenError(
+                    f"newer_by is {kinds[rank[0]]} now and was {kinds[last[0]]} before, so nobody can say what is newer"
+                )
             if rank < last or (rank == last and digest in self._after["at"]):
                 return False
         newest = None if self.newest is None else self._rank(self.newest)

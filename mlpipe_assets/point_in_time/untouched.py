@@ -8,6 +8,7 @@ all others are kept as they are.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 import polars as pl
 
@@ -88,6 +89,8 @@ def _is_whole(inputs: Inputs, day: date, *, with_totals: bool) -> bool:
 def _states_before(source: SourceDays) -> list[dict[date, Replaced]]:
     """What the source was before its last changes, one change after the other taken back: the files that days had then."""
     replaced = find_replaced_files(source.state)
+    if any(_is_ambiguous(files, source.fact(day, "fingerprint")) for day, files in replaced.items()):
+        return []
     moments = sorted({one.since for files in replaced.values() for one in files}, reverse=True)
     return [
         {
@@ -99,11 +102,22 @@ def _states_before(source: SourceDays) -> list[dict[date, Replaced]]:
     ]
 
 
+def _is_ambiguous(files: Sequence[Replaced], now: object) -> bool:
+    """Whether a day had other rows under one fingerprint, as when code changed that no version tells of."""
+    fingerprints = [*(one.facts.get("fingerprint") for one in files), now]
+    return len(set(map(str, fingerprints))) < len(fingerprints)
+
+
 def _was_made_of(inputs: Inputs, day: date, before: Mapping[date, Replaced]) -> bool:
     """Whether a day was made of what the source was then, and not of what it is now: who asks for such a day wants all of it anew."""
     made_of = (inputs.made.facts(day) or {}).get("inputs")
     fingerprints = {one: f"{had.facts.get('fingerprint')}" for one, had in before.items() if one <= day}
     return made_of == inputs.digest(day, fingerprints) and made_of != inputs.digest(day)
+
+
+def _of_records(rows: pl.DataFrame, others: pl.DataFrame, how: Literal["semi", "anti"]) -> pl.DataFrame:
+    """Rows whose record is, or is not, among others; in their order."""
+    return rows.join(others.select(RECORD), on=list(RECORD), how=how, maintain_order="left")
 
 
 def _touched(source: SourceDays, before: Mapping[date, Replaced], names: list[str]) -> pl.DataFrame | None:
@@ -112,12 +126,14 @@ def _touched(source: SourceDays, before: Mapping[date, Replaced], names: list[st
     try:
         for day, had in before.items():
             version = had.facts.get("code_version")
-            if version != source.fact(day, "code_version"):  # by the same code a record is the same row for good
+            if version != source.fact(day, "code_version"):
                 return None
-            wanted = list(dict.fromkeys([*RECORD, *names]))
-            old = pl.read_parquet(had.path, columns=wanted, hive_partitioning=False, glob=False)
-            new = source.state.read(day, wanted) if day in source.present else old.clear()
-            found += [a.join(b, on=list(RECORD), how="anti").select(names) for a, b in ((old, new), (new, old))]
+            old = pl.read_parquet(had.path, hive_partitioning=False, glob=False)
+            new = source.state.read(day) if day in source.present else old.clear()
+            same = [_of_records(a, b, "semi") for a, b in ((old, new), (new, old))]
+            if not same[0].equals(same[1]):  # no version tells of all code that a record became this row by
+                return None
+            found += [_of_records(a, b, "anti").select(names) for a, b in ((old, new), (new, old))]
     except (DamagedError, OSError, pl.exceptions.PolarsError):
         return None
     return pl.concat(found).unique().sort(names)

@@ -310,3 +310,34 @@ def test_a_table_without_a_column_of_the_contract_is_told_and_nothing_of_it_is_u
     [problem] = taken.problems
     assert "it has no column 'amount', which Orders promises" in problem.reason
     assert "Is 'amounts' meant?" in problem.reason
+
+
+def test_a_row_of_the_far_future_silences_nothing_and_is_told(shop: sa.Engine, lake: Lake) -> None:
+    put(shop, "o1", at(9))
+    put(shop, "o2", datetime(9999, 12, 31))
+    first = take(lake, ORDERS)
+    put(shop, "o3", at(10))
+
+    second = take(lake, ORDERS)
+
+    assert [one.source_file for one in (*first.new, *second.new)] == [
+        f"up to {at(9).isoformat()}",
+        f"up to {at(10).isoformat()}",
+    ]
+    assert sorted(amounts(lake)) == ["o1", "o3"]
+    [told] = second.problems
+    assert told.reason.startswith("1 row with changed_at after ")
+    assert told.reason.endswith("cannot be taken: nothing would be newer than they are. Correct them at the database")
+
+
+def test_a_value_that_the_driver_cannot_read_is_told_without_it(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE_URL", f"sqlite:///{tmp_path / 'odd.db'}")
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'odd.db'}")
+    ROWS.metadata.create_all(engine)
+    put(engine, "o1", at(9))
+    with engine.begin() as connection:
+        connection.execute(sa.text("update orders set changed_at = 'x ann@example.com'"))
+
+    assert problems(lake, FEED) == ["a value of it cannot be read (ValueError)"]

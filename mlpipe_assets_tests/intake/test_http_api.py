@@ -285,3 +285,29 @@ def test_damaged_events_are_made_again_while_the_api_gives_the_same(api: Api, la
     assert [problem.reason for problem in healed.problems] == []
     assert before.items() <= file_digests(lake.root, "raw").items()
     assert sorted(ids(lake)) == ["o1", "o2", "o3", "o4"]
+
+
+def test_a_time_that_is_not_yet_silences_nothing(api: Api, lake: Lake) -> None:
+    there = [order("o1", at(9)), order("o2", "9999-12-31T00:00:00Z")]
+    api.answer = lambda _: (200, there, {})
+    take(lake, source(api))
+    there.append(order("o3", at(10)))
+
+    take(lake, source(api))
+
+    assert sorted(ids(lake)) == ["o1", "o3"]
+    assert {*quarantined(lake)["reasons"]} == {"changed_at: a time that is not yet"}
+
+
+def test_an_api_of_which_no_record_can_be_taken_any_more_is_told(api: Api, lake: Lake) -> None:
+    api.answer = lambda _: (200, [order("o1", at(9)) | {"changed_at": None, "updated": at(9)}], {})
+    none = take(lake, source(api))
+    api.answer = lambda _: (200, [order("o1", at(9))], {})
+    take(lake, source(api))
+    api.answer = lambda _: (200, [order("o1", 1767776400)], {})
+    other = take(lake, source(api))
+
+    assert [problem.reason for problem in (*none.problems, *other.problems)] == [
+        f"{api.url}: none of 1 record can be taken; the first has no changed_at, by which newer records are found",
+        f"{api.url}: newer_by is a whole number now and was a time before, so nobody can say what is newer",
+    ]

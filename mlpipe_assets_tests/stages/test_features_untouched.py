@@ -1,7 +1,7 @@
 """Corrected days keep the rows of entities that no correction touched: the same bytes as days that are made as a whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from mlpipe_assets.stages import features
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.manifest import content_key, parse, spell
+from mlpipe_assets.store.recovery import read_facts
 from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import Order, bring_in, day, drop_orders, one_a_day, planted_lake
 
@@ -185,16 +187,54 @@ def test_without_what_a_day_of_orders_was_before_days_are_made_as_a_whole(harm: 
     assert build(lake, days_between(day(9), day(LAST))) == [(day(9), day(LAST), None)]
 
 
-def test_days_that_were_made_of_an_earlier_state_are_made_as_a_whole(lake: Lake) -> None:
-    state = lake.state("interim", "orders")
-    rows = pl.read_parquet(state.locate(day(9)), hive_partitioning=False)
-    facts = {**(state.facts(day(9)) or {}), "code_version": "older"}
-    correct(lake, 1, ("new", "bob", day(9), "7.00", "app"))
-    assert facts["fingerprint"] != (lake.facts("interim", "orders", day(9)) or {})["fingerprint"]
-    [name] = lake.state("interim", "orders").manifest.old
-    old = lake.root / keys.contents("interim/orders") / name
-    old.unlink()
-    table = lake.table("interim", "orders")
-    table.stage(day(9), rows, facts).temporary.replace(old)
+def written_anew(lake: Lake, name: str, rows: pl.DataFrame, **facts: object) -> None:
+    """Put other rows, or facts, into an old content of day 9, as if it had been written so; its digest names it."""
+    known = {**read_facts(lake.root / keys.contents("interim/orders") / name), **facts}
+    staged = lake.table("interim", "orders").stage(day(9), rows, known)
+    folder = lake.root / keys.contents("interim/orders")
+    (folder / name).unlink()
+    place = lake.root / keys.manifest("interim/orders")
+    manifest = parse(place.read_bytes())
+    fresh = content_key(day(9), keys.PART, staged.digest)
+    staged.temporary.replace(folder / fresh)
+    old = {fresh: manifest.old[name]}
+    place.write_bytes(spell(replace(manifest, old=old)))
 
-    assert build(lake, days_between(day(9), day(LAST))) == [(day(9), day(LAST), None)]
+
+@pytest.mark.parametrize("facts", [{"code_version": "older"}, {}])
+def test_rows_that_other_code_made_are_not_kept(facts: dict[str, str], lake: Lake) -> None:
+    """The version tells of other code, or it does not and a record has other values than it had."""
+    correct(lake, 1, ("new", "bob", day(9), "7.00", "app"))
+    [name] = lake.state("interim", "orders").manifest.old
+    rows = pl.read_parquet(lake.root / keys.contents("interim/orders") / name, hive_partitioning=False)
+    written_anew(lake, name, rows if facts else rows.with_columns(quantity=pl.col("quantity") + 1), **facts)
+
+    assert build(Lake(data_dir=lake.data_dir), days_between(day(9), day(LAST))) == [(day(9), day(LAST), None)]
+
+
+def test_the_same_rows_written_anew_are_kept(lake: Lake) -> None:
+    """So that the test above sees what it says, and not a manifest that was written by hand."""
+    correct(lake, 1, ("new", "bob", day(9), "7.00", "app"))
+    [name] = lake.state("interim", "orders").manifest.old
+    rows = pl.read_parquet(lake.root / keys.contents("interim/orders") / name, hive_partitioning=False)
+    written_anew(lake, name, rows, also="this")
+
+    assert build(Lake(data_dir=lake.data_dir), days_between(day(9), day(LAST))) == [(day(9), day(LAST), ["bob"])]
+
+
+def test_two_old_files_under_one_fingerprint_are_not_chosen_between(lake: Lake) -> None:
+    correct(lake, 1, ("new", "bob", day(9), "7.00", "app"))
+    [name] = lake.state("interim", "orders").manifest.old
+    rows = pl.read_parquet(lake.root / keys.contents("interim/orders") / name, hive_partitioning=False)
+    state = lake.state("interim", "orders")
+    table = lake.table("interim", "orders")
+    facts = read_facts(lake.root / keys.contents("interim/orders") / name)
+    change = lake.change("interim", "orders")
+    now = state.read(day(9)), state.facts(day(9)) or {}
+    change.put(table.stage(day(9), rows.head(3), facts))
+    change.publish()
+    change = lake.change("interim", "orders")
+    change.put(table.stage(day(9), *now))
+    change.publish()
+
+    assert build(Lake(data_dir=lake.data_dir), days_between(day(9), day(LAST))) == [(day(9), day(LAST), None)]
