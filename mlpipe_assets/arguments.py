@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, time
 
 from mlpipe_assets.arguments_lake import add_copy_lake, add_sample
-from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_serve
+from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_pull, add_serve
 from mlpipe_assets.arguments_reading import add_reading
 from mlpipe_assets.arguments_versions import add_versions
 from mlpipe_assets.arguments_views import add_views
@@ -47,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _add_init(commands)
     _add_run(commands)
+    add_pull(commands, _command)
     _add_status(commands)
     add_reading(commands, _command)
     _add_verify(commands)

@@ -1,4 +1,4 @@
-"""The commands of online answers and their options."""
+"""The commands of feeds, online answers, metrics and the warehouse, and their options."""
 
 import argparse
 from collections.abc import Callable
@@ -94,6 +94,24 @@ def add_serve(commands: Commands, make: Make) -> None:
         "--sources", default="", metavar="NAMES", help="sources that it may push rows to, between commas (none)"
     )
     key.add_argument("--json", action="store_true", help="print the keys as a JSON array")
+
+
+def add_pull(commands: Commands, make: Make) -> None:
+    """Rows from elsewhere than files, between two runs."""
+    pull = make(
+        commands,
+        "pull",
+        ("pull", "pull"),
+        "take what is new in topics, tables and APIs, and build nothing of it yet",
+        "  mlpipe pull\n  mlpipe pull orders --json\n  mlpipe pull orders clicks --every 5",
+    )
+    pull.add_argument(
+        "sources", nargs="*", metavar="SOURCE", help="such as orders; all but those of files unless some are named"
+    )
+    pull.add_argument(
+        "--every", type=_positive, metavar="SECONDS", help="go on, with this pause in between, until SIGTERM or Ctrl-C"
+    )
+    pull.add_argument("--json", action="store_true", help="print what was taken as one JSON object on a line")
 
 
 def _share(text: str) -> float:

@@ -23,8 +23,8 @@ from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.daily import DAILY
 from mlpipe_assets.stages.interim import build_interim, interim_asset
 from mlpipe_assets.stages.processed import build_training_sets
-from mlpipe_assets.stages.raw import ingest, raw_asset
-from mlpipe_assets.stages.raw_report import Ingested
+from mlpipe_assets.stages.raw import raw_asset
+from mlpipe_assets.stages.raw_taking import Ingested, ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 

@@ -23,7 +23,7 @@ from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.selection import plan_snapshot
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.online import publish_features
-from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_taking import ingest
 from mlpipe_assets.store.lake import Lake
 
 Order = tuple[str, str, date, str, str]

@@ -11,6 +11,7 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.freshness.tables import is_long_enough
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.registry import intake_of
+from mlpipe_assets.intake.untold import list_untold
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.stages.raw_placement import find_misplaced
@@ -48,8 +49,9 @@ def look_for_arrivals(lake: Lake, catalog: Catalog, now: datetime, settle_second
         count += len(settled)
         gone = ledger.problems_gone({file.name for file in files})  # a run has to say that nothing is wrong any more
         misplaced = sorted([d.delivery, d.placement] for d in find_misplaced(source, ledger))
-        if settled or gone or misplaced:
-            state = digest([[[file.name, *file.mark.values()] for file in settled], gone, misplaced])
+        untold = list_untold(lake, source.name)
+        if settled or gone or misplaced or untold:
+            state = digest([[[file.name, *file.mark.values()] for file in settled], gone, misplaced, untold])
             days = days_of_arrival(lake, source, settled) if settled else (newest_day(ledger),)
             wishes.append(Wish(table=f"raw/{source.name}", job="ingest_job", days=days, state=state))
     return Arrivals(wishes=tuple(wishes), files=count, waiting=tuple(waiting))

@@ -159,7 +159,7 @@ class Ledger:
 
     def begin(self, delivery: str) -> None:
         """Mark a delivery as being written, so that what a killed run leaves of it is found."""
-        self.lake.objects.put(keys.pending_delivery(self.source, delivery), b"")
+        self.lake.objects.put(keys.marked_delivery(self.source, delivery), b"")
 
     def complete(self, delivery: Delivery, staged: Iterable[Staged], *, restated: bool = False) -> None:
         """Make a delivery's files visible, then count it; when it was counted before, files it no longer has go last."""
@@ -168,7 +168,7 @@ class Ledger:
         self._remember(delivery)
         if restated:
             self.tidy(delivery.delivery)
-        self.lake.objects.delete(keys.pending_delivery(self.source, delivery.delivery))
+        self.lake.objects.delete(keys.marked_delivery(self.source, delivery.delivery))
 
     def sweep(self) -> None:
         """Remove what killed runs left of deliveries that were never counted, or were being placed from scratch."""
@@ -182,7 +182,7 @@ class Ledger:
         patterns = keys.files_of_delivery(self.source, delivery)
         for path in {path for pattern in patterns for path in self.lake.root.glob(pattern)} - kept:
             self.lake.remove(path)
-        self.lake.objects.delete(keys.pending_delivery(self.source, delivery))
+        self.lake.objects.delete(keys.marked_delivery(self.source, delivery))
 
     def of_day(self, day: date) -> list[Delivery]:
         """Deliveries that brought rows of a day, or were refused rows on it, the one known last at the end."""

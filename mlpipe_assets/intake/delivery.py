@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -72,6 +73,7 @@ class Delivery:
         return (self.known_at, self.modified_ns, natural(self.source_file))
 
 
+@lru_cache(maxsize=100_000)  # a ledger is put in order at each look
 def natural(name: str) -> tuple[object, ...]:
     """A file name as people order it: base name first, digits as numbers, then the shallower and the earlier folder."""
     path = PurePosixPath(name)

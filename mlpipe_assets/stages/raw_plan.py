@@ -10,6 +10,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.intake.known_at import arrival_day
 from mlpipe_assets.intake.registry import find_idle_folders, intake_of
+from mlpipe_assets.intake.untold import list_untold
 from mlpipe_assets.partitions import START_DATE, contiguous, days_between, last_partition
 from mlpipe_assets.stages.raw_healing import DamagedEvents, Healing
 from mlpipe_assets.stages.raw_placement import find_misplaced
@@ -24,7 +25,8 @@ class Incoming:
         new_files: Files, or other deliveries, that no run has dealt with.
         problems: What is wrong with files and folders.
         unseen: Those of the problems that no run will ever tell of, since no reader takes the file.
-        relieved: Sources whose unreadable files were taken away, or whose damaged events can be made again.
+        relieved: Sources whose unreadable files were taken away, whose damaged events can be made again, or with deliveries that
+            no run has told of.
         misplaced: Sources with deliveries whose rows were placed in time by other rules than the declaration's.
         damaged: Deliveries whose events in the lake are damaged. It is a problem where they cannot be made again.
     """
@@ -52,7 +54,8 @@ def look_at_intakes(lake: Lake, catalog: Catalog) -> Incoming:
         found = Healing(lake=lake, source=source, ledger=ledger).find_damaged()
         damaged += found
         problems += [str(d) for d in found if d.source_file is None]
-        if any(d.source_file for d in found) or ledger.problems_gone({file.name for file in files}):
+        gone = ledger.problems_gone({file.name for file in files})
+        if gone or any(d.source_file for d in found) or list_untold(lake, source.name):
             relieved.append(source.name)
         if find_misplaced(source, ledger):
             misplaced.append(source.name)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -12,9 +11,9 @@ import polars as pl
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.intake.deliveries import ON_ARRIVAL, Ledger, count_by_day
 from mlpipe_assets.intake.delivery import Delivery
-from mlpipe_assets.intake.intake import DeliveryProblem
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
+from mlpipe_assets.stages.raw_taking import Ingested
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import add_to_report
 from mlpipe_assets.visible import visible
@@ -24,18 +23,6 @@ ROWS_CHECK = "rows_are_accounted_for"
 MISDATED = "misdated"  # metadata of the files check: what a catch-up repeats as a warning
 REFUSED_FILES = "refused_files"  # metadata of the check of files: those without a single row taken
 _log = logging.getLogger("mlpipe")
-
-
-@dataclass(kw_only=True)
-class Ingested:
-    """What one look at an intake brought."""
-
-    new: list[Delivery] = field(default_factory=list)
-    placed: list[tuple[Delivery, Delivery]] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    copies: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
-    problems: list[DeliveryProblem] = field(default_factory=list)
 
 
 def tell_ingested(

@@ -121,9 +121,9 @@ def delivery(source: str, name: str) -> str:
     return f"{deliveries(source)}/{name}.json"
 
 
-def pending_delivery(source: str, name: str) -> str:
-    """The mark of a delivery that is being written."""
-    return f"{deliveries(source)}/{name}.pending"
+def marked_delivery(source: str, name: str, how: str = "pending") -> str:
+    """The mark of a delivery that is being written, or that is `untold`: on record, and in no run's report yet."""
+    return f"{deliveries(source)}/{name}.{how}"
 
 
 def seen_files(source: str) -> str:

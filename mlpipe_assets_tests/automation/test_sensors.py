@@ -189,7 +189,7 @@ def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
     drop_orders(lake, f"orders_{day(LAST)}_late.csv", [("x", "eve", day(2), "5.00", "app")])
     from mlpipe_assets.intake.deliveries import Ledger
     from mlpipe_assets.stages.interim import build_interim
-    from mlpipe_assets.stages.raw import ingest
+    from mlpipe_assets.stages.raw_taking import ingest
 
     source = catalog.sources[0]
     ingest(lake, source, Ledger.load(lake, source.name))

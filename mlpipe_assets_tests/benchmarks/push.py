@@ -143,7 +143,7 @@ def _build() -> None:
     from mlpipe_assets.stages.features import build_features
     from mlpipe_assets.stages.interim import build_interim
     from mlpipe_assets.stages.online import publish_features
-    from mlpipe_assets.stages.raw import ingest
+    from mlpipe_assets.stages.raw_taking import ingest
 
     lake, catalog = open_lake(writing=True)
     engine, now = open_engine(), datetime.now(tz=UTC)

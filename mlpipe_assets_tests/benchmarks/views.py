@@ -25,7 +25,7 @@ from mlpipe_assets.partitions import START_DATE, days_between
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError
 from mlpipe_assets_tests.benchmarks.child import python

@@ -13,7 +13,7 @@ from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.stages.monitoring_plan import monitor_work
 from mlpipe_assets.stages.processed_plan import training_work
-from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set
 

@@ -25,6 +25,7 @@ from mlpipe_assets.intake import kafka
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.intake.registry import intake_of
+from mlpipe_assets.intake.untold import list_untold
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.stages.raw_plan import new_files
 from mlpipe_assets.store.lake import Lake
@@ -46,6 +47,19 @@ lake = Lake(data_dir=sys.argv[1])
 while True:
     found = take(lake, replace(orders, feed=KafkaTopic(servers="SHOP_KAFKA", topic=sys.argv[2])))
     print(len(found.new), found.problems, flush=True)
+"""
+
+_PULL = """
+import sys
+from dataclasses import replace
+from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.catalog.feeds import KafkaTopic
+from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.cli import main
+from mlpipe_assets.intake import kafka
+kafka._MOST = 40
+CATALOG = Catalog(sources=(replace(orders, feed=KafkaTopic(servers="SHOP_KAFKA", topic=sys.argv[1])),))
+sys.exit(main(["pull", "--every", "0.05"]))
 """
 
 
@@ -294,3 +308,52 @@ def test_every_message_is_in_raw_once_though_reader_and_broker_are_killed_twenty
     assert ids(lake) == sorted(f"o{number}" for number in range(sent))
     assert new_files(lake, source(topic)) == []
     assert sum(sum(d.events.values()) for d in Ledger.load(lake, "orders").deliveries.values()) == sent
+
+
+@pytest.mark.faults
+def test_every_message_is_in_raw_once_though_pulls_are_killed_and_runs_come_in_between(
+    broker: Broker, topic: str, tmp_path: Path
+) -> None:
+    random.seed(11)
+    lake, sent, rounds = Lake(data_dir=f"{tmp_path / 'pulled'}"), 0, 9
+    (lake.root / "raw").mkdir(parents=True)
+    environment = {**os.environ, "SHOP_KAFKA": broker.address, "MLPIPE_DATA_DIR": lake.data_dir}
+    environment["MLPIPE_CATALOG"] = "__main__:CATALOG"
+
+    def puller() -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-u", "-c", _PULL, topic]
+        begun = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.PIPE)
+        assert begun.stdout is not None
+        assert b"Taking orders" in begun.stdout.readline()
+        return begun
+
+    pulling = puller()
+    try:
+        for round_ in range(rounds):
+            for _ in range(4):
+                broker.send(topic, [order(f"o{number}") for number in range(sent, sent + 25)], partition=round_ % 2)
+                sent += 25
+                time.sleep(random.uniform(0.0, 0.6))
+            if round_ % 3 == 1:
+                take(lake, source(topic))  # as a run does, while a pull goes on
+            pulling.send_signal(signal.SIGKILL)
+            pulling.communicate()
+            pulling = puller()
+        ends = time.monotonic() + 60
+        while new_files(lake, source(topic)):
+            assert time.monotonic() < ends, "what is left is not taken"
+            time.sleep(0.2)
+        pulling.terminate()
+        pulling.communicate(timeout=30)
+    finally:
+        pulling.kill()
+        pulling.communicate()
+
+    untold = list_untold(lake, "orders")
+    run = materialize(lake, JAN_5, source=source(topic))
+
+    assert pulling.returncode == 0
+    assert ids(lake) == sorted(f"o{number}" for number in range(sent))
+    pulled = [d for d in Ledger.load(lake, "orders").deliveries.values() if d.delivery in untold]
+    assert run.report["tables"]["raw/orders"]["received"] == sum(d.received for d in pulled) > sent / 2
+    assert list_untold(lake, "orders") == []

@@ -10,7 +10,7 @@ from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.serving.asking import Asked
 

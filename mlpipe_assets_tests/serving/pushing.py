@@ -26,7 +26,7 @@ from mlpipe_assets.serving.sqlite_store import SqliteStore
 from mlpipe_assets.serving.state import ServerState
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.catalog.declared import events, view_of
 from mlpipe_assets_tests.serving.asking import Asked

@@ -36,7 +36,7 @@ from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.models import Built, build_model, model_asset
 from mlpipe_assets.stages.models_plan import inputs_digest, libraries
-from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_taking import ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champion_record import read_decisions

@@ -23,7 +23,7 @@ from mlpipe_assets.intake.drop_zone import DropZone
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.open import read_blocks
 from mlpipe_assets.stages import raw_placement
-from mlpipe_assets.stages.raw_report import Ingested
+from mlpipe_assets.stages.raw_taking import Ingested
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms import received
 from mlpipe_assets_tests.frames import (

@@ -193,7 +193,9 @@ def test_a_run_killed_before_it_settled_is_settled_by_the_next(lake: Lake, monke
     take(lake, customers)
     drop(lake, "b_2026-01-06.csv", people(c1=20), source="customers")
     with monkeypatch.context() as patch:
-        patch.setattr("mlpipe_assets.stages.raw.settle_states", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(
+            "mlpipe_assets.stages.raw_taking.settle_states", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             take(lake, customers)
 
