@@ -55,7 +55,7 @@ class DatabaseTable(Feed):
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaTopic(Feed):
-    """Messages of a topic of Apache Kafka, each a JSON object and one row.
+    """Messages of a topic of Apache Kafka, each a JSON object, or a record of Avro, and one row.
 
     Attributes:
         servers: Name of the environment variable with the servers (`broker1:9092,broker2:9092`), or with a JSON object of
@@ -63,12 +63,17 @@ class KafkaTopic(Feed):
         topic: Its name.
         key: Name under which a row has the key of its message, as text.
         timestamp: Name under which a row has the time of its message.
+        schema_registry: Name of the environment variable with the address of a registry (`https://registry:8081`): messages are
+            Avro in Confluent's wire format, each with the number of its schema there.
+        avro_schema: The schema, as JSON, of messages that are Avro without such a number.
     """
 
     servers: str
     topic: str
     key: str | None = None
     timestamp: str | None = None
+    schema_registry: str | None = None
+    avro_schema: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

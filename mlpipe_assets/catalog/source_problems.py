@@ -6,7 +6,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import DatabaseTable, HttpApi
+from mlpipe_assets.catalog.feeds import DatabaseTable, HttpApi, KafkaTopic
 from mlpipe_assets.catalog.nearest import absent
 from mlpipe_assets.catalog.promised_columns import unkept_by_source
 
@@ -38,6 +38,13 @@ def broken_source(source: Source, bad: Collection[str]) -> Iterator[str]:
             yield f"key names a column twice: {', '.join(source.key)}"
     if not {"feed", "event_time"} & {*bad} and isinstance(source.feed, DatabaseTable | HttpApi):
         yield from _table_feed(source.feed, snapshot=source.event_time is None)
+    if (
+        "feed" not in bad
+        and isinstance(source.feed, KafkaTopic)
+        and source.feed.schema_registry
+        and source.feed.avro_schema
+    ):
+        yield "feed names schema_registry and avro_schema: where each message names its schema, leave avro_schema away"
     if "event_time" not in bad and source.event_time is not None:
         yield from absent("event_time", (source.event_time,), dtypes, f" of {source.contract.__name__}")
         dtype = dtypes.get(source.event_time)

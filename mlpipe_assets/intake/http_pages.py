@@ -16,9 +16,9 @@ from mlpipe_assets.intake.spooled import NotGivenError
 
 _MOST_PAGES = 100_000
 _MOST_BYTES = 100_000_000  # of one page
-_TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two pieces of an answer
 _OVERLOADED = (429, 500, 502, 503, 504)
-_PATIENCE = Retry(
+PATIENCE = Retry(
     total=4,
     backoff_factor=0.5,
     status_forcelist=_OVERLOADED,
@@ -42,7 +42,7 @@ def read_pages(feed: HttpApi, since: str | int | None) -> Iterator[list[Any]]:
     address, seen = feed.url, set[tuple[str, str]]()
     with requests.Session() as session:
         for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(max_retries=_PATIENCE))
+            session.mount(scheme, HTTPAdapter(max_retries=PATIENCE))
         session.headers.update({"Accept": "application/json", **_secret(feed)})
         for number in range(1, _MOST_PAGES + 1):
             asked = params | ({numbered: number} if numbered else {})
@@ -69,7 +69,7 @@ def read_pages(feed: HttpApi, since: str | int | None) -> Iterator[list[Any]]:
 def _get(session: requests.Session, feed: HttpApi, address: str, params: dict[str, Any]) -> tuple[Any, str | None]:
     """What a page says, and the address of the next one by its header."""
     try:
-        with session.get(address, params=params, timeout=_TIMEOUT, allow_redirects=False, stream=True) as answer:
+        with session.get(address, params=params, timeout=TIMEOUT, allow_redirects=False, stream=True) as answer:
             status = answer.status_code
             if status in (401, 403):
                 lacking = f"the secret in {feed.token}" if feed.token else "nothing, and may want token="
@@ -79,7 +79,7 @@ def _get(session: requests.Session, feed: HttpApi, address: str, params: dict[st
                     f"it answers with a redirect ({status}), which is not followed: name the address it leads to"
                 )
             if status != 200:  # noqa: PLR2004 (as above)
-                again = f", also when asked {_PATIENCE.total} times more" if status in _OVERLOADED else ""
+                again = f", also when asked {PATIENCE.total} times more" if status in _OVERLOADED else ""
                 raise NotGivenError(f"it answers {status}{again}")
             body = b"".join(_limited(answer))
             following = answer.links.get("next", {}).get("url")

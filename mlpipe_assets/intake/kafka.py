@@ -7,22 +7,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from itertools import count
 from time import monotonic, sleep, time_ns
 from typing import Any
 
-import orjson
-
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import KafkaTopic
 from mlpipe_assets.errors import SettingsError, spell_count
+from mlpipe_assets.intake.avro import SchemaRegistry, parse_schema, read_value
 from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
 from mlpipe_assets.intake.known_at import Reading, read_time
+from mlpipe_assets.intake.messages import Decode, from_json, spool_message
 from mlpipe_assets.intake.offsets import Span, cut_ranges, uncovered
 from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spooling
 from mlpipe_assets.readers.blocks import as_received
-from mlpipe_assets.readers.json_check import refusal
 from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
 
@@ -52,6 +52,7 @@ class KafkaIntake(RangeIntake):
     """The intake of one topic."""
 
     feed: KafkaTopic
+    decode: Decode
 
     @classmethod
     def of(cls, _: Lake, source: Source) -> "KafkaIntake":
@@ -62,12 +63,13 @@ class KafkaIntake(RangeIntake):
         assert isinstance(source.feed, KafkaTopic)  # noqa: S101 (the registry asks by this kind)
         try:
             _client()
+            decode = _decoder(source.name, source.feed)
         except ImportError as error:
             raise SettingsError(
-                f"source {source.name!r} takes messages of Kafka, and its client is not installed. Next: "
+                f"source {source.name!r} takes messages of Kafka, and their client is not installed. Next: "
                 "pip install 'mlpipe-assets[kafka]'"
             ) from error
-        return cls(feed=source.feed)
+        return cls(feed=source.feed, decode=decode)
 
     def look(self, taken: Mapping[str, Mark]) -> tuple[list[Pending], list[DeliveryProblem]]:
         """What lies after the ranges on record, in ranges of at most some messages; none where nothing is new."""
@@ -158,7 +160,7 @@ class KafkaIntake(RangeIntake):
                 gone = spell_count(min(low, end) - start, "message")
                 out.notes.append(f"{gone} of partition {number} had expired at the broker before they were taken")
             for message in self._messages(number, max(start, low), end):
-                _spool(self.feed, message, next(numbers), out)
+                _spool(self.feed, self.decode, message, next(numbers), out)
 
     def _messages(self, partition: int, start: int, end: int) -> Iterator[Any]:
         """The messages of one partition from `start` to before `end`; offsets may be missing."""
@@ -198,37 +200,38 @@ def _client() -> Any:  # noqa: ANN401 (a module that need not be installed)
     return import_module("confluent_kafka")
 
 
-def _spool(feed: KafkaTopic, message: Any, number: int, out: Spooling) -> None:  # noqa: ANN401 (a class of the optional client)
+def _spool(feed: KafkaTopic, decode: Decode, message: Any, number: int, out: Spooling) -> None:  # noqa: ANN401 (a class of the optional client)
     """A message as a record, or refused with the reason."""
     value = message.value()
     if value is None:
         out.refuse(number, "", "has no value: a deletion by key is not taken")
         return
-    try:
-        text = value.decode().strip()
-        reason = refusal(text)
-    except UnicodeDecodeError:
-        text, reason = "", "not UTF-8"
-    if reason:
-        out.refuse(number, as_received(value), reason)
-        return
-    added = _beside(feed, message)
-    record = text.replace("\n", " ").replace("\r", " ")  # between values: within a text JSON has neither
-    inner = record[1:].lstrip()
-    record = f"{{{added}{'' if inner.startswith('}') or not added else ','}{inner}" if added else record
-    out.add(number, record.encode())
-
-
-def _beside(feed: KafkaTopic, message: Any) -> str:  # noqa: ANN401 (as above)
-    """What a message says beside its value, as members of the object; a name that the value has, too, wins there."""
-    members: dict[str, object] = {}
+    beside: dict[str, object] = {}
     if feed.key is not None:
         key = message.key()
-        members[feed.key] = key if key is None else as_received(key)
+        beside[feed.key] = key if key is None else as_received(key)
     if feed.timestamp is not None:
         kind, milliseconds = message.timestamp()
-        members[feed.timestamp] = _spell_time(milliseconds) if kind else None
-    return orjson.dumps(members).decode()[1:-1]
+        beside[feed.timestamp] = _spell_time(milliseconds) if kind else None
+    spool_message(value, beside, number, out, decode)
+
+
+def _decoder(source: str, feed: KafkaTopic) -> Decode:
+    """What reads the values of messages. Raises: SettingsError for a schema that is none; ImportError."""
+    if feed.schema_registry is not None:
+        import_module("fastavro")
+        return SchemaRegistry(variable=feed.schema_registry).decode
+    if feed.avro_schema is None:
+        return from_json
+    try:
+        schema = parse_schema(feed.avro_schema)
+    except ValueError as error:
+        raise SettingsError(f"source {source!r}: feed.avro_schema is no schema of Avro: {f'{error}'[:200]}") from error
+    if not isinstance(schema, dict) or schema["type"] != "record":
+        raise SettingsError(
+            f"source {source!r}: feed.avro_schema is no schema of Avro for a record, which a message is"
+        )
+    return partial(read_value, schema)
 
 
 def _spell_time(milliseconds: int) -> str:

@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -29,8 +31,9 @@ from mlpipe_assets.intake.untold import list_untold
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.stages.raw_plan import new_files
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets_tests.frames import JAN_5, build, events, materialize, quarantined, take
+from mlpipe_assets_tests.frames import JAN_5, build, events, materialize, order_ids, quarantined, take
 from mlpipe_assets_tests.kafka_broker import TOOLS, Broker
+from mlpipe_assets_tests.schema_registry import avro_bytes, schema_registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -159,6 +162,34 @@ def test_key_and_time_of_a_message_may_be_columns(broker: Broker, topic: str, la
     assert second == {"customer_id": "c7", "sent_at": second["sent_at"]}
     assert second["sent_at"].startswith("20")
     assert second["sent_at"].endswith("Z")
+
+
+def test_messages_in_avro_are_read_by_their_schemas_and_what_does_not_fit_goes_to_quarantine(
+    broker: Broker, topic: str, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    money = {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 2}
+    types = {"order_id": "string", "order_ts": {"type": "long", "logicalType": "timestamp-millis"}, "amount": money}
+    types |= {"quantity": "int", **dict.fromkeys(("customer_id", "product_id", "channel", "region"), "string")}
+    schema = {"type": "record", "name": "Order", "fields": [{"name": name, "type": of} for name, of in types.items()]}
+    row = json.loads(order("o1"))
+    row |= {"order_ts": datetime(2026, 1, 5, 8, tzinfo=UTC), "amount": Decimal("12.50")}
+    with schema_registry() as registry:
+        registry.add(3, schema)
+        monkeypatch.setenv("SHOP_REGISTRY", registry.address)
+        good, unknown = avro_bytes(schema, row, 3), avro_bytes(schema, row, 4)
+        broker.send(topic, [good, order("o2"), unknown, good[:-4]])
+        of_avro = replace(source(topic, schema_registry="SHOP_REGISTRY"), tolerance=Tolerance(share=1.0))
+
+        take(lake, of_avro)
+    build(lake, [JAN_5], of_avro)
+
+    [event] = map(json.loads, events(lake)["payload"])
+    assert (event["order_id"], event["amount"], event["order_ts"]) == ("o1", "12.50", "2026-01-05T08:00:00+00:00")
+    assert order_ids(lake, JAN_5) == ["o1"]
+    reasons = sorted(quarantined(lake)["reasons"])
+    assert len(reasons) == 3
+    for part in ("Confluent's wire format", "the registry has no schema 4", "does not fit its schema"):
+        assert sum(part in reason for reason in reasons) == 1, reasons
 
 
 def test_an_open_transaction_is_waited_for_and_an_aborted_one_is_never_seen(
