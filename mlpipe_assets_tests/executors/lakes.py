@@ -18,7 +18,7 @@ from mlpipe_assets.stages.features_plan import feature_work
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.stages.monitoring_plan import monitor_work
-from mlpipe_assets.stages.raw import ingest
+from mlpipe_assets.stages.raw_taking import ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import ENGINE, JAN_5, drop, order, orders_csv
