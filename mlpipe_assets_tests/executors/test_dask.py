@@ -1,6 +1,7 @@
 """Work on partitions on two processes of Dask: the lake of threads, byte for byte, also when one of them is killed."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -46,7 +47,12 @@ class TestDask(Conformance):
 
 
 def test_each_of_two_processes_has_work(executor: Executor) -> None:
-    assert len(set(executor.map(work.whose, range(40)))) == 2
+    end, found = time.monotonic() + 60, set[int]()
+    while len(found) < 2:  # one of them may be starting again, after a test that killed it
+        assert time.monotonic() < end, "one process did all of the work"
+        found = set(executor.map(work.whose, range(8)))
+
+    assert len(found) == 2
 
 
 def test_who_dies_over_every_try_is_told_in_one_sentence(executor: Executor) -> None:

@@ -27,7 +27,8 @@ def double(number: int) -> int:
 
 
 def whose(_: int) -> int:
-    """The process that does it."""
+    """The process that does it, which takes a moment: all of it must not be done before another process has any."""
+    time.sleep(0.05)
     return os.getpid()
 
 
