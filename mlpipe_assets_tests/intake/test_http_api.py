@@ -238,7 +238,7 @@ def test_the_secret_is_sent_and_shown_nowhere(api: Api, lake: Lake, monkeypatch:
     monkeypatch.delenv("SHOP_TOKEN")
     assert reason(source(api, token="SHOP_TOKEN")).startswith("the variable SHOP_TOKEN is not set")
     closed = replace(orders, feed=HttpApi(url="http://127.0.0.1:1/", newer_by="changed_at"))
-    monkeypatch.setattr(http_pages, "_PATIENCE", 0)
+    monkeypatch.setattr(http_pages, "PATIENCE", 0)
     [problem] = intake_of(lake, closed).look({})[1]
     assert problem.reason == "http://127.0.0.1:1/: it does not answer (ConnectionError)"
 
