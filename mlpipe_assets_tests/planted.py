@@ -20,7 +20,7 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.resources.run_lake import LakeResource
-from mlpipe_assets.serving.selection import plan_snapshot
+from mlpipe_assets.serving.snapshots.selection import plan_snapshot
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.online import publish_features
 from mlpipe_assets.stages.raw_taking import ingest

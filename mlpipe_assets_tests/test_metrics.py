@@ -12,14 +12,20 @@ from mlpipe_assets import metrics as module
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.cli import main
 from mlpipe_assets.metrics import RememberedMetrics, lake_metrics
-from mlpipe_assets.serving.counters import Metric, ServerCounters, render
+from mlpipe_assets.serving.http.counters import Metric, ServerCounters, render
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.planted import day, publish_online
 
 NOW = datetime(2026, 1, 9, tzinfo=UTC)
-SOURCES = ("metrics.py", "serving/counters.py", "serving/server.py", "serving/push_metrics.py", "serving/answer_log.py")
+SOURCES = (
+    "metrics.py",
+    "serving/http/counters.py",
+    "serving/http/server.py",
+    "serving/push/metrics.py",
+    "serving/answer_log.py",
+)
 
 
 def test_what_the_lake_holds_is_counted_and_dated(tmp_path: Path) -> None:

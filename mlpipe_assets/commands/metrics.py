@@ -9,7 +9,7 @@ from pathlib import Path
 from mlpipe_assets.commands.console import open_lake
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.metrics import lake_metrics
-from mlpipe_assets.serving.counters import render
+from mlpipe_assets.serving.http.counters import render
 from mlpipe_assets.store.digests import only_looking
 
 

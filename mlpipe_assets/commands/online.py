@@ -10,10 +10,10 @@ from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.serving.online_store import Reader
-from mlpipe_assets.serving.parity import expect_parity
-from mlpipe_assets.serving.selection import plan_snapshot
-from mlpipe_assets.serving.snapshot import Generation, Line, spell_line
+from mlpipe_assets.serving.snapshots.online_store import Reader
+from mlpipe_assets.serving.snapshots.parity import expect_parity
+from mlpipe_assets.serving.snapshots.selection import plan_snapshot
+from mlpipe_assets.serving.snapshots.snapshot import Generation, Line, spell_line
 from mlpipe_assets.stages.online_plan import store_of
 from mlpipe_assets.store.lake import Lake
 

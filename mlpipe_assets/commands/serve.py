@@ -20,15 +20,15 @@ from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.engines.registry import open_engine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.metrics import RememberedMetrics
-from mlpipe_assets.serving.access import ALL, KeyBook
 from mlpipe_assets.serving.answer_log import AnswerLog
-from mlpipe_assets.serving.gate import Limits, RequestLog
-from mlpipe_assets.serving.outbox import Outbox
-from mlpipe_assets.serving.pushed_rows import why_not
-from mlpipe_assets.serving.pushes import Pushes
-from mlpipe_assets.serving.server import Server
+from mlpipe_assets.serving.http.access import ALL, KeyBook
+from mlpipe_assets.serving.http.gate import Limits, RequestLog
+from mlpipe_assets.serving.http.outbox import Outbox
+from mlpipe_assets.serving.http.server import Server
+from mlpipe_assets.serving.http.state import ServerState
+from mlpipe_assets.serving.push.pushed_rows import why_not
+from mlpipe_assets.serving.push.pushes import Pushes
 from mlpipe_assets.serving.spool import Spool
-from mlpipe_assets.serving.state import ServerState
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.online_plan import store_of
 from mlpipe_assets.store.lake import Lake

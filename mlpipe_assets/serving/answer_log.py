@@ -17,8 +17,8 @@ import orjson
 from mlpipe_assets.contracts.serving_log import FEATURES, PREDICTION
 from mlpipe_assets.point_in_time.statuses import Status
 from mlpipe_assets.serving.answers import NO_TIME, Answer, Wanted
-from mlpipe_assets.serving.counters import Metric
-from mlpipe_assets.serving.snapshot import PublishedView
+from mlpipe_assets.serving.http.counters import Metric
+from mlpipe_assets.serving.snapshots.snapshot import PublishedView
 from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.store.objects import StoreError
 

@@ -9,9 +9,9 @@ import orjson
 
 from mlpipe_assets.errors import MlpipeError, shorten
 from mlpipe_assets.point_in_time.statuses import Status, status_of
-from mlpipe_assets.serving.online_store import Reader
-from mlpipe_assets.serving.rows import KeyValue, parse_rows, spell_key, spell_time
-from mlpipe_assets.serving.snapshot import Generation, PublishedView
+from mlpipe_assets.serving.snapshots.online_store import Reader
+from mlpipe_assets.serving.snapshots.rows import KeyValue, parse_rows, spell_key, spell_time
+from mlpipe_assets.serving.snapshots.snapshot import Generation, PublishedView
 
 NO_TIME = "1970-01-01T00:00:00Z"  # what Feast shows where there is none
 _SEPARATOR = "__"

@@ -19,9 +19,9 @@ from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
 from mlpipe_assets.point_in_time.statuses import Status, status_of
 from mlpipe_assets.rules import columns
 from mlpipe_assets.serving.prediction import Champion, make_ready
-from mlpipe_assets.serving.rows import parse_rows, read_column, spell_rows
-from mlpipe_assets.serving.snapshot import PublishedView
-from mlpipe_assets.serving.snapshot_days import ViewMade, read_days, short_digest
+from mlpipe_assets.serving.snapshots.days import ViewMade, read_days, short_digest
+from mlpipe_assets.serving.snapshots.rows import parse_rows, read_column, spell_rows
+from mlpipe_assets.serving.snapshots.snapshot import PublishedView
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
 from mlpipe_assets.training.versions import find_version

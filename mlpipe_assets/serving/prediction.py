@@ -15,10 +15,10 @@ from mlpipe_assets.learning.tasks.task import Task
 from mlpipe_assets.point_in_time.statuses import Status, status_of
 from mlpipe_assets.rules import columns
 from mlpipe_assets.serving.answers import find_keys
-from mlpipe_assets.serving.online_store import Reader
 from mlpipe_assets.serving.parity_gate import find_barred
-from mlpipe_assets.serving.rows import parse_rows, read_column, spell_time
-from mlpipe_assets.serving.snapshot import Generation, OnlineError, PublishedView
+from mlpipe_assets.serving.snapshots.online_store import Reader
+from mlpipe_assets.serving.snapshots.rows import parse_rows, read_column, spell_time
+from mlpipe_assets.serving.snapshots.snapshot import Generation, OnlineError, PublishedView
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion
 from mlpipe_assets.training.versions import ModelVersion, load_as_declared

@@ -7,7 +7,7 @@ import dagster as dg
 from mlpipe_assets.catalog.asked import features_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.view_facts import makings_of, models_using, spell_late, spell_time, spell_ttl, spell_use
-from mlpipe_assets.serving.snapshot import PublishedView
+from mlpipe_assets.serving.snapshots.snapshot import PublishedView
 
 
 def page_of_view(catalog: Catalog, view: FeatureView) -> dict[str, dg.MetadataValue]:

@@ -9,13 +9,13 @@ import dagster as dg
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.errors import shorten, spell_count
-from mlpipe_assets.serving.online_store import Reader
-from mlpipe_assets.serving.parity import ParityError, expect_parity
 from mlpipe_assets.serving.parity_gate import ONLINE_PARITY
-from mlpipe_assets.serving.pushed_parity import compare_pushed, forget_pushed
-from mlpipe_assets.serving.selection import Plan, plan_snapshot
-from mlpipe_assets.serving.snapshot import Generation, OnlineError
-from mlpipe_assets.serving.snapshot_days import note_days
+from mlpipe_assets.serving.push.pushed_parity import compare_pushed, forget_pushed
+from mlpipe_assets.serving.snapshots.days import note_days
+from mlpipe_assets.serving.snapshots.online_store import Reader
+from mlpipe_assets.serving.snapshots.parity import ParityError, expect_parity
+from mlpipe_assets.serving.snapshots.selection import Plan, plan_snapshot
+from mlpipe_assets.serving.snapshots.snapshot import Generation, OnlineError
 from mlpipe_assets.stages.daily import check
 from mlpipe_assets.stages.feature_pages import page_of_online, published_table
 from mlpipe_assets.stages.online_plan import ONLINE, store_of

@@ -7,10 +7,10 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.freshness.rules import TableFreshness, judge_daily
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
-from mlpipe_assets.serving.addresses import open_store
-from mlpipe_assets.serving.online_store import OnlineStore
-from mlpipe_assets.serving.selection import plan_snapshot
-from mlpipe_assets.serving.snapshot import Generation
+from mlpipe_assets.serving.snapshots.addresses import open_store
+from mlpipe_assets.serving.snapshots.online_store import OnlineStore
+from mlpipe_assets.serving.snapshots.selection import plan_snapshot
+from mlpipe_assets.serving.snapshots.snapshot import Generation
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.flow_table import Holding
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable

@@ -16,7 +16,7 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.gate import judge
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.rules import columns, contract_digest, digest, first_sentence
-from mlpipe_assets.serving.rows import read_column
+from mlpipe_assets.serving.snapshots.rows import read_column
 from mlpipe_assets.stages.daily import at_work, check, daily
 from mlpipe_assets.stages.telling import tell
 from mlpipe_assets.stages.work import Wanted, Work, or_unreadable

@@ -139,7 +139,7 @@ def _build() -> None:
     from mlpipe_assets.commands.console import open_lake
     from mlpipe_assets.engines.registry import open_engine
     from mlpipe_assets.intake.deliveries import Ledger
-    from mlpipe_assets.serving.selection import plan_snapshot
+    from mlpipe_assets.serving.snapshots.selection import plan_snapshot
     from mlpipe_assets.stages.features import build_features
     from mlpipe_assets.stages.interim import build_interim
     from mlpipe_assets.stages.online import publish_features

@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 import psutil
 
-from mlpipe_assets.serving.addresses import open_store
-from mlpipe_assets.serving.snapshot import PublishedView, Snapshot, ViewRows
+from mlpipe_assets.serving.snapshots.addresses import open_store
+from mlpipe_assets.serving.snapshots.snapshot import PublishedView, Snapshot, ViewRows
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.benchmarks.child import ROOT, ChildError
 from mlpipe_assets_tests.benchmarks.report import Line, Measured

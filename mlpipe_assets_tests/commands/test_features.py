@@ -12,8 +12,8 @@ from rich.console import Console
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.cli import main
 from mlpipe_assets.rules import columns
-from mlpipe_assets.serving.selection import ViewDays
-from mlpipe_assets.serving.snapshot import Snapshot
+from mlpipe_assets.serving.snapshots.selection import ViewDays
+from mlpipe_assets.serving.snapshots.snapshot import Snapshot
 from mlpipe_assets.stages.online_plan import store_of
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.feature_lake import write_days

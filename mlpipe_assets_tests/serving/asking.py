@@ -11,11 +11,11 @@ import httpx
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.serving.answer_log import AnswerLog
-from mlpipe_assets.serving.gate import Limits, RequestLog
-from mlpipe_assets.serving.pushes import Pushes
-from mlpipe_assets.serving.server import Server
-from mlpipe_assets.serving.sqlite_store import SqliteStore
-from mlpipe_assets.serving.state import ServerState
+from mlpipe_assets.serving.http.gate import Limits, RequestLog
+from mlpipe_assets.serving.http.server import Server
+from mlpipe_assets.serving.http.state import ServerState
+from mlpipe_assets.serving.push.pushes import Pushes
+from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
 from mlpipe_assets.store.lake import Lake
 
 

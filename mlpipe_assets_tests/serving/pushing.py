@@ -17,13 +17,13 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.serving.gate import Limits, RequestLog
-from mlpipe_assets.serving.pushes import Pushes
-from mlpipe_assets.serving.rows import spell_rows
-from mlpipe_assets.serving.selection import plan_snapshot
-from mlpipe_assets.serving.server import Server
-from mlpipe_assets.serving.sqlite_store import SqliteStore
-from mlpipe_assets.serving.state import ServerState
+from mlpipe_assets.serving.http.gate import Limits, RequestLog
+from mlpipe_assets.serving.http.server import Server
+from mlpipe_assets.serving.http.state import ServerState
+from mlpipe_assets.serving.push.pushes import Pushes
+from mlpipe_assets.serving.snapshots.rows import spell_rows
+from mlpipe_assets.serving.snapshots.selection import plan_snapshot
+from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.interim import build_interim
 from mlpipe_assets.stages.raw_taking import ingest

@@ -13,15 +13,15 @@ import pytest
 from mlpipe_assets.automation.problems import problems_now
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.serving_log import find_serving_log, serving_log
-from mlpipe_assets.serving.snapshot import Snapshot, ViewRows
-from mlpipe_assets.serving.sqlite_store import SqliteStore
+from mlpipe_assets.serving.snapshots.snapshot import Snapshot, ViewRows
+from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
 from mlpipe_assets.stages.interim_plan import interim_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import publish_online
 from mlpipe_assets_tests.serving.asking import Asked, serving
 from mlpipe_assets_tests.serving.logged import log_of, take_log, written
-from mlpipe_assets_tests.serving.snapshots import AS_OF, published, snapshot, view_rows
+from mlpipe_assets_tests.serving.published import AS_OF, published, snapshot, view_rows
 
 CATALOG = Catalog(sources=(serving_log,))
 
@@ -183,7 +183,7 @@ def test_a_server_says_once_that_it_cannot_log_and_logs_again_when_it_can(
     folder = lake.root / "raw/serving_log"
     folder.write_text("a file where the folder should be")
     asked = logging(lake)
-    monkeypatch.setattr("mlpipe_assets.serving.background._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("mlpipe_assets.serving.http.background._LOOK_SECONDS", 0.02)
     app = asked.server.app()
 
     async def run() -> None:

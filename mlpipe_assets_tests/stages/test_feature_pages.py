@@ -7,7 +7,7 @@ import pytest
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import FeatureView
-from mlpipe_assets.serving.snapshot import PublishedView
+from mlpipe_assets.serving.snapshots.snapshot import PublishedView
 from mlpipe_assets.stages.feature_pages import page_of_online, page_of_view, published_table
 from mlpipe_assets.stages.features import feature_asset
 from mlpipe_assets.stages.online import online_asset

@@ -334,7 +334,7 @@ def test_nobody_joins_moments_to_rows_of_their_own(tmp_path: Path) -> None:
 
 
 def test_an_online_snapshot_leaves_moments_out(tmp_path: Path) -> None:
-    from mlpipe_assets.serving.selection import plan_snapshot
+    from mlpipe_assets.serving.snapshots.selection import plan_snapshot
 
     catalog = catalog_of(tmp_path / "sql")
     lake = lake_of(tmp_path / "data", catalog, daily("ann", "09:00:00", days=(1, 2)))

@@ -12,9 +12,9 @@ from mlpipe_assets.automation.pending import pending
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.resources.run_lake import LakeResource
-from mlpipe_assets.serving.rows import parse_rows, spell_rows
-from mlpipe_assets.serving.selection import ViewDays, plan_snapshot
-from mlpipe_assets.serving.snapshot import OnlineError, Snapshot
+from mlpipe_assets.serving.snapshots.rows import parse_rows, spell_rows
+from mlpipe_assets.serving.snapshots.selection import ViewDays, plan_snapshot
+from mlpipe_assets.serving.snapshots.snapshot import OnlineError, Snapshot
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.online import online_asset
 from mlpipe_assets.stages.online_plan import judge_snapshot, online_work, snapshot_held, store_of
@@ -256,7 +256,7 @@ def test_what_differs_from_a_join_is_not_published(
     def add_one(frame: pl.DataFrame, features: Sequence[str]) -> Iterator[bytes]:
         return spell_rows(frame.with_columns(pl.col("orders_3d") + 1), features)
 
-    monkeypatch.setattr("mlpipe_assets.serving.snapshot.spell_rows", add_one)
+    monkeypatch.setattr("mlpipe_assets.serving.snapshots.snapshot.spell_rows", add_one)
     result = run(lake, catalog)
 
     assert not result.success

@@ -23,7 +23,7 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.parity_gate import ONLINE_PARITY, PARITY_TABLE, find_barred
-from mlpipe_assets.serving.rows import parse_rows
+from mlpipe_assets.serving.snapshots.rows import parse_rows
 from mlpipe_assets.stages.features import build_features
 from mlpipe_assets.stages.online_parity import build_parity, parity_asset
 from mlpipe_assets.stages.online_parity_plan import parity_work
