@@ -18,6 +18,10 @@ from mlpipe_assets.errors import LakeError
 
 NEVER = np.iinfo(np.int32).min
 _KEYS_AT_ONCE = 8_000_000
+_KEYS_AN_ASKER = (
+    8  # read at first: most askers find their row in the newest partitions, and older ones need not be read then
+)
+_GROWTH = 4
 _CELLS_AT_ONCE = 12_000_000
 _SPARSEST = 16  # as many places a key, and keys are looked up in a table of them: five times faster than by hash
 _SMALL = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
@@ -103,7 +107,10 @@ def find_places(partitions: Partitions, keys: pl.DataFrame, newest: Days, oldest
     known, ids = _number(keys)
     open_ = np.flatnonzero((ids >= 0) & (newest != NEVER))
     open_ = open_[np.argsort(newest[open_], kind="stable")]
-    for days in _groups(partitions.rows, _KEYS_AT_ONCE, last=int(newest[open_[-1]]) if open_.size else NEVER):
+    first = _KEYS_AN_ASKER * open_.size
+    for days in _groups(
+        partitions.rows, _KEYS_AT_ONCE, last=int(newest[open_[-1]]) if open_.size else NEVER, first=first
+    ):
         if oldest is not None:
             open_ = open_[oldest[open_] <= days[-1]]
         if not open_.size:
@@ -157,14 +164,17 @@ def _look_up(keys: pl.DataFrame, known: pl.DataFrame) -> np.ndarray[tuple[int], 
     return keys.join(known, on=keys.columns, how="left", maintain_order="left")["id"].fill_null(-1).to_numpy()
 
 
-def _groups(rows: Mapping[int, int], most: int, *, last: int) -> Iterator[list[int]]:
-    """Days up to `last` from the newest to the oldest, as many at once as hold `most` rows; each group in order."""
+def _groups(rows: Mapping[int, int], most: int, *, last: int, first: int | None = None) -> Iterator[list[int]]:
+    """Days up to `last` from the newest to the oldest, as many at once as hold `most` rows; each group in order.
+
+    Where `first` is given, the first group holds so many, and each group after it more than the one before.
+    """
     group: list[int] = []
-    held = 0
+    held, fits = 0, min(first or most, most)
     for day in sorted((d for d in rows if d <= last), reverse=True):
-        if group and held + rows[day] > most:
+        if group and held + rows[day] > fits:
             yield group[::-1]
-            group, held = [], 0
+            group, fits, held = [], min(max(fits, held) * _GROWTH, most), 0
         group.append(day)
         held += rows[day]
     if group:
