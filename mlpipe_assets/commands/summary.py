@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from datetime import date
@@ -24,6 +25,7 @@ from mlpipe_assets.store.lake import Lake
 
 _COUNTS = ("rows", "quarantined", "duplicates", "not processed")  # of raw and interim, together the rows received
 _ONLINE = "online/features"
+_TABLE = re.compile(r"[a-z_]+/[\w.]+")
 _OTHER_SPLITS = ("/validation", "/test")  # one training set is one partition, whatever its splits
 
 
@@ -61,7 +63,7 @@ def tell_summary(
         print_table(console, ("table", *numbers), rows, numbers=numbers, title="Every stage, in the order data flows")
     elif tables:
         console.print("Nothing new to build.")
-    print_lines(console, "[yellow]warning:[/]", summary.warnings, whole=options.verbose)
+    print_lines(console, "[yellow]warning:[/]", _together(summary.warnings), whole=options.verbose)
     print_lines(console, "[bold red]error:[/]", summary.errors, whole=options.verbose)
     if executor != HERE and not summary.did_nothing:
         console.print(
@@ -81,6 +83,18 @@ def tell_summary(
         )
     else:
         console.print(f"Done in {seconds:.1f} s. Next: {_next(lake, catalog)}", soft_wrap=True)
+
+
+def _together(lines: Sequence[str]) -> list[str]:
+    """What is said of several tables in the same words, said once: `monitoring/a, monitoring/b: …`."""
+    tables: dict[str, list[str]] = {}
+    for line in lines:
+        table, _, words = line.partition(": ")
+        if _TABLE.fullmatch(table):
+            tables.setdefault(words, []).append(table)
+        else:
+            tables[line] = []
+    return [f"{', '.join(found)}: {words}" if found else words for words, found in tables.items()]
 
 
 def _tables(lake: Lake, catalog: Catalog, summary: Summary) -> list[dict[str, Any]]:
