@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, time
 
 from mlpipe_assets.arguments_lake import add_copy_lake, add_sample
+from mlpipe_assets.arguments_lineage import add_lineage
 from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_pull, add_serve
 from mlpipe_assets.arguments_reading import add_reading
 from mlpipe_assets.arguments_versions import add_versions
@@ -54,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_views(commands, _command, _day)
     add_versions(commands, _command)
     _add_trace(commands)
+    add_lineage(commands, _command)
     _add_duty(commands)
     add_online(commands, _command)
     add_serve(commands, _command)

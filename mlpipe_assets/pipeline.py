@@ -3,7 +3,7 @@
 A Dagster project of your own takes the pipeline from here; nothing is read or loaded by the import.
 """
 
-from dataclasses import replace
+from functools import partial
 
 import dagster as dg
 
@@ -19,6 +19,7 @@ from mlpipe_assets.catalog.loading import settings_of
 from mlpipe_assets.engines.registry import open_engine_on
 from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.lineage.recording import Recorder
 from mlpipe_assets.resources.engine import SqlEngine
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.resources.run_owner import owner_tags
@@ -41,7 +42,7 @@ def build_definitions(catalog: Catalog, settings: Settings | None = None) -> dg.
     settings = settings or settings_of(catalog)
     graph = build_graph(catalog, settings)
     jobs = with_freshness_job(graph.jobs or [], catalog, owner_tags(settings.data_dir))
-    prototype = prototype_job(catalog, lambda some, root: build_graph(some, replace(settings, data_dir=root)))
+    prototype = prototype_job(catalog, lambda some, root: build_graph(some, settings.for_lake(root)))
     return dg.Definitions(
         assets=graph.assets,
         asset_checks=[freshness_check(catalog)] if catalog.sources else [],
@@ -65,9 +66,17 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
         assets=[table.make() for table in tables_of(catalog)],
         jobs=jobs_of(catalog, owner_tags(settings.data_dir)),
         resources={
-            "lake": LakeResource(data_dir=str(settings.data_dir), address=settings.lake_address),
+            "lake": LakeResource(
+                data_dir=str(settings.data_dir),
+                address=settings.lake_address,
+                recording=dg.ResourceDefinition.hardcoded_resource(partial(_recorder, catalog, settings.metadata_url)),
+            ),
             "engine": SqlEngine(memory_limit=settings.memory_limit) if here else engine,
             "executor": executor,
         },
         executor=dg.in_process_executor,
     )
+
+
+def _recorder(catalog: Catalog, address: str, run: str) -> Recorder:
+    return Recorder(catalog=catalog, address=address, run=run)

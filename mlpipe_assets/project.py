@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -21,16 +20,9 @@ from mlpipe_assets.store.tagged import at_tag
 
 if TYPE_CHECKING:
     from mlpipe_assets.catalog.declarations import Catalog
+    from mlpipe_assets.lineage.asking import Lineage
     from mlpipe_assets.stages.flow_table import Table
 
-_COUNTS = ("received", "accepted", "duplicates", "quarantined", "not_processed", "rows")
-_STATUS = {
-    "table": pl.String,
-    "date": pl.Date,
-    **dict.fromkeys(_COUNTS, pl.Int64),
-    "as_of": pl.String,
-    "note": pl.String,
-}
 _log = logging.getLogger("mlpipe")
 _BUILT = {"table": pl.String, "partitions": pl.Int64, "first": pl.Date, "last": pl.Date, "seconds": pl.Float64}
 
@@ -246,10 +238,16 @@ class Project:
         Columns: table, date; counts of rows: received, accepted, duplicates, quarantined, not_processed and rows (those that
         the next stage reads), null where a stage has none; as_of (UTC, exclusive) and a note, as text.
         """
-        from mlpipe_assets.status import partitions
+        from mlpipe_assets.status import status_frame
 
-        rows = [asdict(p) for p in partitions(self._lake, self._catalog, digests=False)]
-        return pl.DataFrame(rows, schema=_STATUS)
+        return status_frame(self._lake, self._catalog)
+
+    @property
+    def lineage(self) -> "Lineage":
+        """Where everything came from, and what came of it."""
+        from mlpipe_assets.lineage.asking import lineage_of
+
+        return lineage_of(self._lake, self._catalog)
 
     def run(self, *, first: Day | None = None, last: Day | None = None) -> pl.DataFrame:
         """What was built, one row a table in flow order, after bringing every stage up to date as `mlpipe run` does.

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
     *("MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_CACHE_SIZE", "MLPIPE_OBJECT_CREDENTIALS"),
-    *("MLPIPE_ENGINE", "MLPIPE_EXECUTOR"),
+    *("MLPIPE_ENGINE", "MLPIPE_EXECUTOR", "MLPIPE_METADATA_URL"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -69,6 +69,7 @@ class Settings:
     alert_urls: tuple[str, ...] = field(default=(), repr=False)  # they hold tokens and passwords
     online_url: str = field(default="", repr=False)  # it may hold a password
     postgres_url: str = field(default="", repr=False)  # as above
+    metadata_url: str = field(default="", repr=False)  # as above
     executor: str = field(default="threads", repr=False)  # an address may hold a token
     engine: str = "duckdb"
     environment: str = ""
@@ -79,6 +80,12 @@ class Settings:
     def lake_address(self) -> str:
         """The bucket that the data folder is a copy of; empty where it is none."""
         return self.bucket.address if self.bucket and self.bucket.copy == self.data_dir else ""
+
+    def for_lake(self, root: Path) -> "Settings":
+        """The same for another data folder, whose lineage is its own."""
+        if root == self.data_dir:
+            return self
+        return replace(self, data_dir=root, metadata_url="")
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
@@ -106,6 +113,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
         online_url=(env.get("MLPIPE_ONLINE_URL") or "").strip(),
         postgres_url=postgres_url(env),
+        metadata_url=postgres_url(env, "MLPIPE_METADATA_URL"),
         executor=executor,
         engine=(env.get("MLPIPE_ENGINE") or "").strip() or "duckdb",
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
@@ -114,16 +122,14 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
     )
 
 
-def postgres_url(environ: Mapping[str, str] | None = None) -> str:
-    """The warehouse that the lake is published to; empty for none.
+def postgres_url(environ: Mapping[str, str] | None = None, name: str = "MLPIPE_POSTGRES_URL") -> str:
+    """The warehouse that the lake is published to, or another PostgreSQL that a variable names; empty for none.
 
-    Raises: SettingsError when MLPIPE_POSTGRES_URL is no address of a PostgreSQL.
+    Raises: SettingsError when it is no address of a PostgreSQL.
     """
-    address = ((os.environ if environ is None else environ).get("MLPIPE_POSTGRES_URL") or "").strip()
+    address = ((os.environ if environ is None else environ).get(name) or "").strip()
     if address and not re.match(r"postgres(ql)?://", address):  # what follows may hold a password
-        raise SettingsError(
-            "MLPIPE_POSTGRES_URL is no address of a PostgreSQL. Write it as postgresql://HOST/DATABASE."
-        )
+        raise SettingsError(f"{name} is no address of a PostgreSQL. Write it as postgresql://HOST/DATABASE.")
     return address
 
 

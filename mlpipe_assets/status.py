@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
+
+import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError
@@ -12,6 +14,15 @@ from mlpipe_assets.intake.deliveries import Ledger, count_by_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.store.lake import Lake
+
+_COUNTS = ("received", "accepted", "duplicates", "quarantined", "not_processed", "rows")
+_FRAME = {
+    "table": pl.String,
+    "date": pl.Date,
+    **dict.fromkeys(_COUNTS, pl.Int64),
+    "as_of": pl.String,
+    "note": pl.String,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +110,12 @@ def partitions(lake: Lake, catalog: Catalog, *, digests: bool = True) -> Iterato
             yield Partition(
                 table=table.key, date=held.day, rows=held.rows, digest=held.digest, as_of=_as_of(held.day), note=None
             )
+
+
+def status_frame(lake: Lake, catalog: Catalog) -> pl.DataFrame:
+    """The same without digests, as a frame."""
+    rows = [asdict(one) for one in partitions(lake, catalog, digests=False)]
+    return pl.DataFrame(rows, schema=_FRAME)
 
 
 def _raw(lake: Lake, name: str) -> Iterator[Partition]:

@@ -25,10 +25,12 @@ PAGES = {
             "docs/serving.md",
             "docs/feature-store.md",
             "docs/versions.md",
+            "docs/lineage.md",
         ),
     )
 }
 IN_A_SHOP = [
+    "docs/lineage.md",
     "docs/versions.md",
     "docs/reading-tables.md",
     "docs/running-by-itself.md",

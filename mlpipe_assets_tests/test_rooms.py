@@ -14,7 +14,18 @@ from mlpipe_assets_tests.rooms import PACKAGE, arrows, draw, files_importing, mo
 
 WITHOUT_DAGSTER = (
     *("alerting", "catalog", "contracts", "engines", "executors", "freshness", "intake", "learning", "monitoring"),
-    *("new_project", "pictures", "point_in_time", "publish", "readers", "serving", "statistics", "store", "tagging"),
+    *(
+        "lineage",
+        "new_project",
+        "pictures",
+        "point_in_time",
+        "publish",
+        "readers",
+        "serving",
+        "statistics",
+        "store",
+        "tagging",
+    ),
     *("training", "transforms"),
     *("flow", "metrics", "project", "rebuilds", "status", "verification"),
 )
@@ -26,6 +37,7 @@ LAYERS = (
     ("automation",),
     ("metrics", "warehouse"),
     ("explain", "publish", "status", "verification"),
+    ("lineage",),
     ("tagging",),
     ("rebuilds",),
     ("flow",),

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -31,7 +30,7 @@ def run_project(lake: Lake, catalog: Catalog, wanted: Callable[[date], bool]) ->
         def load() -> tuple[dg.Definitions, dg.DagsterInstance]:
             own = lake.root == settings.data_dir
             instance = opened.enter_context(open_home() if own else dg.DagsterInstance.ephemeral())
-            return build_graph(catalog, replace(settings, data_dir=lake.root)), instance
+            return build_graph(catalog, settings.for_lake(lake.root)), instance
 
         summary = catch_up(lake, catalog, load, wanted)
     if summary.errors:

@@ -4,7 +4,6 @@ import argparse
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -105,7 +104,7 @@ def _prototype(
     settings = read_settings()
 
     def define(sampled: Catalog, root: Path) -> dg.Definitions:
-        return build_graph(sampled, replace(settings, data_dir=root))
+        return build_graph(sampled, settings.for_lake(root))
 
     started = time.monotonic()
     with Progress(console, options):

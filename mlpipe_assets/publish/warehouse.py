@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import polars as pl
@@ -14,6 +15,8 @@ from mlpipe_assets.engines.engine import Engine, Joined, NamedTable
 from mlpipe_assets.engines.refused import Reason, RefusedSqlError
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.lineage.asking import SQL_NAMES, lineage_of
+from mlpipe_assets.lineage.database import LineageError
 from mlpipe_assets.partitions import gaps, spell_gaps
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.store import keys
@@ -70,7 +73,13 @@ def tell_gaps(lake: Lake, catalog: Catalog, sql: str) -> list[str]:
 
 
 def _ask(lake: Lake, catalog: Catalog, sql: str, answer: Callable[[str, Sequence[NamedTable]], _Answer]) -> _Answer:
-    tables = list(_tables(lake, catalog))
+    with TemporaryDirectory(prefix="mlpipe-sql-") as folder:
+        return _ask_tables(lake, sql, [*_tables(lake, catalog), *_lineage(lake, catalog, sql, Path(folder))], answer)
+
+
+def _ask_tables(
+    lake: Lake, sql: str, tables: Sequence[_Table], answer: Callable[[str, Sequence[NamedTable]], _Answer]
+) -> _Answer:
     try:
         return answer(sql, tables)
     except RefusedSqlError as error:
@@ -184,3 +193,22 @@ def _records(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
         yield _Table(schemas=("meta",), name=path.stem, files=[path], dated=False, joined=joined, plain=True)
     refused = files(keys.partitions(keys.QUARANTINE, "*", "*.parquet"))
     yield _Table(schemas=("meta",), name="quarantine", files=refused, dated=False, day="event_date", plain=True)
+
+
+def _lineage(lake: Lake, catalog: Catalog, sql: str, folder: Path) -> Iterator[_Table]:
+    """What lineage has on record, where a text names it or asks which tables there are; put into a folder for the statement."""
+    asked = [name for name in SQL_NAMES if _names(sql, ("meta",), name)]
+    if not asked and not re.search(r"(?<!\w)(show|information_schema)(?!\w)", sql, re.IGNORECASE):
+        return
+    if isinstance(lake, TaggedLake):
+        return
+    found = lineage_of(lake, catalog)
+    try:
+        tables = found.tables_of()
+    except LineageError:
+        if asked:
+            raise
+        return
+    for name, rows in tables.items():
+        rows.write_parquet(folder / f"{name}.parquet")
+        yield _Table(schemas=("meta",), name=name, files=[folder / f"{name}.parquet"], dated=False, plain=True)

@@ -1,7 +1,8 @@
 """The lake as a Dagster resource: a run that opens it is marked as one on this data folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -11,12 +12,16 @@ from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.run_locks import hold_run_lock
 
+Recording = Callable[[str], Callable[[Lake, str, str], None]]
+"""Gives, for the id of a run, what its lake calls when a table was written."""
+
 
 class LakeResource(dg.ConfigurableResource[Lake]):
     """Gives assets and sensors the lake."""
 
     data_dir: str
     address: str = ""
+    recording: dg.ResourceDependency[Recording | None] = None  # type: ignore[assignment]  # it may do without
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Lake]:
@@ -32,4 +37,4 @@ class LakeResource(dg.ConfigurableResource[Lake]):
             claim_run(run, instance, lake.root)
             lake.sweep_documents()
             with hold_run_lock(lake.root, run.run_id):
-                yield lake
+                yield replace(lake, written=self.recording(run.run_id)) if self.recording else lake

@@ -28,16 +28,16 @@ ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below the
 ASIDE, PROTOTYPE = ".aside", "prototype"  # rows of selects on their way from executors; the lake of a run on a sample
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 
-META = "meta"
-ACCEPTANCES = "meta/acceptances.jsonl"
+META, ACCEPTANCES = "meta", "meta/acceptances.jsonl"
 ALERTS, ALERT_LOG = "meta/alerts.json", "meta/alerts.jsonl"
-CHAMPIONS = "meta/champions"
-DELIVERIES = "meta/deliveries"
+CHAMPIONS, DELIVERIES = "meta/champions", "meta/deliveries"
 FRESHNESS = "meta/freshness.jsonl"
 REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"  # where refused days were on record before there were manifests
 TABLES, TAGS, CHECKOUT = "meta/tables", "meta/tags", "meta/checkout.json"
+LINEAGE, LINEAGE_FILE, LINEAGE_NAME = "meta/lineage", "meta/lineage/metadata.sqlite", "meta/lineage/name.json"
+LINEAGE_LOG, LINEAGE_SENT = "meta/metadata_log.jsonl", "meta/lineage/sent.json"
 CONTENTS = ".store"  # the files of tables, by their digests
 
 _DAY = "date="

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from mlpipe_assets.store.digest_log import Written, on_record
 from mlpipe_assets.store.digests import check_file, content_digest
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects, explain_writing, sync_folders
+from mlpipe_assets.store.manifest import Manifest
 from mlpipe_assets.store.staging import Staged, beside, spell_frame, stage_bytes, stage_with
 from mlpipe_assets.store.table import Table
 from mlpipe_assets.store.table_state import TableState
@@ -31,9 +32,14 @@ _THREADS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """Tables as folders of day partitions below one root."""
+    """Tables as folders of day partitions below one root.
+
+    Attributes:
+        written: Called with stage and name when a run has written a table and still has its turn; never where it was stopped.
+    """
 
     data_dir: str
+    written: "Callable[[Lake, str, str], None] | None" = field(default=None, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Callable[[str], "Lake"], tuple[str]]:
         """Sent to another process it is the folder, and nothing that this process knows of it."""
@@ -209,6 +215,10 @@ class Lake:
         for change in changes.values():
             change.publish()
 
+    def seen(self) -> dict[str, list[Manifest]]:
+        """What each table held whenever the run that has its turn has read it, the latest last; see `Table.seen`."""
+        return {name: [*table.seen] for name, table in self._tables.items() if table.seen}
+
     def change(self, stage: str, name: str) -> TableChange:
         """A change to a table, to be filled and published."""
         return TableChange(table=self.table(stage, name))
@@ -245,10 +255,15 @@ class Lake:
         Raises: BusyError when another run still writes it after ten seconds.
         """
         with take_turn(self.root, stage, name, patience=PATIENCE, highest=lambda: self._highest(stage, name)) as turn:
+            if not self._turns:
+                for table in self._tables.values():
+                    table.seen.clear()
             self._turns.append(turn)
             try:
                 self.sweep(stage, name)
                 yield
+                if self.written:
+                    self.written(self, stage, name)
             except BaseException:  # a full disk above all: what is not visible by now never will be
                 self.sweep(stage, name)
                 raise

@@ -30,6 +30,7 @@ _CURE = (
     "Restore it from a copy, or delete it and run again: it is made again from the files of its days. Days that had been refused "
     "are tried again then."
 )
+_SEEN = 4  # states beside the first one that are remembered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class Table:
         name: The folder of its days, such as `interim/orders`.
         turn: Gives the turn in which it is written: that of the run which has it, or one for the moment; told for how
             many seconds to wait where another run has it.
+        seen: What it held whenever it was read since this was emptied, the latest last.
     """
 
     root: Path
@@ -63,6 +65,7 @@ class Table:
     turn: Callable[[float], AbstractContextManager[Turn]]
     _known: tuple[str | Condition, Manifest] = field(default=(ABSENT, Manifest()))
     _publishing: bool = False
+    seen: list[Manifest] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -89,6 +92,9 @@ class Table:
             self._finish()
             tag, manifest = self._read()
             begun = self.contents.begun()
+        if not self.seen or self.seen[-1] is not manifest:
+            self.seen.append(manifest)
+            del self.seen[1:-_SEEN]
         return TableState(
             contents=self.contents,
             manifest=manifest,
@@ -172,6 +178,8 @@ class Table:
         _, before = self._read()
         if not change.changes(before):
             return
+        if not self.seen:
+            self.seen.append(before)
         self._expect_own(turn, before)  # else what we took for left behind may be what the other has just placed
         self._heal()
         had = {day: list(before.days.get(day, ())) for day in sorted(change.days)}

@@ -26,7 +26,10 @@ from mlpipe_assets.tagging.checkout import pinned_tables
 from mlpipe_assets.tagging.making import places_of
 
 # What belongs to this lake alone: other tables, what is served, who writes what now.
-_LEFT = (keys.CONTENTS, keys.TABLES, keys.TAGS, keys.CHECKOUT, keys.ONLINE, keys.SNAPSHOTS, keys.PUSHED, keys.PROTOTYPE)
+_LEFT = (
+    *(keys.CONTENTS, keys.TABLES, keys.TAGS, keys.CHECKOUT, keys.ONLINE, keys.SNAPSHOTS, keys.PUSHED, keys.PROTOTYPE),
+    *(keys.LINEAGE, keys.LINEAGE_LOG),
+)
 _LOCKS = "meta/locks"
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 
