@@ -26,7 +26,7 @@ from mlpipe_assets.visible import visible
 
 MOST_LINES = 12
 _log = logging.getLogger("mlpipe")
-_LONGEST = 300
+_LONGEST = 400
 
 
 def open_lake(*, begin: bool = False, writing: bool = False) -> tuple[Lake, Catalog]:
