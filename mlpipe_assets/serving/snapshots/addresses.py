@@ -29,9 +29,12 @@ def open_store(lake: Lake, address: str) -> OnlineStore:
         )
     module, name, package = _REMOTE[scheme]
     try:
-        made: OnlineStore = getattr(import_module(f"mlpipe_assets.serving.{module}"), name)(address)
+        found = import_module(f"{__package__}.{module}")
     except ImportError as error:
+        if (error.name or "").startswith("mlpipe_assets"):  # a fault of ours, not of what is installed
+            raise
         raise SettingsError(
             f"MLPIPE_ONLINE_URL is of {scheme}, and its client is not installed. Next: pip install '{package}'"
         ) from error
+    made: OnlineStore = getattr(found, name)(address)
     return made
