@@ -43,7 +43,7 @@ def checkout(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     if dagster_home().is_dir():  # else nothing is on record there that could be wrong
         with open_home() as instance:
-            record_resets(instance, catalog, resets, options.name)
+            record_resets(instance, lake, catalog, resets, options.name)
     held = tell_hold(lake.objects)
     if options.json:
         print(

@@ -35,6 +35,9 @@ def tag(options: argparse.Namespace) -> int:
         root=read_settings().project.root,
     )
     seconds = time.monotonic() - started
+    from mlpipe_assets.automation.checked_out import note_tag  # noqa: PLC0415 (brings Dagster, which tags and gc do without)
+
+    note_tag(catalog, made.tag)
     works = [table.behind(lake, lambda _: True) for table in choose_tables(catalog, options.tables) if table.behind]
     behind = {work.table: [f"{day}" for day in work.days] for work in works if work.days}
     if options.json:

@@ -90,14 +90,12 @@ def model_asset(catalog: Catalog, model: Model) -> dg.AssetsDefinition:
             for day in days:  # in order: each is held against the champion of the day before
                 built.append(build_model(lake, engine, catalog, model, day))  # noqa: PERF401 (a comprehension hides the order)
         outcomes = [one.outcome for one in built]
-        for one in built:
-            if one.metadata and not any(o.refused for o in outcomes):
-                context.add_asset_metadata(dict(one.metadata), asset_key=key, partition_key=f"{one.outcome.day}")
         yield from tell(
             context,
             lake,
             key,
             outcomes,
+            of_days={one.outcome.day: one.metadata for one in built},
             extra_checks=worst_of(result for one in built for result in one.checks),
             balanced=False,
         )

@@ -1,7 +1,8 @@
 """monitoring: what changed in each monitored table, day by day, and one page that tells it."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -76,16 +77,15 @@ def monitor_asset(catalog: Catalog, monitor: Monitor) -> dg.AssetsDefinition:
             outcomes = build_monitoring(lake, engine, catalog, monitor, days, executor)
             history = read_history(lake, catalog, monitor)
         newest = history.days[-1].day if history.days else None
-        if newest in days and all(o.written for o in outcomes):
+        of_days: dict[date, dict[str, dg.MetadataValue[Any]]] = {}
+        if newest in days:
             shown = {name: dg.MetadataValue.md(text) for name, text in pictures_as_markdown(history).items()}
-            context.add_asset_metadata(
-                {"verdicts": dg.MetadataValue.md(verdicts_as_markdown(history)), **shown},
-                asset_key=key,
-                partition_key=f"{newest}",
-            )
+            of_days[newest] = {"verdicts": dg.MetadataValue.md(verdicts_as_markdown(history)), **shown}
         results = [_result(name, judge(history), history) for name, (judge, _) in judged.items()]
         told = {"executor": executor.name}
-        yield from tell(context, lake, key, outcomes, metadata=told, extra_checks=results, balanced=False)
+        yield from tell(
+            context, lake, key, outcomes, metadata=told, of_days=of_days, extra_checks=results, balanced=False
+        )
 
     return build
 

@@ -13,6 +13,8 @@ from mlpipe_assets.intake.deliveries import ON_ARRIVAL, Ledger, count_by_day
 from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
+from mlpipe_assets.rules import digest
+from mlpipe_assets.stages.data_versions import NO_EVENTS_OF_THEIR_OWN, log_days
 from mlpipe_assets.stages.raw_taking import Ingested
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import add_to_report
@@ -95,14 +97,13 @@ def tell_ingested(
         metadata={"run": {**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk}},
     )
     of_day = count_by_day(ledger.deliveries.values())
-    for day in sorted({*touched, *days}):
+    summary = {"this_run": {k: v for k, v in counts.items() if v}, "executor": read_by}
+    told: list[tuple[date, dict[str, Any]]] = []
+    for day in sorted({*days, *(day for day in touched if START_DATE <= day <= last)}):
         metadata = _metadata(ledger, found, day, of_day.get(day, dict.fromkeys(ON_ARRIVAL, 0)))
-        if day in days:
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=f"{day}")
-        elif START_DATE <= day <= last:
-            context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{day}", metadata=metadata))
-    summary = {k: v for k, v in counts.items() if v}
-    yield dg.Output(None, metadata={"this_run": summary, "executor": read_by})
+        told.append((day, {**summary, **metadata} if day in days else metadata))
+    log_days(context, key, told, {day: digest([d.stem for d in ledger.of_day(day)]) for day, _ in told})
+    yield dg.Output(None, metadata={**summary, NO_EVENTS_OF_THEIR_OWN: True})
 
 
 def _spell(counts: dict[str, int], names: Sequence[str]) -> str:

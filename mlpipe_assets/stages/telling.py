@@ -2,16 +2,15 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.source_asset import (
-    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENTS_OF_THEIR_OWN,  # not exported; a test holds its effect
-)
 
 from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.partitions import ONE_DAY, spell_days
+from mlpipe_assets.stages.data_versions import NO_EVENTS_OF_THEIR_OWN, log_days, versions_of
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import add_to_report
 from mlpipe_assets.visible import visible
@@ -33,10 +32,21 @@ def tell(
     outcomes: Sequence[Outcome],
     *,
     metadata: Mapping[str, Any] | None = None,
+    of_days: Mapping[date, Mapping[str, Any]] | None = None,
     extra_checks: Sequence[CheckResult] = (),
     balanced: bool = True,
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """Say what happened: checks first, then the days written; a failure when days were refused.
+
+    Args:
+        context: Of the run.
+        lake: Where the days were written.
+        key: The table.
+        outcomes: What became of each day.
+        metadata: What people see of the whole run.
+        of_days: What they see of some days besides.
+        extra_checks: Results of checks on all of it.
+        balanced: Whether rows received are accounted for.
 
     Raises: dg.Failure (never retried) naming the refused days, after everything else was reported.
     """
@@ -65,13 +75,11 @@ def tell(
         _log.warning("%s [%s] %s", table, o.day, o.missing)
     failed = bool(errors or extra_errors)
     whole = not failed and not missing
-    for (
-        o
-    ) in outcomes:  # before the checks: Dagster stores logged events with the next one yielded, and a failure is none
-        if o.beyond_the_run or (not whole and o.written):
-            context.log_event(dg.AssetMaterialization(asset_key=key, partition=f"{o.day}", metadata=_metadata(o)))
-        elif whole:
-            context.add_asset_metadata(_metadata(o), asset_key=key, partition_key=f"{o.day}")
+    written = {"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})}
+    versions = versions_of(lake, outcomes)
+    told = [o for o in outcomes if o.written or whole]
+    # Before the checks: Dagster stores logged events with the next one yielded, and a failure is none.
+    log_days(context, key, [(o.day, _of_day(o, versions, written if whole else {}, of_days)) for o in told], versions)
     for o in [o for o in outcomes if o.refused or o.missing][-_MOST_REASONS:]:
         # A day that was not written has no materialization of this run: its page shows why by this.
         context.log_event(dg.AssetObservation(asset_key=key, partition=f"{o.day}", metadata=_reason(o)))
@@ -85,11 +93,8 @@ def tell(
             metadata={"errors": dg.MetadataValue.json([*errors, *extra_errors][:100]), **totals},
             allow_retries=False,
         )
-    written = {"run": {**totals, "days": spell_days(o.day for o in outcomes if o.written)}, **(metadata or {})}
-    if not whole:
-        # The days written were told one by one; what follows runs for them, and days without data stay unmaterialized.
-        written[NO_EVENTS_OF_THEIR_OWN] = True
-    yield dg.Output(None, metadata=written)
+    # The days were told one by one; what follows runs for them, and days without data stay unmaterialized.
+    yield dg.Output(None, metadata={**written, NO_EVENTS_OF_THEIR_OWN: True})
 
 
 def as_dagster(result: CheckResult) -> dg.AssetCheckResult:
@@ -177,6 +182,19 @@ def _status(outcome: Outcome) -> str:
     return "missing" if outcome.missing else "carried" if outcome.carried else "written"
 
 
+def _of_day(
+    outcome: Outcome,
+    versions: Mapping[date, str],
+    run: Mapping[str, Any],
+    of_days: Mapping[date, Mapping[str, Any]] | None,
+) -> dict[str, Any]:
+    """What people see of one day; a day that the run was not asked for shows itself alone."""
+    digest = {"digest": versions[outcome.day][:_SHOWN]} if outcome.day in versions else {}
+    if outcome.beyond_the_run:
+        return {**_metadata(outcome), **digest}
+    return {**run, **(of_days or {}).get(outcome.day, {}), **_metadata(outcome), **digest}
+
+
 def _metadata(outcome: Outcome) -> dict[str, Any]:
     metadata: dict[str, Any] = {**outcome.counts, "as_of": f"{outcome.day + ONE_DAY}T00:00:00+00:00"}
     if "accepted" in outcome.counts or "rows" in outcome.counts:
@@ -184,7 +202,7 @@ def _metadata(outcome: Outcome) -> dict[str, Any]:
     if outcome.carried:
         metadata["carried"] = "no delivery that day: the snapshot before stays in force"
     if outcome.written:
-        metadata |= {"digest": outcome.written.digest[:_SHOWN], "bytes": outcome.written.size}
+        metadata["bytes"] = outcome.written.size
     if outcome.breaches:
         metadata["refused_because"] = list(outcome.breaches)[:10]
     if outcome.accepted_because is not None:

@@ -109,6 +109,11 @@ def places_of(table: Table) -> Iterator[str]:
     yield from ("/".join(place) for place in (table.place, *table.beside))
 
 
+def digest_of_table(pinned: Pinned) -> str:
+    """Digest of what is pinned of a table: of every file of every day."""
+    return digest({f"{day}": {file: part.sha256 for file, part in files.items()} for day, files in pinned.days.items()})
+
+
 def describe_moment(lake: Lake, catalog: Catalog, root: Path) -> dict[str, Any]:
     """What is on record beside the tables: models with their numbers, code versions, and the commit of git."""
     code = describe_code(catalog)

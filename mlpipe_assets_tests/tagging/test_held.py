@@ -107,7 +107,7 @@ def test_the_data_version_that_dagster_knows_of_a_day_is_its_digest(lake: Lake) 
     key = dg.AssetKey(["interim", "orders"])
 
     with dg.DagsterInstance.ephemeral() as instance:
-        assert record_resets(instance, CATALOG, resets, "v1") == 2
+        assert record_resets(instance, lake, CATALOG, resets, "v1") == 2
         made = instance.fetch_materializations(key, limit=10).records
         seen = instance.fetch_observations(key, limit=10).records
 
