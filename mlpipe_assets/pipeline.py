@@ -13,6 +13,7 @@ from mlpipe_assets.automation.prototype import prototype_job
 from mlpipe_assets.automation.requests import own_checks
 from mlpipe_assets.automation.schedules import schedules_of
 from mlpipe_assets.automation.sensors import sensors_of
+from mlpipe_assets.automation.tag_job import tag_job
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.loading import settings_of
@@ -46,7 +47,7 @@ def build_definitions(catalog: Catalog, settings: Settings | None = None) -> dg.
     return dg.Definitions(
         assets=graph.assets,
         asset_checks=[freshness_check(catalog)] if catalog.sources else [],
-        jobs=[*jobs, prototype],
+        jobs=[*jobs, prototype, tag_job(catalog, settings.project.root)],
         schedules=schedules_of(catalog, jobs),
         sensors=sensors_of(catalog, settings, jobs, own_checks(graph.assets or [])),
         resources=graph.resources,

@@ -67,6 +67,6 @@ def test_definitions_can_be_loaded_by_dagster() -> None:
 
     assert {job.name for job in defs.resolve_all_job_defs()} >= {
         *("ingest_job", "daily_job", "training_job"),
-        *("prediction_job", "retraining_job", "prototype_job"),
+        *("prediction_job", "retraining_job", "prototype_job", "tag_job"),
     }
     assert defs.resolve_job_def("daily_job").partitions_def is not None

@@ -2,10 +2,10 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
-from mlpipe_assets.store.tags import Pinned, Tag, delete_tag, expect_name, list_tags, pin, save_tag
+from mlpipe_assets.store.tags import Pinned, Tag, delete_tag, expect_name, list_tags, pin, read_tag, save_tag
 from mlpipe_assets.training.champions import champion
 from mlpipe_assets.training.versions import ModelVersion, find_version
 
@@ -32,14 +32,24 @@ class Made:
 
     Attributes:
         size: Bytes of the files it names, each content once; none of them was written again.
+        is_new: Whether it was not there before.
     """
 
     tag: Tag
     size: int
+    is_new: bool = True
 
 
 def make_tag(
-    lake: Lake, catalog: Catalog, name: str, *, tables: Sequence[str], message: str, now: datetime, root: Path
+    lake: Lake,
+    catalog: Catalog,
+    name: str,
+    *,
+    tables: Sequence[str],
+    message: str,
+    now: datetime,
+    root: Path,
+    or_same: bool = False,
 ) -> Made:
     """Pin tables as they are now, all of them at the same moment: no run writes any of them meanwhile.
 
@@ -51,11 +61,13 @@ def make_tag(
         message: Why it was made.
         now: In UTC.
         root: The folder whose commit of git is put on record.
+        or_same: Take a tag of that name that pins the same for the one that was asked for.
 
     Raises: SettingsError for a name that is taken or cannot be one, an unknown table, and where there is nothing to pin; BusyError
         while a run writes one of the tables; DamagedError when a file of them does not hold what was written to it.
     """
-    if expect_name(name) in list_tags(lake.objects):
+    is_there = expect_name(name) in list_tags(lake.objects)
+    if is_there and not or_same:
         save_tag(lake.objects, Tag(name=name, made_at=""))  # raises, with what to do
     chosen = choose_tables(catalog, tables)
     with ExitStack() as turns:
@@ -64,6 +76,8 @@ def make_tag(
         states = {place: lake.state(*place.rsplit("/", 1)) for table in chosen for place in places_of(table)}
         pinned = {place: _pin(state) for place, state in states.items()}
         pinned = {place: table for place, table in pinned.items() if table.days or table.refused}
+        if is_there:
+            return _same(read_tag(lake.objects, name), pinned)
         if not any(table.days for table in pinned.values()):
             raise SettingsError(
                 f"There is no partition to tag of {shorten([t.key for t in chosen], 5)}. Next: mlpipe run"
@@ -71,10 +85,28 @@ def make_tag(
         about = describe_moment(lake, catalog, root)
         tag = Tag(name=name, made_at=now.isoformat(timespec="seconds"), message=message, tables=pinned, about=about)
         save_tag(lake.objects, tag)
-    sizes = {
-        part.sha256: part.size for table in pinned.values() for files in table.days.values() for part in files.values()
-    }
-    return Made(tag=tag, size=sum(sizes.values()))
+    return Made(tag=tag, size=_size(pinned))
+
+
+def _same(tag: Tag, pinned: Mapping[str, Pinned]) -> Made:
+    """A tag that is there, when it pins the same."""
+    places = sorted({*tag.tables, *pinned})
+    if other := [p for p in places if _digest(tag.tables.get(p)) != _digest(pinned.get(p))]:
+        raise SettingsError(
+            f"There is a tag {tag.name!r} already, of {tag.made_at[:16]}Z, and it pins something else of {shorten(other, 3)}. What a "
+            "name stands for does not change: choose another one."
+        )
+    return Made(tag=tag, size=_size(pinned), is_new=False)
+
+
+def _digest(pinned: Pinned | None) -> tuple[str, Mapping[date, object]] | None:
+    return pinned and (digest_of_table(pinned), pinned.refused)
+
+
+def _size(pinned: Mapping[str, Pinned]) -> int:
+    """Bytes of the files that are pinned, each content once."""
+    parts = [part for table in pinned.values() for files in table.days.values() for part in files.values()]
+    return sum({part.sha256: part.size for part in parts}.values())
 
 
 def remove_tag(lake: Lake, name: str) -> None:
