@@ -7,7 +7,7 @@ from collections.abc import Callable
 def add_versions(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
 ) -> None:
-    """Add `tag`, `tags`, `diff`, `checkout` and `gc`.
+    """Add `tag`, `tags`, `diff`, `checkout`, `branch`, `promote`, `drop` and `gc`.
 
     Args:
         commands: Where to.
@@ -28,11 +28,11 @@ def add_versions(
         commands,
         "diff",
         ("diff", "diff"),
-        "print what differs between two tags, or between a tag and now: tables, days, rows, columns, models",
-        "  mlpipe diff v1.0-training-set now\n  mlpipe diff v1.0 v1.1 --tables features/customer_features --json",
+        "print what differs between two of tags, branches, main and now: tables, days, rows, columns, models",
+        "  mlpipe diff v1.0-training-set now\n  mlpipe diff main try-x\n  mlpipe diff v1.0 v1.1 --tables features/customer_features --json",
     )
-    diff.add_argument("first", metavar="A", help="a tag, or now")
-    diff.add_argument("second", metavar="B", help="a tag, or now")
+    diff.add_argument("first", metavar="A", help="a tag, a branch, main or now")
+    diff.add_argument("second", metavar="B", help="a tag, a branch, main or now")
     diff.add_argument(
         "--tables",
         nargs="+",
@@ -42,6 +42,7 @@ def add_versions(
     )
     diff.add_argument("--json", action="store_true", help="print everything as one JSON object")
     _add_checkout(commands, command)
+    _add_branches(commands, command)
     collect = command(
         commands,
         "gc",
@@ -51,6 +52,38 @@ def add_versions(
     )
     collect.add_argument("--dry-run", action="store_true", help="print what would go; change nothing")
     collect.add_argument("--json", action="store_true", help="print what went, table by table, as one JSON object")
+
+
+def _add_branches(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    branch = command(
+        commands,
+        "branch",
+        ("branches", "branch"),
+        "begin a branch: the whole lake without a copy, to run and change anything in; without NAME, list them",
+        "  mlpipe branch try-x\n  MLPIPE_BRANCH=try-x mlpipe run\n  mlpipe branch",
+    )
+    branch.add_argument("name", metavar="NAME", nargs="?", help="letters, digits and . _ + -, such as try-x")
+    promote = command(
+        commands,
+        "promote",
+        ("branches", "promote"),
+        "bring what a branch changed into main; refused, saying where, when main has moved where it matters",
+        "  mlpipe diff main try-x\n  mlpipe promote try-x",
+    )
+    promote.add_argument("name", metavar="NAME", help="a branch")
+    drop = command(
+        commands,
+        "drop",
+        ("branches", "drop"),
+        "take a branch away; refused when it has what was not promoted",
+        "  mlpipe drop try-x\n  mlpipe drop try-x --force",
+    )
+    drop.add_argument("name", metavar="NAME", help="a branch")
+    drop.add_argument("--force", "--yes", action="store_true", help="lose what was not promoted")
+    for one in (branch, promote, drop):
+        one.add_argument("--json", action="store_true", help="print what was done as one JSON object")
 
 
 def _add_checkout(

@@ -19,7 +19,7 @@ NAMES = (
     *("MLPIPE_DATA_DIR", "MLPIPE_START_DATE", "MLPIPE_MEMORY_LIMIT", "MLPIPE_SETTLE_SECONDS", "MLPIPE_CATALOG"),
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
     *("MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_CACHE_SIZE", "MLPIPE_OBJECT_CREDENTIALS"),
-    *("MLPIPE_ENGINE", "MLPIPE_EXECUTOR", "MLPIPE_METADATA_URL"),
+    *("MLPIPE_ENGINE", "MLPIPE_EXECUTOR", "MLPIPE_METADATA_URL", "MLPIPE_BRANCH"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -57,6 +57,7 @@ class Settings:
 
     Attributes:
         bucket: Where the lake is, when `data_dir` is a copy of one in object storage.
+        branch: The branch of the lake that `data_dir` is; what others see, such as a warehouse, is none of its business.
     """
 
     data_dir: Path
@@ -75,6 +76,12 @@ class Settings:
     environment: str = ""
     ui_url: str = ""
     bucket: Bucket | None = None
+    branch: str = ""
+
+    @property
+    def main_dir(self) -> Path:
+        """The data folder itself, where `data_dir` is a branch of it."""
+        return self.data_dir.parent.parent if self.branch else self.data_dir
 
     @property
     def lake_address(self) -> str:
@@ -102,16 +109,18 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
             "MLPIPE_EXECUTOR is a cluster and MLPIPE_DATA_DIR a bucket: executors do not see the copy that this machine has of the "
             "bucket. Unset MLPIPE_EXECUTOR, or give a folder that all machines share."
         )
+    data_dir = bucket.copy if bucket else Path(env.get("MLPIPE_DATA_DIR") or project.root / "data").absolute()
+    branch = _branch(env, data_dir, bucket)
     return Settings(
-        data_dir=bucket.copy if bucket else Path(env.get("MLPIPE_DATA_DIR") or project.root / "data").absolute(),
+        data_dir=data_dir / "branches" / branch if branch else data_dir,
         start_date=start_date(env, project),
         memory_limit=_memory(env, "MLPIPE_MEMORY_LIMIT", "1GB"),
         settle_seconds=_seconds(env, "MLPIPE_SETTLE_SECONDS", "1"),
         project=project,
         sensor_seconds=max(1, round(_seconds(env, "MLPIPE_SENSOR_SECONDS", "30"))),
         file_mode=file_mode(env),
-        alert_urls=_urls(env.get("MLPIPE_ALERT_URLS") or ""),
-        online_url=(env.get("MLPIPE_ONLINE_URL") or "").strip(),
+        alert_urls=() if branch else _urls(env.get("MLPIPE_ALERT_URLS") or ""),
+        online_url="" if branch else (env.get("MLPIPE_ONLINE_URL") or "").strip(),
         postgres_url=postgres_url(env),
         metadata_url=postgres_url(env, "MLPIPE_METADATA_URL"),
         executor=executor,
@@ -119,6 +128,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
         bucket=bucket,
+        branch=branch,
     )
 
 
@@ -127,7 +137,8 @@ def postgres_url(environ: Mapping[str, str] | None = None, name: str = "MLPIPE_P
 
     Raises: SettingsError when it is no address of a PostgreSQL.
     """
-    address = ((os.environ if environ is None else environ).get(name) or "").strip()
+    env = os.environ if environ is None else environ
+    address = "" if env.get("MLPIPE_BRANCH") else (env.get(name) or "").strip()
     if address and not re.match(r"postgres(ql)?://", address):  # what follows may hold a password
         raise SettingsError(f"{name} is no address of a PostgreSQL. Write it as postgresql://HOST/DATABASE.")
     return address
@@ -207,6 +218,21 @@ def start_date(environ: Mapping[str, str] | None = None, project: ProjectFolder 
             f"{said} is after today, {today} in UTC, so there would be no partition. Name an earlier day."
         )
     return value
+
+
+def _branch(env: Mapping[str, str], data_dir: Path, bucket: Bucket | None) -> str:
+    """The branch that MLPIPE_BRANCH names.
+
+    Raises: SettingsError where there is none of that name.
+    """
+    name = (env.get("MLPIPE_BRANCH") or "").strip()
+    if name and bucket:
+        raise SettingsError("MLPIPE_BRANCH is set and the lake is in a bucket, which has no branches. Unset it.")
+    if name and ("/" in name or not (data_dir / "branches" / name / "meta" / "branch.json").is_file()):
+        raise SettingsError(
+            f"MLPIPE_BRANCH={name[:60]!r}: there is no such branch of {data_dir}. Unset it, or first, without it: mlpipe branch {name[:60]}"
+        )
+    return name
 
 
 def _memory(env: dict[str, str], name: str, default: str) -> str:

@@ -4,15 +4,16 @@ A day that was reset is materialized with its digest, the code that made it, and
 is a day that stays as it was where what it is made of was reset. So Dagster calls nothing stale that the planner does not.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.data_version import (  # not exported; a test holds their effect
     DEFAULT_DATA_VERSION,
     extract_data_version_from_entry,
 )
-from dagster._core.execution.plan.execute_step import _build_data_version_tags
+from dagster._core.execution.plan.execute_step import _build_data_version_tags, _InputProvenanceData
 
 from mlpipe_assets.automation.home import dagster_home, open_home
 from mlpipe_assets.catalog.declarations import Catalog
@@ -66,11 +67,22 @@ def note_tag(catalog: Catalog, tag: Tag) -> None:
             record_tag(instance, catalog, tag)
 
 
+def note_resets(lake: Lake, catalog: Catalog, resets: Sequence[Reset], state: str) -> None:
+    """The same as `record_resets` in the project's own records, where there are any."""
+    if dagster_home().is_dir():
+        with open_home() as instance:
+            record_resets(instance, lake, catalog, resets, state)
+
+
 def record_tag(instance: dg.DagsterInstance, catalog: Catalog, tag: Tag) -> None:
     """Have the page of each table that a tag pins say so, with the digest of what it pins."""
     for table in (table for table in tables_of(catalog) if table.files):
         if pinned := tag.tables.get("/".join(table.place)):
-            about = {"tag": tag.name, "digest": digest_of_table(pinned)[:_SHOWN], "partitions": len(pinned.days)}
+            about: dict[str, Any] = {
+                "tag": tag.name,
+                "digest": digest_of_table(pinned)[:_SHOWN],
+                "partitions": len(pinned.days),
+            }
             instance.report_runless_asset_event(
                 dg.AssetObservation(
                     asset_key=_key(table.key),
@@ -99,7 +111,7 @@ def _record_days(instance: dg.DagsterInstance, lake: Lake, table: Table, days: C
         )
 
 
-def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, object]:
+def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> _InputProvenanceData:
     """The newest event of a table, from where on Dagster looks for newer ones."""
     record = instance.get_latest_data_version_record(key)
     version = extract_data_version_from_entry(record.event_log_entry) if record else None

@@ -13,9 +13,11 @@ from mlpipe_assets.settings import read_settings
 
 
 def dagster_home() -> Path:
-    """The folder of the records."""
-    named = os.environ.get("DAGSTER_HOME")
-    return Path(named).absolute() if named else read_settings().project.root / ".dagster"
+    """The folder of the records; a branch has its own, so that nothing there is told of main."""
+    settings, named = read_settings(), os.environ.get("DAGSTER_HOME")
+    if settings.branch:
+        return settings.data_dir / ".dagster"
+    return Path(named).absolute() if named else settings.project.root / ".dagster"
 
 
 def open_home() -> dg.DagsterInstance:
@@ -23,7 +25,8 @@ def open_home() -> dg.DagsterInstance:
 
     Raises: SettingsError when the folder is none or cannot be written.
     """
-    named = os.environ.get("DAGSTER_HOME")
+    branch = read_settings().branch
+    named = None if branch else os.environ.get("DAGSTER_HOME")
     if named and not Path(named).is_dir():
         raise SettingsError(f"DAGSTER_HOME={named!r} is not a folder. Make it, or unset it.")
     home = dagster_home()
@@ -38,7 +41,7 @@ def open_home() -> dg.DagsterInstance:
     if not named:
         os.environ["DAGSTER_HOME"] = str(home)
     with alone_in(home):
-        _configure(home, linked=not named)
+        _configure(home, linked=not (named or branch))
         return open_instance(home)
 
 

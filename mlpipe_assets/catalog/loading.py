@@ -55,7 +55,7 @@ def settings_of(catalog: Catalog) -> Settings:
             f"The catalog belongs to {own.root}, whose days begin on {own.start_date}; this process was started in {Path.cwd()} and "
             f"counts from {START_DATE}. Start it in {own.root}, or set MLPIPE_START_DATE={own.start_date}."
         )
-    data_dir = settings.data_dir if os.environ.get("MLPIPE_DATA_DIR") else own.root / "data"
+    data_dir = settings.data_dir if os.environ.get("MLPIPE_DATA_DIR") or settings.branch else own.root / "data"
     return replace(settings, project=own, data_dir=data_dir)
 
 

@@ -9,8 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mlpipe_assets.automation.checked_out import record_resets
-from mlpipe_assets.automation.home import dagster_home, open_home
+from mlpipe_assets.automation.checked_out import note_resets
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.commands.console import make_console, open_lake, plain, print_lines
 from mlpipe_assets.commands.tables import print_table
@@ -41,9 +40,7 @@ def checkout(options: argparse.Namespace) -> int:
     else:
         resets = check_out(lake, catalog, options.name, tables=options.tables, now=datetime.now(tz=UTC))
     seconds = time.monotonic() - started
-    if dagster_home().is_dir():  # else nothing is on record there that could be wrong
-        with open_home() as instance:
-            record_resets(instance, lake, catalog, resets, options.name)
+    note_resets(lake, catalog, resets, options.name)
     held = tell_hold(lake.objects)
     if options.json:
         print(

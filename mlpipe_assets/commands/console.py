@@ -80,6 +80,17 @@ def _fetch(settings: Settings, *, begin: bool, writing: bool) -> None:
         )
 
 
+def expect_main(what: str) -> None:
+    """Refuse what would write into the drop zone, which a branch shares.
+
+    Raises: SettingsError in a branch.
+    """
+    if name := read_settings().branch:
+        raise SettingsError(
+            f"{what} writes into the drop zone, which branch {name} shares with main. Unset MLPIPE_BRANCH."
+        )
+
+
 def deliver_to_bucket() -> None:
     """Put what was written into the drop zone on this machine into that of the bucket, where the lake is in one."""
     settings = read_settings()

@@ -3,7 +3,15 @@
 import argparse
 
 from mlpipe_assets.commands.calling import command
-from mlpipe_assets.commands.console import deliver_to_bucket, make_console, open_lake, plain, spell_place, takes_sample
+from mlpipe_assets.commands.console import (
+    deliver_to_bucket,
+    expect_main,
+    make_console,
+    open_lake,
+    plain,
+    spell_place,
+    takes_sample,
+)
 from mlpipe_assets.errors import LakeError, SettingsError
 from mlpipe_assets.sample import write_sample
 from mlpipe_assets.store import keys
@@ -18,6 +26,7 @@ _LIMITS = {  # of what a machine holds in memory, and a calendar has
 
 def sample(options: argparse.Namespace) -> int:
     """Write the sample into the drop zone."""
+    expect_main("mlpipe sample")
     for name, (least, most) in _LIMITS.items():
         value = getattr(options, name)
         if not least <= value <= most:

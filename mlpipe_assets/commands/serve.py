@@ -15,7 +15,7 @@ import uvicorn
 
 from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.commands.calling import command
-from mlpipe_assets.commands.console import make_console, open_lake, plain
+from mlpipe_assets.commands.console import expect_main, make_console, open_lake, plain
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.engines.registry import open_engine
 from mlpipe_assets.errors import SettingsError
@@ -45,6 +45,7 @@ _NO_PUSHES = (
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; requests that are being answered are answered first."""
+    expect_main("mlpipe serve")
     lake, catalog = open_lake()
     settings = read_settings()
     bucket = BucketLake(address=settings.lake_address, root=lake.root) if settings.lake_address else None

@@ -97,7 +97,7 @@ def tell_ingested(
         metadata={"run": {**{k: v for k, v in counts.items() if isinstance(v, int)}, "events_on_disk": on_disk}},
     )
     of_day = count_by_day(ledger.deliveries.values())
-    summary = {"this_run": {k: v for k, v in counts.items() if v}, "executor": read_by}
+    summary: dict[str, Any] = {"this_run": {k: v for k, v in counts.items() if v}, "executor": read_by}
     told: list[tuple[date, dict[str, Any]]] = []
     for day in sorted({*days, *(day for day in touched if START_DATE <= day <= last)}):
         metadata = _metadata(ledger, found, day, of_day.get(day, dict.fromkeys(ON_ARRIVAL, 0)))

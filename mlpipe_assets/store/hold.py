@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.branches import PROMOTED
 from mlpipe_assets.store.objects import MissingError, Objects
 from mlpipe_assets.store.records import UNREADABLE, spell_unreadable
 from mlpipe_assets.store.tags import Pinned, parse_sealed, parse_tables, spell_sealed
@@ -81,6 +82,12 @@ def spell_hold(hold: Hold) -> str:
     many = f"{len(hold.tables):,} tables are" if len(hold.tables) > 1 else f"{hold.tables[0]} is"
     if hold.whole:
         return f"{many} held at tag {hold.tag} since {hold.since[:16]}Z and not built. To go back: mlpipe checkout now"
+    if hold.tag.startswith(PROMOTED):
+        name = hold.tag.removeprefix(PROMOTED)
+        return (
+            f"The promotion of branch {name} did not come to its end: {many} held, some as they were before. Next: mlpipe promote "
+            f"{name}; or take it back: mlpipe checkout now"
+        )
     return (
         f"The checkout of tag {hold.tag} did not come to its end: {many} held, some as they were before. Next: mlpipe checkout "
         f"{hold.tag}; or take it back: mlpipe checkout now"

@@ -25,7 +25,7 @@ SERVE_KEYS = "meta/serve_keys.json"
 PUSHED = "meta/pushed"  # rows answered while a day was open, until its build is held to them
 SNAPSHOTS = "meta/snapshots"  # what online snapshots were made of
 ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below their folder
-ASIDE, PROTOTYPE = ".aside", "prototype"  # rows of selects on their way from executors; the lake of a run on a sample
+ASIDE, PROTOTYPE, BRANCHES = ".aside", "prototype", "branches"  # rows of selects from executors; lakes of other runs
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 
 META, ACCEPTANCES = "meta", "meta/acceptances.jsonl"
@@ -35,7 +35,7 @@ FRESHNESS = "meta/freshness.jsonl"
 REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"  # where refused days were on record before there were manifests
-TABLES, TAGS, CHECKOUT = "meta/tables", "meta/tags", "meta/checkout.json"
+TABLES, TAGS, CHECKOUT, BRANCH = "meta/tables", "meta/tags", "meta/checkout.json", "meta/branch.json"
 LINEAGE, LINEAGE_FILE, LINEAGE_NAME = "meta/lineage", "meta/lineage/metadata.sqlite", "meta/lineage/name.json"
 LINEAGE_LOG, LINEAGE_SENT = "meta/metadata_log.jsonl", "meta/lineage/sent.json"
 CONTENTS = ".store"  # the files of tables, by their digests

@@ -65,15 +65,15 @@ def pin(manifest: Manifest) -> Pinned:
     return Pinned(days=days, refused=manifest.refused)
 
 
-def expect_name(name: str) -> str:
-    """The same name, when a tag can have it.
+def expect_name(name: str, kind: str = "tag", example: str = "v1.0-training-set") -> str:
+    """The same name, when a tag, or a branch, can have it.
 
     Raises: SettingsError.
     """
     if name == NOW or not _NAME.fullmatch(name) or name.endswith((".tmp", ".lock")):
         raise SettingsError(
-            f"{name[:120]!r} cannot be the name of a tag: letters, digits and . _ + - are allowed, it begins with a letter or digit, "
-            f"has up to 100 of them, and {NOW!r} is the newest state. Such as: v1.0-training-set"
+            f"{name[:120]!r} cannot be the name of a {kind}: letters, digits and . _ + - are allowed, it begins with a letter or digit, "
+            f"has up to 100 of them, and {NOW!r} is the newest state. Such as: {example}"
         )
     return name
 

@@ -4,7 +4,7 @@ What is held is put on record before the first table changes, with what the tabl
 is gone on with, or taken back, by the same commands; and contents that it left are pinned as those of a tag are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -98,6 +98,21 @@ def go_back(lake: Lake, catalog: Catalog) -> list[Reset]:
             change.publish(lake)
         end_hold(lake.objects)
     return [change.reset for change in changes]
+
+
+def prepare_changes(lake: Lake, tag: Tag) -> Callable[[], list[Reset]]:
+    """What makes all tables of a tag hold what it pins, in the turns of whoever calls it: every content is looked at before.
+
+    Raises: DamagedError when a content is not what the tag says.
+    """
+    changes = [_Change.of(lake, place, pinned, tag.name) for place, pinned in tag.tables.items()]
+
+    def publish() -> list[Reset]:
+        for change in changes:
+            change.publish(lake)
+        return [change.reset for change in changes]
+
+    return publish
 
 
 def pinned_tables(catalog: Catalog, tag: Tag, names: Sequence[str]) -> list[Table]:

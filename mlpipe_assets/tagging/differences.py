@@ -16,6 +16,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.rules import unique_keys
 from mlpipe_assets.stages.flow_table import Table
+from mlpipe_assets.store.branches import MAIN, expect_branch, list_branches, main_folder
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.table_state import TableState
 from mlpipe_assets.store.tagged import TaggedLake, at_tag
@@ -85,10 +86,14 @@ class Difference:
 
 
 def open_state(lake: Lake, catalog: Catalog, name: str, root: Path) -> State:
-    """A state by its name: a tag, or `now`.
+    """A state by its name: a tag, `now`, a branch, or `main`, which branches begin from.
 
-    Raises: SettingsError where there is no such tag.
+    Raises: SettingsError where there is no such tag or branch.
     """
+    main = main_folder(lake.root) or lake.root
+    if name == MAIN or name in list_branches(main):
+        other = Lake(data_dir=f"{main if name == MAIN else expect_branch(main, name)}")
+        return State(name=name, lake=other, about=describe_moment(other, catalog, root))
     if name == NOW:
         return State(name=name, lake=lake, about=describe_moment(lake, catalog, root))
     tagged = at_tag(lake, name)

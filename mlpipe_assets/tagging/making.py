@@ -100,7 +100,7 @@ def _same(tag: Tag, pinned: Mapping[str, Pinned]) -> Made:
 
 
 def _digest(pinned: Pinned | None) -> tuple[str, Mapping[date, object]] | None:
-    return pinned and (digest_of_table(pinned), pinned.refused)
+    return (digest_of_table(pinned), pinned.refused) if pinned else None
 
 
 def _size(pinned: Mapping[str, Pinned]) -> int:

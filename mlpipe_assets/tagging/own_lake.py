@@ -27,7 +27,8 @@ from mlpipe_assets.tagging.making import places_of
 
 # What belongs to this lake alone: other tables, what is served, who writes what now.
 _LEFT = (
-    *(keys.CONTENTS, keys.TABLES, keys.TAGS, keys.CHECKOUT, keys.ONLINE, keys.SNAPSHOTS, keys.PUSHED, keys.PROTOTYPE),
+    *(keys.CONTENTS, keys.TABLES, keys.TAGS, keys.CHECKOUT, keys.BRANCHES, keys.BRANCH),
+    *(keys.ONLINE, keys.SNAPSHOTS, keys.PUSHED, keys.PROTOTYPE, keys.WAREHOUSE),
     *(keys.LINEAGE, keys.LINEAGE_LOG),
 )
 _LOCKS = "meta/locks"
@@ -99,7 +100,7 @@ def write_lake(
     try:
         shutil.rmtree(beside, ignore_errors=True)  # of a checkout that was killed
         beside.mkdir(parents=True)
-        _take_the_rest(lake, beside, written)
+        take_the_rest(lake, beside, written)
         tagged = TaggedLake(data_dir=lake.data_dir, tag=tag)
         for place in (place for table in chosen for place in places_of(table) if place in tag.tables):
             _take_table(tagged, place, beside, written)
@@ -142,7 +143,7 @@ def _take_table(tagged: TaggedLake, place: str, root: Path, written: Written) ->
     Lake(data_dir=f"{root}").objects.put(keys.manifest(place), spell(manifest))
 
 
-def _take_the_rest(lake: Lake, root: Path, written: Written) -> None:
+def take_the_rest(lake: Lake, root: Path, written: Written) -> None:
     """Events, models, records: all that is no table of days."""
     for path in _files(lake):
         key = path.relative_to(lake.root)
