@@ -92,3 +92,28 @@ def test_a_late_file_is_rewound_to_the_byte_and_comes_back_without_a_build(lake:
     assert tables(lake) == now
     assert json.loads(said("run", "--json"))["run_ids"] == []
     assert (tables(lake), damaged(lake), stale()) == (now, [], [])
+
+
+def test_what_a_run_makes_in_a_branch_is_what_main_has_after_the_promotion(
+    lake: Lake, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said("run", "-q")
+    then = tables(lake)
+    said("branch", "try-x", "-q")
+    drop_orders(lake, f"orders_{day(DAYS + 1)}.csv", [(f"late{n}", "ann", day(n), "7.00", "web") for n in (2, 3, 4)])
+    monkeypatch.setenv("MLPIPE_BRANCH", "try-x")
+
+    said("run", "-q")
+
+    branch = Lake(data_dir=f"{lake.root / 'branches' / 'try-x'}")
+    made = tables(branch)
+    assert (tables(lake), made != then, damaged(lake)) == (then, True, [])
+    monkeypatch.delenv("MLPIPE_BRANCH")
+    assert "values that differ" in said("diff", "main", "try-x", "--tables", "features/customer_features")
+    said("promote", "try-x", "-q")
+    assert tables(lake) == made
+    said("run", "-q")  # main reads the file itself, and has its days already
+    assert {path for path, digest in tables(lake).items() if made.get(path) != digest} == set()
+    assert "Nothing differs" in said("diff", "main", "try-x")
+    said("drop", "try-x", "-q")
+    assert damaged(lake) == []
