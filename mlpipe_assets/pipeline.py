@@ -17,6 +17,7 @@ from mlpipe_assets.automation.tag_job import tag_job
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.loading import settings_of
+from mlpipe_assets.catalog.readable import expect_readable
 from mlpipe_assets.engines.registry import open_engine_on
 from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.flow import tables_of
@@ -37,10 +38,11 @@ def build_definitions(catalog: Catalog, settings: Settings | None = None) -> dg.
             project that the catalog is declared in.
 
     Raises: SettingsError when the environment holds a value we cannot use; CatalogError when a rule of a contract cannot be
-        judged.
+        judged, or the engine would read a SQL text otherwise.
     """
     expect_judgeable(catalog)
     settings = settings or settings_of(catalog)
+    expect_readable(catalog, settings.engine)
     graph = build_graph(catalog, settings)
     jobs = with_freshness_job(graph.jobs or [], catalog, owner_tags(settings.data_dir))
     prototype = prototype_job(catalog, lambda some, root: build_graph(some, settings.for_lake(root)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.places import spell_place, unjudged
+from mlpipe_assets.catalog.readable import expect_readable
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.project_folder import is_installed, make_importable, project_above
@@ -24,7 +25,8 @@ _NO_CODE_OF_A_USER = ("site-packages", "dist-packages", "importlib")
 def catalog_of(settings: Settings, *, judged: bool = True) -> Catalog:
     """The catalog of the project that a process works for; one that is not judged may hold anything.
 
-    Raises: as `load_catalog`; SettingsError when an installed copy hides the project's own.
+    Raises: as `load_catalog`; SettingsError when an installed copy hides the project's own; CatalogError, too, for SQL that
+        the engine of MLPIPE_ENGINE would read otherwise.
     """
     project = settings.project
     said_in = project.said_in or "the built-in example"
@@ -38,6 +40,8 @@ def catalog_of(settings: Settings, *, judged: bool = True) -> Catalog:
             f"{project.said_in} is {module!r}, which lies in {project.root}, but Python finds {found}: edits here would change nothing. "
             f"Uninstall that copy, or in {project.root}: pip install --editable ."
         )
+    if judged:
+        expect_readable(catalog, settings.engine)
     return catalog
 
 

@@ -21,15 +21,10 @@ _A_DAY, _A_MOMENT = date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)
 
 def broken_by_view(catalog: Catalog, view: FeatureView) -> Iterator[str]:
     """Why the SQL of a feature view cannot be run, or which columns it does not give as its contract says."""
-    days = {f"{name}_snapshot": pl.Date() for name in view.inputs if is_snapshot(catalog.source(name))}
-    tables = {"days": {"day": pl.Date(), **days}, **_inputs(catalog, view.inputs)}
+    tables = tables_of_view(catalog, view)
     params = {"start": _A_DAY, "end": _A_DAY, "begun": _A_MOMENT}
-    held = held_schema(catalog, view) if view.is_declared else {}
-    if held:
-        tables["held"] = held
+    if "held" in tables:
         params |= {"held": _A_DAY, "keep": _A_DAY}
-    if view.is_as_known:
-        tables[versions_table(view.source)] = {**tables[view.source], "known_until": _UTC_TIME}
     if view.is_declared:
         bound = _without_totals(bind(Path(view.sql_name), catalog.view_sql(view), tables, params))
     else:
@@ -48,7 +43,7 @@ def _without_totals(bound: Bound) -> Bound:
 
 def broken_by_model(catalog: Catalog, model: Model) -> Iterator[str]:
     """The same of the SQL that makes a training set."""
-    bound = _bound(catalog, model.sql, _tables(catalog, model), {"horizon": model.horizon.days})
+    bound = _bound(catalog, model.sql, tables_of_model(catalog, model), {"horizon": model.horizon.days})
     places: dict[str, Collection[str]] = {c.name: c.metadata.get("environments", ()) for c in columns(model.contract)}
     promised = {n: t for n, t in columns_of(model.contract)[0].items() if not places[n] or "training" in places[n]}
     yield from _broken(model.sql, bound, model.contract, promised)
@@ -56,7 +51,7 @@ def broken_by_model(catalog: Catalog, model: Model) -> Iterator[str]:
 
 def broken_by_slices(catalog: Catalog, model: Model, path: str) -> Iterator[str]:
     """Why the SQL of a model's slices cannot be run, or cannot be joined to its rows; every other column is a slice."""
-    bound = _bound(catalog, path, _tables(catalog, model), {})
+    bound = _bound(catalog, path, tables_of_model(catalog, model), {})
     if bound.problem:
         yield f"the SQL cannot be run, {bound.problem}"
     if bound.columns is None:
@@ -69,7 +64,20 @@ def broken_by_slices(catalog: Catalog, model: Model, path: str) -> Iterator[str]
             yield _other_type(path, name, found, f"{model.view.contract.__name__} says", dtype)
 
 
-def _tables(catalog: Catalog, model: Model) -> Tables:
+def tables_of_view(catalog: Catalog, view: FeatureView) -> Tables:
+    """Columns of the tables that the SQL of a feature view may read."""
+    days = {f"{name}_snapshot": pl.Date() for name in view.inputs if is_snapshot(catalog.source(name))}
+    tables = {"days": {"day": pl.Date(), **days}, **_inputs(catalog, view.inputs)}
+    held = held_schema(catalog, view) if view.is_declared else {}
+    if held:
+        tables["held"] = held
+    if view.is_as_known:
+        tables[versions_table(view.source)] = {**tables[view.source], "known_until": _UTC_TIME}
+    return tables
+
+
+def tables_of_model(catalog: Catalog, model: Model) -> Tables:
+    """Columns of the tables that the SQL of a training set may read."""
     features = {**columns_of(model.view.contract)[0], "date": pl.Date()}
     return {"features": features, **_inputs(catalog, model.inputs)}
 

@@ -1,97 +1,85 @@
-"""What of a SQL text Spark would refuse, or answer otherwise than DuckDB without a word."""
+"""One SQL text for two engines: how Spark has to be given it so that it answers as DuckDB does.
+
+What no spelling makes alike is named by `portable_subset`.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from mlpipe_assets.engines.engine import DIALECT
 
 _OPENING, _CLOSING = (TokenType.L_PAREN, TokenType.L_BRACKET), (TokenType.R_PAREN, TokenType.R_BRACKET)
 _END_OF_ORDER = ("LIMIT", "OFFSET", "FETCH", "ROWS", "RANGE", "GROUPS", "UNION", "EXCEPT", "INTERSECT")
-_PARTS_OF_TIME = ("DOW", "ISODOW", "DAYOFWEEK", "DAYOFWEEK_ISO", "EPOCH")
-_FUNCTIONS = {
-    "date_diff": "counts otherwise there: subtract days and cast",
-    "epoch": "is not known there",
-    "generate_series": "is no table there",
-    "hash": "gives other numbers there",
-    "list": "is of lists, which differ there",
-    "median": "may not be exact there: write percentile_cont(0.5) within group",
-    "quantile_cont": "is not known there",
-    "range": "is no table there",
-    "strftime": "has other formats there",
-    "strptime": "has other formats there",
-    "unnest": "is of lists, which differ there",
-}
-_OF_LISTS = ("list_", "array_")
+_PLACES_OF_NULLS = {"DESC", "FIRST", "LAST"}  # descending, both put them last
+_TYPES = {TokenType.VARCHAR: "string", TokenType.TEXT: "string", TokenType.TIMESTAMPTZ: "timestamp"}
 
-
-def find_unportable(sql: str) -> list[str]:
-    """Each thing in a select that Spark refuses or answers otherwise, in words; empty when both engines read it alike.
-
-    Args:
-        sql: One select, in the dialect of the engines, without the order of its result.
-    """
-    tree = sqlglot.parse_one(sql, dialect=DIALECT)
-    tokens = sqlglot.tokenize(sql, dialect=DIALECT)
-    return list(dict.fromkeys([*_constructs(tree), *_functions(tokens), *_orders(tokens)]))
+Insertion = tuple[int, int, str]
+"""Where in a text something is replaced, from and to which character, and by what."""
 
 
 def spell_for_spark(sql: str) -> str:
-    """The same text with its parameters `$name` as `:name`."""
-    found: list[str] = []
-    end = 0
+    """The same text as Spark reads it: parameters as `:name`, nulls last, `/` of floats, its own names of types.
+
+    DuckDB divides whatever it is given as floats; Spark rounds decimals to six places. So each dividend is divided by a float
+    one first, which changes none of its digits.
+    """
     tokens = sqlglot.tokenize(sql, dialect=DIALECT)
-    for sign, name in pairwise(tokens):
-        if sign.token_type is TokenType.PARAMETER and name.start == sign.end + 1:
-            found += [sql[end : sign.start], ":"]
-            end = sign.end + 1
-    return "".join([*found, sql[end:]])
+    parts: list[str] = []
+    end = 0
+    for first, last, text in sorted([*_parameters(tokens), *_nulls_last(tokens), *_divisions(tokens), *_types(tokens)]):
+        parts += [sql[end:first], text]
+        end = last
+    return "".join([*parts, sql[end:]])
 
 
 def parameters_of(sql: str) -> set[str]:
     """The names of the parameters that a select binds."""
-    tokens = sqlglot.tokenize(sql, dialect=DIALECT)
-    pairs = pairwise(tokens)
+    pairs = pairwise(sqlglot.tokenize(sql, dialect=DIALECT))
     return {name.text for sign, name in pairs if sign.token_type is TokenType.PARAMETER}
 
 
-def _constructs(tree: exp.Expr) -> Iterator[str]:
-    if any(join.args.get("method") == "ASOF" for join in tree.find_all(exp.Join)):
-        yield "asof join is taken for a name there, and joins equal times only"
-    if tree.find(exp.Qualify):
-        yield "qualify is not known there: filter row_number() in an outer select"
-    if tree.find(exp.Pivot):
-        yield "pivot is spelled otherwise there"
-    if any(star.args.get("except_") or star.args.get("replace") for star in tree.find_all(exp.Star)):
-        yield "columns left out of * are not known there: name the others"
-    for part in tree.find_all(exp.Extract):
-        if part.name.upper() in _PARTS_OF_TIME:
-            yield f"extract({part.name.lower()}) counts otherwise there"
+def _parameters(tokens: Sequence[Token]) -> Iterator[Insertion]:
+    for sign, name in pairwise(tokens):
+        if sign.token_type is TokenType.PARAMETER and name.start == sign.end + 1:
+            yield sign.start, sign.end + 1, ":"
 
 
-def _functions(tokens: Sequence[Token]) -> Iterator[str]:
-    """Functions by the names in the text: a parser gives those of several engines one name."""
-    for called, opening in pairwise(tokens):
-        name = called.text.lower()
-        if opening.token_type is TokenType.L_PAREN and called.token_type is not TokenType.STRING:
-            if name in _FUNCTIONS:
-                yield f"{name}() {_FUNCTIONS[name]}"
-            elif name.startswith(_OF_LISTS):
-                yield f"{name}() is of lists, which differ there"
+def _divisions(tokens: Sequence[Token]) -> Iterator[Insertion]:
+    for token in tokens:
+        if token.token_type is TokenType.SLASH:
+            yield token.start, token.end + 1, "/ 1e0 /"
 
 
-def _orders(tokens: Sequence[Token]) -> Iterator[str]:
-    """Orders that would put nulls first there and last here: ascending ones that do not say where."""
+def _types(tokens: Sequence[Token]) -> Iterator[Insertion]:
+    for token, after in _cast_to(tokens):
+        if token.token_type in _TYPES:
+            yield token.start, token.end + 1, _TYPES[token.token_type]
+        elif token.token_type is TokenType.DECIMAL and after.token_type is not TokenType.L_PAREN:
+            yield token.end + 1, token.end + 1, "(18, 3)"  # what DuckDB takes it for
+
+
+def _cast_to(tokens: Sequence[Token]) -> Iterator[tuple[Token, Token]]:
+    """Names of types, each with the token behind it: `as` is followed by one in a cast alone, elsewhere by a name."""
+    in_cast = [False]
+    for before, token, kind, after in zip(tokens, tokens[1:], tokens[2:], [*tokens[3:], tokens[-1]], strict=False):
+        if token.token_type is TokenType.L_PAREN:
+            in_cast.append(before.text.lower() == "cast")
+        elif token.token_type is TokenType.R_PAREN and len(in_cast) > 1:
+            in_cast.pop()
+        elif token.token_type is TokenType.DCOLON or (token.token_type is TokenType.ALIAS and in_cast[-1]):
+            yield kind, after
+
+
+def _nulls_last(tokens: Sequence[Token]) -> Iterator[Insertion]:
+    """Ends of ascending keys that do not say where nulls are: last for DuckDB, first for Spark."""
     for at, token in enumerate(tokens):
         if token.token_type is TokenType.ORDER_BY:
             for key in _keys(tokens[at + 1 :]):
-                words = {one.text.upper() for one in key}
-                if not words & {"DESC", "FIRST", "LAST"}:
-                    said = " ".join(one.text for one in key)[:60]
-                    yield f"`order by {said}` puts nulls first there: write `nulls last`"
+                if not {one.text.upper() for one in key} & _PLACES_OF_NULLS:
+                    yield key[-1].end + 1, key[-1].end + 1, " nulls last"
 
 
 def _keys(tokens: Sequence[Token]) -> Iterator[list[Token]]:

@@ -13,18 +13,30 @@ import polars as pl
 
 from mlpipe_assets.engines.aside import Aside
 from mlpipe_assets.engines.duckdb_engine import LAST_ORDER, DuckDBEngine, alone
-from mlpipe_assets.engines.engine import DAY_OF_A_FILE, OnlyKeys, Slice
-from mlpipe_assets.engines.portable import find_unportable, parameters_of, spell_for_spark
+from mlpipe_assets.engines.duckdb_files import quoted_name
+from mlpipe_assets.engines.engine import DAY_OF_A_FILE, Bound, Columns, OnlyKeys, Slice
+from mlpipe_assets.engines.portable import parameters_of, spell_for_spark
+from mlpipe_assets.engines.portable_subset import find_unportable
 from mlpipe_assets.engines.read_back import DayFrames
 from mlpipe_assets.engines.refused import RefusedSqlError
 from mlpipe_assets.quoting import without_values
 
 _TABLES = "tables"  # rows that are in no file, where Spark sees them
+_MOST_OBJECTIONS = 5
 _SETTINGS = {
     "spark.sql.ansi.enabled": "true",  # without it bad casts are nulls, and quoted names are texts
+    "spark.sql.decimalOperations.allowPrecisionLoss": "false",  # a product of too many digits fails, as in DuckDB
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+}
+_SPELLED = {
+    "Int8": "tinyint",
+    "Int16": "smallint",
+    "Int32": "int",
+    "Int64": "bigint",
+    "Float32": "float",
+    "Float64": "double",
 }
 
 
@@ -80,21 +92,24 @@ class SparkEngine(DuckDBEngine):
         Raises: RefusedSqlError for a text that Spark would read otherwise, or with Spark's own words.
         """
         unordered = LAST_ORDER.sub("", sql.rstrip().rstrip(";"))  # days are sorted when they are read back
-        if unportable := find_unportable(unordered):
-            raise RefusedSqlError(f"The query is not for Spark, by MLPIPE_ENGINE=spark: {'; '.join(unportable[:5])}.")
+        columns = {name: _columns_of(table) for name, table in tables.items()}
+        if unportable := find_unportable(unordered, columns):
+            said = "; ".join(one.words for one in unportable[:_MOST_OBJECTIONS])
+            raise RefusedSqlError(f"The query is not for Spark, by MLPIPE_ENGINE=spark: {said}.")
+        bound = self.bind(unordered, columns, params)
         from pyspark.errors import PySparkException  # noqa: PLC0415 (see `HasSession`)
 
         session = self.cluster.session()
         frames = Aside(folder=self.aside).frames()
         day = "as_of" if moments else "as_of - interval 1 microsecond"
-        text = f"select *, cast({day} as date) as _day from ({spell_for_spark(unordered)}\n)"
+        text = f"select {_as_bound(bound)}, cast({day} as date) as _day from ({spell_for_spark(unordered)}\n)"
         try:
             for setting, value in _SETTINGS.items():
                 session.conf.set(setting, value)
             for name, table in tables.items():
                 _register(session, name, table, frames.folder(0).parent / _TABLES, only)
-            bound = {name: params[name] for name in parameters_of(unordered) if name in params}
-            result = session.sql(text, args=bound or None)
+            args = {name: params[name] for name in parameters_of(unordered) if name in params}
+            result = session.sql(text, args=args or None)
             result.write.partitionBy("_day").parquet(str(frames.folder(0)))
         except PySparkException as error:
             frames.close()
@@ -104,6 +119,27 @@ class SparkEngine(DuckDBEngine):
             frames.close()
             raise
         return frames
+
+
+def _columns_of(table: Slice) -> Columns:
+    """Names and types of a table as a select finds them."""
+    if isinstance(table, pl.DataFrame):
+        return table.schema
+    return {**pl.read_parquet_schema(table[0]), "date": pl.Date()}
+
+
+def _as_bound(bound: Bound | None) -> str:
+    """The columns of a select, each as the type that DuckDB gives it: Spark counts in smaller ones, and adds up in larger."""
+    if bound is None:
+        return "*"
+    return ", ".join(
+        f"cast({name} as {kind}) as {name}" if (kind := _SPELLED.get(str(dtype), _decimal(dtype))) else name
+        for name, dtype in ((quoted_name(name), dtype) for name, dtype in bound)
+    )
+
+
+def _decimal(dtype: pl.DataType | None) -> str | None:
+    return f"decimal({dtype.precision}, {dtype.scale})" if isinstance(dtype, pl.Decimal) else None
 
 
 def _register(session: Any, name: str, table: Slice, folder: Path, only: OnlyKeys | None) -> None:  # noqa: ANN401 (as above)
