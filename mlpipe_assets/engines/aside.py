@@ -3,6 +3,8 @@
 import fcntl
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +13,7 @@ from mlpipe_assets.engines.read_back import DayFrames
 
 _LOCK = "lock"
 _PREFIX = "frames-"
+_AN_HOUR = 3600.0
 
 
 class LockedFrames(DayFrames):
@@ -45,7 +48,10 @@ class Aside:
 def _remove_unless_held(folder: Path) -> None:
     try:
         handle: BinaryIO = (folder / _LOCK).open("rb")
-    except OSError:  # just being made, or just removed
+    except OSError:  # just being made; or what a cancelled select wrote after its folder had been removed
+        with suppress(OSError):
+            if folder.stat().st_mtime < time.time() - _AN_HOUR:
+                shutil.rmtree(folder, ignore_errors=True)
         return
     with handle:
         try:

@@ -1,6 +1,7 @@
 """DuckDB on the executors of a cluster: each runs a select over some of the keys, and leaves its rows where all of them see it."""
 
 import shutil
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -12,6 +13,7 @@ import duckdb
 from mlpipe_assets.engines.aside import Aside
 from mlpipe_assets.engines.duckdb_engine import Bucket, DuckDBEngine, alone
 from mlpipe_assets.engines.read_back import DayFrames
+from mlpipe_assets.errors import ExecutorError
 from mlpipe_assets.executors.executor import Executor
 
 _ROWS_A_BUCKET = 250_000  # a bucket costs a third of a second beyond its rows
@@ -30,8 +32,13 @@ class BucketToCopy:
 def copy_bucket(item: BucketToCopy) -> bool:
     """Write the rows of one part, whole or not at all; False when it does not fit in memory.
 
-    Raises: RefusedSqlError.
+    Raises: RefusedSqlError; ExecutorError where the folder is not seen.
     """
+    if not item.folder.parent.is_dir():  # of this select alone: no other folder under the same path has it
+        who, where = f"An executor on {socket.gethostname()}", item.folder.parent
+        raise ExecutorError(
+            f"{who} has not the data folder that {where} is in, or another one. Mount it there, under the same path."
+        )
     own = item.folder.parent / _STAGING / f"{item.folder.name}-{token_hex(8)}"
     own.parent.mkdir(exist_ok=True)
     try:

@@ -41,13 +41,18 @@ def only_columns(profile: Profile, wanted: Mapping[str, float]) -> Profile:
 class RowsToProfile:
     """The file of a partition, its digest, and the bins that its columns are counted into."""
 
+    lake: Lake
     file: Path
     sha256: str
     bins: Mapping[str, Bins]
 
 
 def profile_rows(item: RowsToProfile) -> Profile | None:
-    """The profile of a partition, wherever that is counted; None when its file does not hold what was written to it."""
+    """The profile of a partition, wherever that is counted; None when its file does not hold what was written to it.
+
+    Raises: ExecutorError when the lake is not seen here.
+    """
+    item.lake.expect_seen()
     try:
         content = item.file.read_bytes()
     except OSError:
@@ -145,7 +150,7 @@ class ProfileStore:
 
     def _item(self, day: date) -> RowsToProfile:
         state = self.table.state
-        return RowsToProfile(file=state.locate(day), sha256=state.digest(day), bins=self.reference.bins)
+        return RowsToProfile(lake=self.lake, file=state.locate(day), sha256=state.digest(day), bins=self.reference.bins)
 
     def _make(self, day: date) -> Profile:
         """The same of a file that was found damaged, if there is a sound one.

@@ -191,6 +191,11 @@ def run_lock(run_id: str) -> str:
     return f"meta/locks/runs/{run_id}.lock"
 
 
+def presence(name: str) -> str:
+    """What shows to the executors of a process that they have the same data folder before them."""
+    return f"meta/locks/seen/{name}.lock"
+
+
 def contents(table: str) -> str:
     """The folder of the contents of a table's files."""
     return f"{CONTENTS}/{table}"

@@ -22,6 +22,7 @@ from mlpipe_assets.store.digests import check_file, content_digest
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects, explain_writing, sync_folders
 from mlpipe_assets.store.manifest import Manifest
+from mlpipe_assets.store.presence import sees, show_presence
 from mlpipe_assets.store.staging import Staged, beside, spell_frame, stage_bytes, stage_with
 from mlpipe_assets.store.table import Table
 from mlpipe_assets.store.table_state import TableState
@@ -35,15 +36,18 @@ class Lake:
     """Tables as folders of day partitions below one root.
 
     Attributes:
+        data_dir: The root.
         written: Called with stage and name when a run has written a table and still has its turn; never where it was stopped.
+        sent_by: By which name the process that sent it shows its presence there; empty where nobody did.
     """
 
     data_dir: str
     written: "Callable[[Lake, str, str], None] | None" = field(default=None, repr=False, compare=False)
+    sent_by: str = field(default="", compare=False, repr=False)
 
-    def __reduce__(self) -> tuple[Callable[[str], "Lake"], tuple[str]]:
-        """Sent to another process it is the folder, and nothing that this process knows of it."""
-        return _lake_in, (self.data_dir,)
+    def __reduce__(self) -> tuple[Callable[[str, str], "Lake"], tuple[str, str]]:
+        """Sent to another process it is the folder and a way to recognise it, and nothing that this process knows of it."""
+        return _lake_in, (self.data_dir, self.sent_by or show_presence(self.root))
 
     @property
     def root(self) -> Path:
@@ -82,11 +86,14 @@ class Lake:
     def expect_seen(self) -> None:
         """Make sure that whoever does work on this lake has it before them.
 
-        Raises: ExecutorError on a machine that does not.
+        Raises: ExecutorError on a machine that does not, or that has another folder under its path.
         """
+        who, advice = f"An executor on {socket.gethostname()}", "Mount the data folder there, under the same path."
         if self.is_new:
+            raise ExecutorError(f"{who} has no lake in {self.root}. {advice}")
+        if self.sent_by and not sees(self.root, self.sent_by):
             raise ExecutorError(
-                f"An executor on {socket.gethostname()} has no lake in {self.root}. Mount the data folder there, under the same path."
+                f"{who} has another folder in {self.root} than the process that runs the pipeline, or a copy. {advice}"
             )
 
     def folder(self, stage: str, name: str, day: date | None = None) -> Path:
@@ -289,5 +296,5 @@ class Lake:
                 left.unlink(missing_ok=True)
 
 
-def _lake_in(data_dir: str) -> Lake:
-    return Lake(data_dir=data_dir)
+def _lake_in(data_dir: str, sent_by: str) -> Lake:
+    return Lake(data_dir=data_dir, sent_by=sent_by)

@@ -1,6 +1,8 @@
 """Selects by day in parts of the keys, wherever these run: what every engine promises, and what is left when somebody dies."""
 
+import os
 import pickle
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,6 +17,7 @@ from mlpipe_assets.engines.bucket_engine import BucketEngine, BucketToCopy, copy
 from mlpipe_assets.engines.duckdb_engine import Bucket, DuckDBEngine
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.engines.refused import RefusedSqlError
+from mlpipe_assets.errors import ExecutorError
 from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets_tests.engines.test_conformance import (  # noqa: F401 (run again, on the engine of this module)
     BY_DAY,
@@ -61,6 +64,24 @@ def test_two_executors_of_one_part_leave_its_rows_once(tmp_path: Path) -> None:
 
     assert sum(pl.read_parquet(path).height for path in tmp_path.glob("*/_day=*/*.parquet")) == VISITS.height
     assert list((tmp_path / "staging").iterdir()) == []
+
+
+def test_an_executor_that_does_not_see_the_folder_is_told_with_what_to_do(tmp_path: Path) -> None:
+    item = BucketToCopy(engine=DuckDBEngine(), bucket=bucket(), folder=tmp_path / "frames-of-another-machine" / "0")
+
+    with pytest.raises(ExecutorError, match=r"has not the data folder that .*frames-of-another-machine is in"):
+        copy_bucket(item)
+
+
+@pytest.mark.parametrize(("hours", "left"), [(0, 1), (2, 0)])
+def test_what_a_cancelled_select_wrote_after_its_end_goes_when_it_is_old(tmp_path: Path, hours: int, left: int) -> None:
+    late = tmp_path / "frames-late" / "0" / "_day=2026-01-05"
+    late.mkdir(parents=True)
+    moment = time.time() - 3600 * hours
+    os.utime(tmp_path / "frames-late", (moment, moment))
+
+    with Aside(folder=tmp_path).frames():
+        assert len([*tmp_path.glob("frames-late")]) == left
 
 
 def test_a_part_that_does_not_fit_is_cut_again(engine: BucketEngine, monkeypatch: pytest.MonkeyPatch) -> None:

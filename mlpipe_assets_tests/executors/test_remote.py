@@ -1,6 +1,7 @@
 """Work as another process does it: on agreed terms or not at all, without a cluster."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.monitoring.profiles import RowsToProfile, profile_rows
-from mlpipe_assets.stages.interim_judging import DaysToJudge, judge_days
+from mlpipe_assets.stages.interim_judging import DaysToJudge, JudgedDays, judge_days
 from mlpipe_assets.stages.raw_reading import DeliveryToRead, UnreadDelivery, read_one
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors import work
@@ -160,11 +161,43 @@ def test_a_machine_that_does_not_see_the_lake_is_told_apart_from_damage(lake: La
         judge_days(replace(item, lake=Lake(data_dir=str(tmp_path / "elsewhere"))))
 
 
-def test_a_profile_of_a_file_that_was_changed_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["another lake", "a copy"])
+def test_a_machine_with_another_folder_under_the_same_path_is_refused(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr("mlpipe_assets.store.presence._PATIENCE", 0.0)
+    days = to_judge(lake, Ledger.load(lake, "orders"))
+    rows = RowsToProfile(lake=lake, file=tmp_path / "part.parquet", sha256="0" * 64, bins={})
+    copy = tmp_path / "copy"
+    shutil.copytree(lake.root, copy, ignore=shutil.ignore_patterns(*(() if what == "a copy" else ("raw", "interim"))))
+    packed: list[tuple[Any, bytes]] = [
+        (judge_days, WIRE.dumps(days)),
+        (profile_rows, WIRE.dumps(rows)),
+    ]  # the copy is older
+    assert isinstance(judge_days(WIRE.loads(packed[0][1])), JudgedDays)
+
+    lake.root.rename(tmp_path / "away")
+    copy.rename(lake.root)
+    for done, item in packed:
+        with pytest.raises(ExecutorError, match=r"has another folder in .* or a copy\. Mount the data folder there"):
+            done(WIRE.loads(item))
+
+
+def test_what_shows_the_presence_of_a_process_goes_with_it(tmp_path: Path) -> None:
+    text = "import pickle; from pathlib import Path; from mlpipe_assets.store.lake import Lake; lake = Lake(data_dir='lake'); "
+    text += "pickle.dumps(lake); pickle.dumps(lake); print(len([*Path('lake/meta/locks/seen').iterdir()]))"
+
+    done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "1\n"
+    assert list((tmp_path / "lake" / "meta" / "locks" / "seen").iterdir()) == []
+
+
+def test_a_profile_of_a_file_that_was_changed_is_none(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "part.parquet"
     path.write_bytes(b"something else")
 
-    assert profile_rows(RowsToProfile(file=path, sha256="0" * 64, bins={})) is None
+    assert profile_rows(RowsToProfile(lake=lake, file=path, sha256="0" * 64, bins={})) is None
 
 
 def test_an_address_of_no_cluster_is_refused_with_those_there_are() -> None:
