@@ -1,6 +1,6 @@
 """Where the rows of a source come from: one kind of value per feed, and for each its intake in `mlpipe_assets/intake`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mlpipe_assets.readers.options import GENEROUS, Limits
@@ -87,6 +87,8 @@ class HttpApi(Feed):
             newer. None takes all records once a UTC day, for a source that is a snapshot.
         since: Query parameter by which the API gives only records from a value of `newer_by` on; None asks for all of them
             each time.
+        overlap: How far before what was taken records are asked for and compared again, for those that appear late: a timedelta,
+            or a whole number. None: not at all. Records taken twice count once.
         next_page: Dotted path in an answer of the address, or the token, of the next page; None takes the header
             `Link: <…>; rel="next"`, or numbers pages from 1 where `page_parameter` is given.
         page_parameter: Query parameter that takes a token or a number.
@@ -98,6 +100,9 @@ class HttpApi(Feed):
     records: str | None = None
     newer_by: str | None = None
     since: str | None = None
+    overlap: timedelta | int | None = field(
+        default=None, repr=False
+    )  # says which records are taken, not how they are read
     next_page: str | None = None
     page_parameter: str | None = None
     token: str | None = None

@@ -72,6 +72,7 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "url": ask.web_address,
         **dict.fromkeys(("records", "next_page"), ask.or_none(ask.path)),
         **dict.fromkeys(("newer_by", "since", "page_parameter"), ask.or_none(ask.text)),
+        "overlap": ask.or_none(ask.overlap),
         "token": ask.or_none(ask.variable),
         "token_header": ask.text,
     },

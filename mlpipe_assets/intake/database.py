@@ -4,6 +4,7 @@ A range of the growing column is one delivery, whose mark is that range. The ran
 that is taken of it comes from there, so that a table that changes meanwhile gives one answer. Nothing is written to the database.
 """
 
+import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -32,6 +33,15 @@ from mlpipe_assets.transforms.events import own_columns
 
 _ROWS_AT_ONCE = 20_000
 _SECONDS_TO_CONNECT = 10
+_PATIENCE_OF = {  # what a driver calls it; others know it by no name, or count the time of each statement
+    "psycopg": "connect_timeout",
+    "psycopg2": "connect_timeout",
+    "psycopg2cffi": "connect_timeout",
+    "pymysql": "connect_timeout",
+    "mysqldb": "connect_timeout",
+    "mariadbconnector": "connect_timeout",
+    "mysqlconnector": "connection_timeout",
+}
 _AHEAD = timedelta(days=1)  # how far a clock, or a time without a zone, may be ahead of ours
 _LATE_COMMITS: dict[type, timedelta | int] = {datetime: timedelta(minutes=10), date: timedelta(0), int: 1000}
 
@@ -90,6 +100,9 @@ class DatabaseIntake(RangeIntake):
         before = [done for done in (_parse(mark.get("to")) for mark in taken.values()) if done is not None]
         before = [done for done in before if limit is None or _kind(done) != _kind(limit) or done <= limit]  # type: ignore[operator]
         mark: dict[str, Any] = {"from": None, "to": _spell(until)}
+        name = f"up to {_spell(until)}"
+        if not isinstance(until, datetime | int):  # more rows of that day may come
+            mark["at"] = self._digest_of(until)
         if before:
             if any(_kind(done) != _kind(until) for done in before):
                 raise NotGivenError(
@@ -97,10 +110,24 @@ class DatabaseIntake(RangeIntake):
                     "a source anew for it"
                 )
             last = max(before)
-            if last >= until:  # type: ignore[operator]
+            if last == until and "at" in mark:
+                if mark["at"] in [done.get("at") for done in taken.values() if done.get("to") == mark["to"]]:
+                    return None
+                name += f", {mark['at']}"  # a delivery of its own, and no correction of the one before
+            elif last >= until:  # type: ignore[operator]
                 return None
             mark["from"] = _spell(self._before(last))
-        return Pending(name=f"up to {_spell(until)}", mark=mark, modified_ns=time.time_ns())
+        return Pending(name=name, mark=mark, modified_ns=time.time_ns())
+
+    def _digest_of(self, day: Cursor) -> str:
+        """What the table holds of a day, in any order."""
+        with self._connect() as connection:
+            table = self._table(connection)
+            chosen = self._chosen(table)
+            rows = sa.select(*(table.c[name] for name in chosen)).where(self._cursor(table) == day)
+            found = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(rows)
+            numbers = (int.from_bytes(hashlib.sha256(spell_row(chosen, row)).digest()[:8]) for row in found)
+            return f"{sum(numbers) % (1 << 64):016x}"
 
     def _latest(self, until: Cursor) -> Cursor | None:
         """What a column of times or days can hold by now, whatever clock it goes by; None for numbers."""
@@ -206,9 +233,7 @@ class _Connected:
             raise NotGivenError(f"the variable {self._variable} is not set: it holds the address of the database")
         try:
             url = sa.make_url(self._address)
-            waits = url.get_backend_name() in ("postgresql", "mysql") and "connect_timeout" not in url.query
-            options = {"connect_timeout": _SECONDS_TO_CONNECT} if waits else {}
-            engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+            engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=_patience_of(url))
             self._connection = engine.connect()
         except ImportError as error:
             raise NotGivenError(
@@ -235,6 +260,12 @@ class _Connected:
     def _told(self, error: SQLAlchemyError) -> NotGivenError:
         cause = getattr(error, "orig", None) or error
         return NotGivenError(explain(cause, self._address))
+
+
+def _patience_of(url: sa.URL) -> dict[str, int]:
+    """How long the driver of an address waits for the server, where it takes that and the address does not say it."""
+    name = _PATIENCE_OF.get(url.get_driver_name())
+    return {name: _SECONDS_TO_CONNECT} if name and name not in url.query else {}
 
 
 def _plain(value: object, feed: DatabaseTable) -> Cursor:

@@ -4,8 +4,9 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, Reading, read_time
 from mlpipe_assets.intake.spelled_rows import spell_row
 from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spooling
+from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.store.lake import Lake
 
 _AHEAD = timedelta(days=1)  # how far a clock, or a time without a zone, may be ahead of ours
@@ -56,18 +58,46 @@ class HttpIntake(RangeIntake):
 
     def _newer(self, taken: Mapping[str, Mark]) -> Pending | None:
         marks = [mark for mark in taken.values() if "to" in mark and not self._is_ahead(mark["to"])]
-        last = max(marks, key=lambda mark: self._rank(mark["to"]), default=None)
-        range_ = _Range(rank=self._rank, after=last)
-        spooled = self._spools.write(partial(self._fetch, range_, last["to"] if last else None))
+        last = max(marks, key=lambda mark: (self._rank(mark["to"]), len(mark["at"])), default=None)
+        begun = self._before(last["to"]) if last else None
+        range_ = _Range(rank=self._rank, after=last, begun=begun)
+        spooled = self._spools.write(partial(self._fetch, range_, begun))
         if range_.newest is None:
             if spooled.refused and not range_.compared:
                 told = f"none of {spell_count(len(spooled.refused), 'record')} can be taken; the first {spooled.refused[0].reason}"
                 raise NotGivenError(told)
             return None
-        begun = {"from": last["to"], "from_at": last["at"]} if last else {"from": None, "from_at": []}
-        mark = {**begun, "to": range_.newest, "at": sorted(range_.at_newest)}
+        mark = {"from": last["to"], "from_at": last["at"]} if last else {"from": None, "from_at": []}
+        mark |= {"to": range_.newest, "at": sorted(range_.at_newest)}
+        name = f"up to {range_.newest}"
+        if self.feed.overlap:
+            within = range_.within(last["to"], begun) if last else ""
+            if (
+                last
+                and not range_.is_newer
+                and within in [done.get("within") for done in marks if done["to"] == last["to"]]
+            ):
+                return None
+            mark |= {"begun": begun, "within": range_.within(range_.newest, self._before(range_.newest))}
+        if name in taken:  # a delivery of its own, and no correction of the one before
+            name += f", {spooled.digest[:8]}"
         self._spools.hold(mark, spooled)
-        return Pending(name=f"up to {range_.newest}", mark=mark, modified_ns=time.time_ns())
+        return Pending(name=name, mark=mark, modified_ns=time.time_ns())
+
+    def _before(self, last: str | int) -> str | int:
+        """From which value on records are asked for: `overlap` before the last one that was taken, spelled as it is."""
+        overlap = self.feed.overlap
+        if not overlap:
+            return last
+        if isinstance(last, int) != isinstance(overlap, int):
+            kinds = ("a time", "a timedelta") if isinstance(last, str) else ("a whole number", "one, too")
+            raise NotGivenError(f"{self.feed.newer_by} is {kinds[0]}, so overlap={overlap!r} must be {kinds[1]}")
+        if isinstance(last, int):
+            return last - overlap  # type: ignore[operator]  # of one kind
+        if len(last) == len("2026-01-31"):
+            return f"{date.fromisoformat(last) - timedelta(days=ceil(overlap / ONE_DAY))}"  # type: ignore[operator]
+        moment = (datetime.fromisoformat(last) - overlap).isoformat()  # type: ignore[operator]  # as above
+        return moment.replace("+00:00", "Z") if last.endswith("Z") else moment
 
     def _today(self, taken: Mapping[str, Mark]) -> Pending | None:
         now = time.time_ns()
@@ -80,8 +110,9 @@ class HttpIntake(RangeIntake):
     def _read(self, mark: Mark, out: Spooling) -> None:
         """The same read again, as it was taken."""
         before = {"to": mark["from"], "at": mark["from_at"]} if mark.get("from") is not None else None
-        range_ = _Range(rank=self._rank, after=before, until=mark) if "to" in mark else None
-        self._fetch(range_, mark.get("from"), out)
+        begun = mark.get("begun", mark.get("from"))
+        range_ = _Range(rank=self._rank, after=before, until=mark, begun=begun) if "to" in mark else None
+        self._fetch(range_, begun, out)
 
     def _fetch(self, range_: "_Range | None", since: str | int | None, out: Spooling) -> None:
         number = 0
@@ -127,31 +158,37 @@ class HttpIntake(RangeIntake):
 
 
 class _Range:
-    """Which records are newer than the last that were taken, and the newest value among them."""
+    """Which records are newer than the last that were taken, or of the overlap before, and the newest value among them."""
 
-    def __init__(self, *, rank: Any, after: Mark | None, until: Mark | None = None) -> None:  # noqa: ANN401 (a method)
+    def __init__(
+        self,
+        *,
+        rank: Any,  # noqa: ANN401 (a method)
+        after: Mark | None,
+        until: Mark | None = None,
+        begun: str | int | None = None,
+    ) -> None:
         self._rank, self._after, self._until = rank, after, until
+        self._begun = rank(begun) if after is not None and begun is not None and begun != after["to"] else None
         self.newest: str | int | None = None
         self.at_newest: set[str] = set()
         self.compared = 0  # records that say what they are newer than
+        self.is_newer = False  # whether one of them is no record of the overlap
+        self._sums: dict[tuple[int, Any], int] = {}
 
     def takes(self, value: Any, spelled: bytes) -> bool:  # noqa: ANN401 (JSON)
-        """Whether a record is newer; it is noted then."""
+        """Whether a record is newer, or of the overlap; it is noted then."""
         rank, digest = self._rank(value), hashlib.sha256(spelled).hexdigest()[:16]
         self.compared += 1
         if self._until is not None:  # it is read again: what came since with the newest value was of the next range
             end = self._rank(self._until["to"])
             if rank > end or (rank == end and digest not in self._until["at"]):
                 return False
-        if self._after is not None:
-            last = self._rank(self._after["to"])
-            if last[0] != rank[0]:
-                kinds = ("a whole number", "a time")
-                raise NotGivenError(
-                    f"newer_by is {kinds[rank[0]]} now and was {kinds[last[0]]} before, so nobody can say what is newer"
-                )
-            if rank < last or (rank == last and digest in self._after["at"]):
-                return False
+        is_newer = self._after is None or self._is_newer(rank, digest, self._after)
+        if not is_newer and (self._begun is None or rank < self._begun):
+            return False
+        self.is_newer |= is_newer
+        self._sums[rank] = self._sums.get(rank, 0) + int(digest, 16)
         newest = None if self.newest is None else self._rank(self.newest)
         if newest is None or rank > newest:
             same = self._after is not None and rank == self._rank(self._after["to"])
@@ -160,3 +197,17 @@ class _Range:
         if rank == newest:
             self.at_newest.add(digest)
         return True
+
+    def within(self, last: str | int, begun: str | int | None) -> str:
+        """A digest of the records of an overlap, in any order."""
+        low, high = self._rank(last if begun is None else begun), self._rank(last)
+        return f"{sum(number for rank, number in self._sums.items() if low <= rank <= high) % (1 << 64):016x}"
+
+    def _is_newer(self, rank: tuple[int, Any], digest: str, after: Mark) -> bool:
+        last = self._rank(after["to"])
+        if last[0] != rank[0]:
+            kinds = ("a whole number", "a time")
+            raise NotGivenError(
+                f"newer_by is {kinds[rank[0]]} now and was {kinds[last[0]]} before, so nobody can say what is newer"
+            )
+        return bool(rank > last or (rank == last and digest not in after["at"]))

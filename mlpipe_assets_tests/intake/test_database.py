@@ -15,6 +15,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.feeds import DatabaseTable
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.catalog.versions import source_version
+from mlpipe_assets.intake import database
 from mlpipe_assets.intake.database import DatabaseIntake
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.intake import Pending
@@ -43,6 +44,7 @@ ROWS = sa.Table(
     sa.Column("note", sa.Text),
     sa.Column("changed_at", sa.DateTime),
     sa.Column("number", sa.BigInteger),
+    sa.Column("day", sa.Date),
 )
 PEOPLE = sa.Table(
     "customers",
@@ -87,6 +89,7 @@ def put(shop: sa.Engine, order_id: str, changed: datetime | None, *, amount: str
     }
     row |= {"quantity": 1, "product_id": "P00001", "channel": "web", "region": "north", "note": "ring twice"}
     row |= {"changed_at": changed, "number": int(f"{changed:%H%M}") if changed else None}
+    row["day"] = changed and changed.date()
     with shop.begin() as connection:
         connection.execute(ROWS.delete().where(ROWS.c.order_id == order_id))
         connection.execute(ROWS.insert().values(**row))
@@ -167,6 +170,41 @@ def test_a_number_may_say_what_is_newer(shop: sa.Engine, lake: Lake) -> None:
 
     assert [delivery.mark for delivery in again.new] == [{"from": 900, "to": 1000}]
     assert set(amounts(lake)) == {"o1", "o2"}
+
+
+def test_where_days_say_what_is_newer_rows_of_the_same_day_do_not_wait_for_the_next(
+    shop: sa.Engine, lake: Lake
+) -> None:
+    source = replace(ORDERS, feed=replace(FEED, newer_by="day"))
+    put(shop, "o0", at(9) - timedelta(days=1))
+    put(shop, "o1", at(9))
+    take(lake, source)
+    assert new_files(lake, source) == []
+
+    put(shop, "o2", at(10))
+    put(shop, "o1", at(11), amount="7.00")
+    again = take(lake, source)
+
+    assert [(one.mark or {})["from"] for one in again.new] == ["2026-01-07"]
+    assert new_files(lake, source) == []
+    assert amounts(lake) == {"o0": "1.00", "o1": "7.00", "o2": "1.00"}
+
+
+@pytest.mark.parametrize(
+    ("address", "options"),
+    [
+        ("postgresql://host/shop", {"connect_timeout": 10}),
+        ("postgresql+psycopg://host/shop", {"connect_timeout": 10}),
+        ("postgresql+psycopg2://host/shop?connect_timeout=3", {}),
+        ("postgresql+pg8000://host/shop", {}),
+        ("mysql+pymysql://host/shop", {"connect_timeout": 10}),
+        ("mysql+mysqlconnector://host/shop", {"connection_timeout": 10}),
+        ("mysql+asyncmy://host/shop", {}),
+        ("sqlite:///shop.db", {}),
+    ],
+)
+def test_a_driver_is_given_the_patience_that_it_takes(address: str, options: dict[str, int]) -> None:
+    assert database._patience_of(sa.make_url(address)) == options
 
 
 def test_rows_that_nothing_places_are_counted(shop: sa.Engine, lake: Lake) -> None:

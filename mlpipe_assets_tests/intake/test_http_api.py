@@ -111,6 +111,47 @@ def test_records_are_taken_once_and_what_is_newer_is_asked_for(api: Api, lake: L
     assert new_files(lake, shop) == []
 
 
+@pytest.mark.parametrize(
+    ("values", "overlap", "asked"),
+    [
+        ((at(9), at(10), at(11)), timedelta(hours=1, minutes=30), "2026-01-07T08:30:00Z"),
+        (("2026-01-05", "2026-01-06", "2026-01-07"), timedelta(hours=30), "2026-01-04"),
+        ((900, 1000, 1100), 150, "850"),
+    ],
+)
+def test_records_that_appear_late_are_taken_within_the_overlap(
+    api: Api, lake: Lake, values: tuple[Any, Any, Any], overlap: Any, asked: str
+) -> None:
+    early, late, later = values
+    there = [order("o1", late)]
+    api.answer = lambda _: (200, there, {})
+    shop = source(api, since="since", overlap=overlap)
+
+    def run() -> list[str]:
+        taken = [delivery.source_file.split(",")[0] for delivery in take(lake, shop).new]
+        assert new_files(lake, shop) == []  # a look alone takes nothing again
+        return taken
+
+    assert run() == [f"up to {late}"]
+    there += [order("o2", early)]  # nothing is newer, and something is there that was not
+    assert run() == [f"up to {late}"]
+    assert api.asked[-1] == {"since": asked}
+    assert run() == []
+    there += [order("o3", later)]
+    assert run() == [f"up to {later}"]
+    there += [order("o0", -500 if isinstance(early, int) else "2025-12-01")]  # too late
+    assert run() == []
+    build(lake, [JAN_5], shop)
+    assert lake.read("interim", "orders", JAN_5)["order_id"].sort().to_list() == ["o1", "o2", "o3"]
+
+
+def test_an_overlap_of_another_kind_is_told(api: Api, lake: Lake) -> None:
+    api.answer = lambda _: (200, [order("o1", at(9))], {})
+    shop = source(api, overlap=5)
+
+    assert "changed_at is a time, so overlap=5 must be a timedelta" in f"{take(lake, shop).problems}"
+
+
 def test_a_run_of_dagster_takes_them(api: Api, lake: Lake) -> None:
     api.answer = lambda _: (200, [order("o1", at(9))], {})
 
