@@ -10,7 +10,8 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.flow import tables_of
-from mlpipe_assets.intake.deliveries import Ledger, count_by_day
+from mlpipe_assets.intake.counts import count_by_day
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.store.lake import Lake

@@ -19,7 +19,7 @@ from mlpipe_assets.catalog.nearest import nearest
 from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import Progress, make_console, open_lake, plain, print_lines
 from mlpipe_assets.errors import BusyError, MlpipeError, SettingsError, shorten, spell_count
-from mlpipe_assets.intake.deliveries import count_by_day
+from mlpipe_assets.intake.counts import count_by_day
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.raw_taking import Ingested

@@ -7,16 +7,16 @@ from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 
 from mlpipe_assets.intake.delivery import Delivery, dump, identity, parse
+from mlpipe_assets.intake.delivery_index import DeliveryIndex
 from mlpipe_assets.intake.intake import Mark, Pending
 from mlpipe_assets.intake.seen import Seen, dump_seen, parse_seen
 from mlpipe_assets.intake.states import find_shown
+from mlpipe_assets.intake.stretches import SINGLES, Stretches
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.records import Record, list_documents, list_tags
 from mlpipe_assets.store.staging import Staged
-
-ON_ARRIVAL = ("received", "accepted", "duplicates", "quarantined", "not_processed")
 
 
 @dataclass(kw_only=True)
@@ -35,8 +35,8 @@ class Ledger:
     seen: dict[str, Seen] = field(default_factory=dict)
     _order: dict[str, int] | None = None
     _shown: dict[str, datetime] | None = None
-    _named: dict[str, list[str]] = field(default_factory=dict)
-    _held: dict[str, str] = field(default_factory=dict)
+    _index: DeliveryIndex | None = None
+    _singles: set[str] = field(default_factory=set)
     _by_day: dict[date, list[Delivery]] | None = None
 
     @classmethod
@@ -44,6 +44,7 @@ class Ledger:
         """The ledger as it stands on disk. `code` is the version of the declaration that files are read by."""
         ledger = cls(lake=lake, source=source, code=code)
         ledger.seen = ledger._seen_files.read() or {}
+        ledger.deliveries = ledger._stretches.read()
         names = {known.delivery: name for name, known in ledger.seen.items()}
         for delivery, tag in list_tags(lake.objects, keys.deliveries(source)).items():
             key = keys.delivery(source, delivery)
@@ -51,7 +52,8 @@ class Ledger:
             found = known[1] if known and known[0] == tag else ledger._record(delivery, names.get(delivery)).read()
             if found:
                 lake.parsed[key] = tag, found
-                ledger._remember(found)
+                ledger.deliveries[delivery] = found
+                ledger._singles.add(delivery)
         return ledger
 
     @property
@@ -76,7 +78,13 @@ class Ledger:
         one that is on record no more.
         """
         known = self.seen.get(pending.name)
-        if not known or known.mark != pending.mark:
+        if not known:
+            under = (self.deliveries[name] for name in self._indexed.named.get(pending.name, ()))
+            taken = next((one for one in under if one.mark == pending.mark), None)
+            if taken is None:
+                return None
+            return Seen(mark=pending.mark, delivery=taken.delivery, problem=None, code=self.code)
+        if known.mark != pending.mark:
             return None
         if known.delivery and known.delivery not in self.deliveries:
             return None
@@ -107,12 +115,12 @@ class Ledger:
     def standing(self, name: str) -> Delivery | None:
         """The delivery a file name stands for so far: what it was seen to hold last, or the newest a killed run counted."""
         seen = self._delivery_seen(name)
-        known = [self.deliveries[d] for d in (*self._named.get(name, ()), seen) if d in self.deliveries]
+        known = [self.deliveries[d] for d in (*self._indexed.named.get(name, ()), seen) if d in self.deliveries]
         return max(known, key=lambda d: d.place, default=None)
 
     def holder(self, content: str) -> Delivery | None:
         """A delivery of some content that holds its rows; None when the content is new."""
-        return self.deliveries.get(self._held.get(content, ""))
+        return self.deliveries.get(self._indexed.held.get(content, ""))
 
     @property
     def corrected(self) -> set[str]:
@@ -154,8 +162,17 @@ class Ledger:
         return gone
 
     def save(self) -> None:
-        """Write down the names seen."""
-        self._seen_files.write({name: dump_seen(known) for name, known in self.seen.items()})
+        """Write down the names seen, but those whose delivery says by itself what was taken; many of these go on one record."""
+        told = {name: known for name, known in self.seen.items() if not self._is_told(known)}
+        self._seen_files.write({name: dump_seen(known) for name, known in told.items()})
+        done = {name: self.deliveries[name] for name in self._singles if self.deliveries[name].mark is not None}
+        if len(done) >= SINGLES:
+            self._stretches.compact(done)
+            self._singles -= done.keys()
+
+    def _is_told(self, seen: Seen) -> bool:
+        known = self.deliveries.get(seen.delivery or "")
+        return known is not None and not seen.problem and known.mark == seen.mark
 
     def begin(self, delivery: str) -> None:
         """Mark a delivery as being written, so that what a killed run leaves of it is found."""
@@ -233,14 +250,19 @@ class Ledger:
 
     def _remember(self, delivery: Delivery) -> None:
         self.deliveries[delivery.delivery] = delivery
+        self._singles.add(delivery.delivery)
         self._order = self._shown = self._by_day = None
-        under = self._named.setdefault(delivery.source_file, [])
-        if delivery.delivery not in under:
-            under.append(delivery.delivery)
-        if delivery.copy_of is None:
-            self._held[delivery.content] = delivery.delivery
-        elif self._held.get(delivery.content) == delivery.delivery:
-            self._held[delivery.content] = delivery.copy_of
+        if self._index is not None:
+            self._index.add(delivery)
+
+    @property
+    def _indexed(self) -> DeliveryIndex:
+        self._index = self._index or DeliveryIndex.of(self.deliveries.values())
+        return self._index
+
+    @property
+    def _stretches(self) -> Stretches:
+        return Stretches(lake=self.lake, source=self.source)
 
     def _record(self, delivery: str, name: str | None = None) -> Record[Delivery]:
         """The record of a delivery, last seen under a name."""
@@ -256,27 +278,3 @@ class Ledger:
     def _seen_files(self) -> Record[dict[str, Seen]]:
         cure = "Delete it and run again: files are looked at anew."
         return Record(objects=self.lake.objects, key=keys.seen_files(self.source), parse=parse_seen, cure=cure)
-
-
-def count_by_day(deliveries: Iterable[Delivery]) -> dict[date, dict[str, int]]:
-    """Of each day with rows how many were received and what became of them on arrival; received is the sum of the others.
-
-    Rows outside the partitions, or dated after their file was known, are not processed. Rows refused without a readable event
-    time are of the day they arrived.
-    """
-    last = last_partition()
-    found: dict[date, dict[str, int]] = {}
-
-    def add(day: date, name: str, rows: int) -> None:
-        counts = found.setdefault(day, dict.fromkeys(ON_ARRIVAL, 0))
-        counts["received"] += rows
-        counts[name] += rows
-
-    for delivery in deliveries:
-        for day, rows in delivery.events.items():
-            add(day, "accepted" if START_DATE <= day <= last else "not_processed", rows)
-        for day, rows in delivery.ahead.items():
-            add(day, "not_processed", rows)
-        if delivery.quarantined:
-            add(delivery.arrived, "quarantined", delivery.quarantined)
-    return dict(sorted(found.items()))

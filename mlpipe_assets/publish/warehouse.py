@@ -15,13 +15,14 @@ from mlpipe_assets.engines.engine import Engine, Joined, NamedTable
 from mlpipe_assets.engines.refused import Reason, RefusedSqlError
 from mlpipe_assets.errors import LakeError, SqlError
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.intake.stretches import list_stems
 from mlpipe_assets.lineage.asking import SQL_NAMES, lineage_of
 from mlpipe_assets.lineage.database import LineageError
 from mlpipe_assets.partitions import gaps, spell_gaps
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.records import Record, list_documents
+from mlpipe_assets.store.records import list_documents
 from mlpipe_assets.store.tagged import TaggedLake
 from mlpipe_assets.training.model_files import REGISTRY
 from mlpipe_assets.training.versions import versions
@@ -115,17 +116,6 @@ def _names(sql: str, schemas: Sequence[str], name: str) -> bool:
     return bool(re.search(named, sql, re.IGNORECASE))
 
 
-def _stem_of_files(lake: Lake, source: str, delivery: str) -> str:
-    """What the event files of a delivery on record are called."""
-    try:
-        placement = Record(
-            objects=lake.objects, key=keys.delivery(source, delivery), parse=lambda found: found.get("placement")
-        ).read()
-    except LakeError:  # `mlpipe status` says which record it is, and what to do
-        placement = None
-    return f"{delivery}-{placement}" if placement else delivery
-
-
 def read_decisions(lake: Lake, catalog: Catalog) -> pl.DataFrame:
     """The status and reason of each version, as the records of the models have them."""
     columns = dict.fromkeys(("model", "version", "status", "reason"), pl.String())
@@ -169,11 +159,7 @@ def _received(lake: Lake, catalog: Catalog) -> Iterator[_Table]:
 
     # Files of a delivery that a killed run did not finish are not on record, and not shown.
     received = files(keys.partitions(keys.EVENTS, "*", "*.parquet"))
-    counted = {
-        _stem_of_files(lake, source, delivery)
-        for source in {path.parent.parent.name for path in received}
-        for delivery in list_documents(lake.objects, keys.deliveries(source))
-    }
+    counted = {stem for source in {path.parent.parent.name for path in received} for stem in list_stems(lake, source)}
     events = [path for path in received if path.stem in counted]
     yield _Table(schemas=("raw",), name="raw_events", files=events, dated=False, day="event_date")
     for source in catalog.sources:

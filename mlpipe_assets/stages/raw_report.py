@@ -9,7 +9,8 @@ import dagster as dg
 import polars as pl
 
 from mlpipe_assets.errors import shorten, spell_count
-from mlpipe_assets.intake.deliveries import ON_ARRIVAL, Ledger, count_by_day
+from mlpipe_assets.intake.counts import ON_ARRIVAL, count_by_day
+from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, arrival_day
 from mlpipe_assets.partitions import ONE_DAY, START_DATE, last_partition

@@ -3,7 +3,6 @@
 A key is text with slashes; below a local data folder it is the path. No other module joins these names.
 """
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path, PurePath
 
@@ -43,7 +42,6 @@ CONTENTS = ".store"  # the files of tables, by their digests
 _DAY = "date="
 ANY_DAY = f"{_DAY}*"  # pattern of the folders of days
 _PARQUET = ".parquet"
-_HASH = "[0-9a-f]" * 64
 
 
 def name_day(day: date) -> str:
@@ -119,6 +117,11 @@ def deliveries(source: str) -> str:
 def delivery(source: str, name: str) -> str:
     """The record of one delivery."""
     return f"{deliveries(source)}/{name}.json"
+
+
+def stretch(source: str, number: str) -> str:
+    """The record of many deliveries of a source."""
+    return f"{deliveries(source)}/{number}.stretch"
 
 
 def marked_delivery(source: str, name: str, how: str = "pending") -> str:
@@ -266,40 +269,3 @@ def is_made_of_others(key: PurePath) -> bool:
 def is_refused_by_contract(key: PurePath) -> bool:
     """Whether a key is that of rows which the contract of a source refused."""
     return is_below(key, QUARANTINE) and key.name == "refused.parquet"
-
-
-def leftovers(stage: str, name: str) -> Iterator[str]:
-    """Patterns of temporary files of one table, never of another, whose run may live."""
-    if stage != DROP_ZONE:  # what is in there is not ours
-        yield f"{stage}/{name}/*/.*.tmp"
-        yield f"{contents(f'{stage}/{name}')}/.*.tmp"
-    yield f"{TABLES}/.{stage}*.{name}.json.*.tmp"
-    yield f"{DIGESTS}/.{stage}*.{name}.log.*.tmp"
-    match stage:
-        case "raw":
-            yield f"{EVENTS}/{name}/*/.*.tmp"
-            yield f"{deliveries(name)}/.*.tmp"
-            yield _temporary(seen_files(name))
-            yield f"{QUARANTINE}/{name}/*/.{_HASH}*.parquet.*.tmp"
-        case "interim":
-            yield f"{QUARANTINE}/{name}/*/.refused.parquet.*.tmp"
-        case "meta":
-            yield f"{META}/.{name}.*.tmp"
-            yield _temporary(automation(name.removeprefix("automation.")))
-        case "monitoring":
-            for folder in (f"monitoring/*/*.{name}", f"{REALISED}/{name}"):
-                yield f"{folder}/*/.*.tmp"
-                yield f"{contents(folder)}/.*.tmp"
-            yield f"{BASELINES}/.*{name}*.tmp"
-            if name == "report":
-                yield "monitoring/.*.tmp"
-        case "online":
-            yield f"{ONLINE}/{name}/.*.tmp"
-        case "models":
-            yield _temporary(champion(name))
-            yield _temporary(golden(name))
-
-
-def _temporary(key: str) -> str:
-    folder, _, file = key.rpartition("/")
-    return f"{folder}/.{file}.*.tmp"

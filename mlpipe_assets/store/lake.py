@@ -20,6 +20,7 @@ from mlpipe_assets.store.contents import Contents
 from mlpipe_assets.store.digest_log import Written, on_record
 from mlpipe_assets.store.digests import check_file, content_digest
 from mlpipe_assets.store.keys import PART
+from mlpipe_assets.store.leftovers import leftovers
 from mlpipe_assets.store.local import LocalObjects, explain_writing, sync_folders
 from mlpipe_assets.store.manifest import Manifest
 from mlpipe_assets.store.presence import sees, show_presence
@@ -88,13 +89,12 @@ class Lake:
 
         Raises: ExecutorError on a machine that does not, or that has another folder under its path.
         """
-        who, advice = f"An executor on {socket.gethostname()}", "Mount the data folder there, under the same path."
-        if self.is_new:
-            raise ExecutorError(f"{who} has no lake in {self.root}. {advice}")
-        if self.sent_by and not sees(self.root, self.sent_by):
-            raise ExecutorError(
-                f"{who} has another folder in {self.root} than the process that runs the pipeline, or a copy. {advice}"
-            )
+        wrong = "no lake" if self.is_new else ""
+        if not wrong and self.sent_by and not sees(self.root, self.sent_by):
+            wrong = "another folder than the process that runs the pipeline, or a copy of it,"
+        if wrong:
+            where = f"An executor on {socket.gethostname()} has {wrong} in {self.root}"
+            raise ExecutorError(f"{where}. Mount the data folder there, under the same path.")
 
     def folder(self, stage: str, name: str, day: date | None = None) -> Path:
         """Where a table, or one of its partitions, lives for every other tool."""
@@ -291,7 +291,7 @@ class Lake:
 
     def sweep(self, stage: str, name: str) -> None:
         """Remove temporary files that a killed run of this table left; never those of another table, whose run may live."""
-        for pattern in keys.leftovers(stage, name):
+        for pattern in leftovers(stage, name):
             for left in self.root.glob(pattern):
                 left.unlink(missing_ok=True)
 

@@ -139,6 +139,15 @@ class LocalObjects:
                 path.unlink()
             sync_folder(path.parent)
 
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Take objects away, those that are there; one after another, and only all of them are on the disk in the end."""
+        folders = set[Path]()
+        for path in map(self._path, keys):
+            with self._explaining(path), self._turn(f"{path.relative_to(self.root)}"), suppress(*_ABSENT):
+                path.unlink()
+                folders.add(path.parent)
+        sync_folders(folders)
+
     def lease(self, key: str, ttl: float) -> Lease:
         """Be the only one who holds a key. A holder whose process has ended is not waited for."""
         return take_lease(self, key, ttl, is_dead=is_dead_process)

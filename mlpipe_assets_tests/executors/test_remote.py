@@ -179,7 +179,9 @@ def test_a_machine_with_another_folder_under_the_same_path_is_refused(
     lake.root.rename(tmp_path / "away")
     copy.rename(lake.root)
     for done, item in packed:
-        with pytest.raises(ExecutorError, match=r"has another folder in .* or a copy\. Mount the data folder there"):
+        with pytest.raises(
+            ExecutorError, match=r"has another folder than .* or a copy of it, in .*\. Mount the data folder there"
+        ):
             done(WIRE.loads(item))
 
 

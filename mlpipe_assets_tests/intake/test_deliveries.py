@@ -1,8 +1,9 @@
 """The ledger: deliveries, the days they brought, and what a killed run leaves."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.intake.seen import Seen
+from mlpipe_assets.intake.stretches import list_stems
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, drop, order, orders_csv, take
 
@@ -150,3 +152,105 @@ def test_a_delivery_whose_record_cannot_be_read_is_ingested_again_once_that_is_d
     path.unlink()
     take(lake, orders)
     assert path.read_bytes() == before
+
+
+def of_ranges(count: int, start: int = 0) -> list[Delivery]:
+    """Deliveries of one row each, taken for good."""
+    return [
+        replace(
+            FIRST,
+            delivery=f"{number:064}",
+            content=f"{number:064}",
+            source_file=f"up to {number}",
+            mark={"to": number},
+            known_at=FIRST.known_at + timedelta(seconds=number),
+        )
+        for number in range(start, start + count)
+    ]
+
+
+def record(ledger: Ledger, deliveries: Iterable[Delivery]) -> None:
+    """Count deliveries, and save."""
+    for delivery in deliveries:
+        ledger.complete(delivery, [])
+    ledger.save()
+
+
+def documents(lake: Lake) -> list[str]:
+    """The endings of what is on record, in order."""
+    return sorted(path.suffix for path in (lake.root / "meta" / "deliveries" / "orders").iterdir())
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretches of three deliveries and more, up to five."""
+    monkeypatch.setattr("mlpipe_assets.intake.deliveries.SINGLES", 3)
+    monkeypatch.setattr("mlpipe_assets.intake.stretches._LONGEST", 5)
+
+
+@pytest.mark.usefixtures("short")
+def test_deliveries_taken_for_good_go_on_one_record_and_are_what_they_were(lake: Lake) -> None:
+    record(Ledger.load(lake, "orders"), [FIRST, *of_ranges(2)])
+    assert documents(lake) == [".json"] * 3
+    for number in range(2, 11):
+        record(Ledger.load(lake, "orders"), of_ranges(1, number))
+
+    ledger = Ledger.load(Lake(data_dir=lake.data_dir), "orders")
+
+    assert documents(lake) == [".json", ".json", ".json", ".stretch", ".stretch"]  # of the file, 9 and 10
+    assert ledger.deliveries == {one.delivery: one for one in [FIRST, *of_ranges(11)]}
+    assert ledger.taken == {f"up to {n}": {"to": n} for n in range(11)}
+    assert ledger.status_of(Pending(name="up to 4", mark={"to": 4}, modified_ns=0)) is not None
+    assert ledger.status_of(Pending(name="up to 4", mark={"to": 5}, modified_ns=0)) is None
+    assert ledger.standing("up to 4") == of_ranges(1, 4)[0]
+    assert ledger.holder(f"{4:064}") == of_ranges(1, 4)[0]
+    assert list_stems(lake, "orders") == {one.stem for one in ledger.deliveries.values()}
+
+
+@pytest.mark.usefixtures("short")
+def test_a_delivery_that_is_placed_anew_counts_as_it_is_now(lake: Lake) -> None:
+    record(Ledger.load(lake, "orders"), of_ranges(4))
+    placed = replace(of_ranges(1)[0], placement="anew")
+    record(Ledger.load(lake, "orders"), [placed])
+    assert Ledger.load(lake, "orders").deliveries[placed.delivery] == placed
+
+    record(Ledger.load(lake, "orders"), of_ranges(3, 4))
+
+    assert documents(lake) == [".stretch"]
+    assert Ledger.load(Lake(data_dir=lake.data_dir), "orders").deliveries[placed.delivery] == placed
+    assert placed.stem in list_stems(lake, "orders")
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("kept", ["the records", "the stretch before"])
+def test_what_a_kill_leaves_of_both_is_the_same_ledger(lake: Lake, monkeypatch: pytest.MonkeyPatch, kept: str) -> None:
+    record(Ledger.load(lake, "orders"), of_ranges(4))
+    changed = replace(of_ranges(1)[0], placement="anew")
+    ledger = Ledger.load(lake, "orders")
+    for delivery in (changed, *of_ranges(2, 4)):
+        ledger.complete(delivery, [])
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake.objects), "delete_many" if kept == "the records" else "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.save()
+
+    again = Ledger.load(Lake(data_dir=lake.data_dir), "orders")
+    assert again.deliveries == {one.delivery: one for one in [changed, *of_ranges(5, 1)]}
+    record(again, of_ranges(3, 6))
+    found = Ledger.load(Lake(data_dir=lake.data_dir), "orders").deliveries
+    assert found == {one.delivery: one for one in [changed, *of_ranges(8, 1)]}
+    assert ".json" not in documents(lake)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_damaged_stretch_is_named_with_what_to_do(lake: Lake) -> None:
+    record(Ledger.load(lake, "orders"), of_ranges(4))
+    [path] = (lake.root / "meta" / "deliveries" / "orders").glob("*.stretch")
+    path.write_bytes(path.read_bytes()[:-9])
+
+    with pytest.raises(LakeError, match=r"000001\.stretch cannot be read: .* Restore it from a copy"):
+        Ledger.load(Lake(data_dir=lake.data_dir), "orders")

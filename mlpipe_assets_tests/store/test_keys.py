@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.leftovers import leftovers
 
 JAN_5 = date(2026, 1, 5)
 
@@ -50,7 +51,7 @@ def test_what_is_swept_of_a_table_is_never_in_the_drop_zone_nor_of_another_table
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).touch()
 
-    assert [path for pattern in keys.leftovers(stage, "orders") for path in tmp_path.glob(pattern)] == []
+    assert [path for pattern in leftovers(stage, "orders") for path in tmp_path.glob(pattern)] == []
 
 
 def test_a_killed_write_of_any_place_of_a_table_is_swept(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_killed_write_of_any_place_of_a_table_is_swept(tmp_path: Path) -> None
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
 
-        found = {path for pattern in keys.leftovers(stage, name) for path in tmp_path.glob(pattern)}
+        found = {path for pattern in leftovers(stage, name) for path in tmp_path.glob(pattern)}
 
         assert found == set(left), (stage, name)
         for path in left:
