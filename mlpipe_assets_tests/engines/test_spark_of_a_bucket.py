@@ -1,0 +1,87 @@
+"""Spark SQL over the Parquet of a lake in a bucket, read by s3a: the rows that DuckDB finds on a disk.
+
+Executors of a run do not work on a lake in a bucket; this is for who asks it with a Spark of their own. Hadoop's S3 file system
+and its SDK (690 MB) come from Maven once, pinned, into the user's cache.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlpipe_assets.engines.registry import open_engine
+from mlpipe_assets.executors.executor import THREADS
+from mlpipe_assets.store.bucket import BucketObjects
+from mlpipe_assets.store.bucket_address import read_address
+from mlpipe_assets.store.inventory import content
+from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.lake_moves import LakeMove
+from mlpipe_assets_tests.executors.lakes import bring_up_to_date, deliver
+from mlpipe_assets_tests.executors.spark_servers import packages_of_spark
+from mlpipe_assets_tests.object_server import READER, object_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+HADOOP = "3.5.0"  # that of the pinned pyspark
+SQL = "select channel, count(*) as orders, sum(amount) as amount from t group by channel order by channel"
+_POM = f"""
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>s3a</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>org.apache.hadoop</groupId><artifactId>hadoop-aws</artifactId><version>{HADOOP}</version>
+    <exclusions><exclusion><groupId>org.apache.hadoop</groupId><artifactId>*</artifactId></exclusion></exclusions>
+  </dependency></dependencies>
+</project>
+"""
+
+
+def jars_of_s3a() -> Path:
+    """The folder of the jars, fetched once."""
+    there = shutil.which("mvn") is not None
+    if not there and not os.environ.get("CI"):
+        pytest.skip("There is no mvn, which fetches Hadoop's S3 file system. Next: apt-get install maven")
+    assert there, "There is no mvn, which fetches Hadoop's S3 file system, and CI skips nothing."
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlpipe_assets_tests"
+    made = cache / f"hadoop-aws-{HADOOP}"
+    if not made.is_dir():
+        fresh = cache / f"hadoop-aws-{HADOOP}.{os.getpid()}"
+        fresh.mkdir(parents=True)
+        (fresh / "pom.xml").write_text(_POM)
+        copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
+        subprocess.run(["mvn", "-q", "-B", *copy], cwd=fresh, check=True, stdout=subprocess.DEVNULL)
+        fresh.rename(made)
+    return made
+
+
+def test_spark_reads_the_lake_in_a_bucket_as_duckdb_reads_it_on_a_disk(tmp_path: Path) -> None:
+    packages, jars = packages_of_spark(), jars_of_s3a()
+    lake = Lake(data_dir=f"{tmp_path / 'data'}")
+    deliver(lake)
+    bring_up_to_date(lake, THREADS)
+    state = lake.state("interim", "orders")
+    files = state.files(state.days())
+    here = open_engine().select(SQL, {"t": files}, {})
+    assert here.height > 0
+    (tmp_path / "server").mkdir()
+    with object_server(tmp_path / "server") as server:
+        bucket = BucketObjects(address=read_address("s3://lake/shop", server.environ()))
+        LakeMove(root=lake.root, objects=bucket, where="s3://lake/shop").into_bucket()
+        keys = [f"s3a://lake/shop/{content(state.digest(day))}" for day in state.days()]
+        (tmp_path / "files.json").write_text(json.dumps(keys))
+        script = [sys.executable, f"{Path(__file__).with_name('spark_of_a_bucket.py')}", f"{jars}"]
+        reading = {**os.environ, **server.environ(READER), "PYTHONPATH": f"{packages}", "SPARK_LOCAL_IP": "127.0.0.1"}
+        done = subprocess.run(
+            [*script, f"{tmp_path / 'files.json'}", SQL],
+            env=reading,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout) == [[str(value) for value in row] for row in here.rows()]
