@@ -14,6 +14,7 @@ _OF_TYPES_AND_FUNCTIONS = (
     "overlaps tablesample left outer like unpack map natural similar notnull positional inner right interval values row timestamp"
 )
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]+")
 RESERVED = frozenset(_RESERVED.split())
 _QUOTED = RESERVED | {*_OF_TYPES_AND_FUNCTIONS.split()}
 
@@ -21,3 +22,9 @@ _QUOTED = RESERVED | {*_OF_TYPES_AND_FUNCTIONS.split()}
 def spell_name(name: str) -> str:
     """The name of a column as SQL reads it: as it is where that is safe, quoted where it is not."""
     return name if _PLAIN.fullmatch(name) and name not in _QUOTED else '"' + name.replace('"', '""') + '"'
+
+
+def plain_name(name: str) -> str:
+    """The name, where SQL reads it as it is, or one like it that others can be made of: `c_order`, `land_iso_`."""
+    plain = name if spell_name(name) == name else _NOT_PLAIN.sub("_", name).lower()
+    return plain if spell_name(plain) == plain else f"c_{plain}"

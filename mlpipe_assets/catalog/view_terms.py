@@ -11,7 +11,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.aggregates import OF_ONE_ROW, Aggregate
 from mlpipe_assets.catalog.sql_layout import both, decimal_type, divided
-from mlpipe_assets.catalog.sql_words import spell_name
+from mlpipe_assets.catalog.sql_words import plain_name, spell_name
 from mlpipe_assets.catalog.view_names import Names
 from mlpipe_assets.rules import Column
 
@@ -287,7 +287,7 @@ class Terms:
         return of.windows[n]
 
     def _named(self, aggregate: Aggregate) -> str:
-        return aggregate.name if aggregate.where or aggregate.column is None else aggregate.column
+        return plain_name(aggregate.name if aggregate.where or aggregate.column is None else aggregate.column)
 
 
 def _key(kind: str, aggregate: Aggregate) -> tuple[str, ...]:

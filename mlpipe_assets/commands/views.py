@@ -10,11 +10,25 @@ from mlpipe_assets.settings import read_settings
 
 
 def show_sql(options: argparse.Namespace) -> int:
-    """The SQL of a view, with days in place of its parameters where they are given."""
-    catalog = catalog_of(read_settings())
-    sql = catalog.view_sql(catalog.view(options.view))
+    """The SQL of a view, with days in place of its parameters where they are given.
+
+    Raises: CatalogError, after it is printed, where the catalog does not hold together: what is said of its lines can be looked up.
+    """
+    wrong: CatalogError | None = None
+    try:
+        catalog = catalog_of(read_settings())
+    except CatalogError as error:
+        wrong, catalog = error, catalog_of(read_settings(), judged=False)
+    try:
+        sql = catalog.view_sql(catalog.view(options.view))
+    except Exception:
+        if wrong:  # what it lacks may be what keeps its SQL from being written
+            raise wrong from None
+        raise
     days = {name: day for name, day in (("start", options.first), ("end", options.last)) if day}
-    print("\n".join(_filled(line, days) for line in sql.rstrip("\n").split("\n")))
+    print("\n".join(_filled(line, days) for line in sql.rstrip("\n").split("\n")), flush=True)
+    if wrong:
+        raise wrong
     return 0
 
 

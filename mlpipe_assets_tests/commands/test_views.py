@@ -80,3 +80,23 @@ def test_no_contract_is_printed_for_what_cannot_be(
     assert main(["scaffold", "view", "spending"]) == 2
 
     assert "aggregate 'spent': function 'total' is none of count, sum, mean" in capsys.readouterr().err
+
+
+def test_the_sql_of_a_catalog_that_does_not_hold_together_can_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "watches_nothing.py").write_text("""
+from mlpipe_assets.catalog.declarations import Catalog, Monitor
+from mlpipe_assets.catalog.feature_views import customer_features
+from mlpipe_assets.catalog.sources import SOURCES
+
+CATALOG = Catalog(sources=SOURCES, feature_views=(customer_features,), monitors=(Monitor(table="features/none"),))
+""")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLPIPE_CATALOG", "watches_nothing:CATALOG")
+
+    assert main(["show-sql", "customer_features"]) == 2
+
+    printed = capsys.readouterr()
+    assert printed.out == CATALOG.view_sql(customer_features)
+    assert "features/none" in printed.err
