@@ -27,6 +27,7 @@ _AN_HOUR = 3600
 _OWNER_WRITES = 0o600
 _NOBODY_RUNS = 0o111
 _LEAST_MEMORY = 100e6
+ENGINES = ("duckdb", "spark")  # who runs SQL; the first unless MLPIPE_ENGINE says otherwise
 _LONGEST_LABEL = 40
 _BUCKETS = ("s3://", "gs://", "az://")
 _SERVERS = (
@@ -124,7 +125,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         postgres_url=postgres_url(env),
         metadata_url=postgres_url(env, "MLPIPE_METADATA_URL"),
         executor=executor,
-        engine=(env.get("MLPIPE_ENGINE") or "").strip() or "duckdb",
+        engine=_engine(env),
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
         ui_url=_address(env, "MLPIPE_UI_URL"),
         bucket=bucket,
@@ -256,6 +257,13 @@ def _seconds(env: dict[str, str], name: str, default: str) -> float:
     if not 0 <= value <= _AN_HOUR:  # also refuses nan
         raise SettingsError(f"{name}={text!r} is not a number of seconds between 0 and 3600.")
     return value
+
+
+def _engine(env: dict[str, str]) -> str:
+    kind = (env.get("MLPIPE_ENGINE") or "").strip() or ENGINES[0]
+    if kind not in ENGINES:
+        raise SettingsError(f"MLPIPE_ENGINE={kind[:40]!r} is no engine. Write one of {', '.join(ENGINES)}.")
+    return kind
 
 
 def _label(env: dict[str, str], name: str) -> str:

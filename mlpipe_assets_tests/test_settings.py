@@ -51,6 +51,7 @@ def test_every_variable_is_read() -> None:
     [
         ("MLPIPE_START_DATE", "01/02/2026", "is not a date. Write it as 2026-01-31"),
         ("MLPIPE_START_DATE", "20260101", "is not a usable date"),
+        ("MLPIPE_ENGINE", "duckdbb", "is no engine. Write one of duckdb, spark"),
         ("MLPIPE_START_DATE", "0001-01-01", "between 1900 and 2261"),
         ("MLPIPE_START_DATE", "2261-01-01", "in UTC, so there would be no partition. Name an earlier day"),
         ("MLPIPE_MEMORY_LIMIT", "lots", "Write it as 1GB or 800MB"),

@@ -10,10 +10,9 @@ from mlpipe_assets.engines.portable_subset import Objection, find_unportable
 from mlpipe_assets.engines.spark_engine import HasSession, SparkEngine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.executors.executor import Executor
+from mlpipe_assets.settings import ENGINES
 
-KIND = "duckdb"
-SPARK = "spark"
-KINDS = (KIND, SPARK)
+KIND, SPARK = ENGINES
 MEMORY_LIMIT = "1GB"
 
 
@@ -44,8 +43,8 @@ def open_engine_on(executor: Executor, memory_limit: str, aside: Path, kind: str
 
     Raises: SettingsError for another kind, or for Spark without one.
     """
-    if kind not in KINDS:
-        raise SettingsError(f"MLPIPE_ENGINE={kind[:40]!r} is no engine. Write one of {', '.join(KINDS)}.")
+    if kind not in ENGINES:
+        raise SettingsError(f"MLPIPE_ENGINE={kind[:40]!r} is no engine. Write one of {', '.join(ENGINES)}.")
     if kind == SPARK:
         if not isinstance(executor, HasSession):
             raise SettingsError(

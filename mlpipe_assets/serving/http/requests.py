@@ -157,10 +157,11 @@ def parse(kind: type[Request], body: bytes) -> Request:
         found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         raise BadRequestError("The body is not JSON.", status=400) from None
-    lines = dict.fromkeys(
-        f"{_spell_place(one['loc'])} {_WORDS.get(one['type'], 'is not what it should be')}" for one in found
-    )
-    raise BadRequestError(f"{'; '.join(list(lines)[:3])}.") from None
+    wrong: dict[str, list[str]] = {}
+    for one in found:
+        wrong.setdefault(_spell_place(one["loc"]), []).append(_WORDS.get(one["type"], "is not what it should be"))
+    lines = [f"{place} {_spell_wrong([*dict.fromkeys(words)])}" for place, words in wrong.items()]
+    raise BadRequestError(f"{'; '.join(lines[:3])}.") from None
 
 
 def count_entities(entities: Mapping[str, Sequence[object]], most: int) -> int:
@@ -179,6 +180,12 @@ def count_entities(entities: Mapping[str, Sequence[object]], most: int) -> int:
     if count > most:
         raise BadRequestError(f"{count:,} entities are more than the {most:,} of one request. Ask in several.")
     return count
+
+
+def _spell_wrong(words: Sequence[str]) -> str:
+    """What is wrong at one place, which may be none of several things."""
+    kinds = [word.removeprefix("is not ") for word in words if word.startswith("is not ")]
+    return f"is neither {' nor '.join(kinds)}" if len(kinds) == len(words) > 1 else ", and ".join(words)
 
 
 def _spell_place(place: Sequence[int | str]) -> str:

@@ -116,7 +116,7 @@ def test_what_is_not_finite_is_null(lake: Lake) -> None:
         (
             {"features": ["spend:orders"], "entities": {"customer_id": [True]}},
             422,
-            "entities.customer_id[0] is not a text",
+            "entities.customer_id[0] is neither a text nor a whole number.",
         ),
         ({"features": ["spend:orders"], "entities": {"other": ["ann"]}}, 422, "needs the join key customer_id"),
         (
