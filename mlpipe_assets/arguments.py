@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date, time
 
+from mlpipe_assets.arguments_catalog import add_catalog
 from mlpipe_assets.arguments_lake import add_copy_lake, add_sample
 from mlpipe_assets.arguments_lineage import add_lineage
 from mlpipe_assets.arguments_online import add_metrics, add_online, add_publish, add_pull, add_serve
@@ -53,6 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_reading(commands, _command)
     _add_verify(commands)
     add_views(commands, _command, _day)
+    add_catalog(commands, _command)
     add_versions(commands, _command)
     _add_trace(commands)
     add_lineage(commands, _command)

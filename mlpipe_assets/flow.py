@@ -13,7 +13,7 @@ from mlpipe_assets.catalog.served_contracts import served_contract
 from mlpipe_assets.catalog.serving_log import find_serving_log
 from mlpipe_assets.catalog.tasks import TASKS
 from mlpipe_assets.contracts.model_files import ModelFiles
-from mlpipe_assets.flow_services import online_tables, warehouse_tables
+from mlpipe_assets.flow_services import catalog_tables, online_tables, warehouse_tables
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.monitoring.building import REPORT
 from mlpipe_assets.stages.flow_table import Table, behind, held_back, later
@@ -37,7 +37,7 @@ def stage_names() -> tuple[str, ...]:
 
 def written_folders() -> tuple[str, ...]:
     """Every folder that we write, by key. The drop zone is its senders', so of raw it is the events; a warehouse is no folder."""
-    return (EVENTS, *(stage for stage in stage_names() if stage not in ("raw", "warehouse")), META)
+    return (EVENTS, *(stage for stage in stage_names() if stage not in ("raw", META, "warehouse")), META)
 
 
 def _raw(catalog: Catalog) -> Iterator[Table]:
@@ -226,9 +226,17 @@ def _monitoring(catalog: Catalog) -> Iterator[Table]:
         )
 
 
+def _meta(catalog: Catalog) -> Iterator[Table]:
+    return catalog_tables(catalog, _of_the_data(catalog))
+
+
 def _warehouse(catalog: Catalog) -> Iterator[Table]:
-    others = (table for name, stage in STAGES.items() if name != "warehouse" for table in stage(catalog))
-    return warehouse_tables(catalog, others)
+    return warehouse_tables(catalog, _of_the_data(catalog))
+
+
+def _of_the_data(catalog: Catalog) -> Iterable[Table]:
+    """Every table but those that say, or show, what the others hold."""
+    return (table for name, stage in STAGES.items() if name not in (META, "warehouse") for table in stage(catalog))
 
 
 def _learners(catalog: Catalog) -> Iterable[Model]:
@@ -245,5 +253,6 @@ STAGES: Mapping[str, Callable[[Catalog], Iterable[Table]]] = {
     "validation": _validation,
     "predictions": _predictions,
     "monitoring": _monitoring,
+    META: _meta,
     "warehouse": _warehouse,
 }

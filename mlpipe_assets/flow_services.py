@@ -1,4 +1,4 @@
-"""The tables of the flow that others are served from: the online snapshot, and the warehouse."""
+"""The tables of the flow that others are served from: the online snapshot, the data catalog, and the warehouse."""
 
 from collections.abc import Iterable, Iterator
 
@@ -67,3 +67,24 @@ def warehouse_tables(catalog: Catalog, others: Iterable[Table]) -> Iterator[Tabl
         holds=later("warehouse.plan.warehouse_held"),
         files=(),
     )
+
+
+def catalog_tables(catalog: Catalog, others: Iterable[Table]) -> Iterator[Table]:
+    """What is written down of all other tables, for people who look for data."""
+    others = [*others]
+    if others:
+        yield Table(
+            stage="meta",
+            name="catalog",
+            make=later("data_catalog.asset.catalog_asset", catalog, tuple(table.key for table in others)),
+            jobs=tuple(dict.fromkeys(["daily_job", *(job for table in others for job in table.jobs)])),
+            upstream=tuple(table.key for table in others),
+            behind=behind("data_catalog.record.catalog_work", catalog),
+            asked="never",
+            follows=True,
+            to_do="see what kept it from being written, then `mlpipe run`",
+            healed_at_once=True,
+            state=lambda lake: later("data_catalog.record.inputs_of_catalog")(lake, catalog),
+            holds=later("data_catalog.record.catalog_held"),
+            files=(),
+        )

@@ -26,6 +26,7 @@ PAGES = {
             "docs/feature-store.md",
             "docs/versions.md",
             "docs/lineage.md",
+            "docs/catalog.md",
         ),
     )
 }

@@ -35,7 +35,7 @@ LAYERS = (
     ("commands",),
     ("pipeline",),
     ("automation",),
-    ("metrics", "warehouse"),
+    ("data_catalog", "metrics", "warehouse"),
     ("explain", "publish", "status", "verification"),
     ("lineage",),
     ("tagging",),

@@ -46,6 +46,8 @@ class Source(Declared):
         prepare: A pure function from the text columns as received to the text columns of the contract.
         fresh_within: How old the newest partition may be; None where nothing has to come.
         owners: E-mail addresses or `team:` names shown in the UI.
+        tags: Words that people find it by in the data catalog.
+        show_rows: How many of its rows the catalog's site shows; none unless declared, and never a personal column.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Source(Declared):
     prepare: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     fresh_within: timedelta | None = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:data",)
+    tags: tuple[str, ...] = ()
+    show_rows: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +88,7 @@ class FeatureView(Declared):
         ttl: How old a row may be when it is joined to a later time, this age included; None for any age.
         rows_of: A view whose rows it has, where neither SQL nor aggregates say which; the view of a model without a spine.
         moments: Whether a row is as of a moment within its day, and an entity may have several; the spine of a model may be.
+        tags, show_rows: As of a source.
     """
 
     name: str
@@ -104,6 +109,8 @@ class FeatureView(Declared):
     moments: bool = False
     fresh_within: timedelta = timedelta(hours=30)
     owners: tuple[str, ...] = ("team:ml",)
+    tags: tuple[str, ...] = ()
+    show_rows: int = 0
 
     def __post_init__(self) -> None:
         """Fill in what follows from the aggregates; what they lack is said when the catalog is made."""
@@ -157,6 +164,7 @@ class Model(Declared):
         predictions: What its batch predictions promise; needed where there is a learner.
         promotion: What a challenger must show.
         slices: SQL that gives join key, as_of and a text column per slice to report metrics by, from `features` and inputs.
+        tags: As of a source.
     """
 
     name: str
@@ -180,6 +188,7 @@ class Model(Declared):
     slices: str | None = None
     fresh_within: timedelta = timedelta(days=8)
     owners: tuple[str, ...] = ("team:ml",)
+    tags: tuple[str, ...] = ()
 
     @property
     def golden(self) -> str:

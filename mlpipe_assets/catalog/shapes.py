@@ -100,6 +100,8 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "prepare": ask.or_none(ask.function),
         "fresh_within": ask.or_none(ask.length(_NONE)),
         "owners": ask.owners,
+        "tags": ask.texts,
+        "show_rows": ask.number(0, whole=True),
     },
     FeatureView: {
         "name": ask.text,
@@ -120,6 +122,8 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "moments": ask.flag,
         "fresh_within": ask.length(_NONE),
         "owners": ask.owners,
+        "tags": ask.texts,
+        "show_rows": ask.number(0, whole=True),
     },
     Learner: {
         "numeric": ask.texts,
@@ -170,6 +174,7 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "slices": ask.or_none(ask.text),
         "fresh_within": ask.length(_NONE),
         "owners": ask.owners,
+        "tags": ask.texts,
     },
     Monitor: {
         "table": ask.text,

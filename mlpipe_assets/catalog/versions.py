@@ -21,7 +21,21 @@ from mlpipe_assets.engines.engine import DIALECT
 from mlpipe_assets.errors import ExecutorError, SqlError
 from mlpipe_assets.rules import columns, contract_digest, digest, function_digest
 
-_WORDING = {"owners", "fresh_within", "contract", "sql", "inputs", "view", "source", "aggregates", "attributes"}
+_WORDING = {
+    *(
+        "owners",
+        "tags",
+        "show_rows",
+        "fresh_within",
+        "contract",
+        "sql",
+        "inputs",
+        "view",
+        "source",
+        "aggregates",
+        "attributes",
+    ),
+}
 _READING = {"ttl"}  # decides which rows are found, not what they hold
 _AFTER_TRAINING_SET = {"task", "learner", "predictions", "promotion", "slices", "suspect_above"}
 _AS_BEFORE = (

@@ -13,7 +13,7 @@ from mlpipe_assets.monitoring.report_section import LOSSES, MEASURES, PERFORMANC
 from mlpipe_assets.monitoring.table_history import TableHistory
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.pictures.charts import sparkline
-from mlpipe_assets.pictures.theme import theme_css
+from mlpipe_assets.pictures.theme import page_css
 from mlpipe_assets.visible import escape
 
 _HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ def render_report(tables: Sequence[TableHistory], *, written: datetime | None = 
     A policy in its head lets a browser run this script and no other. `written` is when, UTC; None leaves it out.
     """
     cards = cards_css({"summary": _SUMMARY, "measures": MEASURES, "performance": PERFORMANCE, "losses": LOSSES})
-    style, script = theme_css() + _read("report.css") + cards, _read("report.js")
+    style, script = page_css() + _read("report.css") + cards, _read("report.js")
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()]
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digests[0]}'"
     newest = newest_day(tables)

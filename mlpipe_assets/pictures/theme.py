@@ -4,6 +4,8 @@ Colours are CSS variables with the light value as fallback. Standing in a page t
 follows the page; as an image of its own it brings its white paper along, so it can be read on any background.
 """
 
+from pathlib import Path
+
 _COLOURS = {  # light, dark
     "paper": ("#ffffff", "#161a20"),
     "ink": ("#1f2328", "#e8eaed"),
@@ -17,6 +19,11 @@ _COLOURS = {  # light, dark
     "possible": ("#9a6700", "#e3b341"),
     "drift": ("#c62828", "#ff8a80"),
 }
+
+
+def page_css() -> str:
+    """The style that pages share: colours, text, links, and tables that become cards where a page is narrow."""
+    return theme_css() + (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 def theme_css() -> str:

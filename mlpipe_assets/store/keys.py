@@ -27,7 +27,7 @@ ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below the
 ASIDE, PROTOTYPE, BRANCHES = ".aside", "prototype", "branches"  # rows of selects from executors; lakes of other runs
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 
-META, ACCEPTANCES = "meta", "meta/acceptances.jsonl"
+META, ACCEPTANCES, DATA_CATALOG = "meta", "meta/acceptances.jsonl", "meta/data_catalog.jsonl"
 ALERTS, ALERT_LOG = "meta/alerts.json", "meta/alerts.jsonl"
 CHAMPIONS, DELIVERIES = "meta/champions", "meta/deliveries"
 FRESHNESS = "meta/freshness.jsonl"
@@ -263,7 +263,7 @@ def is_made_of_others(key: PurePath) -> bool:
         return False
     if is_below(key, ONLINE):
         return True
-    return any(map(is_day, key.parts[:-1])) or str(key) in (REPORT_PAGE, DRIFT_SUMMARY)
+    return any(map(is_day, key.parts[:-1])) or str(key) in (REPORT_PAGE, DRIFT_SUMMARY, DATA_CATALOG)
 
 
 def is_refused_by_contract(key: PurePath) -> bool:

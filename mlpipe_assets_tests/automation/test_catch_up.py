@@ -153,9 +153,10 @@ def test_a_fresh_lake_is_built_whole_and_a_second_call_does_nothing(
         "features/spend": days,
         "online/features": [last_partition()],
         "processed/returning": [day(LAST)],
+        "meta/catalog": [last_partition()],
     }
     assert summary.errors == []
-    assert len(summary.run_ids) == 7  # one a table, however many days
+    assert len(summary.run_ids) == 8  # one a table, however many days
 
     before = state(whole)
     again = run()
@@ -216,6 +217,7 @@ def test_new_sql_rebuilds_the_view_and_what_learns_from_it(whole: Lake, run: Run
         "features/spend": days_between(day(1), day(LAST)),
         "online/features": [last_partition()],
         "processed/returning": [day(LAST)],
+        "meta/catalog": [last_partition()],
     }
 
 
