@@ -20,6 +20,8 @@ from mlpipe_assets.store.tagged import TaggedLake, TaggedState
 from mlpipe_assets.store.tags import NOW, Pinned, Tag, pin, read_tag
 from mlpipe_assets.tagging.making import choose_tables, places_of
 
+RECORD = ("meta", "checkout")  # the turn to write what is held: of several checkouts each adds to what it read
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reset:
@@ -57,9 +59,10 @@ def check_out(lake: Lake, catalog: Catalog, name: str, *, tables: Sequence[str],
     tag = read_tag(lake.objects, name)
     chosen = pinned_tables(catalog, tag, tables)
     wanted = {place: tag.tables[place] for table in chosen for place in places_of(table) if place in tag.tables}
-    held = read_hold(lake.objects)
-    others = {place: left for place, left in held.left.items() if place not in wanted} if held else {}
     with ExitStack() as turns:
+        turns.enter_context(lake.writing(*RECORD))
+        held = read_hold(lake.objects)
+        others = {place: left for place, left in held.left.items() if place not in wanted} if held else {}
         for table in _writers(catalog, {*wanted, *others}):
             turns.enter_context(lake.writing(table.stage, table.name))
         before = {place: pin(lake.state(*place.rsplit("/", 1)).manifest) for place in wanted}
@@ -84,12 +87,13 @@ def go_back(lake: Lake, catalog: Catalog) -> list[Reset]:
     Raises: SettingsError where nothing is checked out; BusyError while a run writes one of the tables; DamagedError when a content
         that is needed is not what it was. Nothing was changed then.
     """
-    held = read_hold(lake.objects)
-    if held is None:
-        raise SettingsError(
-            "No tag is checked out, so this is the newest state already. To go to one: mlpipe checkout NAME"
-        )
     with ExitStack() as turns:
+        turns.enter_context(lake.writing(*RECORD))
+        held = read_hold(lake.objects)
+        if held is None:
+            raise SettingsError(
+                "No tag is checked out, so this is the newest state already. To go to one: mlpipe checkout NAME"
+            )
         for table in _writers(catalog, held.left):
             turns.enter_context(lake.writing(table.stage, table.name))
         changes = _ways_back(lake, held, held.left)

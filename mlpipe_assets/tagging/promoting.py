@@ -24,7 +24,7 @@ from mlpipe_assets.store.local import explain_writing
 from mlpipe_assets.store.private_files import make_folder
 from mlpipe_assets.store.tags import Pinned, Tag, delete_tag, list_tags, read_tag, save_tag
 from mlpipe_assets.tagging.branching import Changes, differing_days, documents_of, find_changes, held_of, pins_of
-from mlpipe_assets.tagging.checkout import Reset, prepare_changes
+from mlpipe_assets.tagging.checkout import RECORD, Reset, prepare_changes
 from mlpipe_assets.tagging.making import places_of
 from mlpipe_assets.tagging.own_lake import Written
 
@@ -68,11 +68,12 @@ def promote(lake: Lake, catalog: Catalog, name: str, *, now: datetime) -> Promot
         raise SettingsError(f"{lake.root.name} is a branch; it is promoted into {main}. First: unset MLPIPE_BRANCH")
     branch = Lake(data_dir=f"{expect_branch(lake.root, name)}")
     tag_name = f"{PROMOTED}{name}"
-    held = read_hold(lake.objects)
-    if held and held.tag != tag_name:
-        raise SettingsError(f"Tag {held.tag} is checked out. First: mlpipe checkout now")
     tables = [table for table in tables_of(catalog) if table.files]
     with ExitStack() as turns:
+        turns.enter_context(lake.writing(*RECORD))
+        held = read_hold(lake.objects)
+        if held and held.tag != tag_name:
+            raise SettingsError(f"Tag {held.tag} is checked out. First: mlpipe checkout now")
         for table in tables_of(catalog):
             turns.enter_context(lake.writing(table.stage, table.name))
             turns.enter_context(branch.writing(table.stage, table.name))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mlpipe_assets.errors import DamagedError, SettingsError
+from mlpipe_assets.errors import BusyError, DamagedError, SettingsError
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.hold import read_hold
+from mlpipe_assets.store.hold import Hold, read_hold, save_hold
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.tagging.checkout import Reset, check_out, go_back
 from mlpipe_assets.tagging.collecting import collect
 from mlpipe_assets.tagging.making import remove_tag
@@ -200,6 +201,37 @@ def test_a_checkout_killed_at_any_step_is_gone_on_with_or_taken_back(lake: Lake,
         shutil.rmtree(root)
         shutil.rmtree(again)
     assert reached > 10
+
+
+def test_two_checkouts_of_other_tables_at_once_lose_nothing_of_what_is_held(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(lake, {JAN_5: 1})
+    publish(lake, {JAN_5: 5}, name="returns")
+    tag(lake, "v1")
+    publish(lake, {JAN_5: 10})
+    publish(lake, {JAN_5: 50}, name="returns")
+    monkeypatch.setattr("mlpipe_assets.store.lake.PATIENCE", 0.0)
+    refused: list[str] = []
+
+    def save(objects: LocalObjects, hold: Hold) -> None:
+        """Another process begins after this one has read what is held, and before it writes that."""
+        if not refused:
+            refused.append("")
+            with pytest.raises(BusyError):
+                out(Lake(data_dir=lake.data_dir), "v1", "interim/returns")
+        save_hold(objects, hold)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlpipe_assets.tagging.checkout.save_hold", save)
+        out(lake, "v1", "interim/orders")
+    assert (held(lake), held(lake, "returns")) == ({JAN_5: 1}, {JAN_5: 50})
+    out(lake, "v1", "interim/returns")  # another checkout takes the place of the first, and brings its tables back
+    assert (held(lake), held(lake, "returns")) == ({JAN_5: 10}, {JAN_5: 5})
+
+    go_back(lake, CATALOG)
+
+    assert (held(lake), held(lake, "returns")) == ({JAN_5: 10}, {JAN_5: 50})
 
 
 def test_after_a_late_file_that_rewrote_three_days_every_digest_is_what_it_was(lake: Lake) -> None:
