@@ -7,7 +7,7 @@ from collections.abc import Callable
 def add_versions(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
 ) -> None:
-    """Add `tag`, `tags`, `diff`, `checkout`, `branch`, `promote`, `drop` and `gc`.
+    """Add `tag`, `tags`, `diff`, `checkout`, `branch`, `promote`, `drop`, `reproduce` and `gc`.
 
     Args:
         commands: Where to.
@@ -43,6 +43,7 @@ def add_versions(
     diff.add_argument("--json", action="store_true", help="print everything as one JSON object")
     _add_checkout(commands, command)
     _add_branches(commands, command)
+    _add_reproduce(commands, command)
     collect = command(
         commands,
         "gc",
@@ -52,6 +53,22 @@ def add_versions(
     )
     collect.add_argument("--dry-run", action="store_true", help="print what would go; change nothing")
     collect.add_argument("--json", action="store_true", help="print what went, table by table, as one JSON object")
+
+
+def _add_reproduce(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    reproduce = command(
+        commands,
+        "reproduce",
+        ("reproduce", "reproduce"),
+        "build the training set and the model of a version again, elsewhere, and say whether they are equal",
+        "  mlpipe reproduce repeat_purchase\n  mlpipe reproduce repeat_purchase 2026-04-30-1a2b3c4d --into /tmp/again",
+    )
+    reproduce.add_argument("model", metavar="MODEL", help="a model of the catalog")
+    reproduce.add_argument("version", metavar="VERSION", nargs="?", default="champion", help="default: the champion")
+    reproduce.add_argument("--into", metavar="DIR", help="build it there, and leave it (default: a folder that goes)")
+    reproduce.add_argument("--json", action="store_true", help="print what was found as one JSON object")
 
 
 def _add_branches(

@@ -21,7 +21,7 @@ from mlpipe_assets.store.local import explain_writing, sync_folder
 from mlpipe_assets.store.manifest import Manifest, spell
 from mlpipe_assets.store.private_files import create_file, make_folder
 from mlpipe_assets.store.tagged import TaggedLake
-from mlpipe_assets.store.tags import read_tag
+from mlpipe_assets.store.tags import Tag, read_tag, save_tag
 from mlpipe_assets.tagging.checkout import pinned_tables
 from mlpipe_assets.tagging.making import places_of
 
@@ -92,8 +92,14 @@ def write_lake(
     Raises: SettingsError for a folder that is in use, or within the lake, and where there is no such tag; DamagedError when a
         content is not what the tag says; StoreError when the disk says no. Nothing is left then.
     """
+    return write_tagged(lake, catalog, read_tag(lake.objects, name), folder, tables=tables, now=now)
+
+
+def write_tagged(
+    lake: Lake, catalog: Catalog, tag: Tag, folder: Path, *, tables: Iterable[str], now: datetime
+) -> Written:
+    """The same of what a tag says, which need not be on record."""
     _expect_free(lake, folder)
-    tag = read_tag(lake.objects, name)
     chosen = pinned_tables(catalog, tag, [*tables])
     beside = folder.with_name(f".{folder.name}.checkout.tmp")
     written = Written(tables=tuple(table.key for table in chosen))
@@ -105,9 +111,9 @@ def write_lake(
         for place in (place for table in chosen for place in places_of(table) if place in tag.tables):
             _take_table(tagged, place, beside, written)
         objects = Lake(data_dir=f"{beside}").objects
-        objects.put(keys.tag(name), lake.objects.get(keys.tag(name)).content)
+        save_tag(objects, tag)
         since = now.isoformat(timespec="seconds")
-        save_hold(objects, Hold(tag=name, since=since, tables=written.tables, whole=True))
+        save_hold(objects, Hold(tag=tag.name, since=since, tables=written.tables, whole=True))
         if folder.exists():
             folder.rmdir()
         beside.rename(folder)
