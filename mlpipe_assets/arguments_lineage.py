@@ -4,19 +4,19 @@ import argparse
 from collections.abc import Callable
 
 _QUESTIONS = """questions:
-  artifacts             everything of a type or a table, with properties (--type, --table, --where)
+  artifacts             everything of a --type or a --table, --where properties are so
   back WHAT             everything that it came from
   came-of WHAT          everything that came of it
   neighbours WHAT       what it was made of, and what was made of it, one step away
   context KIND NAME     the graph of a run, a model or a tag
-  compare A B           two versions of a model, two runs or two partitions: what went in, what differs
+  compare A B           two versions of a model, runs or partitions: what differs
   has-run TABLE@DAY     whether it was made before of just what it would be made of now
-  export                all of it for others (--openlineage FILE, --mlmd FILE)
+  export                all of it as OpenLineage events, a line each (--openlineage FILE)
 
 WHAT is a file by its name, TABLE@DAY, or MODEL@VERSION. examples:
   mlpipe lineage artifacts --type ModelVersion
   mlpipe lineage back features/customer_features@2026-04-30
-  mlpipe lineage compare repeat_purchase@2026-04-30-1a2b3c4d repeat_purchase@2026-05-07-5e6f7a8b"""
+  mlpipe lineage compare interim/orders@2026-04-29 interim/orders@2026-04-30"""
 
 
 def add_lineage(
@@ -66,4 +66,5 @@ def add_lineage(
         metavar="NAME=VALUE",
         help="artifacts with this property; several must all hold",
     )
+    lineage.add_argument("--openlineage", default="", metavar="FILE", help="of export: where to")
     lineage.add_argument("--json", action="store_true", help="print the answer as one JSON object")

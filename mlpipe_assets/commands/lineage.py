@@ -142,6 +142,18 @@ def _has_run(asked: Lineage, console: Console, options: argparse.Namespace) -> i
     return 0
 
 
+def _export(asked: Lineage, console: Console, options: argparse.Namespace) -> int:
+    if not options.openlineage:
+        raise SettingsError("mlpipe lineage export needs a place: --openlineage FILE.")
+    events = asked.openlineage()
+    _write(Path(options.openlineage), "".join(f"{json.dumps(event)}\n" for event in events))
+    if options.json:
+        print(json.dumps({"events": len(events), "file": options.openlineage}))
+    else:
+        console.print(f"{spell_count(len(events), 'event')} in {plain(options.openlineage)}", soft_wrap=True)
+    return 0
+
+
 def _print_artifacts(console: Console, found: pl.DataFrame, options: argparse.Namespace, nothing: str) -> int:
     if options.json:
         rows = [{name: value for name, value in row.items() if value is not None} for row in found.to_dicts()]
@@ -277,4 +289,5 @@ _ANSWERS: Mapping[str, Callable[[Lineage, Console, argparse.Namespace], int]] = 
     "context": _context,
     "compare": _compare,
     "has-run": _has_run,
+    "export": _export,
 }

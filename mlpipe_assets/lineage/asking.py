@@ -15,6 +15,7 @@ from mlpipe_assets.lineage.book import inputs_digest
 from mlpipe_assets.lineage.database import Database, LineageError, open_database
 from mlpipe_assets.lineage.holdings import Holdings
 from mlpipe_assets.lineage.inputs import Origins
+from mlpipe_assets.lineage.openlineage import Events
 from mlpipe_assets.lineage.reading import Records
 from mlpipe_assets.lineage.telling import Teller
 from mlpipe_assets.lineage.terms import MODEL, RUN, TAG, Artifact, Execution
@@ -36,9 +37,9 @@ _IN_SQL: Mapping[str, Mapping[str, pl.DataType]] = {
     },
     "executions": {
         "id": _NUMBER,
-        **dict.fromkeys(("type", "name", "run", "state", "at", "inputs", "properties"), _TEXT),
+        **dict.fromkeys(("type", "name", "run", "state", "recorded_at", "inputs", "properties"), _TEXT),
     },
-    "events": {"execution_id": _NUMBER, "artifact_id": _NUMBER, "type": _TEXT, "at": _TEXT},
+    "events": {"execution_id": _NUMBER, "artifact_id": _NUMBER, "type": _TEXT, "recorded_at": _TEXT},
     "contexts": {"id": _NUMBER, "type": _TEXT, "name": _TEXT, "properties": _TEXT},
     "attributions": {"context_id": _NUMBER, "artifact_id": _NUMBER},
     "associations": {"context_id": _NUMBER, "execution_id": _NUMBER},
@@ -90,7 +91,10 @@ class Lineage:
             for name, schema in _IN_SQL.items():
                 held = ", exists (select 1 from held h where h.artifact_id = id)" if name == "artifacts" else ""
                 own = [column for column in schema if column != "is_held"]
-                rows = connection.all(f"select {', '.join(own)}{held} from {name} order by 1, 2")  # noqa: S608 (our own names)
+                asked = ", ".join(
+                    "at" if column == "recorded_at" else column for column in own
+                )  # SQL reserves that word
+                rows = connection.all(f"select {asked}{held} from {name} order by 1, 2")  # noqa: S608 (our own names)
                 names = {
                     column: pl.Int64 if schema[column] == pl.Boolean else schema[column] for column in [*own, *schema]
                 }
@@ -205,6 +209,11 @@ class Lineage:
             "executions": [{"id": one.id, "run": one.run, "at": one.at} for one in alike],
             "differs": _names(inputs ^ before),
         }
+
+    def openlineage(self) -> list[dict[str, Any]]:
+        """Every step of every run on record as an OpenLineage run event."""
+        with self.records() as records:
+            return [*Events(catalog=self.catalog, tables=self.tables).of(records)]
 
     def blame(self, name: str) -> Blame:
         """What came of a file or a partition: what to build again, which models to train again, what to withdraw."""

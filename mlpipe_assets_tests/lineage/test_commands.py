@@ -141,6 +141,40 @@ def test_a_call_that_makes_no_sense_says_what_does(asked: Asked) -> None:
         commands.lineage(argparse.Namespace(question="back", names=[]))
 
 
+def test_an_export_has_an_openlineage_event_for_each_step(asked: Asked, tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+
+    assert asked("lineage", "export", "--openlineage", f"{path}").startswith("17 events in ")
+
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert {event["eventType"] for event in events} == {"COMPLETE"}
+    assert len({event["run"]["runId"] for event in events}) == 17
+    corrected = events[10]
+    assert (corrected["job"]["name"], [one["name"] for one in corrected["inputs"]]) == (
+        "features/spend",
+        ["interim/customers", "interim/orders"],
+    )
+    (made,) = corrected["outputs"]
+    assert made["outputFacets"]["outputStatistics"]["rowCount"] == 6  # ann and bob on three days
+    assert [one["name"] for one in made["facets"]["schema"]["fields"]] == ["customer_id", "as_of", "orders_3d", "age"]
+    assert made["facets"]["columnLineage"]["fields"]["age"]["inputFields"] == [
+        {"namespace": "mlpipe", "name": "interim/customers", "field": "age"}
+    ]
+    facets = [
+        facet
+        for event in events
+        for side in ("inputs", "outputs")
+        for one in event[side]
+        for facet in (
+            *one["facets"].values(),
+            *one.get("inputFacets", {}).values(),
+            *one.get("outputFacets", {}).values(),
+        )
+    ]
+    assert all({"_producer", "_schemaURL"} <= {*facet} for facet in facets)
+    assert "needs a place: --openlineage FILE" in asked("lineage", "export", code=2)
+
+
 def test_sql_sees_what_is_on_record(history: Lineage) -> None:
     names, rows = query(
         history.lake,
@@ -163,7 +197,7 @@ def test_sql_sees_what_is_on_record(history: Lineage) -> None:
         history.lake,
         DuckDBEngine(),
         history.catalog,
-        "select json_extract_string(x.properties, '$.action') as action from meta.executions x join meta.associations b on "
+        "select json_extract_string(x.properties, '$.action') as action, recorded_at from meta.executions x join meta.associations b on "
         "b.execution_id = x.id join meta.contexts c on c.id = b.context_id where c.type = 'Model' and x.type = 'decision' order by x.id",
     )
     assert [row[0] for row in decided] == ["promoted", "promoted", "rolled_back"]
