@@ -144,7 +144,7 @@ class _Chosen(dict[str, bool]):
 def _sampled(source: Source) -> Source:
     """A source as its sample is read: files with lines of JSON, which no wrapper holds."""
     files = source.feed if isinstance(source.feed, Files) else Files()
-    return replace(source, empty_days=True, feed=replace(files, records=None))
+    return replace(source, empty_days=True, feed=replace(files, location=None, records=None))
 
 
 def _sample_file(

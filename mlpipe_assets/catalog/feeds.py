@@ -16,9 +16,11 @@ class Feed:
 
 @dataclass(frozen=True, kw_only=True)
 class Files(Feed):
-    """Files that arrive under data/raw/<source>/.
+    """Files that arrive under data/raw/<source>/, or in a bucket: `Files("s3://bucket/prefix")`.
 
     Attributes:
+        location: The bucket and where in it: `s3://BUCKET/PREFIX`, `gs://…` or `az://…`, without a user or a secret in it. None is
+            the folder of the source in the lake.
         known_at: Pattern in the file name whose first group is the date or time the file was known. None finds a date
             or time as people write it; without one it is the file's modification time.
         delimiter: Of delimited files; None takes it from the header.
@@ -27,6 +29,7 @@ class Files(Feed):
         limits: How much one file may hold before it is unreadable as a whole.
     """
 
+    location: str | None = field(default=None, kw_only=False)
     known_at: str | None = None
     delimiter: str | None = None
     records: str | None = None

@@ -83,6 +83,16 @@ def variable(value: object) -> str:
     return "" if good else "must be the name of an environment variable that holds it, such as SHOP_DATABASE_URL"
 
 
+def bucket_address(value: object) -> str:
+    """A bucket and where in it, and nobody's name or secret."""
+    good = isinstance(value, str) and re.fullmatch(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]+(/[^@?#\s]*)?", value)
+    return (
+        ""
+        if good
+        else "must be s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX, without user and password"
+    )
+
+
 def web_address(value: object) -> str:
     """An address that may be written down: https, or http of this machine, and nobody's name or secret in it."""
     parts = urlsplit(value if isinstance(value, str) else "")

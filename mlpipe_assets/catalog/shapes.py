@@ -56,6 +56,7 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "columns": ask.number(1, whole=True),
     },
     Files: {
+        "location": ask.or_none(ask.bucket_address),
         "known_at": ask.or_none(ask.pattern),
         "delimiter": ask.or_none(ask.delimiter),
         "records": ask.or_none(ask.path),

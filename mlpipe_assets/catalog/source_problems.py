@@ -6,9 +6,10 @@ import polars as pl
 
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import DatabaseTable, HttpApi, KafkaTopic
+from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic
 from mlpipe_assets.catalog.nearest import absent
 from mlpipe_assets.catalog.promised_columns import unkept_by_source
+from mlpipe_assets.contracts.serving_log import ServingLog
 
 _PROVENANCE = ("known_at", "delivery", "record_number")
 
@@ -21,6 +22,16 @@ def _table_feed(feed: DatabaseTable | HttpApi, *, snapshot: bool) -> Iterator[st
             "feed has no newer_by, so it takes the whole table each day, as a snapshot: name the column that grows with every change "
             "of a row, or leave event_time away"
         )
+
+
+def _broken_feed(source: Source, bad: Collection[str]) -> Iterator[str]:
+    feed = source.feed
+    if "event_time" not in bad and isinstance(feed, DatabaseTable | HttpApi):
+        yield from _table_feed(feed, snapshot=source.event_time is None)
+    if isinstance(feed, KafkaTopic) and feed.schema_registry and feed.avro_schema:
+        yield "feed names schema_registry and avro_schema: where each message names its schema, leave avro_schema away"
+    if issubclass(source.contract, ServingLog) and feed != Files():
+        yield "feed is another one than Files(): servers put what they answered into the folder of this source"
 
 
 def broken_source(source: Source, bad: Collection[str]) -> Iterator[str]:
@@ -36,15 +47,8 @@ def broken_source(source: Source, bad: Collection[str]) -> Iterator[str]:
         yield from absent("key", source.key, dtypes, f" of {source.contract.__name__}")
         if len({*source.key}) < len(source.key):
             yield f"key names a column twice: {', '.join(source.key)}"
-    if not {"feed", "event_time"} & {*bad} and isinstance(source.feed, DatabaseTable | HttpApi):
-        yield from _table_feed(source.feed, snapshot=source.event_time is None)
-    if (
-        "feed" not in bad
-        and isinstance(source.feed, KafkaTopic)
-        and source.feed.schema_registry
-        and source.feed.avro_schema
-    ):
-        yield "feed names schema_registry and avro_schema: where each message names its schema, leave avro_schema away"
+    if "feed" not in bad:
+        yield from _broken_feed(source, bad)
     if "event_time" not in bad and source.event_time is not None:
         yield from absent("event_time", (source.event_time,), dtypes, f" of {source.contract.__name__}")
         dtype = dtypes.get(source.event_time)

@@ -40,6 +40,7 @@ _READING = {"ttl"}  # decides which rows are found, not what they hold
 _AFTER_TRAINING_SET = {"task", "learner", "predictions", "promotion", "slices", "suspect_above"}
 _AS_BEFORE = (
     ("scope", "entity"),
+    ("location", None),
     ("joins", ()),
     ("features", ()),
     ("spine", ""),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import files_of
+from mlpipe_assets.intake.file_names import is_passed_over
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Mark, Pending
 from mlpipe_assets.intake.known_at import Reading, read_known_at
 from mlpipe_assets.readers.blocks import Block
@@ -17,8 +18,6 @@ from mlpipe_assets.readers.open import SUFFIXES
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.received import received_blocks
-
-_IN_TRANSFER = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 
 
 @dataclass(kw_only=True)
@@ -101,7 +100,7 @@ def _look(folder: Path) -> tuple[list[Pending], list[DeliveryProblem]]:
             elif name.lower().endswith(SUFFIXES):
                 problems.append(DeliveryProblem(name=_relative(folder, parent, name), reason="is a folder, not a file"))
         for name in sorted(names):
-            if name.startswith((".", "~$")) or name.lower().endswith(_IN_TRANSFER):
+            if is_passed_over(name):
                 continue
             found = _examine(folder, home, Path(parent) / name)
             (files if isinstance(found, Pending) else problems).append(found)  # type: ignore[arg-type]

@@ -37,6 +37,10 @@ class Pending:
         return math.inf if self.final else now - self.modified_ns / 1e9
 
 
+class ChangedMeanwhileError(OSError):
+    """A delivery is another one now than when it was looked at: the next look has it as it is then."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeliveryProblem:
     """A delivery that could not be used, and why."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import DatabaseTable, Feed, Files, HttpApi, KafkaTopic
+from mlpipe_assets.catalog.feeds import DatabaseTable, Feed, Files, HttpApi, KafkaTopic, files_of
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.intake.drop_zone import DropZone, undeclared_folders
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake
@@ -22,8 +22,14 @@ def _of(module: str, name: str) -> Callable[[Lake, Source], Intake]:
     return make
 
 
+def _files(lake: Lake, source: Source) -> Intake:
+    """The drop zone of a source: its folder in the lake, or where its feed says."""
+    in_bucket = _of("bucket_zone", "BucketZone")
+    return in_bucket(lake, source) if files_of(source.feed).location else DropZone.of(lake, source)
+
+
 INTAKES: dict[type[Feed], Callable[[Lake, Source], Intake]] = {
-    Files: DropZone.of,
+    Files: _files,
     DatabaseTable: _of("database", "DatabaseIntake"),
     HttpApi: _of("http_api", "HttpIntake"),
     KafkaTopic: _of("kafka", "KafkaIntake"),
@@ -58,9 +64,12 @@ def _maker(source: Source) -> Callable[[Lake, Source], Intake]:
 
 def find_idle_folders(lake: Lake, sources: Sequence[Source]) -> list[DeliveryProblem]:
     """Folders of the drop zone that none of the sources takes files from."""
-    takes_files = {source.name: isinstance(source.feed, Files) for source in sources}
-    idle = undeclared_folders(lake.root / keys.DROP_ZONE, [name for name, takes in takes_files.items() if takes])
-    lacking = {name: "takes files" if name in takes_files else "is declared" for name in idle}
+    feeds = {source.name: source.feed for source in sources}
+    idle = undeclared_folders(
+        lake.root / keys.DROP_ZONE,
+        [name for name, feed in feeds.items() if isinstance(feed, Files) and not feed.location],
+    )
+    lacking = {name: "takes files from there" if name in feeds else "is declared" for name in idle}
     return [
         DeliveryProblem(name=name, reason=f"no source of that name {lacking[name]}, its files are not read")
         for name in idle

@@ -65,7 +65,8 @@ class Healing:
         names = tuple(str(path.relative_to(self.lake.root)) for path in paths)
         days = spell_days(sorted(delivery.events)) if delivery.events else f"{delivery.arrived}"
         own = [d for d in (*delivery.events, *delivery.ahead) if self.ledger.event_path(delivery, d) in paths]
-        where, zone = f"raw/{self.source.name}/{delivery.source_file}", f"raw/{self.source.name}"
+        where, folder = f"raw/{self.source.name}/{delivery.source_file}", f"raw/{self.source.name}"
+        zone = getattr(self.source.feed, "location", None) or folder
         what = f"its events of {spell_days(sorted(own)) if own else days} are damaged"
         in_the_way = [path for path in paths if path.is_dir()]
         file = None if in_the_way else self._find(delivery)

@@ -12,7 +12,7 @@ from mlpipe_assets.errors import DamagedError, PrepareError
 from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.delivery import Delivery, identity, natural
-from mlpipe_assets.intake.intake import DeliveryProblem, Intake, Pending, find_moving
+from mlpipe_assets.intake.intake import ChangedMeanwhileError, DeliveryProblem, Intake, Pending, find_moving
 from mlpipe_assets.intake.known_at import BY_MODIFICATION, BY_NAME, Reading, arrival_day
 from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.intake.untold import HEALED, mark_untold
@@ -165,6 +165,9 @@ def _name_some(
         _log.info("raw/%s: file %s of %s", source.name, f"{number:,}", f"{count:,}")
         try:
             content = intake.digest(file)
+        except ChangedMeanwhileError:
+            found.waiting.append(left.popleft()[1].name)
+            continue
         except OSError as error:
             left.popleft()
             found.problems.append(DeliveryProblem(name=file.name, reason=f"cannot be opened: {error.strerror}"))

@@ -174,7 +174,7 @@ def test_files_dropped_for_a_source_that_takes_none_are_named(lake: Lake) -> Non
     drop(lake, "orders.csv", "order_id\n")
 
     assert look_at_intakes(lake, CATALOG).problems == (
-        "raw/orders/: no source of that name takes files, its files are not read",
+        "raw/orders/: no source of that name takes files from there, its files are not read",
     )
 
 

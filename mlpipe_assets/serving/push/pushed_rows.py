@@ -59,6 +59,8 @@ def why_not(source: Source) -> str | None:
         return "it is a snapshot, each delivery is the whole table"
     if not isinstance(source.feed, Files):
         return "it does not take its rows from files"
+    if source.feed.location:
+        return "its files come from a bucket"
     return f"its files wrap their rows below {source.feed.records!r}" if source.feed.records else None
 
 
