@@ -80,6 +80,30 @@ class KafkaTopic(Feed):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NatsStream(Feed):
+    """Messages of a stream of NATS JetStream, each a JSON object, or a record of Avro, and one row.
+
+    Attributes:
+        servers: Name of the environment variable with the servers (`nats://host1:4222,nats://host2:4222`), or with a JSON object
+            of options where it needs users and certificates; never these themselves.
+        stream: Its name.
+        subject: Takes only messages of a subject, in which `*` and `>` stand for others; None takes all.
+        subject_as: Name under which a row has the subject of its message.
+        timestamp: Name under which a row has the time at which the server had its message.
+        schema_registry: As of `KafkaTopic`.
+        avro_schema: As of `KafkaTopic`.
+    """
+
+    servers: str
+    stream: str
+    subject: str | None = None
+    subject_as: str | None = None
+    timestamp: str | None = None
+    schema_registry: str | None = None
+    avro_schema: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class HttpApi(Feed):
     """Records that an HTTP API gives as JSON, page by page. Records that are deleted there stay here.
 

@@ -73,7 +73,7 @@ def feed(value: object) -> str:
     return (
         ""
         if isinstance(value, Feed)
-        else "is no feed: write Files(...), DatabaseTable(...), HttpApi(...) or KafkaTopic(...)"
+        else "is no feed: write Files(...), DatabaseTable(...), HttpApi(...), KafkaTopic(...) or NatsStream(...)"
     )
 
 

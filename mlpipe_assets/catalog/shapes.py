@@ -6,7 +6,7 @@ from datetime import timedelta
 from mlpipe_assets.catalog import field_tests as ask
 from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
-from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic
+from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic, NatsStream
 from mlpipe_assets.catalog.learners import Learner, Promotion, Search
 from mlpipe_assets.catalog.plain_values import wrong_estimator, wrong_values, wrong_weights
 from mlpipe_assets.catalog.tasks import TASKS
@@ -82,6 +82,13 @@ _TESTS: dict[type, dict[str, ask.Test]] = {
         "topic": ask.text,
         "key": ask.or_none(ask.text),
         "timestamp": ask.or_none(ask.text),
+    },
+    NatsStream: {
+        "servers": ask.variable,
+        "stream": ask.text,
+        **dict.fromkeys(("subject", "subject_as", "timestamp"), ask.or_none(ask.text)),
+        "schema_registry": ask.or_none(ask.variable),
+        "avro_schema": ask.or_none(ask.text),
     },
     Entity: {"name": ask.text, "join_keys": ask.some_texts},
     Source: {

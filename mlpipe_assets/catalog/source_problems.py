@@ -6,7 +6,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic
+from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic, NatsStream
 from mlpipe_assets.catalog.nearest import absent
 from mlpipe_assets.catalog.promised_columns import unkept_by_source
 from mlpipe_assets.contracts.serving_log import ServingLog
@@ -28,7 +28,7 @@ def _broken_feed(source: Source, bad: Collection[str]) -> Iterator[str]:
     feed = source.feed
     if "event_time" not in bad and isinstance(feed, DatabaseTable | HttpApi):
         yield from _table_feed(feed, snapshot=source.event_time is None)
-    if isinstance(feed, KafkaTopic) and feed.schema_registry and feed.avro_schema:
+    if isinstance(feed, KafkaTopic | NatsStream) and feed.schema_registry and feed.avro_schema:
         yield "feed names schema_registry and avro_schema: where each message names its schema, leave avro_schema away"
     if issubclass(source.contract, ServingLog) and feed != Files():
         yield "feed is another one than Files(): servers put what they answered into the folder of this source"

@@ -5,30 +5,25 @@ No consumer group is joined and no offset is committed at the broker: a reader t
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from itertools import count
-from time import monotonic, sleep, time_ns
+from time import monotonic, sleep
 from typing import Any
 
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import KafkaTopic
 from mlpipe_assets.errors import SettingsError, spell_count
-from mlpipe_assets.intake.avro import SchemaRegistry, parse_schema, read_value
-from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
-from mlpipe_assets.intake.known_at import Reading, read_time
-from mlpipe_assets.intake.messages import Decode, from_json, spool_message
-from mlpipe_assets.intake.offsets import Span, cut_ranges, uncovered
-from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spooling
+from mlpipe_assets.intake.intake import Mark
+from mlpipe_assets.intake.messages import Decode, spool_message
+from mlpipe_assets.intake.offsets import Ranges, Span
+from mlpipe_assets.intake.ranges import PARTITIONS, TOPIC, StreamIntake, decoder_of, spell_milliseconds
+from mlpipe_assets.intake.spooled import NotGivenError, Spooling
 from mlpipe_assets.readers.blocks import as_received
-from mlpipe_assets.rules import digest
 from mlpipe_assets.store.lake import Lake
 
-_MOST = 500_000  # messages of one delivery
 _AT_ONCE = 5_000
-_LONGEST = 100  # characters of a name; of a topic with many partitions the rest is told by a digest
 _SECONDS = 10.0
 _PATIENCE = 30.0  # seconds without a message that the broker says is there
 _SETTLING = 5.0  # seconds that a broker which came back, or a partition which moves, is given to know itself again
@@ -44,15 +39,13 @@ _PASSING = frozenset(
         "UNKNOWN_TOPIC_OR_PART",
     }
 )
-_TOPIC, _PARTITIONS, _BEGUN = "topic", "partitions", "begun"
 
 
 @dataclass(kw_only=True)
-class KafkaIntake(RangeIntake):
+class KafkaIntake(StreamIntake):
     """The intake of one topic."""
 
     feed: KafkaTopic
-    decode: Decode
 
     @classmethod
     def of(cls, _: Lake, source: Source) -> "KafkaIntake":
@@ -63,7 +56,7 @@ class KafkaIntake(RangeIntake):
         assert isinstance(source.feed, KafkaTopic)  # noqa: S101 (the registry asks by this kind)
         try:
             _client()
-            decode = _decoder(source.name, source.feed)
+            decode = decoder_of(source.name, source.feed)
         except ImportError as error:
             raise SettingsError(
                 f"source {source.name!r} takes messages of Kafka, and their client is not installed. Next: "
@@ -71,56 +64,13 @@ class KafkaIntake(RangeIntake):
             ) from error
         return cls(feed=source.feed, decode=decode)
 
-    def look(self, taken: Mapping[str, Mark]) -> tuple[list[Pending], list[DeliveryProblem]]:
-        """What lies after the ranges on record, in ranges of at most some messages; none where nothing is new."""
-        try:
-            identity, there = self._ends()
-            begun, left = self._left(identity, there, taken)
-        except NotGivenError as error:
-            return [], [DeliveryProblem(name=self.feed.topic, reason=f"{error}")]
-        now = time_ns()
-        found: list[Pending] = []
-        for ranges in cut_ranges(left, _MOST):
-            spans = {f"{number}": [*span] for number, span in ranges.items()}
-            mark = {_TOPIC: identity, _PARTITIONS: spans, _BEGUN: begun}
-            name = " ".join(f"{number}:{start}-{end}" for number, (start, end) in ranges.items())
-            found.append(
-                Pending(
-                    name=name if len(name) <= _LONGEST else f"{name[:_LONGEST]} {digest([name])[:8]}",
-                    mark=mark,
-                    modified_ns=now + len(found),
-                )
-            )
-        return found, []
+    @property
+    def called(self) -> str:
+        """The name of the topic."""
+        return self.feed.topic
 
-    def known(self, pending: Pending) -> Reading:
-        """The moment of the look."""
-        return Reading(known_at=read_time(pending.modified_ns), by="when it was taken")
-
-    def _left(
-        self, identity: str, there: Mapping[int, Span], taken: Mapping[str, Mark]
-    ) -> tuple[dict[str, int], dict[int, list[Span]]]:
-        """Where each partition was begun with, and the spans of it that are on record nowhere.
-
-        Raises: NotGivenError when the topic is another one than was taken from.
-        """
-        marks = [mark for mark in taken.values() if _PARTITIONS in mark]
-        covered: dict[int, list[Span]] = {}
-        begun = {f"{number}": low for number, (low, _) in there.items()}
-        for mark in marks:
-            begun |= {number: min(first, begun.get(number, first)) for number, first in mark[_BEGUN].items()}
-            for number, (start, end) in mark[_PARTITIONS].items():
-                covered.setdefault(int(number), []).append((start, end))
-        shrunk = any(end > there.get(number, (0, 0))[1] for number, spans in covered.items() for _, end in spans)
-        if shrunk or any(mark[_TOPIC] != identity for mark in marks):
-            raise NotGivenError(
-                "it is another topic now than the one that was taken from: it was deleted and made anew, so its offsets begin again. "
-                "Give the source, or the topic, another name"
-            )
-        left = {
-            number: uncovered(covered.get(number, ()), begun[f"{number}"], high) for number, (_, high) in there.items()
-        }
-        return begun, left
+    def _spell(self, ranges: Ranges) -> str:
+        return " ".join(f"{number}:{start}-{end}" for number, (start, end) in ranges.items())
 
     def _ends(self) -> tuple[str, dict[int, Span]]:
         """What identifies the topic, and the first and the end offset of each partition, without what is in open transactions."""
@@ -152,9 +102,9 @@ class KafkaIntake(RangeIntake):
     def _read(self, mark: Mark, out: Spooling) -> None:
         numbers = count(1)
         identity, there = self._ends()
-        if identity != mark[_TOPIC]:
+        if identity != mark[TOPIC]:
             raise NotGivenError("it is another topic now than the one that was looked at")
-        for number, (start, end) in sorted((int(name), span) for name, span in mark[_PARTITIONS].items()):
+        for number, (start, end) in sorted((int(name), span) for name, span in mark[PARTITIONS].items()):
             low = there.get(number, (end, end))[0]
             if low > start:
                 gone = spell_count(min(low, end) - start, "message")
@@ -212,30 +162,8 @@ def _spool(feed: KafkaTopic, decode: Decode, message: Any, number: int, out: Spo
         beside[feed.key] = key if key is None else as_received(key)
     if feed.timestamp is not None:
         kind, milliseconds = message.timestamp()
-        beside[feed.timestamp] = _spell_time(milliseconds) if kind else None
+        beside[feed.timestamp] = spell_milliseconds(milliseconds) if kind else None
     spool_message(value, beside, number, out, decode)
-
-
-def _decoder(source: str, feed: KafkaTopic) -> Decode:
-    """What reads the values of messages. Raises: SettingsError for a schema that is none; ImportError."""
-    if feed.schema_registry is not None:
-        import_module("fastavro")
-        return SchemaRegistry(variable=feed.schema_registry).decode
-    if feed.avro_schema is None:
-        return from_json
-    try:
-        schema = parse_schema(feed.avro_schema)
-    except ValueError as error:
-        raise SettingsError(f"source {source!r}: feed.avro_schema is no schema of Avro: {f'{error}'[:200]}") from error
-    if not isinstance(schema, dict) or schema["type"] != "record":
-        raise SettingsError(
-            f"source {source!r}: feed.avro_schema is no schema of Avro for a record, which a message is"
-        )
-    return partial(read_value, schema)
-
-
-def _spell_time(milliseconds: int) -> str:
-    return f"{read_time(milliseconds * 1_000_000):%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
 def _options(variable: str) -> dict[str, Any]:

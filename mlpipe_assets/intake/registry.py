@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import DatabaseTable, Feed, Files, HttpApi, KafkaTopic, files_of
+from mlpipe_assets.catalog.feeds import DatabaseTable, Feed, Files, HttpApi, KafkaTopic, NatsStream, files_of
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.intake.drop_zone import DropZone, undeclared_folders
 from mlpipe_assets.intake.intake import DeliveryProblem, Intake
@@ -33,6 +33,7 @@ INTAKES: dict[type[Feed], Callable[[Lake, Source], Intake]] = {
     DatabaseTable: _of("database", "DatabaseIntake"),
     HttpApi: _of("http_api", "HttpIntake"),
     KafkaTopic: _of("kafka", "KafkaIntake"),
+    NatsStream: _of("nats_stream", "NatsIntake"),
 }
 
 

@@ -84,7 +84,7 @@ class Unreadable(pa.DataFrameModel):
         ({"feed": Files(limits=Limits(columns=2.5))}, "feed.limits.columns=2.5 is not a whole number"),  # type: ignore[arg-type]
         (
             {"feed": "data/raw/orders"},
-            "feed='data/raw/orders' is no feed: write Files(...), DatabaseTable(...), HttpApi(...) or KafkaTopic(...)",
+            "feed='data/raw/orders' is no feed: write Files(...), DatabaseTable(...), HttpApi(...), KafkaTopic(...) or NatsStream(...)",
         ),
         ({"feed": Files(lines=r"(\S+) x")}, "must name its groups, which are the columns: (?P<user>\\S+)"),
         ({"feed": Files(lines=r"(?P<a>x)(?=y)")}, "is not a regular expression as Rust reads them"),

@@ -1,7 +1,7 @@
 """A drop zone in a bucket of a real server that speaks S3."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,11 +18,13 @@ from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.intake import bucket_zone
 from mlpipe_assets.intake.bucket_zone import BucketZone
 from mlpipe_assets.intake.deliveries import Ledger
+from mlpipe_assets.intake.intake import Mark
 from mlpipe_assets.intake.registry import find_idle_folders, intake_of
 from mlpipe_assets.serving.push.pushed_rows import why_not
 from mlpipe_assets.stages.raw_plan import new_files
 from mlpipe_assets.stages.raw_taking import Ingested
 from mlpipe_assets.store.bucket import BucketObjects
+from mlpipe_assets.store.bucket_address import read_address
 from mlpipe_assets.store.bucket_client import Patience
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.fault_proxy import Fault, FaultProxy, fault_proxy
@@ -144,7 +146,7 @@ def test_an_object_that_is_replaced_between_the_list_and_the_read_is_left_to_the
     put(zone, "orders_2026-01-06.csv", order("o2", "2026-01-06T08:00:00Z"))
     listed = BucketZone.look
 
-    def replaced_then(self: BucketZone, taken: dict[str, object]) -> object:
+    def replaced_then(self: BucketZone, taken: Mapping[str, Mark]) -> object:
         found = listed(self, taken)
         put(zone, "orders_2026-01-05.csv", order("o9", "2026-01-05T08:00:00Z", "100.00"))
         return found
@@ -227,7 +229,7 @@ def test_a_server_that_does_not_give_the_list_is_named_and_nothing_of_credential
     put(zone, "orders.csv", order("o1", "2026-01-05T08:00:00Z"))
     intake = intake_of(lake, source(zone))
     assert isinstance(intake, BucketZone)
-    intake._objects = BucketObjects(address=intake._connected().address, patience=Patience(seconds=0.5, retries=1))
+    intake._objects = BucketObjects(address=read_address(f"{zone.address}"), patience=Patience(seconds=0.5, retries=1))
     proxy.faults = [replace(fault)]
 
     found, [problem] = intake.look({})

@@ -23,7 +23,7 @@ from confluent_kafka import Producer, TopicPartition
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.feeds import KafkaTopic
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.intake import kafka
+from mlpipe_assets.intake import kafka, ranges
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.intake.registry import intake_of
@@ -42,10 +42,10 @@ import sys
 from dataclasses import replace
 from mlpipe_assets.catalog.feeds import KafkaTopic
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.intake import kafka
+from mlpipe_assets.intake import ranges
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import take
-kafka._MOST = 40
+ranges.MOST = 40
 lake = Lake(data_dir=sys.argv[1])
 while True:
     found = take(lake, replace(orders, feed=KafkaTopic(servers="SHOP_KAFKA", topic=sys.argv[2])))
@@ -59,8 +59,8 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.feeds import KafkaTopic
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.cli import main
-from mlpipe_assets.intake import kafka
-kafka._MOST = 40
+from mlpipe_assets.intake import ranges
+ranges.MOST = 40
 CATALOG = Catalog(sources=(replace(orders, feed=KafkaTopic(servers="SHOP_KAFKA", topic=sys.argv[1])),))
 sys.exit(main(["pull", "--every", "0.05"]))
 """
@@ -219,7 +219,7 @@ def test_an_open_transaction_is_waited_for_and_an_aborted_one_is_never_seen(
 def test_a_backlog_is_taken_in_parts_and_a_part_that_failed_is_not_passed_over(
     broker: Broker, topic: str, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka, "_MOST", 2)
+    monkeypatch.setattr(ranges, "MOST", 2)
     broker.send(topic, [order(f"o{number}") for number in range(5)])
     read = kafka.KafkaIntake.digest
 

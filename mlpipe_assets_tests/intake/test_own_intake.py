@@ -195,6 +195,6 @@ def test_a_feed_without_an_intake_is_refused_with_what_to_do(lake: Lake) -> None
         raw_asset(source)
     with pytest.raises(
         SettingsError,
-        match=r"'orders': no intake takes a feed of Unknown; there are DatabaseTable, Files, HttpApi, KafkaTopic, Topic\. Add yours",
+        match=r"'orders': no intake takes a feed of Unknown; there are DatabaseTable, .*KafkaTopic, NatsStream, Topic\. Add yours",
     ):
         intake_of(lake, source)
