@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mlpipe_assets.data_catalog.entry import ColumnEntry, Entry
-from mlpipe_assets.data_catalog.sampled import sample_of
+from mlpipe_assets.data_catalog.sampled import personal_columns, sample_of
 from mlpipe_assets.errors import LakeError, SettingsError, spell_count
 from mlpipe_assets.monitoring.report_parts import cards_css, table_of
 from mlpipe_assets.pictures.charts import sparkline
@@ -40,7 +40,8 @@ def write_site(lake: Lake, entries: Sequence[Entry], out: Path, written: datetim
         raise SettingsError(f"{out} holds other files. Name a new folder, or an empty one, with --out.")
     tags = [read_tag(lake.objects, name) for name in list_tags(lake.objects)]
     names = {entry.name for entry in entries}
-    pages = {_file(entry.name): _table_page(lake, entry, names, tags, written) for entry in entries}
+    personal = personal_columns(entries)
+    pages = {_file(one.name): _table_page(one, names, tags, written, _sample(lake, one, personal)) for one in entries}
     pages[_INDEX] = _index_page(entries, written)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ def _index_page(entries: Sequence[Entry], written: datetime) -> str:
     return _page("Data catalog", body, _read("site.js"))
 
 
-def _table_page(lake: Lake, entry: Entry, names: set[str], tags: Sequence[Tag], written: datetime) -> str:
+def _table_page(entry: Entry, names: set[str], tags: Sequence[Tag], written: datetime, sample: str) -> str:
     facts = {
         "Name in SQL": escape(entry.sql),
         "A row is": escape(entry.grain),
@@ -119,7 +120,7 @@ def _table_page(lake: Lake, entry: Entry, names: set[str], tags: Sequence[Tag], 
     body = f"""<header><nav aria-label="Way back"><a href="{_INDEX}">Data catalog</a></nav>
 <h1>{escape(entry.name)}</h1><p>{escape(entry.description)}</p></header>
 <main><dl>{shown}</dl>
-{_lineage(entry, names)}{_columns(entry, names)}{_quality(entry)}{_versions(entry, tags)}{_sample(lake, entry)}
+{_lineage(entry, names)}{_columns(entry, names)}{_quality(entry)}{_versions(entry, tags)}{sample}
 <p class="muted">Written {written:%Y-%m-%d %H:%M} UTC.</p></main>"""
     return _page(entry.name, body, "")
 
@@ -204,12 +205,13 @@ def _versions(entry: Entry, tags: Sequence[Tag]) -> str:
     return f"<section><h2>Versions</h2>{table_of('Tags that pin it', _VERSIONS, rows, numbers=(2,), kind='versions')}</section>"
 
 
-def _sample(lake: Lake, entry: Entry) -> str:
-    rows = sample_of(lake, entry)
+def _sample(lake: Lake, entry: Entry, personal: set[str]) -> str:
+    rows = sample_of(lake, entry, personal)
     if rows is None:
         return ""
     cells = [["" if value is None else escape(f"{value}") for value in row] for row in rows.iter_rows()]
-    left = f" Left out are {', '.join(map(escape, entry.personal))}, which are personal." if entry.personal else ""
+    hidden = [column.name for column in entry.columns if column.name not in rows.columns]
+    left = f" Left out are {', '.join(map(escape, hidden))}: personal, or made of what is." if hidden else ""
     table = table_of(f"Of {entry.newest}", rows.columns, cells, kind="rows")
     return f"<section><h2>Some rows</h2><p>The table is declared to show them.{left}</p>{table}</section>"
 

@@ -51,6 +51,24 @@ def test_rows_are_shown_where_they_are_declared_to_be_and_personal_columns_never
     assert "Left out are customer_id" in page
 
 
+def test_a_column_made_of_a_personal_one_is_not_shown_however_far_it_is_from_it(
+    two_days: Lake, entries: dict[str, Entry], out: Path
+) -> None:
+    clean, view = entries["interim/orders"], entries["features/customer_features"]
+    of_email = tuple(replace(c, made_of=("interim/customers.email",)) for c in view.columns if c.name == "region")
+    of_region = tuple(
+        replace(c, made_of=("features/customer_features.region",)) if c.name == "customer_id" else c
+        for c in clean.columns
+    )
+    shown = replace(clean, show_rows=1, columns=of_region)
+    write_site(two_days, [entries["interim/customers"], replace(view, columns=of_email), shown], out, NOW)
+
+    page = (out / "interim.orders.html").read_text()
+    assert ">o4<" in page
+    assert "C00001" not in page
+    assert "Left out are customer_id: personal, or made of what is." in page
+
+
 def test_what_a_declaration_says_is_no_mark_up(two_days: Lake, entries: dict[str, Entry], out: Path) -> None:
     clean = replace(entries["interim/orders"], description="<script>alert(1)</script>", tags=('"><img src=x>',))
 
