@@ -133,10 +133,10 @@ def bring_in_only(lake: Lake, catalog: Catalog, name: str) -> None:
     build_interim(lake, DuckDBEngine(), source, TWO_DAYS if source.event_time else [START])
 
 
-def test_a_correction_that_changes_no_byte_of_a_table_takes_the_blame_off_it(begun: tuple[Catalog, Lake]) -> None:
+def test_what_a_corrected_file_made_stands_no_more_and_asks_for_nothing(begun: tuple[Catalog, Lake]) -> None:
     catalog, lake = begun
     bring(run_as(lake, catalog, "one"), catalog, TWO_DAYS)
-    drop(lake, 1, amount="99.00")  # no feature looks at amounts
+    drop(lake, 1, amount="99.00")
     bring(run_as(lake, catalog, "two"), catalog, TWO_DAYS)
 
     found = ask(catalog, lake).blame("orders_2026-01-01.csv")
