@@ -20,7 +20,7 @@ from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import days_between, last_partition
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.status import partitions
 from mlpipe_assets.store import keys
 from mlpipe_assets.store import lake as lake_module
@@ -478,7 +478,7 @@ def test_ctrl_c_in_the_middle_of_a_step_ends_the_run_and_is_no_failure_of_its_ta
     def stopped(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("mlpipe_assets.stages.features.build_features", stopped)
+    monkeypatch.setattr("mlpipe_assets.stages.features.asset.build_features", stopped)
 
     with pytest.raises(KeyboardInterrupt):
         run()
@@ -494,7 +494,7 @@ def test_what_another_run_was_building_is_not_built_again(whole: Lake, run: Run,
     second: list[Summary] = []
 
     with whole.writing("catch_up", "features.spend"):  # as the first run holds it
-        waiting = threading.Thread(target=lambda: second.append(run()))
+        waiting = threading.Thread(target=lambda: second.append(run(catalog)))
         waiting.start()
         days = days_between(day(1), day(LAST))
         build_features(whole, DuckDBEngine(), catalog, catalog.feature_views[0], days)
