@@ -14,7 +14,7 @@ from mlpipe_assets.partitions import ONE_DAY, spell_days
 from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns
-from mlpipe_assets.stages.predictions_plan import inputs_digest
+from mlpipe_assets.stages.predictions.plan import inputs_digest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.registry import read_registry
 from mlpipe_assets.training.versions import versions

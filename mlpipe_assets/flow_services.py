@@ -18,10 +18,10 @@ def online_tables(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="validation",
             name=ONLINE_PARITY,
-            make=later("stages.online_parity.parity_asset", catalog, log),
+            make=later("stages.online.parity.parity_asset", catalog, log),
             jobs=("daily_job",),
             upstream=(f"interim/{log.name}", *views),
-            behind=behind("stages.online_parity_plan.parity_work", log),
+            behind=behind("stages.online.parity_plan.parity_work", log),
             to_do="find out what changed: `mlpipe verify` for the features, who wrote into the online store; `mlpipe online rollback` "
             f"lets the snapshot before answer; then `mlpipe accept {PARITY_TABLE} DATE --reason …`",
             made_of=later("stages.made_of.log_of_day", log),
@@ -32,16 +32,16 @@ def online_tables(catalog: Catalog) -> Iterator[Table]:
         yield Table(
             stage="online",
             name="features",
-            make=later("stages.online.online_asset", catalog),
+            make=later("stages.online.asset.online_asset", catalog),
             jobs=("daily_job",),
             upstream=(*views, *((PARITY_TABLE,) if log else ())),
-            behind=behind("stages.online_plan.online_work", catalog),
+            behind=behind("stages.online.plan.online_work", catalog),
             blocked="warning",
             to_do="see what is wrong with the features, or with the online store; the snapshot before goes on answering",
             healed_at_once=True,
-            fresh=later("stages.online_plan.judge_snapshot", catalog),
-            state=lambda lake: later("stages.online_plan.inputs_of_snapshot")(lake, catalog),
-            holds=later("stages.online_plan.snapshot_held"),
+            fresh=later("stages.online.plan.judge_snapshot", catalog),
+            state=lambda lake: later("stages.online.plan.inputs_of_snapshot")(lake, catalog),
+            holds=later("stages.online.plan.snapshot_held"),
             files=(),
         )
 

@@ -14,7 +14,7 @@ from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.monitoring.deciding import deciding
 from mlpipe_assets.serving.http.counters import Metric
-from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.stages.online.plan import store_of
 from mlpipe_assets.status import Partition, partitions
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake

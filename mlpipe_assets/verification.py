@@ -15,7 +15,7 @@ from mlpipe_assets.flow import written_folders
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.rebuilds import Rebuilds
 from mlpipe_assets.settings import file_mode
-from mlpipe_assets.stages.raw_healing import Healing
+from mlpipe_assets.stages.raw.healing import Healing
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.digest_log import log_path, read_log
 from mlpipe_assets.store.digests import accuse, cure_of, damage

@@ -18,7 +18,7 @@ from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.learning.store import dump_model
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.rules import contract_digest
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import promote
 from mlpipe_assets.training.model_files import Golden

@@ -21,10 +21,10 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.stages.daily import DAILY
-from mlpipe_assets.stages.interim import build_interim, interim_asset
-from mlpipe_assets.stages.processed import build_training_sets
-from mlpipe_assets.stages.raw import raw_asset
-from mlpipe_assets.stages.raw_taking import Ingested, ingest
+from mlpipe_assets.stages.interim.asset import build_interim, interim_asset
+from mlpipe_assets.stages.processed.asset import build_training_sets
+from mlpipe_assets.stages.raw.asset import raw_asset
+from mlpipe_assets.stages.raw.taking import Ingested, ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 

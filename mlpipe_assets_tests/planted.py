@@ -21,9 +21,9 @@ from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.snapshots.selection import plan_snapshot
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.online import publish_features
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.online.asset import publish_features
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.lake import Lake
 
 Order = tuple[str, str, date, str, str]

@@ -10,8 +10,8 @@ from mlpipe_assets.commands.trace import _tree
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import MissingPartitionError
 from mlpipe_assets.explain import Explanation, explain
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.predictions import build_predictions
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.predictions.asset import build_predictions
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, returning, spend
 

@@ -21,7 +21,7 @@ from mlpipe_assets.pipeline import build_definitions, build_graph
 from mlpipe_assets.project import Project
 from mlpipe_assets.publish.warehouse import query
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.status import partitions
 from mlpipe_assets.verification import verify
 from mlpipe_assets_tests import own_stage

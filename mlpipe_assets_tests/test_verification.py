@@ -13,7 +13,7 @@ from mlpipe_assets.cli import main
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.verification import Verified, verify
 from mlpipe_assets_tests.frames import build_training_set

@@ -16,8 +16,8 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, contiguous, last_partition, spell_days
 from mlpipe_assets.serving.spool import hand_over_left
-from mlpipe_assets.stages.raw_plan import days_of_arrival, look_at_intakes, new_files, newest_day
-from mlpipe_assets.stages.raw_report import FILES_CHECK, MISDATED, REFUSED_FILES, ROWS_CHECK
+from mlpipe_assets.stages.raw.plan import days_of_arrival, look_at_intakes, new_files, newest_day
+from mlpipe_assets.stages.raw.report import FILES_CHECK, MISDATED, REFUSED_FILES, ROWS_CHECK
 from mlpipe_assets.stages.telling import ONLY_BLOCKED, REMARKS
 from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import NOTHING_CAME

@@ -18,8 +18,8 @@ from mlpipe_assets.automation.retraining_memory import requests_so_far
 from mlpipe_assets.catalog.declarations import Catalog, Monitor
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.monitoring.monitored_table import MonitoredTable
-from mlpipe_assets.stages.monitoring_plan import monitor_work
-from mlpipe_assets.stages.predictions_plan import prediction_work
+from mlpipe_assets.stages.monitoring.plan import monitor_work
+from mlpipe_assets.stages.predictions.plan import prediction_work
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 

@@ -1,8 +1,8 @@
 """Files of the drop zone, and events of the lake, that need a person."""
 
 from mlpipe_assets.alerting.messages import Problem
-from mlpipe_assets.stages.raw_healing import DamagedEvents
-from mlpipe_assets.stages.raw_plan import Incoming
+from mlpipe_assets.stages.raw.healing import DamagedEvents
+from mlpipe_assets.stages.raw.plan import Incoming
 
 
 def problems_of_files(zone: Incoming) -> list[Problem]:

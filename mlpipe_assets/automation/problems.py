@@ -18,7 +18,7 @@ from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.flow import stage_names
 from mlpipe_assets.freshness.rules import TableFreshness
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.stages.raw_plan import look_at_intakes
+from mlpipe_assets.stages.raw.plan import look_at_intakes
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake
 

@@ -11,9 +11,9 @@ from mlpipe_assets.catalog.versions import learner_version, model_version, view_
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.stages.models import build_model
-from mlpipe_assets.stages.models_plan import libraries
-from mlpipe_assets.stages.processed import build_training_sets
+from mlpipe_assets.stages.models.asset import build_model
+from mlpipe_assets.stages.models.plan import libraries
+from mlpipe_assets.stages.processed.asset import build_training_sets
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.hold import end_hold
 from mlpipe_assets.store.lake import Lake

@@ -19,8 +19,8 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.run_owner import is_own, place_of
 from mlpipe_assets.settings import Settings
-from mlpipe_assets.stages.model_checks import TOLD
-from mlpipe_assets.stages.raw_report import FILES_CHECK
+from mlpipe_assets.stages.models.checks import TOLD
+from mlpipe_assets.stages.raw.report import FILES_CHECK
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.reports import read_report
 

@@ -34,7 +34,7 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.rules import digest
 from mlpipe_assets.settings import Settings
-from mlpipe_assets.stages.raw_plan import look_at_intakes
+from mlpipe_assets.stages.raw.plan import look_at_intakes
 from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.store.lake import Lake
 

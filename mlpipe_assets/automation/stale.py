@@ -14,8 +14,8 @@ from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.intake.untold import list_untold
 from mlpipe_assets.rules import digest
 from mlpipe_assets.stages.flow_table import Table
-from mlpipe_assets.stages.raw_placement import find_misplaced
-from mlpipe_assets.stages.raw_plan import days_of_arrival, newest_day
+from mlpipe_assets.stages.raw.placement import find_misplaced
+from mlpipe_assets.stages.raw.plan import days_of_arrival, newest_day
 from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import NOTHING_CAME
 from mlpipe_assets.store.lake import Lake

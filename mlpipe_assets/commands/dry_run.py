@@ -14,7 +14,7 @@ from mlpipe_assets.commands.console import plain, print_lines, spell_place
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
-from mlpipe_assets.stages.raw_plan import look_at_intakes, new_files
+from mlpipe_assets.stages.raw.plan import look_at_intakes, new_files
 from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.store.hold import tell_hold
 from mlpipe_assets.store.lake import Lake

@@ -19,7 +19,7 @@ from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.freshness.rules import State
 from mlpipe_assets.freshness.tables import judge_features
 from mlpipe_assets.serving.snapshots.snapshot import Generation
-from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.stages.online.plan import store_of
 from mlpipe_assets.store.lake import Lake
 
 

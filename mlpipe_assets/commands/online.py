@@ -14,7 +14,7 @@ from mlpipe_assets.serving.snapshots.online_store import Reader
 from mlpipe_assets.serving.snapshots.parity import expect_parity
 from mlpipe_assets.serving.snapshots.selection import plan_snapshot
 from mlpipe_assets.serving.snapshots.snapshot import Generation, Line, spell_line
-from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.stages.online.plan import store_of
 from mlpipe_assets.store.lake import Lake
 
 _COLUMNS = ("snapshot", "published", "view", "as of", "entities", "version", "state")

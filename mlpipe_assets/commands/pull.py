@@ -22,8 +22,8 @@ from mlpipe_assets.errors import BusyError, MlpipeError, SettingsError, shorten,
 from mlpipe_assets.intake.counts import count_by_day
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.raw_taking import Ingested
-from mlpipe_assets.stages.raw_taking import pull as pull_source
+from mlpipe_assets.stages.raw.taking import Ingested
+from mlpipe_assets.stages.raw.taking import pull as pull_source
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.lake_use import BucketLake, end_all
 

@@ -35,7 +35,7 @@ from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.instance import explaining_the_home
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.raw_plan import look_at_intakes
+from mlpipe_assets.stages.raw.plan import look_at_intakes
 from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")

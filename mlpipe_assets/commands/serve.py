@@ -30,7 +30,7 @@ from mlpipe_assets.serving.push.pushed_rows import why_not
 from mlpipe_assets.serving.push.pushes import Pushes
 from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.stages.online.plan import store_of
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.lake_use import BucketLake, open_bucket
 

@@ -31,7 +31,7 @@ from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.publish.warehouse import query, tell_gaps
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.raw_plan import look_at_intakes
+from mlpipe_assets.stages.raw.plan import look_at_intakes
 from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.status import Partition, arrivals, partitions, spell_left_out, spell_surprising
 from mlpipe_assets.store import keys

@@ -46,7 +46,7 @@ def render_card(facts: Mapping[str, Any], evaluation: Evaluation, svgs: Mapping[
     """The card as Markdown, pictures included.
 
     Args:
-        facts: The card as plain values, as `stages/model_card.py` makes them.
+        facts: The card as plain values, as `stages/models/card.py` makes them.
         evaluation: The numbers.
         svgs: Pictures by name.
     """

@@ -16,7 +16,7 @@ from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.serving.snapshots.days import read_days
 from mlpipe_assets.stages.flow_table import Table
 from mlpipe_assets.stages.made_of import training_days
-from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.stages.online.plan import store_of
 from mlpipe_assets.store.lake import Lake
 
 

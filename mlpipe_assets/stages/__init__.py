@@ -1,1 +1,1 @@
-"""How each stage is made, one module per stage, in the order data flows."""
+"""How each stage is made: a folder for each, in the order data flows, and what they share beside them."""

@@ -15,7 +15,7 @@ from mlpipe_assets.catalog.learners import Promotion
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_definitions
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.predictions_plan import prediction_work
+from mlpipe_assets.stages.predictions.plan import prediction_work
 from mlpipe_assets.stages.work import spell_blocked
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champions

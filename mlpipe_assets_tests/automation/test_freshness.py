@@ -30,7 +30,7 @@ from mlpipe_assets.freshness.rules import (
     judge_newest,
 )
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake

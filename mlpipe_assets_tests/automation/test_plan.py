@@ -10,12 +10,12 @@ import pytest
 from mlpipe_assets.catalog.declarations import Catalog, Tolerance
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.features_plan import feature_work
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.processed_plan import training_work
-from mlpipe_assets.stages.raw_plan import look_at_intakes
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.features.plan import feature_work
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.interim.plan import interim_work
+from mlpipe_assets.stages.processed.plan import training_work
+from mlpipe_assets.stages.raw.plan import look_at_intakes
 from mlpipe_assets.stages.work import Work, spell_blocked
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake

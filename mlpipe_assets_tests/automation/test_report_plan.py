@@ -7,8 +7,8 @@ import polars as pl
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.monitoring.deciding import SCHEMA
-from mlpipe_assets.stages.monitoring import write_report
-from mlpipe_assets.stages.monitoring_plan import report_is_behind
+from mlpipe_assets.stages.monitoring.asset import write_report
+from mlpipe_assets.stages.monitoring.plan import report_is_behind
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.keys import DRIFT
 from mlpipe_assets.store.lake import Lake

@@ -8,8 +8,8 @@ import pytest
 from mlpipe_assets.automation.reproducing import Reproduced, reproduce
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.models import build_model
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.models.asset import build_model
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.tagging.making import make_tag, remove_tag
 from mlpipe_assets.training.model_files import ModelError

@@ -17,10 +17,10 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.settings import Settings, read_settings
-from mlpipe_assets.stages.interim import interim_asset
-from mlpipe_assets.stages.model_checks import TOLD
-from mlpipe_assets.stages.predictions import prediction_asset
-from mlpipe_assets.stages.raw import raw_asset
+from mlpipe_assets.stages.interim.asset import interim_asset
+from mlpipe_assets.stages.models.checks import TOLD
+from mlpipe_assets.stages.predictions.asset import prediction_asset
+from mlpipe_assets.stages.raw.asset import raw_asset
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import day, drop_orders, one_a_day
@@ -88,7 +88,7 @@ def test_a_run_that_fails_without_a_check_is_told_with_its_error(
         raise ValueError("the disk said no")
 
     with monkeypatch.context() as broken:
-        broken.setattr("mlpipe_assets.stages.interim.build_interim", break_down)
+        broken.setattr("mlpipe_assets.stages.interim.asset.build_interim", break_down)
         run(lake, instance)
     tell_of_runs(lake, CATALOG, settings(server), instance, now())
 

@@ -18,7 +18,7 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.run_owner import mark_of
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.tagging.checkout import check_out

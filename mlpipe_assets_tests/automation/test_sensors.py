@@ -19,7 +19,7 @@ from mlpipe_assets.partitions import days_between, last_partition
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.resources.run_owner import DATA_DIR, mark_of
 from mlpipe_assets.settings import Settings, read_settings
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import (
     ANN,
@@ -188,8 +188,8 @@ def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
 
     drop_orders(lake, f"orders_{day(LAST)}_late.csv", [("x", "eve", day(2), "5.00", "app")])
     from mlpipe_assets.intake.deliveries import Ledger
-    from mlpipe_assets.stages.interim import build_interim
-    from mlpipe_assets.stages.raw_taking import ingest
+    from mlpipe_assets.stages.interim.asset import build_interim
+    from mlpipe_assets.stages.raw.taking import ingest
 
     source = catalog.sources[0]
     ingest(lake, source, Ledger.load(lake, source.name))

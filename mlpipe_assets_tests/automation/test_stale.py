@@ -7,7 +7,7 @@ from mlpipe_assets.automation.stale import look_for_stale_days
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day, planted_lake
 

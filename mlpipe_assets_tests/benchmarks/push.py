@@ -140,10 +140,10 @@ def _build() -> None:
     from mlpipe_assets.engines.registry import open_engine
     from mlpipe_assets.intake.deliveries import Ledger
     from mlpipe_assets.serving.snapshots.selection import plan_snapshot
-    from mlpipe_assets.stages.features import build_features
-    from mlpipe_assets.stages.interim import build_interim
-    from mlpipe_assets.stages.online import publish_features
-    from mlpipe_assets.stages.raw_taking import ingest
+    from mlpipe_assets.stages.features.asset import build_features
+    from mlpipe_assets.stages.interim.asset import build_interim
+    from mlpipe_assets.stages.online.asset import publish_features
+    from mlpipe_assets.stages.raw.taking import ingest
 
     lake, catalog = open_lake(writing=True)
     engine, now = open_engine(), datetime.now(tz=UTC)

@@ -23,9 +23,9 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE, days_between
 from mlpipe_assets.point_in_time.windows import Inputs
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError
 from mlpipe_assets_tests.benchmarks.child import python

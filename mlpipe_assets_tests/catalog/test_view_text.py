@@ -16,7 +16,7 @@ from mlpipe_assets.catalog.view_names import TOTAL
 from mlpipe_assets.catalog.view_totals import days_needed, held_schema, kept_as
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import ONE_DAY, days_between
-from mlpipe_assets.stages.features_totals import totals_of_rows
+from mlpipe_assets.stages.features.totals import totals_of_rows
 from mlpipe_assets_tests.catalog.declared import (
     FIRST,
     LAST,

@@ -14,7 +14,7 @@ from mlpipe_assets.cli import main
 from mlpipe_assets.rules import columns
 from mlpipe_assets.serving.snapshots.selection import ViewDays
 from mlpipe_assets.serving.snapshots.snapshot import Snapshot
-from mlpipe_assets.stages.online_plan import store_of
+from mlpipe_assets.stages.online.plan import store_of
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.feature_lake import write_days
 from mlpipe_assets_tests.planted import day

@@ -19,8 +19,8 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.intake import DeliveryProblem
 from mlpipe_assets.intake.registry import INTAKES
 from mlpipe_assets.intake.untold import list_untold, mark_untold
-from mlpipe_assets.stages.raw_plan import look_at_intakes, new_files
-from mlpipe_assets.stages.raw_taking import pull
+from mlpipe_assets.stages.raw.plan import look_at_intakes, new_files
+from mlpipe_assets.stages.raw.taking import pull
 from mlpipe_assets.store import lake as lake_module
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, drop, events, materialize, order, orders_csv, take

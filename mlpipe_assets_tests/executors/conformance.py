@@ -16,7 +16,7 @@ from mlpipe_assets.errors import DamagedError, ExecutorError
 from mlpipe_assets.executors import remote
 from mlpipe_assets.executors.executor import THREADS, Executor
 from mlpipe_assets.settings import PROJECT_ROOT
-from mlpipe_assets.stages.interim_judging import judge_days
+from mlpipe_assets.stages.interim.judging import judge_days
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors import work

@@ -13,12 +13,12 @@ from mlpipe_assets.executors.executor import Executor
 from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.monitoring.building import build_monitoring
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.features_plan import feature_work
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.monitoring_plan import monitor_work
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.features.plan import feature_work
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.interim.plan import interim_work
+from mlpipe_assets.stages.monitoring.plan import monitor_work
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import ENGINE, JAN_5, drop, order, orders_csv

@@ -23,8 +23,8 @@ from mlpipe_assets.intake.delivery import Delivery
 from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.monitoring.profiles import RowsToProfile, profile_rows
-from mlpipe_assets.stages.interim_judging import DaysToJudge, JudgedDays, judge_days
-from mlpipe_assets.stages.raw_reading import DeliveryToRead, UnreadDelivery, read_one
+from mlpipe_assets.stages.interim.judging import DaysToJudge, JudgedDays, judge_days
+from mlpipe_assets.stages.raw.reading import DeliveryToRead, UnreadDelivery, read_one
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors import work
 from mlpipe_assets_tests.executors.lakes import SOURCES, bring_up_to_date, deliver
@@ -93,7 +93,7 @@ def test_the_code_of_the_package_is_part_of_its_version() -> None:
 
 
 def test_no_work_is_sent_that_would_import_dagster() -> None:
-    modules = ["stages.raw_reading", "stages.interim_judging", "monitoring.profiles"]
+    modules = ["stages.raw.reading", "stages.interim.judging", "monitoring.profiles"]
     text = f"import sys, {', '.join(f'mlpipe_assets.{name}' for name in modules)}; print('dagster' in sys.modules)"
 
     said = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout

@@ -7,13 +7,13 @@ from mlpipe_assets.catalog.contents import CATALOG as BUILT_IN
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.monitoring.building import build_monitoring
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.features_plan import feature_work
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.monitoring_plan import monitor_work
-from mlpipe_assets.stages.processed_plan import training_work
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.features.plan import feature_work
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.interim.plan import interim_work
+from mlpipe_assets.stages.monitoring.plan import monitor_work
+from mlpipe_assets.stages.processed.plan import training_work
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set
 

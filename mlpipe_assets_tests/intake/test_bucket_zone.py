@@ -21,8 +21,8 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.intake import Mark
 from mlpipe_assets.intake.registry import find_idle_folders, intake_of
 from mlpipe_assets.serving.push.pushed_rows import why_not
-from mlpipe_assets.stages.raw_plan import new_files
-from mlpipe_assets.stages.raw_taking import Ingested
+from mlpipe_assets.stages.raw.plan import new_files
+from mlpipe_assets.stages.raw.taking import Ingested
 from mlpipe_assets.store.bucket import BucketObjects
 from mlpipe_assets.store.bucket_address import read_address
 from mlpipe_assets.store.bucket_client import Patience

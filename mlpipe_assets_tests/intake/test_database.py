@@ -21,7 +21,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.intake import Pending
 from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.readers.blocks import Block
-from mlpipe_assets.stages.raw_plan import look_at_intakes, new_files
+from mlpipe_assets.stages.raw.plan import look_at_intakes, new_files
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, events, file_digests, materialize, take
 from mlpipe_assets_tests.servers import postgres_server

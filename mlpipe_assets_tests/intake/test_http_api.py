@@ -17,7 +17,7 @@ from mlpipe_assets.catalog.feeds import HttpApi
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.intake import http_pages
 from mlpipe_assets.intake.registry import intake_of
-from mlpipe_assets.stages.raw_plan import new_files
+from mlpipe_assets.stages.raw.plan import new_files
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, build, events, file_digests, materialize, quarantined, take
 

@@ -23,7 +23,7 @@ from mlpipe_assets.intake import nats_stream, ranges
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.registry import intake_of
 from mlpipe_assets.settings import PROJECT_ROOT
-from mlpipe_assets.stages.raw_plan import new_files
+from mlpipe_assets.stages.raw.plan import new_files
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, build, events, materialize, order_ids, quarantined, take
 from mlpipe_assets_tests.nats_server import PASSWORD, NatsServer

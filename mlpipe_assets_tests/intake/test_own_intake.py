@@ -18,8 +18,8 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.registry import INTAKES, intake_of
 from mlpipe_assets.pipeline import build_graph
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.stages.raw import raw_asset
-from mlpipe_assets.stages.raw_plan import look_at_intakes, new_files
+from mlpipe_assets.stages.raw.asset import raw_asset
+from mlpipe_assets.stages.raw.plan import look_at_intakes, new_files
 from mlpipe_assets.status import arrivals
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, build, drop, events, file_digests, materialize, order_ids, take

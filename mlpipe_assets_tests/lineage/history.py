@@ -14,10 +14,10 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.lineage.asking import Lineage
 from mlpipe_assets.lineage.recording import Recorder
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.predictions import build_predictions
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.predictions.asset import build_predictions
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import roll_back

@@ -13,8 +13,8 @@ from mlpipe_assets.lineage.book import Book
 from mlpipe_assets.lineage.database import LineageError, SqliteDatabase, open_database
 from mlpipe_assets.lineage.recording import Recorder
 from mlpipe_assets.lineage.terms import Execution, Key, Told
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.interim import build_interim
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.interim.asset import build_interim
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.known_files import NOTE
 from mlpipe_assets.store.lake import Lake

@@ -12,8 +12,8 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.flow import tables_of
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.features_plan import feature_work
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.features.plan import feature_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.feature_lake import by_channel, two_views
 from mlpipe_assets_tests.frames import ENGINE

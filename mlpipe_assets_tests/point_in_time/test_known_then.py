@@ -17,7 +17,7 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.known_then import KnownRows, find_lives, read_known_rows
 from mlpipe_assets.point_in_time.source_days import SourceDays
-from mlpipe_assets.stages.interim_plan import interim_work_with_history
+from mlpipe_assets.stages.interim.plan import interim_work_with_history
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, JAN_6, JAN_7, build, drop, order, orders_csv, take

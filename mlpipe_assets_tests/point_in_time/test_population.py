@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from mlpipe_assets.engines import duckdb_engine as engine_module
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.lake_copies import copy_lake
 from mlpipe_assets_tests.planted import SPEND_SQL, day, planted_catalog, planted_lake, spend

@@ -16,8 +16,8 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError, SqlError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.proof import different
-from mlpipe_assets.stages.features import build_features, feature_asset
-from mlpipe_assets.stages.processed import training_asset
+from mlpipe_assets.stages.features.asset import build_features, feature_asset
+from mlpipe_assets.stages.processed.asset import training_asset
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set, file_digests
 from mlpipe_assets_tests.lake_copies import copy_lake

@@ -14,7 +14,7 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SqlError
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.publish.warehouse import query, tell_gaps
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.versions import register_version

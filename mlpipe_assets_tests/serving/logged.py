@@ -8,9 +8,9 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.spool import Spool
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.interim.plan import interim_work
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.serving.asking import Asked
 

@@ -24,9 +24,9 @@ from mlpipe_assets.serving.push.pushes import Pushes
 from mlpipe_assets.serving.snapshots.rows import spell_rows
 from mlpipe_assets.serving.snapshots.selection import plan_snapshot
 from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.catalog.declared import events, view_of
 from mlpipe_assets_tests.serving.asking import Asked

@@ -15,7 +15,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.serving_log import find_serving_log, serving_log
 from mlpipe_assets.serving.snapshots.snapshot import Snapshot, ViewRows
 from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
-from mlpipe_assets.stages.interim_plan import interim_work
+from mlpipe_assets.stages.interim.plan import interim_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import publish_online

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.serving.http.access import KeyBook
-from mlpipe_assets.stages.predictions import build_predictions
+from mlpipe_assets.stages.predictions.asset import build_predictions
 from mlpipe_assets.training.champions import roll_back
 from mlpipe_assets_tests.champions import crown, crowned_lake, learning_lake
 from mlpipe_assets_tests.frames import refuse

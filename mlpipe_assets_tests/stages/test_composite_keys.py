@@ -13,7 +13,7 @@ from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.catalog.sql_lint import lint_view
 from mlpipe_assets.engines import duckdb_engine
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets_tests.planted import day, planted_catalog, planted_lake
 
 SQL = """

@@ -8,7 +8,7 @@ import dagster as dg
 from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.resources.run_lake import LakeResource
-from mlpipe_assets.stages.raw import raw_asset
+from mlpipe_assets.stages.raw.asset import raw_asset
 from mlpipe_assets.store.lake import Lake
 
 

@@ -97,7 +97,7 @@ def test_a_late_file_changes_the_version_of_the_days_it_touches_and_makes_these_
     drop(home.lake, "orders_2026-01-06_late.csv", orders_csv(order("o9")))
 
     with pytest.MonkeyPatch.context() as patch:  # only what came is read
-        patch.setattr("mlpipe_assets.stages.interim.build_interim", lambda *_: [])
+        patch.setattr("mlpipe_assets.stages.interim.asset.build_interim", lambda *_: [])
         assert home.run(JAN_6)
 
     assert {day for day in before[RAW] if home.versions(RAW)[day] != before[RAW][day]} == {JAN_5}

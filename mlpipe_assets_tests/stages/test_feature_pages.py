@@ -8,9 +8,9 @@ import pytest
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import FeatureView
 from mlpipe_assets.serving.snapshots.snapshot import PublishedView
-from mlpipe_assets.stages.feature_pages import page_of_online, page_of_view, published_table
-from mlpipe_assets.stages.features import feature_asset
-from mlpipe_assets.stages.online import online_asset
+from mlpipe_assets.stages.features.asset import feature_asset
+from mlpipe_assets.stages.features.pages import page_of_online, page_of_view, published_table
+from mlpipe_assets.stages.online.asset import online_asset
 
 
 def rows_of(value: object) -> list[dict[str, object]]:

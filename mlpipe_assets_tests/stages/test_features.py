@@ -32,8 +32,8 @@ from mlpipe_assets.partitions import days_between
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import columns
 from mlpipe_assets.stages.daily import DAILY
-from mlpipe_assets.stages.features import build_features, feature_asset
-from mlpipe_assets.stages.features_plan import feature_work
+from mlpipe_assets.stages.features.asset import build_features, feature_asset
+from mlpipe_assets.stages.features.plan import feature_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.catalog.by_hand import BY_HAND
 from mlpipe_assets_tests.frames import drop, orders_csv, refuse

@@ -20,8 +20,8 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.known_by import begun_with, known_until
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.features_plan import feature_work
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.features.plan import feature_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build, drop, order, orders_csv, take
 from mlpipe_assets_tests.planted import day

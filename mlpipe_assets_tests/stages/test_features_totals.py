@@ -18,10 +18,10 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.point_in_time import untouched
 from mlpipe_assets.point_in_time.windows import Inputs
-from mlpipe_assets.stages import features
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.features_plan import feature_work
-from mlpipe_assets.stages.features_totals import Totals
+from mlpipe_assets.stages.features import asset as features
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.features.plan import feature_work
+from mlpipe_assets.stages.features.totals import Totals
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.lake_copies import copy_lake

@@ -15,8 +15,8 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import OnlyKeys, Slice
 from mlpipe_assets.engines.read_back import DayFrames
 from mlpipe_assets.partitions import days_between
-from mlpipe_assets.stages import features
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features import asset as features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.manifest import content_key, parse, spell

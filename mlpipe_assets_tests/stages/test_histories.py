@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import customers, orders
-from mlpipe_assets.stages.interim_plan import interim_work
+from mlpipe_assets.stages.interim.plan import interim_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build, drop, file_digests, order, orders_csv, take
 

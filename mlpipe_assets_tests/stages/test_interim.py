@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from mlpipe_assets.catalog.declarations import Source, Tolerance
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.intake.deliveries import Ledger
-from mlpipe_assets.stages.interim_plan import interim_work
+from mlpipe_assets.stages.interim.plan import interim_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     JAN_5,

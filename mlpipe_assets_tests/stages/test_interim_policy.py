@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from mlpipe_assets import cli
 from mlpipe_assets.catalog.declarations import Tolerance
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.stages.interim_plan import interim_work
+from mlpipe_assets.stages.interim.plan import interim_work
 from mlpipe_assets.stages.work import Work
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake

@@ -30,13 +30,13 @@ from mlpipe_assets.partitions import START_DATE, days_between
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.rules import contract_digest
 from mlpipe_assets.sample import write_sample
-from mlpipe_assets.stages import model_versions
-from mlpipe_assets.stages import models as stage
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.models import Built, build_model, model_asset
-from mlpipe_assets.stages.models_plan import inputs_digest, libraries
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.models import asset as stage
+from mlpipe_assets.stages.models import versions as model_versions
+from mlpipe_assets.stages.models.asset import Built, build_model, model_asset
+from mlpipe_assets.stages.models.plan import inputs_digest, libraries
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champion_record import read_decisions
@@ -467,7 +467,7 @@ def test_a_model_of_the_sample_beats_prevalence_by_far_and_says_where_it_does_no
 
 def test_neither_what_learns_nor_a_database_is_imported_before_there_is_work() -> None:
     code = (
-        "import sys, mlpipe_assets.stages.models, mlpipe_assets.training.champions, mlpipe_assets.commands.run\n"
+        "import sys, mlpipe_assets.stages.models.asset, mlpipe_assets.training.champions, mlpipe_assets.commands.run\n"
         "print(sorted({'sklearn', 'skops', 'scipy', 'sqlalchemy', 'alembic'} & set(sys.modules)))"
     )
 

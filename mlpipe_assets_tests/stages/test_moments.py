@@ -22,7 +22,7 @@ from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording
 from mlpipe_assets.project import Project
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import build_training_set

@@ -12,7 +12,7 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.executors.executor import THREADS
 from mlpipe_assets.resources.run_lake import LakeResource
-from mlpipe_assets.stages.monitoring import monitor_asset, report_asset
+from mlpipe_assets.stages.monitoring.asset import monitor_asset, report_asset
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.monitoring.readings import put, readings, readings_catalog, readings_lake
 from mlpipe_assets_tests.monitoring.test_serving import serve, serving_catalog, train

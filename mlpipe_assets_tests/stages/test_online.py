@@ -15,9 +15,9 @@ from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.snapshots.rows import parse_rows, spell_rows
 from mlpipe_assets.serving.snapshots.selection import ViewDays, plan_snapshot
 from mlpipe_assets.serving.snapshots.snapshot import OnlineError, Snapshot
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.online import online_asset
-from mlpipe_assets.stages.online_plan import judge_snapshot, online_work, snapshot_held, store_of
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.online.asset import online_asset
+from mlpipe_assets.stages.online.plan import judge_snapshot, online_work, snapshot_held, store_of
 from mlpipe_assets.status import partitions
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.feature_lake import two_views, write_days

@@ -24,11 +24,11 @@ from mlpipe_assets.outcome import Outcome
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.parity_gate import ONLINE_PARITY, PARITY_TABLE, find_barred
 from mlpipe_assets.serving.snapshots.rows import parse_rows
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.online_parity import build_parity, parity_asset
-from mlpipe_assets.stages.online_parity_plan import parity_work
-from mlpipe_assets.stages.online_plan import online_work
-from mlpipe_assets.stages.predictions_plan import prediction_work
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.online.parity import build_parity, parity_asset
+from mlpipe_assets.stages.online.parity_plan import parity_work
+from mlpipe_assets.stages.online.plan import online_work
+from mlpipe_assets.stages.predictions.plan import prediction_work
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.acceptances import accept
 from mlpipe_assets.store.lake import Lake

@@ -21,9 +21,9 @@ _ASK = """
 import json, sys
 from datetime import date
 from pathlib import Path
-from mlpipe_assets.stages.validation_plan import golden_work
+from mlpipe_assets.stages.validation.plan import golden_work
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.stages.validation import ask_again
+from mlpipe_assets.stages.validation.asset import ask_again
 from mlpipe_assets_tests.champions import learning_catalog
 
 lake, catalog = Lake(data_dir=sys.argv[1]), learning_catalog(Path(sys.argv[2]))

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.stages.features import feature_asset
-from mlpipe_assets.stages.predictions import build_predictions, prediction_asset
-from mlpipe_assets.stages.predictions_plan import list_objections, prediction_work
+from mlpipe_assets.stages.features.asset import feature_asset
+from mlpipe_assets.stages.predictions.asset import build_predictions, prediction_asset
+from mlpipe_assets.stages.predictions.plan import list_objections, prediction_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.recovery import FACTS
 from mlpipe_assets.training.champions import roll_back

@@ -18,8 +18,8 @@ from mlpipe_assets.explain import explain
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.publish.warehouse import query
-from mlpipe_assets.stages.predictions import build_predictions
-from mlpipe_assets.stages.predictions_served import build_served, served_work
+from mlpipe_assets.stages.predictions.asset import build_predictions
+from mlpipe_assets.stages.predictions.served import build_served, served_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
 from mlpipe_assets_tests.planted import day, publish_online

@@ -22,8 +22,8 @@ from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.intake.drop_zone import DropZone
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.readers.open import read_blocks
-from mlpipe_assets.stages import raw_placement
-from mlpipe_assets.stages.raw_taking import Ingested
+from mlpipe_assets.stages.raw import placement
+from mlpipe_assets.stages.raw.taking import Ingested
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms import received
 from mlpipe_assets_tests.frames import (
@@ -496,7 +496,7 @@ def test_a_file_too_large_for_memory_becomes_the_same_events(tmp_path: Path, mon
     lakes = [Lake(data_dir=f"{tmp_path}/{name}") for name in ("small", "large")]
     monkeypatch.setattr(received, "read_blocks", lambda path, options: read_blocks(path, options, block_bytes=1 << 10))
     for lake, limit in zip(lakes, (96 << 20, 1), strict=True):
-        monkeypatch.setattr(raw_placement, "_SPILL_BYTES", limit)
+        monkeypatch.setattr(placement, "_SPILL_BYTES", limit)
         drop(lake, "orders_2026-01-05.csv", orders_csv(*lines))
         take(lake)
 

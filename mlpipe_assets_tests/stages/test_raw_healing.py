@@ -15,8 +15,8 @@ from mlpipe_assets.catalog.sources import orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.raw_taking import Ingested, ingest
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.raw.taking import Ingested, ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import bring_in, day, drop_orders, one_a_day, planted_catalog, planted_lake
 

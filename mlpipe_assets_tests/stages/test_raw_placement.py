@@ -19,8 +19,8 @@ from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.raw_plan import look_at_intakes
+from mlpipe_assets.stages.interim.plan import interim_work
+from mlpipe_assets.stages.raw.plan import look_at_intakes
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     HEADER,

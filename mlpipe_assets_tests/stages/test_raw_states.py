@@ -14,8 +14,8 @@ from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import START_DATE
-from mlpipe_assets.stages.interim_plan import interim_work
-from mlpipe_assets.stages.raw_states import settle_states
+from mlpipe_assets.stages.interim.plan import interim_work
+from mlpipe_assets.stages.raw.states import settle_states
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import (
     JAN_5,
@@ -194,7 +194,7 @@ def test_a_run_killed_before_it_settled_is_settled_by_the_next(lake: Lake, monke
     drop(lake, "b_2026-01-06.csv", people(c1=20), source="customers")
     with monkeypatch.context() as patch:
         patch.setattr(
-            "mlpipe_assets.stages.raw_taking.settle_states", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+            "mlpipe_assets.stages.raw.taking.settle_states", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             take(lake, customers)

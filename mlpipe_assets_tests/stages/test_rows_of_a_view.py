@@ -16,8 +16,8 @@ from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.explain import rows_behind
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.windows import Inputs
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.features_plan import feature_work
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.features.plan import feature_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import (
     RETURNING_SQL,

@@ -19,10 +19,10 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.learning.fitting import predict
 from mlpipe_assets.learning.tasks.registry import task_of
 from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.stages import predictions
-from mlpipe_assets.stages.models import Built, build_model, declared_learner
-from mlpipe_assets.stages.predictions import build_predictions
-from mlpipe_assets.stages.validation import ask_again
+from mlpipe_assets.stages.models.asset import Built, build_model, declared_learner
+from mlpipe_assets.stages.predictions import asset as predictions
+from mlpipe_assets.stages.predictions.asset import build_predictions
+from mlpipe_assets.stages.validation.asset import ask_again
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.training.champions import champion, promote, read_golden
 from mlpipe_assets.training.versions import load

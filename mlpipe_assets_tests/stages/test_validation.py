@@ -8,9 +8,9 @@ import pytest
 
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.outcome import Outcome
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.predictions_plan import list_objections
-from mlpipe_assets.stages.validation import ask_again, golden_asset
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.predictions.plan import list_objections
+from mlpipe_assets.stages.validation.asset import ask_again, golden_asset
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake, learning_catalog, learning_lake

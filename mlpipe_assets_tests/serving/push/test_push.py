@@ -17,8 +17,8 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.serving.http.access import KeyBook
 from mlpipe_assets.serving.spool import Spool
-from mlpipe_assets.stages.interim import build_interim
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.interim.asset import build_interim
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.serving.pushing import (
     TODAY,

@@ -16,8 +16,8 @@ from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.serving.snapshots.selection import plan_snapshot
 from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
-from mlpipe_assets.stages.features import build_features
-from mlpipe_assets.stages.raw_taking import ingest
+from mlpipe_assets.stages.features.asset import build_features
+from mlpipe_assets.stages.raw.taking import ingest
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.planted import bring_in, drop_customers, drop_orders
 from mlpipe_assets_tests.serving.http.test_real_server import Running, running

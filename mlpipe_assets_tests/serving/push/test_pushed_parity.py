@@ -11,7 +11,7 @@ import pytest
 from mlpipe_assets.resources.run_lake import LakeResource
 from mlpipe_assets.serving.push.pushed_parity import compare_pushed
 from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
-from mlpipe_assets.stages.online import online_asset
+from mlpipe_assets.stages.online.asset import online_asset
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.serving.pushing import (
     TODAY,

@@ -17,7 +17,7 @@ from mlpipe_assets.serving.snapshots.rows import parse_rows
 from mlpipe_assets.serving.snapshots.selection import plan_snapshot
 from mlpipe_assets.serving.snapshots.snapshot import OnlineError
 from mlpipe_assets.serving.snapshots.sqlite_store import SqliteStore
-from mlpipe_assets.stages.features import build_features
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import refuse
 from mlpipe_assets_tests.planted import Order, day, planted_catalog, planted_lake, spend

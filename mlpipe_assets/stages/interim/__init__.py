@@ -1,0 +1,1 @@
+"""interim: rows that keep the contract, each once; the others in quarantine with the reason."""

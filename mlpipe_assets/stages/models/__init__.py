@@ -1,0 +1,1 @@
+"""models: a model of each training set, judged before it is champion."""

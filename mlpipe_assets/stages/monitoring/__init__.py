@@ -1,0 +1,1 @@
+"""monitoring: profiles of each day, and how far they are from before."""

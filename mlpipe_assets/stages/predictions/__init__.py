@@ -1,0 +1,1 @@
+"""predictions: what the champion says of each entity, and what was answered over HTTP."""

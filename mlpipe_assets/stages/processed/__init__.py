@@ -1,0 +1,1 @@
+"""processed: training sets, joined as of the moment of each row."""

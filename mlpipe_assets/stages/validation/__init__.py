@@ -1,0 +1,1 @@
+"""validation: golden rows that a model must answer as before."""
