@@ -15,9 +15,9 @@ from mlpipe_assets.automation.schedules import schedules_of
 from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.automation.tag_job import tag_job
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.loading import settings_of
-from mlpipe_assets.catalog.readable import expect_readable
+from mlpipe_assets.catalog.validation.judgeable import expect_judgeable
+from mlpipe_assets.catalog.validation.readable import expect_readable
 from mlpipe_assets.engines.registry import open_engine_on
 from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.flow import tables_of

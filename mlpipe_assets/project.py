@@ -65,8 +65,8 @@ class Project:
 
         Raises: SettingsError when the catalog does not hold together or the folder is none.
         """
-        from mlpipe_assets.catalog.judgeable import expect_judgeable
         from mlpipe_assets.catalog.loading import catalog_of, load_catalog  # contracts take half a second
+        from mlpipe_assets.catalog.validation.judgeable import expect_judgeable
         from mlpipe_assets.flow import tables_of
 
         settings = read_settings()

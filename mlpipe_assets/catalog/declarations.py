@@ -218,7 +218,7 @@ class Catalog(Declared):
     def __post_init__(self) -> None:
         """Refuse a catalog that does not hold together, with every reason at once; its rules are judged when it is loaded."""
         from mlpipe_assets.catalog.model_views import with_views_of_models  # noqa: PLC0415 (as below)
-        from mlpipe_assets.catalog.validation import problems_of  # noqa: PLC0415 (it reads the shapes declared here)
+        from mlpipe_assets.catalog.validation.catalog import problems_of  # noqa: PLC0415 (it reads the shapes declared here)
 
         super().__post_init__()
         for name, items in with_views_of_models(self).items():
@@ -252,7 +252,7 @@ class Catalog(Declared):
     def view_sql(self, view: FeatureView) -> str:
         """The SQL of a feature view: written from what it declares, or the text of its file."""
         from mlpipe_assets.catalog.sql_words import spell_name  # noqa: PLC0415 (as below)
-        from mlpipe_assets.catalog.view_text import write_view  # noqa: PLC0415 (it reads the shapes declared here)
+        from mlpipe_assets.catalog.view_sql.text import write_view  # noqa: PLC0415 (it reads the shapes declared here)
 
         if view.rows_of:
             return f"select {', '.join(map(spell_name, view.entity.join_keys))}, as_of\nfrom {ROWS}\n"

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.places import spell_place, unjudged
-from mlpipe_assets.catalog.readable import expect_readable
+from mlpipe_assets.catalog.validation.judgeable import expect_judgeable
+from mlpipe_assets.catalog.validation.readable import expect_readable
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.partitions import START_DATE
 from mlpipe_assets.project_folder import is_installed, make_importable, project_above

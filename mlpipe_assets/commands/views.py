@@ -4,7 +4,7 @@ import argparse
 import re
 
 from mlpipe_assets.catalog.loading import catalog_of
-from mlpipe_assets.catalog.view_columns import write_contract
+from mlpipe_assets.catalog.view_sql.columns import write_contract
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.settings import read_settings
 
@@ -45,7 +45,7 @@ def scaffold(options: argparse.Namespace) -> int:
 
     Raises: CatalogError when what it declares does not hold, whatever its contract says.
     """
-    from mlpipe_assets.catalog.declared_views import objections_to_declaration  # noqa: PLC0415 (opens the engine)
+    from mlpipe_assets.catalog.validation.declared_views import objections_to_declaration  # noqa: PLC0415 (opens the engine)
 
     catalog = catalog_of(read_settings(), judged=False)
     view = catalog.view(options.name)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from mlpipe_assets.catalog.binding import spell_type
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Source, is_snapshot
 from mlpipe_assets.catalog.joined_views import features_joined
 from mlpipe_assets.catalog.lineage import column_lineage
+from mlpipe_assets.catalog.validation.binding import spell_type
 from mlpipe_assets.catalog.versions import learner_version, model_version, source_version, view_version
 from mlpipe_assets.catalog.view_facts import reading_of
 from mlpipe_assets.contracts.drift_measurements import DriftMeasurements

@@ -11,7 +11,7 @@ import polars as pl
 from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import ROWS, Catalog, FeatureView, is_snapshot
 from mlpipe_assets.catalog.versions import view_version
-from mlpipe_assets.catalog.view_totals import days_needed, held_schema
+from mlpipe_assets.catalog.view_sql.totals import days_needed, held_schema
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.partitions import ONE_DAY, days_between, spell_days
 from mlpipe_assets.point_in_time.joined import Joins

@@ -7,7 +7,7 @@ from itertools import pairwise
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Model
-from mlpipe_assets.catalog.sql_lint import lint_model
+from mlpipe_assets.catalog.validation.sql_lint import lint_model
 from mlpipe_assets.engines.engine import Engine
 from mlpipe_assets.errors import shorten
 from mlpipe_assets.learning.tasks.registry import task_of

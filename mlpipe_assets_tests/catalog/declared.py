@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mlpipe_assets.catalog.aggregates import Aggregate
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Source
-from mlpipe_assets.catalog.view_columns import features_of
-from mlpipe_assets.catalog.view_totals import held_schema
+from mlpipe_assets.catalog.view_sql.columns import features_of
+from mlpipe_assets.catalog.view_sql.totals import held_schema
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets.partitions import ONE_DAY, days_between

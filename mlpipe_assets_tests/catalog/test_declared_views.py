@@ -14,7 +14,7 @@ from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Entity, FeatureView
 from mlpipe_assets.catalog.feature_views import customer_features
 from mlpipe_assets.catalog.sources import customers, orders
-from mlpipe_assets.catalog.view_columns import features_of, spell_column
+from mlpipe_assets.catalog.view_sql.columns import features_of, spell_column
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.contracts.orders import Orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine

@@ -12,9 +12,9 @@ import pytest
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.judgeable import expect_judgeable
 from mlpipe_assets.catalog.loading import load_catalog
 from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.catalog.validation.judgeable import expect_judgeable
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.pipeline import build_definitions

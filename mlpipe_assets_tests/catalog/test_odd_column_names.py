@@ -9,7 +9,7 @@ import pytest
 
 from mlpipe_assets.catalog.aggregates import Aggregate
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Source
-from mlpipe_assets.catalog.view_columns import features_of
+from mlpipe_assets.catalog.view_sql.columns import features_of
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets_tests.catalog.declared import contract_for
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mlpipe_assets.catalog.declarations import Entity
-from mlpipe_assets.catalog.other_entities import find_other_entities
+from mlpipe_assets.catalog.validation.other_entities import find_other_entities
 
 CUSTOMER = Entity(name="customer", join_keys=("customer_id",))
 OWNED = {"customer_id": frozenset({"orders", "customers", "returns"})}

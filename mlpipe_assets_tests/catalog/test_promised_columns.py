@@ -9,8 +9,8 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.models import repeat_purchase
-from mlpipe_assets.catalog.promised_columns import unkept
 from mlpipe_assets.catalog.sources import orders
+from mlpipe_assets.catalog.validation.promised_columns import unkept
 from mlpipe_assets.contracts.repeat_purchase import RepeatPurchase
 from mlpipe_assets.contracts.sourced import Sourced
 from mlpipe_assets.errors import CatalogError

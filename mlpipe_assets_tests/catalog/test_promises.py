@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mlpipe_assets.catalog.binding import bind
 from mlpipe_assets.catalog.columns import read_sql_file
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.sources import customers, orders
+from mlpipe_assets.catalog.validation.binding import bind
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets_tests.planted import RETURNING_SQL, SPEND_SQL, planted_catalog, returning, spend

@@ -7,7 +7,7 @@ import pytest
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.loading import catalog_of
-from mlpipe_assets.catalog.readable import expect_readable
+from mlpipe_assets.catalog.validation.readable import expect_readable
 from mlpipe_assets.errors import CatalogError, SettingsError
 from mlpipe_assets.pipeline import build_definitions
 from mlpipe_assets.settings import read_settings

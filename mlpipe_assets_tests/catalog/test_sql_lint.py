@@ -3,7 +3,7 @@
 import pytest
 
 from mlpipe_assets.catalog.contents import CATALOG
-from mlpipe_assets.catalog.sql_lint import lint_model, lint_sql, lint_view
+from mlpipe_assets.catalog.validation.sql_lint import lint_model, lint_sql, lint_view
 from mlpipe_assets.catalog.versions import sql_digest
 from mlpipe_assets.errors import SqlError
 

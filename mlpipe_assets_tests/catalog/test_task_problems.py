@@ -10,7 +10,7 @@ import pytest
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.learners import Learner, Promotion, Search
 from mlpipe_assets.catalog.models import repeat_purchase
-from mlpipe_assets.catalog.task_problems import task_problems
+from mlpipe_assets.catalog.validation.tasks import task_problems
 from mlpipe_assets.catalog.versions import learner_version, model_version
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets_tests.planted import UtcTime

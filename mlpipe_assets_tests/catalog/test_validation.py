@@ -8,7 +8,6 @@ from typing import Any
 import pandera.polars as pa
 import pytest
 
-from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feature_views import customer_features
@@ -16,6 +15,7 @@ from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.models import repeat_purchase
 from mlpipe_assets.catalog.sources import customers, orders
+from mlpipe_assets.catalog.validation import shapes
 from mlpipe_assets.contracts.orders import Orders
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.readers.options import Limits

@@ -12,8 +12,8 @@ from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.aggregates import FUNCTIONS, Aggregate
 from mlpipe_assets.catalog.declarations import FeatureView
-from mlpipe_assets.catalog.view_names import TOTAL
-from mlpipe_assets.catalog.view_totals import days_needed, held_schema, kept_as
+from mlpipe_assets.catalog.view_sql.names import TOTAL
+from mlpipe_assets.catalog.view_sql.totals import days_needed, held_schema, kept_as
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import ONE_DAY, days_between
 from mlpipe_assets.stages.features.totals import totals_of_rows

@@ -8,7 +8,7 @@ import pytest
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.declarations import Model
-from mlpipe_assets.catalog.promises import tables_of_model, tables_of_view
+from mlpipe_assets.catalog.validation.promises import tables_of_model, tables_of_view
 from mlpipe_assets.engines.bucket_engine import BucketEngine
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.portable import parameters_of, spell_for_spark

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from mlpipe_assets.catalog.aggregates import FUNCTIONS
 from mlpipe_assets.catalog.contents import CATALOG as EXAMPLE
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
-from mlpipe_assets.catalog.promises import tables_of_model, tables_of_view
+from mlpipe_assets.catalog.validation.promises import tables_of_model, tables_of_view
 from mlpipe_assets.engines import portable
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.engines.engine import Columns

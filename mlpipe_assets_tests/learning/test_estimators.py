@@ -16,10 +16,10 @@ from sklearn.linear_model import Lasso
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from mlpipe_assets.catalog.estimator_trials import estimator_problems
 from mlpipe_assets.catalog.estimators import build_estimator
 from mlpipe_assets.catalog.learners import Learner, Search
 from mlpipe_assets.catalog.models import repeat_purchase
+from mlpipe_assets.catalog.validation.estimator_trials import estimator_problems
 from mlpipe_assets.catalog.versions import learner_version
 from mlpipe_assets.learning.errors import LearningError, StoredModelError
 from mlpipe_assets.learning.fitting import fit, predict

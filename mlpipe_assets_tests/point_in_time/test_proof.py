@@ -9,8 +9,8 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
-from mlpipe_assets.catalog import validation
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
+from mlpipe_assets.catalog.validation import catalog as validation
 from mlpipe_assets.engines import duckdb_connection
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError, SqlError

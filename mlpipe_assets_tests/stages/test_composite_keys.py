@@ -10,7 +10,7 @@ import pytest
 
 from mlpipe_assets.catalog.declarations import Catalog, Entity, FeatureView
 from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.catalog.sql_lint import lint_view
+from mlpipe_assets.catalog.validation.sql_lint import lint_view
 from mlpipe_assets.engines import duckdb_engine
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.stages.features.asset import build_features

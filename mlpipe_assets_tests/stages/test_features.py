@@ -21,7 +21,7 @@ from polars.testing import assert_frame_equal
 
 from mlpipe_assets.catalog.contents import CATALOG
 from mlpipe_assets.catalog.feature_views import customer_features
-from mlpipe_assets.catalog.view_totals import held_schema
+from mlpipe_assets.catalog.view_sql.totals import held_schema
 from mlpipe_assets.contracts.customer_features import CustomerFeatures
 from mlpipe_assets.engines import duckdb_engine as engine_module
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine

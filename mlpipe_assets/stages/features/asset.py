@@ -12,7 +12,7 @@ import polars as pl
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.joined_views import features_joined, views_joined
 from mlpipe_assets.catalog.lineage import column_lineage
-from mlpipe_assets.catalog.sql_lint import lint_view
+from mlpipe_assets.catalog.validation.sql_lint import lint_view
 from mlpipe_assets.catalog.versions import view_version
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.engines.engine import DayRows, Engine, OnlyKeys

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from mlpipe_assets.catalog.view_names import TOTAL
-from mlpipe_assets.catalog.view_totals import held_schema, kept_as
+from mlpipe_assets.catalog.view_sql.names import TOTAL
+from mlpipe_assets.catalog.view_sql.totals import held_schema, kept_as
 from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.store import keys

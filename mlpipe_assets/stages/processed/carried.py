@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.sql_lint import looks_across_rows
+from mlpipe_assets.catalog.validation.sql_lint import looks_across_rows
 from mlpipe_assets.engines.engine import DayRows
 from mlpipe_assets.errors import DamagedError
 from mlpipe_assets.row_times import day_of_row

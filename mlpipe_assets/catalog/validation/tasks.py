@@ -4,12 +4,12 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import fields
 
-from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Model
 from mlpipe_assets.catalog.learners import Learner, Promotion, Search, named, of_built_in, searchable
-from mlpipe_assets.catalog.plain_values import is_pairs
 from mlpipe_assets.catalog.tasks import CLASS_PREFIX, TASKS, TaskShape
+from mlpipe_assets.catalog.validation import shapes
+from mlpipe_assets.catalog.validation.plain_values import is_pairs
 from mlpipe_assets.rules import columns
 
 MOST_COMBINATIONS = 200  # of a search; each is a fit

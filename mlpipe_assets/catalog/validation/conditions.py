@@ -8,10 +8,10 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from mlpipe_assets.catalog.binding import bind
 from mlpipe_assets.catalog.columns import why_unparsed
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.sql_words import spell_name
+from mlpipe_assets.catalog.validation.binding import bind
 from mlpipe_assets.engines.engine import DIALECT
 from mlpipe_assets.rules import columns
 
@@ -44,6 +44,6 @@ def problems_of_condition(where: str, source: Source) -> Iterator[str]:
 
 
 def _lint(sql: str, table: str) -> list[str]:
-    from mlpipe_assets.catalog.sql_lint import lint_sql  # noqa: PLC0415 (it needs the catalog's versions, which need this)
+    from mlpipe_assets.catalog.validation.sql_lint import lint_sql  # noqa: PLC0415 (it needs the catalog's versions, which need this)
 
     return lint_sql(sql, "where", (table,))

@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from mlpipe_assets.catalog.aggregates import versions_table
-from mlpipe_assets.catalog.binding import Bound, Tables, bind, spell_type
 from mlpipe_assets.catalog.columns import columns_of, read_sql_file
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, is_snapshot
 from mlpipe_assets.catalog.joined_views import features_joined
-from mlpipe_assets.catalog.view_names import TOTAL
-from mlpipe_assets.catalog.view_totals import held_schema
+from mlpipe_assets.catalog.validation.binding import Bound, Tables, bind, spell_type
+from mlpipe_assets.catalog.view_sql.names import TOTAL
+from mlpipe_assets.catalog.view_sql.totals import held_schema
 from mlpipe_assets.rules import Contract, columns
 
 _UTC_TIME = pl.Datetime("us", "UTC")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlpipe_assets.catalog.sql_layout import spell_select
-from mlpipe_assets.catalog.view_terms import Distinct
+from mlpipe_assets.catalog.view_sql.layout import spell_select
+from mlpipe_assets.catalog.view_sql.terms import Distinct
 
 Change = tuple[str, Mapping[str, str], str]
 """The day of a change, what it adds to which columns, and where from."""

@@ -6,11 +6,11 @@ from functools import cache
 from mlpipe_assets.catalog.aggregates import From
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
-from mlpipe_assets.catalog.sql_layout import indent, spell_attributes, spell_select, wrap
 from mlpipe_assets.catalog.sql_words import spell_name
-from mlpipe_assets.catalog.view_names import TOTAL, Names
-from mlpipe_assets.catalog.view_spans import Change, SpanNames, Spans
-from mlpipe_assets.catalog.view_terms import Terms
+from mlpipe_assets.catalog.view_sql.layout import indent, spell_attributes, spell_select, wrap
+from mlpipe_assets.catalog.view_sql.names import TOTAL, Names
+from mlpipe_assets.catalog.view_sql.spans import Change, SpanNames, Spans
+from mlpipe_assets.catalog.view_sql.terms import Terms
 from mlpipe_assets.rules import columns
 
 _HELD = (
@@ -31,7 +31,7 @@ def write_view(catalog: Catalog, view: FeatureView) -> str:
 
 def text_of(catalog: Catalog, view: FeatureView) -> "Text":
     """The writer of a declared view's text."""
-    from mlpipe_assets.catalog.view_text_as_known import TextAsKnown  # noqa: PLC0415 (it is another kind of the one here)
+    from mlpipe_assets.catalog.view_sql.text_as_known import TextAsKnown  # noqa: PLC0415 (it is another kind of the one here)
 
     return TextAsKnown(catalog, view) if view.is_as_known else Text(catalog, view)
 

@@ -8,7 +8,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model
-from mlpipe_assets.catalog.other_entities import find_other_entities, line_of, window_parts
+from mlpipe_assets.catalog.validation.other_entities import find_other_entities, line_of, window_parts
 from mlpipe_assets.catalog.versions import parsed
 from mlpipe_assets.engines.engine import DIALECT
 

@@ -7,11 +7,11 @@ from sqlglot import exp
 
 from mlpipe_assets.catalog.aggregates import versions_table
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
-from mlpipe_assets.catalog.sql_layout import spell_select
 from mlpipe_assets.catalog.sql_words import spell_name
-from mlpipe_assets.catalog.view_spans import Change
-from mlpipe_assets.catalog.view_spans_as_known import SpansAsKnown
-from mlpipe_assets.catalog.view_text import Text
+from mlpipe_assets.catalog.view_sql.layout import spell_select
+from mlpipe_assets.catalog.view_sql.spans import Change
+from mlpipe_assets.catalog.view_sql.spans_as_known import SpansAsKnown
+from mlpipe_assets.catalog.view_sql.text import Text
 from mlpipe_assets.engines.engine import DIALECT
 
 _A_MICROSECOND = "interval '1' microsecond"  # what became known at the very end of the time to settle still counts

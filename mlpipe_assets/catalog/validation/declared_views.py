@@ -8,11 +8,11 @@ import polars as pl
 
 from mlpipe_assets.catalog.aggregates import FUNCTIONS, NEEDS_COLUMN, ON_NUMBERS, Aggregate, From
 from mlpipe_assets.catalog.columns import columns_of
-from mlpipe_assets.catalog.conditions import problems_of_condition
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, is_snapshot
 from mlpipe_assets.catalog.nearest import or_nearest
-from mlpipe_assets.catalog.promises import broken_by_view
-from mlpipe_assets.catalog.view_columns import features_of, spell_column
+from mlpipe_assets.catalog.validation.conditions import problems_of_condition
+from mlpipe_assets.catalog.validation.promises import broken_by_view
+from mlpipe_assets.catalog.view_sql.columns import features_of, spell_column
 from mlpipe_assets.rules import Column, columns
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

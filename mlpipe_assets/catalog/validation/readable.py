@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.places import spell_place
-from mlpipe_assets.catalog.promises import tables_of_model, tables_of_view
+from mlpipe_assets.catalog.validation.promises import tables_of_model, tables_of_view
 from mlpipe_assets.engines.registry import find_unread
 from mlpipe_assets.errors import CatalogError
 

@@ -8,7 +8,7 @@ from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic, NatsStream
 from mlpipe_assets.catalog.nearest import absent
-from mlpipe_assets.catalog.promised_columns import unkept_by_source
+from mlpipe_assets.catalog.validation.promised_columns import unkept_by_source
 from mlpipe_assets.contracts.serving_log import ServingLog
 
 _PROVENANCE = ("known_at", "delivery", "record_number")

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from mlpipe_assets.catalog import field_tests as ask
 from mlpipe_assets.catalog.aggregates import Aggregate, From
 from mlpipe_assets.catalog.declarations import Entity, FeatureView, Model, Monitor, Source, Tolerance
 from mlpipe_assets.catalog.feeds import DatabaseTable, Files, HttpApi, KafkaTopic, NatsStream
 from mlpipe_assets.catalog.learners import Learner, Promotion, Search
-from mlpipe_assets.catalog.plain_values import wrong_estimator, wrong_values, wrong_weights
 from mlpipe_assets.catalog.tasks import TASKS
+from mlpipe_assets.catalog.validation import field_tests as ask
+from mlpipe_assets.catalog.validation.plain_values import wrong_estimator, wrong_values, wrong_weights
 from mlpipe_assets.readers.options import Limits
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mlpipe_assets.catalog.aggregates import OF_ONE_ROW, Aggregate
-from mlpipe_assets.catalog.sql_layout import both, decimal_type, divided
 from mlpipe_assets.catalog.sql_words import plain_name, spell_name
-from mlpipe_assets.catalog.view_names import Names
+from mlpipe_assets.catalog.view_sql.layout import both, decimal_type, divided
+from mlpipe_assets.catalog.view_sql.names import Names
 from mlpipe_assets.rules import Column
 
 _LONGEST_UNITS = 18  # digits that a bigint holds for sure

@@ -10,7 +10,7 @@ from functools import cache
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.estimator_trials import estimator_problems
+from mlpipe_assets.catalog.validation.estimator_trials import estimator_problems
 from mlpipe_assets.errors import CatalogError
 from mlpipe_assets.rules import Contract, columns, rules
 

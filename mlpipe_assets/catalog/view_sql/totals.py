@@ -6,7 +6,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.columns import columns_of
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
-from mlpipe_assets.catalog.view_text import text_of
+from mlpipe_assets.catalog.view_sql.text import text_of
 
 
 @cache

@@ -7,19 +7,19 @@ from typing import Any
 
 import polars as pl
 
-from mlpipe_assets.catalog import shapes
 from mlpipe_assets.catalog.columns import columns_of, sql_problems
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Monitor, Source
-from mlpipe_assets.catalog.declared_views import broken_declaration, wrong_way
 from mlpipe_assets.catalog.joined_views import broken_joins
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.model_views import broken_features
 from mlpipe_assets.catalog.nearest import absent
-from mlpipe_assets.catalog.promised_columns import unkept
-from mlpipe_assets.catalog.promises import broken_by_model, broken_by_slices, broken_by_view
-from mlpipe_assets.catalog.source_problems import broken_source
 from mlpipe_assets.catalog.sql_words import RESERVED
-from mlpipe_assets.catalog.task_problems import prediction_columns, task_problems
+from mlpipe_assets.catalog.validation import shapes
+from mlpipe_assets.catalog.validation.declared_views import broken_declaration, wrong_way
+from mlpipe_assets.catalog.validation.promised_columns import unkept
+from mlpipe_assets.catalog.validation.promises import broken_by_model, broken_by_slices, broken_by_view
+from mlpipe_assets.catalog.validation.sources import broken_source
+from mlpipe_assets.catalog.validation.tasks import prediction_columns, task_problems
 
 _Item = Source | FeatureView | Model | Monitor
 _ANSWER = ("as_of", "model_version", "feature_version")

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from mlpipe_assets.catalog.sql_layout import indent, spell_select, wrap
-from mlpipe_assets.catalog.view_spans import SpanNames, Spans
-from mlpipe_assets.catalog.view_terms import Distinct
+from mlpipe_assets.catalog.view_sql.layout import indent, spell_select, wrap
+from mlpipe_assets.catalog.view_sql.spans import SpanNames, Spans
+from mlpipe_assets.catalog.view_sql.terms import Distinct
 
 
 class SpansAsKnown(Spans):
