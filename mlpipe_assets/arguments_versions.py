@@ -14,16 +14,7 @@ def add_versions(
         command: Makes one, with what every command takes.
     """
     _add_tag(commands, command)
-    tags = command(
-        commands,
-        "tags",
-        ("versions", "tags"),
-        "list the tags of the lake, the oldest first, with what each pins",
-        "  mlpipe tags\n  mlpipe tags --json",
-    )
-    tags.add_argument(
-        "--json", action="store_true", help="print every tag as one JSON object, with its models and digests"
-    )
+    _add_tags(commands, command)
     diff = command(
         commands,
         "diff",
@@ -158,3 +149,30 @@ def _add_tag(
         "--delete", action="store_true", help="take the tag away; what only it names goes with the next mlpipe gc"
     )
     tag.add_argument("--json", action="store_true", help="print what was done as one JSON object")
+
+
+def _add_tags(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+) -> None:
+    tags = command(
+        commands,
+        "tags",
+        ("versions", "tags"),
+        "list the tags of the lake, the oldest first, with what each pins; or hand one to Iceberg or DVC",
+        "  mlpipe tags\n  mlpipe tags --json\n  mlpipe tags export v1.0-training-set --format iceberg --tables interim/orders",
+    )
+    tags.add_argument("action", nargs="?", choices=("export",), help="write tables of a tag (default: list all tags)")
+    tags.add_argument("name", nargs="?", metavar="NAME", help="of export: the tag")
+    tags.add_argument(
+        "--format", choices=("iceberg", "dvc"), help="of export: tables of Apache Iceberg, or pointers of DVC"
+    )
+    tags.add_argument(
+        "--tables", nargs="+", default=[], metavar="TABLE", help="of export: these alone (default: all of the tag)"
+    )
+    tags.add_argument("--out", metavar="DIR", help="of export: the folder to write, or to add to (tags_FORMAT)")
+    tags.add_argument(
+        "--copy",
+        action="store_true",
+        help="of export to Iceberg: take the files along, so that they stay when the tag goes (default: name them)",
+    )
+    tags.add_argument("--json", action="store_true", help="print every tag, or what was written, as JSON")

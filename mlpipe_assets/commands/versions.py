@@ -63,7 +63,13 @@ def tag(options: argparse.Namespace) -> int:
 
 
 def tags(options: argparse.Namespace) -> int:
-    """Print what tags there are."""
+    """Print what tags there are, or hand one to other tools."""
+    if options.action:
+        from mlpipe_assets.commands.tag_exports import export  # noqa: PLC0415 (it needs polars, which a list does without)
+
+        return export(options)
+    if options.format or options.tables or options.out or options.copy:
+        raise SettingsError("--format, --tables, --out and --copy go with: mlpipe tags export NAME")
     lake, _ = open_lake()
     found, problems = _read_all(lake)
     if options.json:
