@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     module, name = options.command
     command = getattr(importlib.import_module(f"mlpipe_assets.commands.{module}"), name)
     with ExitStack() as ending:
-        if uses := sys.modules.get("mlpipe_assets.store.lake_use"):  # a command that opens no lake has none
+        if uses := sys.modules.get("mlpipe_assets.store.copies.use"):  # a command that opens no lake has none
             ending.callback(uses.end_all)
         return int(command(options))
 

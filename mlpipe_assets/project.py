@@ -13,9 +13,9 @@ from mlpipe_assets.errors import MissingPartitionError, SettingsError
 from mlpipe_assets.pandas_frames import to_pandas
 from mlpipe_assets.partitions import gaps, spell_days, spell_gaps
 from mlpipe_assets.settings import read_settings
+from mlpipe_assets.store.copies.use import BucketLake
 from mlpipe_assets.store.data_folder import expect_records
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.tagged import at_tag
 
 if TYPE_CHECKING:

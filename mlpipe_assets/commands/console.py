@@ -18,9 +18,9 @@ from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.flow import written_folders
 from mlpipe_assets.settings import Settings, read_settings
 from mlpipe_assets.store import keys
+from mlpipe_assets.store.copies.use import BucketLake
 from mlpipe_assets.store.data_folder import expect_access, expect_records
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.tagged import at_tag
 from mlpipe_assets.visible import visible
 

@@ -7,8 +7,8 @@ from mlpipe_assets.commands.calling import command
 from mlpipe_assets.commands.console import make_console, open_lake, plain
 from mlpipe_assets.errors import LakeError, SettingsError, spell_count
 from mlpipe_assets.settings import read_settings
-from mlpipe_assets.store.lake_moves import Copied, LakeMove
-from mlpipe_assets.store.lake_use import open_bucket
+from mlpipe_assets.store.copies.moves import Copied, LakeMove
+from mlpipe_assets.store.copies.use import open_bucket
 from mlpipe_assets.verification import verify
 
 

@@ -24,8 +24,8 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.raw.taking import Ingested
 from mlpipe_assets.stages.raw.taking import pull as pull_source
+from mlpipe_assets.store.copies.use import BucketLake, end_all
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import BucketLake, end_all
 
 _DATA = 1
 _COUNTS = ("received", "accepted", "quarantined", "not_processed")

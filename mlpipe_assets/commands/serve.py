@@ -31,8 +31,8 @@ from mlpipe_assets.serving.push.pushes import Pushes
 from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.stages.online.plan import store_of
+from mlpipe_assets.store.copies.use import BucketLake, open_bucket
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import BucketLake, open_bucket
 
 _MOST_PORTS = 65_535
 _DRAIN_SECONDS = 0.5

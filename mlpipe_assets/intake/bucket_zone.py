@@ -23,9 +23,9 @@ from mlpipe_assets.intake.intake import ChangedMeanwhileError, DeliveryProblem, 
 from mlpipe_assets.intake.known_at import Reading, read_known_at
 from mlpipe_assets.readers.blocks import Block
 from mlpipe_assets.readers.open import SUFFIXES
-from mlpipe_assets.store.downloads import Downloads
+from mlpipe_assets.store.copies.downloads import Downloads
+from mlpipe_assets.store.copies.use import open_bucket
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import open_bucket
 from mlpipe_assets.store.objects import Head, MissingError, Objects, StoreError, UnsupportedError, check_key
 from mlpipe_assets.transforms.received import received_blocks
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.settings import file_mode
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.known_files import NOTE
+from mlpipe_assets.store.copies.known_files import NOTE
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.private_files import make_folder
 

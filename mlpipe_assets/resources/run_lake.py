@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 
 from mlpipe_assets.resources.run_owner import claim_run
+from mlpipe_assets.store.copies.use import BucketLake
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.run_locks import hold_run_lock
 
 Recording = Callable[[str], Callable[[Lake, str, str], None]]

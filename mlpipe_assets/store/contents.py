@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.elsewhere import elsewhere
+from mlpipe_assets.store.copies.elsewhere import elsewhere
 from mlpipe_assets.store.local import explain_writing, sync_folders
 from mlpipe_assets.store.manifest import Manifest, Part, content_key
 from mlpipe_assets.store.private_files import create_file, make_folder, writer

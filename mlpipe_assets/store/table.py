@@ -13,8 +13,8 @@ import polars as pl
 from mlpipe_assets.errors import BusyError, LakeError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.contents import Contents
+from mlpipe_assets.store.copies.elsewhere import elsewhere
 from mlpipe_assets.store.digest_log import forget_days
-from mlpipe_assets.store.elsewhere import elsewhere
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import KEPT, Change, Manifest, parse, spell

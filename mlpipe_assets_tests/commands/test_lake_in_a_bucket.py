@@ -19,9 +19,9 @@ import pytest
 
 from mlpipe_assets.sample import write_sample
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.bucket import BucketObjects
-from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.inventory import LEASE, ROOT
+from mlpipe_assets.store.bucket.address import read_address
+from mlpipe_assets.store.bucket.objects import BucketObjects
+from mlpipe_assets.store.copies.inventory import LEASE, ROOT
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.fault_proxy import FaultProxy, fault_proxy
 from mlpipe_assets_tests.lake_copies import copy_lake

@@ -15,11 +15,11 @@ import pytest
 
 from mlpipe_assets.engines.registry import open_engine
 from mlpipe_assets.executors.executor import THREADS
-from mlpipe_assets.store.bucket import BucketObjects
-from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.inventory import content
+from mlpipe_assets.store.bucket.address import read_address
+from mlpipe_assets.store.bucket.objects import BucketObjects
+from mlpipe_assets.store.copies.inventory import content
+from mlpipe_assets.store.copies.moves import LakeMove
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_moves import LakeMove
 from mlpipe_assets_tests.executors.lakes import bring_up_to_date, deliver
 from mlpipe_assets_tests.executors.spark_servers import packages_of_spark
 from mlpipe_assets_tests.object_server import READER, object_server

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.sample import write_sample
-from mlpipe_assets.store.bucket import BucketObjects
-from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.inventory import ROOT
-from mlpipe_assets.store.working_copy import WorkingCopy
+from mlpipe_assets.store.bucket.address import read_address
+from mlpipe_assets.store.bucket.objects import BucketObjects
+from mlpipe_assets.store.copies.inventory import ROOT
+from mlpipe_assets.store.copies.working import WorkingCopy
 from mlpipe_assets_tests.lake_machines import Machine, digests_of_tables
 from mlpipe_assets_tests.object_server import ObjectServer, object_server
 
@@ -25,7 +25,7 @@ NEWEST = "2026-01-05"
 # A run publishes between any two of its Dagster runs here: kills meet publications, and what is there between two of them.
 RUN = """
 import sys
-from mlpipe_assets.store import lake_use
+from mlpipe_assets.store.copies import use as lake_use
 from mlpipe_assets.cli import main
 lake_use._OFTEN = 0.0
 sys.exit(main(["run", "-q"]))

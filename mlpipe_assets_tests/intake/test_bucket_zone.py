@@ -23,9 +23,9 @@ from mlpipe_assets.intake.registry import find_idle_folders, intake_of
 from mlpipe_assets.serving.push.pushed_rows import why_not
 from mlpipe_assets.stages.raw.plan import new_files
 from mlpipe_assets.stages.raw.taking import Ingested
-from mlpipe_assets.store.bucket import BucketObjects
-from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.bucket_client import Patience
+from mlpipe_assets.store.bucket.address import read_address
+from mlpipe_assets.store.bucket.client import Patience
+from mlpipe_assets.store.bucket.objects import BucketObjects
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.fault_proxy import Fault, FaultProxy, fault_proxy
 from mlpipe_assets_tests.frames import JAN_5, build, events, order, orders_csv, quarantined, take

@@ -10,7 +10,7 @@ from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.lineage.asking import Lineage
 from mlpipe_assets.lineage.database import LineageError, open_database
 from mlpipe_assets.lineage.recording import Recorder
-from mlpipe_assets.store.known_files import NOTE
+from mlpipe_assets.store.copies.known_files import NOTE
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.lineage.history import BAD, bring, drop, lived
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, planted_catalog

@@ -16,7 +16,7 @@ from mlpipe_assets.lineage.terms import Execution, Key, Told
 from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.stages.interim.asset import build_interim
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.known_files import NOTE
+from mlpipe_assets.store.copies.known_files import NOTE
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.tagging.making import make_tag, remove_tag
 from mlpipe_assets_tests.frames import take

@@ -7,9 +7,10 @@ import dagster as dg
 import pytest
 
 from mlpipe_assets.resources.run_lake import LakeResource
-from mlpipe_assets.store import keys, lake_use
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.copies import use as lake_use
+from mlpipe_assets.store.copies.use import BucketLake
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.memory import MemoryObjects
 
 

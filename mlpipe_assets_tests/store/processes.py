@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from mlpipe_assets.store.bucket import BucketObjects
+from mlpipe_assets.store.bucket.objects import BucketObjects
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.objects import Objects
 
@@ -43,6 +43,6 @@ def _spell(objects: Objects) -> str:
             f"from mlpipe_assets.store.local import LocalObjects\nobjects = LocalObjects(Path({str(objects.root)!r}))\n"
         )
     assert isinstance(objects, BucketObjects)
-    lines = ["from mlpipe_assets.store.bucket import BucketObjects"]
-    lines += ["from mlpipe_assets.store.bucket_address import read_address"]
+    lines = ["from mlpipe_assets.store.bucket.objects import BucketObjects"]
+    lines += ["from mlpipe_assets.store.bucket.address import read_address"]
     return "\n".join([*lines, f"objects = BucketObjects(address=read_address({str(objects.address)!r}))\n"])

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from mlpipe_assets.store.bucket import BucketObjects
-from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.bucket_client import Patience
+from mlpipe_assets.store.bucket.address import read_address
+from mlpipe_assets.store.bucket.client import Patience
+from mlpipe_assets.store.bucket.objects import BucketObjects
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.memory import MemoryObjects
 from mlpipe_assets.store.objects import Objects

@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 
 from mlpipe_assets.errors import LakeError
-from mlpipe_assets.store import bounded, keys, lake_use
-from mlpipe_assets.store.inventory import ROOT
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.copies import bounded
+from mlpipe_assets.store.copies import use as lake_use
+from mlpipe_assets.store.copies.inventory import ROOT
+from mlpipe_assets.store.copies.use import BucketLake
 from mlpipe_assets.store.lake import Lake
-from mlpipe_assets.store.lake_use import BucketLake
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import spell
 from mlpipe_assets.store.memory import MemoryObjects

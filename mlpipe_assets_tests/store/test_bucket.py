@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.store.bucket import BucketObjects
-from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.bucket_client import Patience
+from mlpipe_assets.store.bucket.address import read_address
+from mlpipe_assets.store.bucket.client import Patience
+from mlpipe_assets.store.bucket.objects import BucketObjects
 from mlpipe_assets.store.objects import (
     ABSENT,
     ANY,

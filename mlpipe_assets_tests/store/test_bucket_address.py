@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import SettingsError
-from mlpipe_assets.store.bucket import BucketObjects
-from mlpipe_assets.store.bucket_address import is_address, read_address
-from mlpipe_assets.store.bucket_client import Patience
+from mlpipe_assets.store.bucket.address import is_address, read_address
+from mlpipe_assets.store.bucket.client import Patience
+from mlpipe_assets.store.bucket.objects import BucketObjects
 from mlpipe_assets.store.objects import StoreError
 from mlpipe_assets_tests.fault_proxy import fault_proxy
 from mlpipe_assets_tests.servers import free_port

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mlpipe_assets.store.inventory import (
+from mlpipe_assets.store.copies.inventory import (
     Inventory,
     Kept,
     digest_of,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import BusyError, DamagedError, LakeError
-from mlpipe_assets.store.inventory import LEASE, ROOT
-from mlpipe_assets.store.lake_moves import Copied, LakeMove
+from mlpipe_assets.store.copies.inventory import LEASE, ROOT
+from mlpipe_assets.store.copies.moves import Copied, LakeMove
 from mlpipe_assets.store.memory import MemoryObjects
 from mlpipe_assets.store.objects import Condition, Found, Streamed, UnreachableError
 from mlpipe_assets.store.run_locks import hold_run_lock

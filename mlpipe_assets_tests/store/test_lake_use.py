@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from mlpipe_assets.errors import BusyError, SettingsError
-from mlpipe_assets.store import keys, lake_use, machine_lease
-from mlpipe_assets.store.inventory import LEASE, ROOT
-from mlpipe_assets.store.lake_use import BucketLake
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.copies import machine_lease
+from mlpipe_assets.store.copies import use as lake_use
+from mlpipe_assets.store.copies.inventory import LEASE, ROOT
+from mlpipe_assets.store.copies.use import BucketLake
 from mlpipe_assets.store.leases import take_lease
 from mlpipe_assets.store.memory import MemoryObjects
 from mlpipe_assets.store.objects import StoreError, UnreachableError

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from mlpipe_assets.errors import BusyError, DamagedError
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.copied_files import files_of_lake
-from mlpipe_assets.store.inventory import ROOT
+from mlpipe_assets.store.copies.files import files_of_lake
+from mlpipe_assets.store.copies.inventory import ROOT
+from mlpipe_assets.store.copies.working import WorkingCopy
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import Manifest, Part, content_key, spell
 from mlpipe_assets.store.memory import MemoryObjects
 from mlpipe_assets.store.objects import Condition, Found, StoreError, UnreachableError, UnsupportedError
 from mlpipe_assets.store.tags import Pinned, Tag, save_tag
-from mlpipe_assets.store.working_copy import WorkingCopy
 
 Machine = Callable[[str], WorkingCopy]
 

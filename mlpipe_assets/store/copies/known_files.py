@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlpipe_assets.store.inventory import Inventory, Kept
+from mlpipe_assets.store.copies.inventory import Inventory, Kept
 from mlpipe_assets.store.local import explain_writing, sync_folder
 from mlpipe_assets.store.private_files import create_file
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from mlpipe_assets.errors import BusyError, DamagedError
-from mlpipe_assets.store.copied_files import write_file
-from mlpipe_assets.store.inventory import Kept, content, parse_page
+from mlpipe_assets.store.copies.files import write_file
+from mlpipe_assets.store.copies.inventory import Kept, content, parse_page
 from mlpipe_assets.store.objects import Head, MissingError, Objects
 
 _A_SECOND = timedelta(seconds=1)

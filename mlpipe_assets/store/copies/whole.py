@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.known_files import ABSENT, Known
+from mlpipe_assets.store.copies.known_files import ABSENT, Known
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.manifest import Manifest, parse
 from mlpipe_assets.store.objects import StoreError

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import BusyError, spell_count
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.bounded import evict, may_be_elsewhere
-from mlpipe_assets.store.copied_files import (
+from mlpipe_assets.store.copies.bounded import evict, may_be_elsewhere
+from mlpipe_assets.store.copies.delivered import DeliveredCopy
+from mlpipe_assets.store.copies.downloads import Downloads
+from mlpipe_assets.store.copies.files import (
     blocks_of,
     files_of_lake,
     link_file,
@@ -26,9 +28,7 @@ from mlpipe_assets.store.copied_files import (
     remove_file,
     sweep,
 )
-from mlpipe_assets.store.delivered_copy import DeliveredCopy
-from mlpipe_assets.store.downloads import Downloads
-from mlpipe_assets.store.inventory import (
+from mlpipe_assets.store.copies.inventory import (
     LEASE,
     ROOT,
     Inventory,
@@ -40,8 +40,9 @@ from mlpipe_assets.store.inventory import (
     spell_pages,
     spell_root,
 )
-from mlpipe_assets.store.known_files import ABSENT as NOT_HERE
-from mlpipe_assets.store.known_files import NEW, Known, load_known, save_known
+from mlpipe_assets.store.copies.known_files import ABSENT as NOT_HERE
+from mlpipe_assets.store.copies.known_files import NEW, Known, load_known, save_known
+from mlpipe_assets.store.copies.whole import expect_whole, still_elsewhere
 from mlpipe_assets.store.objects import (
     ABSENT,
     ConflictError,
@@ -49,7 +50,6 @@ from mlpipe_assets.store.objects import (
     Objects,
     StoreError,
 )
-from mlpipe_assets.store.whole_copy import expect_whole, still_elsewhere
 
 _AT_ONCE = 16
 _log = logging.getLogger("mlpipe")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from mlpipe_assets.errors import BusyError
-from mlpipe_assets.store.inventory import LEASE
+from mlpipe_assets.store.copies.inventory import LEASE
 from mlpipe_assets.store.leases import Lease, continue_lease
 from mlpipe_assets.store.objects import ConflictError, Objects, StoreError
 

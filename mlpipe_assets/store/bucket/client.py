@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from mlpipe_assets.store.bucket_address import BucketAddress
-from mlpipe_assets.store.bucket_errors import explaining
+from mlpipe_assets.store.bucket.address import BucketAddress
+from mlpipe_assets.store.bucket.errors import explaining
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig  # for type checkers only

@@ -13,9 +13,9 @@ from pathlib import Path, PurePath
 
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.copied_files import link_file
-from mlpipe_assets.store.downloads import Downloads
-from mlpipe_assets.store.known_files import NOTE, Known, load_known
+from mlpipe_assets.store.copies.downloads import Downloads
+from mlpipe_assets.store.copies.files import link_file
+from mlpipe_assets.store.copies.known_files import NOTE, Known, load_known
 from mlpipe_assets.store.objects import Objects
 from mlpipe_assets.store.private_files import create_file
 
@@ -113,7 +113,7 @@ def elsewhere(root: Path) -> Elsewhere | None:
         except OSError:
             _found[root] = None
             return None
-        from mlpipe_assets.store import lake_use  # noqa: PLC0415 (it copies tables, and so knows this module)
+        from mlpipe_assets.store.copies import use as lake_use  # noqa: PLC0415 (it copies tables, and so knows this module)
 
         _found[root] = Elsewhere(root=root, objects=lake_use.open_bucket(address))
     return _found[root]

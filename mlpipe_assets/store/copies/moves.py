@@ -14,9 +14,9 @@ from typing import NamedTuple
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import BusyError, DamagedError, LakeError, spell_count
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.copied_files import blocks_of, files_delivered, files_of_lake
-from mlpipe_assets.store.downloads import Downloads
-from mlpipe_assets.store.inventory import (
+from mlpipe_assets.store.copies.downloads import Downloads
+from mlpipe_assets.store.copies.files import blocks_of, files_delivered, files_of_lake
+from mlpipe_assets.store.copies.inventory import (
     LEASE,
     ROOT,
     Kept,
@@ -26,11 +26,11 @@ from mlpipe_assets.store.inventory import (
     spell_pages,
     spell_root,
 )
-from mlpipe_assets.store.known_files import load_known
-from mlpipe_assets.store.machine_lease import MachineLease
+from mlpipe_assets.store.copies.known_files import load_known
+from mlpipe_assets.store.copies.machine_lease import MachineLease
+from mlpipe_assets.store.copies.working import WorkingCopy
 from mlpipe_assets.store.objects import ABSENT, Head, MissingError, Objects
 from mlpipe_assets.store.run_locks import living_runs
-from mlpipe_assets.store.working_copy import WorkingCopy
 
 _AT_ONCE = 8
 

@@ -16,13 +16,13 @@ from typing import BinaryIO
 
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.settings import cache_bound
-from mlpipe_assets.store.bucket_address import read_address
-from mlpipe_assets.store.elsewhere import mark
-from mlpipe_assets.store.known_files import NOTE
-from mlpipe_assets.store.machine_lease import MachineLease
+from mlpipe_assets.store.bucket.address import read_address
+from mlpipe_assets.store.copies.elsewhere import mark
+from mlpipe_assets.store.copies.known_files import NOTE
+from mlpipe_assets.store.copies.machine_lease import MachineLease
+from mlpipe_assets.store.copies.working import WorkingCopy
 from mlpipe_assets.store.objects import Objects
 from mlpipe_assets.store.private_files import create_file
-from mlpipe_assets.store.working_copy import WorkingCopy
 
 _OFTEN = 30.0  # seconds between two times that a long run publishes what it has so far
 _TURN = 0.1
@@ -179,7 +179,7 @@ def open_bucket(address: str, said_in: str = "MLPIPE_DATA_DIR") -> Objects:
     """
     found = read_address(address, said_in=said_in)
     try:
-        from mlpipe_assets.store.bucket import BucketObjects  # noqa: PLC0415 (an extra: a local lake does without it)
+        from mlpipe_assets.store.bucket.objects import BucketObjects  # noqa: PLC0415 (an extra: a local lake does without it)
     except ImportError as error:
         raise SettingsError(
             f"{said_in} is in object storage, and its client is not installed. Next: pip install 'mlpipe-assets[objects]'"

@@ -9,7 +9,8 @@ from typing import Any
 from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.copied_files import (
+from mlpipe_assets.store.copies.downloads import Downloads
+from mlpipe_assets.store.copies.files import (
     blocks_of,
     files_delivered,
     is_delivered,
@@ -17,8 +18,7 @@ from mlpipe_assets.store.copied_files import (
     numbers_of,
     remove_file,
 )
-from mlpipe_assets.store.downloads import Downloads
-from mlpipe_assets.store.known_files import Known
+from mlpipe_assets.store.copies.known_files import Known
 from mlpipe_assets.store.objects import Head, Objects, UnsupportedError, check_key
 
 _AT_ONCE = 16

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import obstore
 from obstore.exceptions import AlreadyExistsError, NotModifiedError, PreconditionError
 
-from mlpipe_assets.store.bucket_address import BucketAddress
-from mlpipe_assets.store.bucket_client import PATIENT, Client, Patience, open_client
-from mlpipe_assets.store.bucket_errors import KNOWN, explain, explaining, is_outside
-from mlpipe_assets.store.bucket_names import Names, above_of
+from mlpipe_assets.store.bucket.address import BucketAddress
+from mlpipe_assets.store.bucket.client import PATIENT, Client, Patience, open_client
+from mlpipe_assets.store.bucket.errors import KNOWN, explain, explaining, is_outside
+from mlpipe_assets.store.bucket.names import Names, above_of
 from mlpipe_assets.store.leases import Lease, is_dead_process, take_lease
 from mlpipe_assets.store.objects import (
     ABSENT,

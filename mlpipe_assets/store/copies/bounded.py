@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.copied_files import remove_file
+from mlpipe_assets.store.copies.files import remove_file
 
 _LATELY = 3600.0  # seconds for which what was handed out stays: somebody may be reading it
 

@@ -1,0 +1,1 @@
+"""Objects in a bucket: its address, its client, and what its errors mean."""
