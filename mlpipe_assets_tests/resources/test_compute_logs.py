@@ -12,8 +12,9 @@ _SEEN_TO_END = 0.5  # seconds
 
 def test_ctrl_c_ends_no_child_that_copies_output_and_the_copy_does(tmp_path: Path) -> None:
     instance = open_instance(tmp_path)
+    others = psutil.Process().children()  # servers of other tests
     with instance.compute_log_manager.capture_logs(["run", "compute_logs", "step"]):
-        children = psutil.Process().children()
+        children = [child for child in psutil.Process().children() if child not in others]
         for child in children:
             child.send_signal(signal.SIGINT)
         ended, alive = psutil.wait_procs(children, timeout=_SEEN_TO_END)
