@@ -10,15 +10,18 @@ from contextlib import ExitStack
 
 from mlpipe_assets.arguments import make_parser
 from mlpipe_assets.commands.calling import command
-from mlpipe_assets.errors import MissingPartitionError, MlpipeError, SettingsError, SqlError
+from mlpipe_assets.errors import BusyError, MissingPartitionError, MlpipeError, SettingsError, SqlError
 from mlpipe_assets.streams import OutputError, robust_streams
 from mlpipe_assets.visible import visible_lines
 
-_DATA, _USAGE, _STOPPED = 1, 2, 130
+_DATA, _USAGE, _BUSY, _STOPPED = 1, 2, 75, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when all is well, 1 when data needs a person, 2 when the call or the set-up is wrong."""
+    """Run one command.
+
+    Returns: 0 when all is well, 1 when data needs a person, 2 when the call or the set-up is wrong, 75 when another is at work.
+    """
     try:
         with robust_streams():
             return _answer(arguments)
@@ -34,6 +37,9 @@ def _answer(arguments: Sequence[str] | None) -> int:
     except (SettingsError, SqlError, MissingPartitionError) as error:
         _say(f"error: {error}")
         return _USAGE
+    except BusyError as error:
+        _say(f"busy: {error}")
+        return _BUSY
     except MlpipeError as error:
         _say(f"error: {error}")
         return _DATA

@@ -21,6 +21,7 @@ from mlpipe_assets.catalog.sources import customers
 from mlpipe_assets.cli import main
 from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.store import keys
+from mlpipe_assets.store import lake as lake_module
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.dagster_homes import quiet_home
 from mlpipe_assets_tests.lake_copies import copy_lake
@@ -363,6 +364,34 @@ def test_a_file_that_the_data_folder_would_lie_in_is_exit_2(
 
     assert main(["status"]) == 2
     assert f"error: {tmp_path / 'disk'} is not a folder, and MLPIPE_DATA_DIR leads to it." in capsys.readouterr().err
+
+
+def test_a_run_in_the_way_of_another_is_exit_75_and_needs_nobody(
+    three_days: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake_module, "PATIENCE", 0.1)
+
+    with three_days.writing("catch_up", "interim.orders"):
+        assert main(["run"]) == 75
+        told = capsys.readouterr()
+        assert "busy: interim/orders: another `mlpipe run` is building this table" in " ".join(told.out.split())
+        assert "error" not in told.out + told.err
+        assert main(["run", "--json"]) == 75
+        document = json.loads(capsys.readouterr().out)
+        assert (document["errors"], len(document["busy"])) == ([], 1)
+    assert main(["run"]) == 0
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_an_executor_that_is_none_is_refused(
+    lake: Lake, more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLPIPE_EXECUTOR", "thread")
+
+    assert main(["run", *more]) == 2
+
+    assert "MLPIPE_EXECUTOR begins with 'thread'" in capsys.readouterr().err
+    assert [path for path in lake.root.rglob("*") if path.is_file()] == []
 
 
 def test_an_undeclared_folder_is_exit_1_and_named(three_days: Lake, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,12 +47,14 @@ class Summary:
         tables: What was built, in flow order.
         errors: What keeps data out of the tables; a person has to look.
         warnings: What a person should know.
+        busy: What was left to another run that is writing it; nobody has to look, and a later run makes up for the rest.
         run_ids: The Dagster runs, newest last.
     """
 
     tables: dict[str, TableRun] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
     run_ids: list[str] = field(default_factory=list)
 
     @property
@@ -103,9 +105,11 @@ def catch_up(
                 work = table.behind(lake, wanted)
                 runner.build(table.jobs[0], work)
         except BusyError:
-            summary.errors.append(
+            summary.busy.append(
                 f"{table.key}: another `mlpipe run` is building this table, and does what follows from it. Run again when it has ended."
             )
+            break
+        if summary.busy:  # what follows would be made of what is being written
             break
         # A run of interim may refuse days, which the table is asked for again; what refuses days elsewhere tells so itself.
         told = table.behind(lake, wanted) if table.stage == "interim" and work.days else work
@@ -179,7 +183,7 @@ class _Runner:
         self._tell_checks(table, result)
         if not result.success:
             entry.days += [d for d in _touched(result) if d not in entry.days]
-            self.summary.errors += _failures(result, table)
+            (self.summary.busy if _was_busy(result) else self.summary.errors).extend(_failures(result, table))
 
     def _tell_checks(self, table: str, result: dg.ExecuteInProcessResult) -> None:
         """What the checks of a run found, as errors and warnings of the summary."""
@@ -218,6 +222,13 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
             return True
         errors.append(error.cause)
     return False
+
+
+def _was_busy(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether its steps failed only because another run was writing their tables."""
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    causes = [error and (error.cause or error) for error in failures]
+    return bool(causes) and all(cause and cause.cls_name == BusyError.__name__ for cause in causes)
 
 
 def _touched(result: dg.ExecuteInProcessResult) -> list[date]:

@@ -31,6 +31,7 @@ from mlpipe_assets.commands.console import (
 from mlpipe_assets.commands.dry_run import tell_what_would_run
 from mlpipe_assets.commands.summary import tell_summary
 from mlpipe_assets.errors import MlpipeError, SettingsError, spell_count
+from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import START_DATE, last_partition
 from mlpipe_assets.resources.instance import explaining_the_home
@@ -39,7 +40,7 @@ from mlpipe_assets.stages.raw.plan import look_at_intakes
 from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")
-_DATA = 1
+_DATA, _BUSY = 1, 75  # the second is sysexits' for what may be tried again
 _OF_DATA = {"ingest_job", "daily_job"}
 
 
@@ -50,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"No day lies between {first} and {last}; partitions run from {START_DATE} to {last_partition()}."
         )
+    open_executor(read_settings().executor)  # one that is none is said before anything is done
     lake, catalog = open_lake(writing=not options.dry_run)
     console = make_console(options)
     if options.dry_run:
@@ -74,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         f"MLPIPE_ALERT_URLS: {name} is not understood, so it is told nothing" for name in unusable(urls)
     ]
     tell_summary(console, lake, catalog, summary, time.monotonic() - started, options)
-    return _DATA if summary.errors else 0
+    return _DATA if summary.errors else _BUSY if summary.busy else 0
 
 
 def _alert(lake: Lake, catalog: Catalog, loaded: Sequence[dg.DagsterInstance]) -> None:
@@ -124,7 +126,7 @@ def _prototype(
                 soft_wrap=True,
             )
         console.print(f"It is all in {plain(made.root)}; nothing else was touched.", soft_wrap=True)
-    return _DATA if made.summary.errors else 0
+    return _DATA if made.summary.errors else _BUSY if made.summary.busy else 0
 
 
 def load_dagster() -> tuple[dg.Definitions, dg.DagsterInstance]:

@@ -41,6 +41,7 @@ def tell_summary(
             "tables": tables,
             "errors": summary.errors,
             "warnings": summary.warnings,
+            "busy": summary.busy,
             "run_ids": summary.run_ids,
             "executor": executor,
             "engine": read_settings().engine,
@@ -49,9 +50,11 @@ def tell_summary(
         print(json.dumps(document))
         return
     if console.quiet:
-        print_lines(Console(stderr=True, highlight=False, emoji=False), "[bold red]error:[/]", summary.errors)
+        to_errors = Console(stderr=True, highlight=False, emoji=False)
+        print_lines(to_errors, "[yellow]busy:[/]", summary.busy)
+        print_lines(to_errors, "[bold red]error:[/]", summary.errors)
         return
-    if tables and summary.did_nothing and not summary.errors and not summary.warnings:
+    if tables and summary.did_nothing and not (summary.errors or summary.warnings or summary.busy):
         console.print(
             f"Everything is up to date: nothing new in {spell_place(lake, keys.DROP_ZONE)} ({seconds:.1f} s)."
         )
@@ -61,9 +64,10 @@ def tell_summary(
         numbers = ("partitions", "built now", *counts, "seconds")
         rows = [_row(table, counts) for table in tables]
         print_table(console, ("table", *numbers), rows, numbers=numbers, title="Every stage, in the order data flows")
-    elif tables:
+    elif tables and not summary.busy:
         console.print("Nothing new to build.")
     print_lines(console, "[yellow]warning:[/]", _together(summary.warnings), whole=options.verbose)
+    print_lines(console, "[yellow]busy:[/]", summary.busy, whole=options.verbose)
     print_lines(console, "[bold red]error:[/]", summary.errors, whole=options.verbose)
     if executor != HERE and not summary.did_nothing:
         console.print(
@@ -73,7 +77,7 @@ def tell_summary(
     report = lake.root / keys.REPORT_PAGE
     if report.exists() and not summary.did_nothing:
         console.print(f"What changed in the data, in pictures: {plain(report)}", soft_wrap=True)
-    if not tables and not summary.errors and not summary.warnings:
+    if not (tables or summary.errors or summary.warnings or summary.busy):
         console.print(nothing_yet(lake, catalog), soft_wrap=True)
     elif summary.errors:
         where = plain(lake.root / keys.VALIDATION)

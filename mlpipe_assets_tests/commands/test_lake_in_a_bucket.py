@@ -243,7 +243,7 @@ def test_while_another_machine_writes_a_run_says_who_and_changes_nothing(world: 
 
     with ThreadPoolExecutor(1) as threads:
         signs = threads.submit(give_signs_of_life)
-        said = machine.mlpipe("run", "-q", code=1)
+        said = machine.mlpipe("run", "-q", code=75)
         ended.set()
         signs.result()
 
