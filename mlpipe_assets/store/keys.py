@@ -24,6 +24,7 @@ SERVE_KEYS = "meta/serve_keys.json"
 PUSHED = "meta/pushed"  # rows answered while a day was open, until its build is held to them
 SNAPSHOTS = "meta/snapshots"  # what online snapshots were made of
 ANY_SNAPSHOT = "features/*.sqlite"  # pattern of the online snapshots, below their folder
+NEWEST = ".aside/newest"  # rows of the online snapshot before: they only save work
 ASIDE, PROTOTYPE, BRANCHES = ".aside", "prototype", "branches"  # rows of selects from executors; lakes of other runs
 REPORT_PAGE, DRIFT_SUMMARY = "monitoring/report.html", "monitoring/drift_summary.csv"
 

@@ -1,11 +1,9 @@
 """What the next online snapshot is made of: of each view the latest row of every entity, from days that passed their checks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-
-import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
 from mlpipe_assets.catalog.versions import view_version
@@ -13,6 +11,7 @@ from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.rules import columns, digest
 from mlpipe_assets.serving.parity_gate import find_barred
+from mlpipe_assets.serving.snapshots.newest import newest_rows, read_kept
 from mlpipe_assets.serving.snapshots.rows import KeyTypeError, key_type
 from mlpipe_assets.serving.snapshots.snapshot import OnlineError, PublishedView, Snapshot, ViewRows
 from mlpipe_assets.store.lake import Lake
@@ -87,18 +86,25 @@ class ViewDays:
         types = {column.name: column.dtype for column in columns(self.view.contract)}
         return tuple(key_type(types[name]) for name in self.view.entity.join_keys)
 
+    @cached_property
+    def digests(self) -> dict[date, str]:
+        """The digest of each day to read, in order."""
+        return {day: self.inputs.made.digest(day) for day in self.days}
+
     def digest(self) -> str:
         """Digest of all its rows are made of, and of how old they may be."""
-        made = self.inputs.made
-        return digest([self.view.name, self.version, f"{self.view.ttl}", [[f"{d}", made.digest(d)] for d in self.days]])
+        return digest(
+            [self.view.name, self.version, f"{self.view.ttl}", [[f"{d}", h] for d, h in self.digests.items()]]
+        )
 
     def rows(self) -> ViewRows:
-        """The latest row of every entity.
+        """The latest row of every entity; of days that are as the snapshot before had them, as it had kept it.
 
         Raises: DamagedError when a partition does not hold what was written to it.
         """
         keys = list(self.view.entity.join_keys)
-        frame = _latest_rows(self.inputs.made.files(self.days), keys)
+        kept = read_kept(self.lake.objects, self.view.name, self.version)
+        frame = newest_rows(kept, self.digests, self.inputs.made.files, keys)
         as_of = frame["as_of"].max()
         if not isinstance(as_of, datetime):
             as_of = datetime.combine(self.days[-1] + ONE_DAY, time(), tzinfo=UTC)  # a day without a row
@@ -119,18 +125,6 @@ class ViewDays:
 
     def _is_over(self, day: date) -> bool:
         return datetime.combine(day + ONE_DAY, time(), tzinfo=UTC) <= self.now
-
-
-def _latest_rows(files: Sequence[object], keys: list[str]) -> pl.DataFrame:
-    """Of each key the row of the last file it is in."""
-    newest = pl.read_parquet(files[-1], hive_partitioning=False, glob=False)  # type: ignore[arg-type]
-    if len(files) == 1:
-        return newest
-    older = pl.scan_parquet(list(files[:-1]), hive_partitioning=False, glob=False)  # type: ignore[arg-type]
-    named = older.select(*keys, "as_of").join(newest.lazy().select(keys), on=keys, how="anti")
-    last = named.group_by(keys).agg(pl.col("as_of").max())
-    rows = older.join(last, on=[*keys, "as_of"], how="semi").select(newest.columns).collect()
-    return pl.concat([newest, rows])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.serving.parity_gate import ONLINE_PARITY
 from mlpipe_assets.serving.push.pushed_parity import compare_pushed, forget_pushed
 from mlpipe_assets.serving.snapshots.days import note_days
+from mlpipe_assets.serving.snapshots.newest import forget_others, keep
 from mlpipe_assets.serving.snapshots.online_store import Reader
 from mlpipe_assets.serving.snapshots.parity import ParityError, expect_parity
 from mlpipe_assets.serving.snapshots.selection import Plan, plan_snapshot
@@ -118,6 +119,9 @@ def publish_features(lake: Lake, catalog: Catalog, plan: Plan) -> Published:
     snapshot = plan.read()
     note_days(lake, plan)
     generation = store.publish(snapshot, expect)
+    for view, rows in zip(plan.views, snapshot.views, strict=True):
+        keep(lake.objects, view.view.name, view.version, view.digests, rows.frame)
+    forget_others(lake.objects, [view.view.name for view in plan.views])
     return Published(generation=generation, asked=asked)
 
 

@@ -13,7 +13,7 @@ from mlpipe_assets.store.local import explain_writing
 from mlpipe_assets.store.objects import is_reserved
 from mlpipe_assets.store.private_files import create_file, make_folder
 
-_OURS = ("meta/locks", keys.PROTOTYPE, keys.BRANCHES)  # of this machine only
+_OURS = ("meta/locks", keys.ASIDE, keys.PROTOTYPE, keys.BRANCHES)  # of this machine only
 
 
 def files_of_lake(root: Path) -> Iterator[tuple[str, list[int]]]:
