@@ -21,6 +21,7 @@ from mlpipe_assets.catalog.validation.readable import expect_readable
 from mlpipe_assets.engines.registry import open_engine_on
 from mlpipe_assets.executors.registry import open_executor
 from mlpipe_assets.flow import tables_of
+from mlpipe_assets.lineage.receiver import Receiver
 from mlpipe_assets.lineage.recording import Recorder
 from mlpipe_assets.resources.engine import SqlEngine
 from mlpipe_assets.resources.run_lake import LakeResource
@@ -72,7 +73,7 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
             "lake": LakeResource(
                 data_dir=str(settings.data_dir),
                 address=settings.lake_address,
-                recording=dg.ResourceDefinition.hardcoded_resource(partial(_recorder, catalog, settings.metadata_url)),
+                recording=dg.ResourceDefinition.hardcoded_resource(partial(_recorder, catalog, settings)),
             ),
             "engine": SqlEngine(memory_limit=settings.memory_limit) if here else engine,
             "executor": executor,
@@ -81,5 +82,7 @@ def build_graph(catalog: Catalog, settings: Settings) -> dg.Definitions:
     )
 
 
-def _recorder(catalog: Catalog, address: str, run: str) -> Recorder:
-    return Recorder(catalog=catalog, address=address, run=run)
+def _recorder(catalog: Catalog, settings: Settings, run: str) -> Recorder:
+    url, api_key = settings.openlineage_url, settings.openlineage_api_key
+    receiver = Receiver(url=url, api_key=api_key) if url else None
+    return Recorder(catalog=catalog, address=settings.metadata_url, run=run, receiver=receiver)

@@ -20,6 +20,7 @@ NAMES = (
     *("MLPIPE_SENSOR_SECONDS", "MLPIPE_ALERT_URLS", "MLPIPE_FILE_MODE", "MLPIPE_ONLINE_URL"),
     *("MLPIPE_POSTGRES_URL", "MLPIPE_CACHE_DIR", "MLPIPE_CACHE_SIZE", "MLPIPE_OBJECT_CREDENTIALS"),
     *("MLPIPE_ENGINE", "MLPIPE_EXECUTOR", "MLPIPE_METADATA_URL", "MLPIPE_BRANCH"),
+    *("MLPIPE_OPENLINEAGE_URL", "MLPIPE_OPENLINEAGE_API_KEY"),
     *("MLPIPE_ENVIRONMENT", "MLPIPE_UI_URL", "MLPIPE_GOLDEN", "MLPIPE_BROWSER_REQUIRED"),
 )
 _log = logging.getLogger("mlpipe")
@@ -72,6 +73,8 @@ class Settings:
     online_url: str = field(default="", repr=False)  # it may hold a password
     postgres_url: str = field(default="", repr=False)  # as above
     metadata_url: str = field(default="", repr=False)  # as above
+    openlineage_url: str = ""
+    openlineage_api_key: str = field(default="", repr=False)
     executor: str = field(default="threads", repr=False)  # an address may hold a token
     engine: str = "duckdb"
     environment: str = ""
@@ -93,7 +96,7 @@ class Settings:
         """The same for another data folder, whose lineage is its own."""
         if root == self.data_dir:
             return self
-        return replace(self, data_dir=root, metadata_url="")
+        return replace(self, data_dir=root, metadata_url="", openlineage_url="")
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
@@ -124,6 +127,8 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         online_url="" if branch else (env.get("MLPIPE_ONLINE_URL") or "").strip(),
         postgres_url=postgres_url(env),
         metadata_url=postgres_url(env, "MLPIPE_METADATA_URL"),
+        openlineage_url="" if branch else _address(env, "MLPIPE_OPENLINEAGE_URL"),
+        openlineage_api_key=(env.get("MLPIPE_OPENLINEAGE_API_KEY") or "").strip(),
         executor=executor,
         engine=_engine(env),
         environment=_label(env, "MLPIPE_ENVIRONMENT"),
@@ -277,7 +282,7 @@ def _address(env: dict[str, str], name: str) -> str:
     text = (env.get(name) or "").strip().rstrip("/")
     if text and not re.fullmatch(r"https?://[^\s@]+", text):  # one with a password in it would go out with each alert
         raise SettingsError(
-            f"{name} is not an address of a web page. Write it as http://host:3000, without user and password."
+            f"{name} is not an address of the web. Write it as http://host:3000, without user and password."
         )
     return text
 

@@ -16,6 +16,7 @@ class Webhook:
     port: int = 0
     status: int = 200
     received: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)  # path and authorization of each request
 
     @property
     def url(self) -> str:
@@ -35,6 +36,7 @@ def webhook() -> Iterator[Webhook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            found.asked.append((self.path, self.headers.get("Authorization", "")))
             if found.status < 300:
                 found.received.append(json.loads(body))
             self.send_response(found.status)

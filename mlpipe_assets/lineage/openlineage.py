@@ -11,7 +11,7 @@ from mlpipe_assets.catalog.joined_views import features_joined
 from mlpipe_assets.catalog.lineage import column_lineage
 from mlpipe_assets.lineage.reading import Records
 from mlpipe_assets.lineage.terms import DECISION, FILE, Artifact, Execution
-from mlpipe_assets.rules import columns
+from mlpipe_assets.rules import Column, columns
 from mlpipe_assets.stages.flow_table import Table
 
 NAMESPACE = "mlpipe"
@@ -21,6 +21,7 @@ _FACETS = {
     "schema": "1-2-0/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
     "version": "1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet",
     "columnLineage": "1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet",
+    "dataQualityAssertions": "1-1-0/DataQualityAssertionsDatasetFacet.json#/$defs/DataQualityAssertionsDatasetFacet",
     "dataQualityMetrics": "1-0-3/DataQualityMetricsInputDatasetFacet.json#/$defs/DataQualityMetricsInputDatasetFacet",
     "outputStatistics": "1-0-2/OutputStatisticsOutputDatasetFacet.json#/$defs/OutputStatisticsOutputDatasetFacet",
     "parent": "1-2-0/ParentRunFacet.json#/$defs/ParentRunFacet",
@@ -40,14 +41,18 @@ class Events:
     tables: Mapping[str, Table]
     _schemas: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, records: Records, after: int = 0) -> Iterator[dict[str, Any]]:
-        """An event for each step of a run, in the order they were recorded.
+    def of(self, records: Records) -> Iterator[dict[str, Any]]:
+        """An event for each step of a run, in the order they were recorded."""
+        return (event for _, event in self.numbered(records))
+
+    def numbered(self, records: Records, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The same, each with the id of the last execution that it tells of.
 
         Args:
             records: What is on record.
             after: Leave out what was recorded up to the execution of this id.
         """
-        executions = [one for one in records.executions() if one.id > after and one.type != DECISION]
+        executions = [one for one in records.executions_after(after) if one.type != DECISION]
         given, made = records.given(executions), records.made(executions)
         steps: dict[tuple[str, str, str], list[Execution]] = {}
         for one in executions:
@@ -55,7 +60,7 @@ class Events:
         for (run, table, at), own in steps.items():
             inputs = _unique(artifact for one in own for artifact in given[one.id])
             outputs = _unique(artifact for one in own for artifact in made[one.id])
-            yield self._event(run, table, at, own[0].id, inputs, outputs)
+            yield own[-1].id, self._event(run, table, at, own[0].id, inputs, outputs)
 
     def _event(
         self, run: str, table: str, at: str, first: int, inputs: Sequence[Artifact], outputs: Sequence[Artifact]
@@ -76,7 +81,7 @@ class Events:
                 },
             },
             "inputs": [
-                self._dataset(name, found) | {"inputFacets": _quality(found)}
+                self._dataset(name, found) | {"inputFacets": self._quality(name, found)}
                 for name, found in _by_dataset(one for one in inputs if one.id not in own)
             ],
             "outputs": [
@@ -110,6 +115,20 @@ class Events:
             self._schemas[name] = [{"name": column.name, "type": f"{column.dtype}"} for column in promised]
         return list(self._schemas[name])
 
+    def _quality(self, name: str, found: Sequence[Artifact]) -> dict[str, Any]:
+        """Rows and bytes of what was read, and what its contract promises: no row is in it that breaks a promise."""
+        table = self.tables.get(name)
+        promised = columns(table.contract) if table and table.contract else []
+        counts = {"rowCount": _sum(found, "accepted", "rows"), "bytes": _sum(found, "bytes")}
+        metrics = _facet(
+            "dataQualityMetrics",
+            columnMetrics={column.name: {"nullCount": 0} for column in promised if not column.nullable},
+            **{name: value for name, value in counts.items() if value is not None},
+        )
+        assertions = [one for column in promised for one in _promised(column)]
+        more = {"dataQualityAssertions": _facet("dataQualityAssertions", assertions=assertions)} if assertions else {}
+        return {"dataQualityMetrics": metrics, **more}
+
     def _origins(self, name: str) -> dict[str, Any]:
         """The columns that each column of features comes from, as its SQL says."""
         stage, _, own = name.partition("/")
@@ -125,17 +144,16 @@ class Events:
         return {column: {"inputFields": origins} for column, origins in found.items()}
 
 
+def _promised(column: Column) -> list[dict[str, Any]]:
+    """What a contract promises of the values of a column: a partition without it is not written."""
+    of = {"column": column.name, "success": True, "severity": "error"}
+    kinds = [*([] if column.nullable else ["not_null"]), *(["unique"] if column.unique else [])]
+    told = [{"assertion": "constraint", "description": text, **of} for text in column.constraints]
+    return [*({"assertion": kind, **of} for kind in kinds), *told]
+
+
 def _origin(name: str, column: str) -> dict[str, str]:
     return {"namespace": NAMESPACE, "name": name, "field": column}
-
-
-def _quality(found: Sequence[Artifact]) -> dict[str, Any]:
-    rows = _sum(found, "accepted", "rows")
-    return {
-        "dataQualityMetrics": _facet(
-            "dataQualityMetrics", columnMetrics={}, **({} if rows is None else {"rowCount": rows})
-        )
-    }
 
 
 def _statistics(found: Sequence[Artifact]) -> dict[str, Any]:

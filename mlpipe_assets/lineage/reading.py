@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpipe_assets.errors import MissingPartitionError, SettingsError, shorten
 from mlpipe_assets.lineage.database import Connection
-from mlpipe_assets.lineage.terms import INPUT, OUTPUT, Artifact, Context, Execution, Key
+from mlpipe_assets.lineage.terms import INPUT, OUTPUT, Artifact, Context, Execution, read_artifact, read_execution
 
 _ARTIFACT = """
 select a.id, a.type, a.table_name, a.partition_name, a.digest, a.uri, a.made_at, a.properties,
@@ -68,6 +68,10 @@ class Records:
         clause = " and ".join(f"e.{name} = ?" for name in terms)
         found = self._executions(f"where {clause} order by e.id" if clause else "order by e.id", [*terms.values()])
         return [one for one in found if _has(one.properties, where or {})]
+
+    def executions_after(self, number: int) -> list[Execution]:
+        """Executions recorded after the one of an id, in their order."""
+        return self._executions("where e.id > ? order by e.id", [number])
 
     def contexts(self, type: str = "") -> list[Context]:  # noqa: A002
         """Runs, models and tags, in the order they were recorded."""
@@ -215,7 +219,7 @@ class Records:
                 f"where v.type = ? and v.artifact_id in ({_marks(ids)}) order by e.id",
                 (kind, *ids),
             )
-            found += [(_execution(row[1:]), known[row[0]]) for row in rows]
+            found += [(read_execution(row[1:]), known[row[0]]) for row in rows]
         return found
 
     def _of_executions(self, executions: Collection[Execution], kind: str) -> dict[int, list[Artifact]]:
@@ -238,10 +242,10 @@ class Records:
         ]
 
     def _artifacts(self, clause: str, values: Sequence[object], before: str = "") -> list[Artifact]:
-        return [_artifact(row) for row in self.connection.all(f"{before}{_ARTIFACT}{clause}", values)]
+        return [read_artifact(row) for row in self.connection.all(f"{before}{_ARTIFACT}{clause}", values)]
 
     def _executions(self, clause: str, values: Sequence[object]) -> list[Execution]:
-        return [_execution(row) for row in self.connection.all(f"{_EXECUTION} {clause}", values)]
+        return [read_execution(row) for row in self.connection.all(f"{_EXECUTION} {clause}", values)]
 
 
 _FILES = "files"
@@ -277,24 +281,3 @@ def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _artifact(row: Sequence[Any]) -> Artifact:
-    number, kind, table, partition, digest, uri, made_at, properties, held = row
-    key = Key(table, partition, digest)
-    return Artifact(
-        id=number,
-        type=kind,
-        key=key,
-        uri=uri,
-        made_at=made_at,
-        properties=json.loads(properties),
-        is_held=bool(held),
-    )
-
-
-def _execution(row: Sequence[Any]) -> Execution:
-    number, kind, name, run, state, at, inputs, properties = row
-    return Execution(
-        id=number, type=kind, name=name, run=run, state=state, at=at, inputs=inputs, properties=json.loads(properties)
-    )

@@ -7,7 +7,8 @@ from functools import cached_property
 from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.flow import tables_of
-from mlpipe_assets.lineage.database import is_kept, open_database
+from mlpipe_assets.lineage.database import Database, is_kept, open_database
+from mlpipe_assets.lineage.receiver import Receiver
 from mlpipe_assets.lineage.telling import Teller
 from mlpipe_assets.store.lake import Lake
 
@@ -21,11 +22,13 @@ class Recorder:
     Attributes:
         address: Of PostgreSQL; empty for SQLite in the lake.
         run: The id of the run; empty for none.
+        receiver: Is sent what is on record; None for nobody.
     """
 
     catalog: Catalog
     address: str = ""
     run: str = ""
+    receiver: Receiver | None = None
 
     @cached_property
     def _tables(self) -> frozenset[str]:
@@ -36,8 +39,18 @@ class Recorder:
         if f"{stage}/{name}" not in self._tables or not is_kept(lake, self.address):
             return
         try:
-            Teller(lake=lake, catalog=self.catalog, database=open_database(lake, self.address), run=self.run).tell(
-                [f"{stage}/{name}"]
-            )
+            database = open_database(lake, self.address)
+            Teller(lake=lake, catalog=self.catalog, database=database, run=self.run).tell([f"{stage}/{name}"])
         except MlpipeError as error:
             _log.warning("%s/%s: its lineage is not on record yet, the next run records it. %s", stage, name, error)
+            return
+        if self.receiver:
+            self._send(lake, database, self.receiver)
+
+    def _send(self, lake: Lake, database: Database, receiver: Receiver) -> None:
+        from mlpipe_assets.lineage.sending import Sender  # noqa: PLC0415 (few lakes have a receiver)
+
+        try:
+            Sender(lake=lake, catalog=self.catalog, database=database, receiver=receiver).send()
+        except MlpipeError as error:
+            _log.warning("lineage: nothing is sent to MLPIPE_OPENLINEAGE_URL for now. %s", error)

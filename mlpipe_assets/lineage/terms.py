@@ -1,6 +1,7 @@
 """The words of ML Metadata as plain values: artifacts, executions, the events between them, and contexts."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -112,3 +113,26 @@ class Told:
     code: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
     how: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_artifact(row: Sequence[Any]) -> Artifact:
+    """An artifact of its row, which ends with whether it is held."""
+    number, kind, table, partition, digest, uri, made_at, properties, held = row
+    key = Key(table, partition, digest)
+    return Artifact(
+        id=number,
+        type=kind,
+        key=key,
+        uri=uri,
+        made_at=made_at,
+        properties=json.loads(properties),
+        is_held=bool(held),
+    )
+
+
+def read_execution(row: Sequence[Any]) -> Execution:
+    """An execution of its row."""
+    number, kind, name, run, state, at, inputs, properties = row
+    return Execution(
+        id=number, type=kind, name=name, run=run, state=state, at=at, inputs=inputs, properties=json.loads(properties)
+    )
