@@ -143,14 +143,20 @@ def _has_run(asked: Lineage, console: Console, options: argparse.Namespace) -> i
 
 
 def _export(asked: Lineage, console: Console, options: argparse.Namespace) -> int:
-    if not options.openlineage:
-        raise SettingsError("mlpipe lineage export needs a place: --openlineage FILE.")
-    events = asked.openlineage()
-    _write(Path(options.openlineage), "".join(f"{json.dumps(event)}\n" for event in events))
-    if options.json:
-        print(json.dumps({"events": len(events), "file": options.openlineage}))
+    if bool(options.openlineage) == bool(options.mlmd):
+        raise SettingsError("mlpipe lineage export needs one place: --openlineage FILE, or --mlmd FILE.")
+    if options.mlmd:
+        counts = asked.mlmd(Path(options.mlmd))
+        told = {**counts, "file": options.mlmd}
+        text = f"{spell_count(counts['artifacts'], 'artifact')}, {spell_count(counts['executions'], 'execution')}"
     else:
-        console.print(f"{spell_count(len(events), 'event')} in {plain(options.openlineage)}", soft_wrap=True)
+        events = asked.openlineage()
+        _write(Path(options.openlineage), "".join(f"{json.dumps(event)}\n" for event in events))
+        told, text = {"events": len(events), "file": options.openlineage}, spell_count(len(events), "event")
+    if options.json:
+        print(json.dumps(told))
+    else:
+        console.print(f"{text} in {plain(options.mlmd or options.openlineage)}", soft_wrap=True)
     return 0
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from mlpipe_assets.lineage.book import inputs_digest
 from mlpipe_assets.lineage.database import Database, LineageError, open_database
 from mlpipe_assets.lineage.holdings import Holdings
 from mlpipe_assets.lineage.inputs import Origins
+from mlpipe_assets.lineage.mlmd import export_mlmd
 from mlpipe_assets.lineage.openlineage import Events
 from mlpipe_assets.lineage.reading import Records
 from mlpipe_assets.lineage.telling import Teller
@@ -214,6 +216,11 @@ class Lineage:
         """Every step of every run on record as an OpenLineage run event."""
         with self.records() as records:
             return [*Events(catalog=self.catalog, tables=self.tables).of(records)]
+
+    def mlmd(self, path: Path) -> Mapping[str, int]:
+        """Write all of it as a database of ML Metadata; how many artifacts, executions and contexts. Raises: LakeError."""
+        with self.records() as records:
+            return export_mlmd(records.connection, path)
 
     def blame(self, name: str) -> Blame:
         """What came of a file or a partition: what to build again, which models to train again, what to withdraw."""

@@ -172,7 +172,7 @@ def test_an_export_has_an_openlineage_event_for_each_step(asked: Asked, tmp_path
         )
     ]
     assert all({"_producer", "_schemaURL"} <= {*facet} for facet in facets)
-    assert "needs a place: --openlineage FILE" in asked("lineage", "export", code=2)
+    assert "needs one place: --openlineage FILE" in asked("lineage", "export", code=2)
 
 
 def test_sql_sees_what_is_on_record(history: Lineage) -> None:
