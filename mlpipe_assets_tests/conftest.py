@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -14,6 +15,10 @@ from sqlalchemy.engine import Engine
 
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.webhook import Webhook, webhook
+
+if TYPE_CHECKING:  # their clients are imported by the tests that ask for them
+    from mlpipe_assets_tests.kafka_broker import Broker
+    from mlpipe_assets_tests.nats_server import NatsServer
 
 # The same examples on every machine, however fast it is. HYPOTHESIS_SEARCH=1 looks for new ones.
 settings.register_profile("steady", deadline=None, derandomize="HYPOTHESIS_SEARCH" not in os.environ)
@@ -66,4 +71,22 @@ def lake(tmp_path: Path) -> Lake:
 def server() -> Iterator[Webhook]:
     """A webhook that takes what it is sent."""
     with webhook() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Broker"]:
+    """A broker of Kafka; it takes seconds to come up, so there is one for all tests of a process."""
+    from mlpipe_assets_tests.kafka_broker import kafka_broker
+
+    with kafka_broker(tmp_path_factory.mktemp("kafka")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator["NatsServer"]:
+    """A server of NATS."""
+    from mlpipe_assets_tests.nats_server import nats_server
+
+    with nats_server(tmp_path_factory.mktemp("nats")) as found:
         yield found

@@ -1,16 +1,15 @@
 """A real Apache Kafka for tests: one broker on loopback that keeps its log, and can be killed and started again.
 
-Its jars come from Maven once, pinned, into the user's cache. It needs Java 17 and `mvn`.
+It needs Java 17, and Maven for its jars.
 """
 
 import base64
-import os
-import shutil
 import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,20 +18,12 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from mlpipe_assets_tests.fetched import expect_tools, fetch_jars
 from mlpipe_assets_tests.servers import free_port
 
 VERSION = "4.4.0"
-TOOLS = shutil.which("java") is not None and shutil.which("mvn") is not None
 _SECONDS = 60.0
-_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>mlpipe</groupId><artifactId>broker</artifactId><version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-"""
+_ARTIFACTS = (f"org.apache.kafka:kafka_2.13:{VERSION}", "org.slf4j:slf4j-nop:1.7.36")
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -128,18 +119,18 @@ class Broker:
         )
 
 
+@contextmanager
+def kafka_broker(folder: Path) -> Iterator[Broker]:
+    """A broker that runs with an empty log; without Java and Maven its test is skipped, and fails where CI is set."""
+    expect_tools("Kafka's broker", "java", "mvn")
+    broker = Broker(folder=folder)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
 def _jars() -> Path:
-    """The folder of the broker's jars, fetched once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlpipe_assets_tests"
-    made = cache / f"kafka-{VERSION}"
-    if not made.is_dir():
-        fresh = cache / f"kafka-{VERSION}.{os.getpid()}"
-        fresh.mkdir(parents=True)
-        (fresh / "pom.xml").write_text(_POM)
-        copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        subprocess.run(["mvn", "-q", "-B", *copy], cwd=fresh, check=True, stdout=subprocess.DEVNULL)
-        try:
-            fresh.rename(made)
-        except OSError:  # another test was faster
-            shutil.rmtree(fresh)
-    return made
+    """The folder of the broker's jars."""
+    return fetch_jars(f"kafka-{VERSION}", _ARTIFACTS)

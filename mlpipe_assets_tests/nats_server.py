@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,6 +96,17 @@ class NatsServer:
         except (OSError, nats.errors.Error):
             return False
         return True
+
+
+@contextmanager
+def nats_server(folder: Path) -> Iterator[NatsServer]:
+    """A server that runs, and is stopped after it was used."""
+    server = NatsServer(folder=folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
 
 
 async def _say_nothing(_: Exception) -> None:

@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, ClassVar
 
-from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import KafkaTopic
-from mlpipe_assets.errors import SettingsError, spell_count
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.intake.intake import Mark
 from mlpipe_assets.intake.messages import Decode, spool_message
 from mlpipe_assets.intake.offsets import Ranges, Span
-from mlpipe_assets.intake.ranges import PARTITIONS, TOPIC, StreamIntake, decoder_of, spell_milliseconds
+from mlpipe_assets.intake.ranges import PARTITIONS, TOPIC, StreamIntake, spell_milliseconds
 from mlpipe_assets.intake.spooled import NotGivenError, Spooling
 from mlpipe_assets.readers.blocks import as_received
-from mlpipe_assets.store.lake import Lake
 
 _AT_ONCE = 5_000
 _SECONDS = 10.0
@@ -45,24 +43,9 @@ _PASSING = frozenset(
 class KafkaIntake(StreamIntake):
     """The intake of one topic."""
 
+    client: ClassVar[str] = "confluent_kafka"
+    system: ClassVar[str] = "Kafka"
     feed: KafkaTopic
-
-    @classmethod
-    def of(cls, _: Lake, source: Source) -> "KafkaIntake":
-        """The intake of a source that is fed by a topic.
-
-        Raises: SettingsError where the client of Kafka is not installed.
-        """
-        assert isinstance(source.feed, KafkaTopic)  # noqa: S101 (the registry asks by this kind)
-        try:
-            _client()
-            decode = decoder_of(source.name, source.feed)
-        except ImportError as error:
-            raise SettingsError(
-                f"source {source.name!r} takes messages of Kafka, and their client is not installed. Next: "
-                "pip install 'mlpipe-assets[kafka]'"
-            ) from error
-        return cls(feed=source.feed, decode=decode)
 
     @property
     def called(self) -> str:
@@ -147,7 +130,7 @@ class KafkaIntake(StreamIntake):
 
 
 def _client() -> Any:  # noqa: ANN401 (a module that need not be installed)
-    return import_module("confluent_kafka")
+    return import_module(KafkaIntake.client)
 
 
 def _spool(feed: KafkaTopic, decode: Decode, message: Any, number: int, out: Spooling) -> None:  # noqa: ANN401 (a class of the optional client)

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import NatsStream
-from mlpipe_assets.errors import SettingsError, spell_count
+from mlpipe_assets.errors import spell_count
 from mlpipe_assets.intake.intake import Mark
 from mlpipe_assets.intake.messages import spool_message
 from mlpipe_assets.intake.offsets import Ranges, Span
-from mlpipe_assets.intake.ranges import PARTITIONS, TOPIC, StreamIntake, decoder_of, spell_milliseconds
+from mlpipe_assets.intake.ranges import PARTITIONS, TOPIC, StreamIntake, spell_milliseconds
 from mlpipe_assets.intake.spooled import NotGivenError, Spooling
-from mlpipe_assets.store.lake import Lake
 
 T = TypeVar("T")
 _AT_ONCE = 500
@@ -41,24 +39,9 @@ _FILES = ("tls_ca", "tls_cert", "tls_key")
 class NatsIntake(StreamIntake):
     """The intake of one stream, whose sequences are one partition."""
 
+    client: ClassVar[str] = "nats"
+    system: ClassVar[str] = "NATS"
     feed: NatsStream
-
-    @classmethod
-    def of(cls, _: Lake, source: Source) -> "NatsIntake":
-        """The intake of a source that is fed by a stream.
-
-        Raises: SettingsError where the client of NATS is not installed.
-        """
-        assert isinstance(source.feed, NatsStream)  # noqa: S101 (the registry asks by this kind)
-        try:
-            import_module("nats")
-            decode = decoder_of(source.name, source.feed)
-        except ImportError as error:
-            raise SettingsError(
-                f"source {source.name!r} takes messages of NATS, and their client is not installed. Next: "
-                "pip install 'mlpipe-assets[nats]'"
-            ) from error
-        return cls(feed=source.feed, decode=decode)
 
     @property
     def called(self) -> str:

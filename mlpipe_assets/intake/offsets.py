@@ -11,10 +11,21 @@ def uncovered(taken: Iterable[Span], start: int, end: int) -> list[Span]:
     left: list[Span] = []
     at = start
     for first, stop in sorted(taken):
-        if first > at:
+        if at < min(first, end):
             left.append((at, min(first, end)))
         at = max(at, stop)
     return [*left, (at, end)] if at < end else left
+
+
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
+    """The same offsets in as few spans as can be, in order."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def cut_ranges(left: Mapping[int, Sequence[Span]], most: int) -> Iterator[Ranges]:

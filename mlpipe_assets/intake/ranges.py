@@ -4,21 +4,24 @@ Nothing is committed or acknowledged at the sender's: a reader that is cut off r
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from time import time_ns
+from typing import ClassVar, Self
 
+from mlpipe_assets.catalog.declarations import Source
 from mlpipe_assets.catalog.feeds import KafkaTopic, NatsStream
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.intake.avro import SchemaRegistry, parse_schema, read_value
 from mlpipe_assets.intake.intake import DeliveryProblem, Mark, Pending
 from mlpipe_assets.intake.known_at import Reading, read_time
 from mlpipe_assets.intake.messages import Decode, from_json
-from mlpipe_assets.intake.offsets import Ranges, Span, cut_ranges, uncovered
-from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake
+from mlpipe_assets.intake.offsets import Ranges, Span, cut_ranges, merge_spans, uncovered
+from mlpipe_assets.intake.spooled import NotGivenError, RangeIntake, Spools
 from mlpipe_assets.rules import digest
+from mlpipe_assets.store.lake import Lake
 
 TOPIC, PARTITIONS, BEGUN = "topic", "partitions", "begun"  # of a mark
 MOST = 500_000  # messages of one delivery
@@ -27,9 +30,35 @@ _LONGEST = 100  # characters of a name; of a topic with many partitions the rest
 
 @dataclass(kw_only=True)
 class StreamIntake(RangeIntake):
-    """An intake of messages that are numbered from the first one on, in one partition or several."""
+    """An intake of messages that are numbered from the first one on, in one partition or several.
 
+    Attributes:
+        client: The module that talks to what keeps them.
+        system: Its name, and in small letters that of the extra which has the client.
+    """
+
+    client: ClassVar[str]
+    system: ClassVar[str]
+    feed: KafkaTopic | NatsStream
     decode: Decode
+
+    @classmethod
+    def of(cls, _: Lake, source: Source) -> Self:
+        """The intake of a source that is fed by messages.
+
+        Raises: SettingsError where the client is not installed.
+        """
+        feed = source.feed
+        assert isinstance(feed, KafkaTopic | NatsStream)  # noqa: S101 (the registry asks by this kind)
+        try:
+            import_module(cls.client)
+            decode = decoder_of(source.name, feed)
+        except ImportError as error:
+            raise SettingsError(
+                f"source {source.name!r} takes messages of {cls.system}, and their client is not installed. Next: "
+                f"pip install 'mlpipe-assets[{cls.system.lower()}]'"
+            ) from error
+        return cls(feed=feed, decode=decode)
 
     @property
     @abstractmethod
@@ -65,9 +94,46 @@ class StreamIntake(RangeIntake):
             )
         return found, []
 
+    def afresh(self) -> Self:
+        """The same without the files of ranges that were read; who reads on and on would keep them all."""
+        return replace(self, _spools=Spools())
+
     def known(self, pending: Pending) -> Reading:
         """The moment of the look."""
         return Reading(known_at=read_time(pending.modified_ns), by="when it was taken")
+
+
+def gather_marks(marks: Iterable[Mark]) -> dict[str, Mark]:
+    """As few marks as say the same to a look: after years of deliveries, one for each topic and gap."""
+    topics: dict[str, list[Mark]] = {}
+    for mark in marks:
+        if PARTITIONS in mark:
+            topics.setdefault(mark[TOPIC], []).append(mark)
+    gathered: list[Mark] = []
+    for topic, some in topics.items():
+        begun: dict[str, int] = {}
+        for mark in some:
+            begun |= {number: min(first, begun.get(number, first)) for number, first in mark[BEGUN].items()}
+        merged = {number: merge_spans(spans) for number, spans in _covered(some).items()}
+        for place in range(max(map(len, merged.values()), default=0)):
+            spans = {f"{number}": [*spans[place]] for number, spans in merged.items() if place < len(spans)}
+            gathered.append({TOPIC: topic, PARTITIONS: spans, BEGUN: begun})
+    return {f"{place}": mark for place, mark in enumerate(gathered)}
+
+
+def is_covered(mark: Mark, marks: Iterable[Mark]) -> bool:
+    """Whether all of what one mark says was taken by others."""
+    covered = _covered(marks)
+    return not any(uncovered(covered.get(int(number), ()), *span) for number, span in mark[PARTITIONS].items())
+
+
+def _covered(marks: Iterable[Mark]) -> dict[int, list[Span]]:
+    """By partition what some marks say was taken."""
+    covered: dict[int, list[Span]] = {}
+    for mark in marks:
+        for number, (start, end) in mark[PARTITIONS].items():
+            covered.setdefault(int(number), []).append((start, end))
+    return covered
 
 
 def _left(
@@ -78,12 +144,10 @@ def _left(
     Raises: NotGivenError when the topic is another one than was taken from.
     """
     marks = [mark for mark in taken.values() if PARTITIONS in mark]
-    covered: dict[int, list[Span]] = {}
+    covered = _covered(marks)
     begun = {f"{number}": low for number, (low, _) in there.items()}
     for mark in marks:
         begun |= {number: min(first, begun.get(number, first)) for number, first in mark[BEGUN].items()}
-        for number, (start, end) in mark[PARTITIONS].items():
-            covered.setdefault(int(number), []).append((start, end))
     shrunk = any(end > there.get(number, (0, 0))[1] for number, spans in covered.items() for _, end in spans)
     if shrunk or any(mark[TOPIC] != identity for mark in marks):
         raise NotGivenError(

@@ -1,12 +1,11 @@
 """Spark SQL over the Parquet of a lake in a bucket, read by s3a: the rows that DuckDB finds on a disk.
 
 Executors of a run do not work on a lake in a bucket; this is for who asks it with a Spark of their own. Hadoop's S3 file system
-and its SDK (690 MB) come from Maven once, pinned, into the user's cache.
+and its SDK take 690 MB.
 """
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,39 +21,19 @@ from mlpipe_assets.store.copies.moves import LakeMove
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.executors.lakes import bring_up_to_date, deliver
 from mlpipe_assets_tests.executors.spark_servers import packages_of_spark
+from mlpipe_assets_tests.fetched import fetch_jars
 from mlpipe_assets_tests.object_server import READER, object_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 HADOOP = "3.5.0"  # that of the pinned pyspark
 SQL = "select channel, count(*) as orders, sum(amount) as amount from t group by channel order by channel"
-_POM = f"""
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion><groupId>tests</groupId><artifactId>s3a</artifactId><version>1</version>
-  <dependencies><dependency>
-    <groupId>org.apache.hadoop</groupId><artifactId>hadoop-aws</artifactId><version>{HADOOP}</version>
-    <exclusions><exclusion><groupId>org.apache.hadoop</groupId><artifactId>*</artifactId></exclusion></exclusions>
-  </dependency></dependencies>
-</project>
-"""
 
 
 def jars_of_s3a() -> Path:
-    """The folder of the jars, fetched once."""
-    there = shutil.which("mvn") is not None
-    if not there and not os.environ.get("CI"):
-        pytest.skip("There is no mvn, which fetches Hadoop's S3 file system. Next: apt-get install maven")
-    assert there, "There is no mvn, which fetches Hadoop's S3 file system, and CI skips nothing."
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlpipe_assets_tests"
-    made = cache / f"hadoop-aws-{HADOOP}"
-    if not made.is_dir():
-        fresh = cache / f"hadoop-aws-{HADOOP}.{os.getpid()}"
-        fresh.mkdir(parents=True)
-        (fresh / "pom.xml").write_text(_POM)
-        copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        subprocess.run(["mvn", "-q", "-B", *copy], cwd=fresh, check=True, stdout=subprocess.DEVNULL)
-        fresh.rename(made)
-    return made
+    """The folder of the jars."""
+    artifact = f"org.apache.hadoop:hadoop-aws:{HADOOP}"
+    return fetch_jars(f"hadoop-aws-{HADOOP}", [artifact], without="org.apache.hadoop")
 
 
 def test_spark_reads_the_lake_in_a_bucket_as_duckdb_reads_it_on_a_disk(tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 """A standalone Spark of this machine for tests: a master, two workers and a Connect server from the wheel, on loopback.
 
-pyspark is none of our requirements: an environment with the pinned one is made once, in the user's cache, and its packages
-are found behind those of the tests. Without Java these tests are skipped, and fail where CI is set.
+pyspark is none of our requirements: the packages of an environment that has it are found behind those of the tests.
 """
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import pytest
 
 from mlpipe_assets.settings import PROJECT_ROOT
+from mlpipe_assets_tests.fetched import expect_tools, fetch_packages
 from mlpipe_assets_tests.servers import free_port
 
 VERSION = "4.3.0"
@@ -38,21 +36,9 @@ spark.executorEnv.POLARS_MAX_THREADS 1
 
 
 def packages_of_spark() -> Path:
-    """The packages of an environment with pyspark and all that Connect needs, made once for all projects of this user."""
-    java = shutil.which("java")
-    if java is None and not os.environ.get("CI"):
-        pytest.skip("There is no java, which Spark needs. Next: apt-get install openjdk-17-jre-headless")
-    assert java, "There is no java, which Spark needs, and CI skips nothing."
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlpipe_assets_tests"
-    made = cache / f"pyspark-connect-{VERSION}-{python}"
-    if not (made / "ready").exists():
-        shutil.rmtree(made, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", f"{made}"], check=True)
-        pip = [f"{made / 'bin' / 'python'}", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, f"pyspark[connect]=={VERSION}"], check=True)
-        (made / "ready").touch()
-    return made / "lib" / f"python{python}" / "site-packages"
+    """The packages of an environment with pyspark and all that Connect needs."""
+    expect_tools("Spark", "java")
+    return fetch_packages(f"pyspark-connect-{VERSION}", f"pyspark[connect]=={VERSION}")
 
 
 @dataclass(kw_only=True)

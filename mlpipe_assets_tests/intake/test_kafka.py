@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -32,7 +31,8 @@ from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.stages.raw.plan import new_files
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.frames import JAN_5, build, events, materialize, order_ids, quarantined, take
-from mlpipe_assets_tests.kafka_broker import TOOLS, Broker
+from mlpipe_assets_tests.intake.orders_sent import ids, order, start_pull
+from mlpipe_assets_tests.kafka_broker import Broker
 from mlpipe_assets_tests.schema_registry import avro_bytes, schema_registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -52,33 +52,6 @@ while True:
     print(len(found.new), found.problems, flush=True)
 """
 
-_PULL = """
-import sys
-from dataclasses import replace
-from mlpipe_assets.catalog.declarations import Catalog
-from mlpipe_assets.catalog.feeds import KafkaTopic
-from mlpipe_assets.catalog.sources import orders
-from mlpipe_assets.cli import main
-from mlpipe_assets.intake import ranges
-ranges.MOST = 40
-CATALOG = Catalog(sources=(replace(orders, feed=KafkaTopic(servers="SHOP_KAFKA", topic=sys.argv[1])),))
-sys.exit(main(["pull", "--every", "0.05"]))
-"""
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker with an empty log."""
-    if not TOOLS and not os.environ.get("CI"):
-        pytest.skip(
-            "There is no java or no mvn, which the broker needs. Next: apt-get install openjdk-17-jre-headless maven"
-        )
-    assert TOOLS, "There is no java or no mvn, which the broker needs, and CI skips nothing."
-    made = Broker(folder=tmp_path_factory.mktemp("kafka"))
-    made.start()
-    yield made
-    made.kill()
-
 
 @pytest.fixture
 def topic(broker: Broker, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -91,21 +64,6 @@ def topic(broker: Broker, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
 def source(topic: str, **more: str) -> Source:
     return replace(orders, feed=KafkaTopic(servers="SHOP_KAFKA", topic=topic, **more))
-
-
-def order(order_id: str, **other: object) -> str:
-    row = {
-        "order_id": order_id,
-        "customer_id": "c1",
-        "order_ts": "2026-01-05T08:00:00Z",
-        "amount": "1.00",
-        "quantity": 1,
-    }
-    return json.dumps(row | {"product_id": "P00001", "channel": "web", "region": "north"} | other)
-
-
-def ids(lake: Lake) -> Sequence[str]:
-    return sorted(json.loads(payload)["order_id"] for payload in events(lake)["payload"])
 
 
 def test_messages_of_all_partitions_are_one_delivery_that_is_taken_once(broker: Broker, topic: str, lake: Lake) -> None:
@@ -346,19 +304,9 @@ def test_every_message_is_in_raw_once_though_pulls_are_killed_and_runs_come_in_b
     broker: Broker, topic: str, tmp_path: Path
 ) -> None:
     random.seed(11)
-    lake, sent, rounds = Lake(data_dir=f"{tmp_path / 'pulled'}"), 0, 9
-    (lake.root / "raw").mkdir(parents=True)
-    environment = {**os.environ, "SHOP_KAFKA": broker.address, "MLPIPE_DATA_DIR": lake.data_dir}
-    environment["MLPIPE_CATALOG"] = "__main__:CATALOG"
+    lake, sent, rounds, feed = Lake(data_dir=f"{tmp_path / 'pulled'}"), 0, 9, source(topic).feed
 
-    def puller() -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-u", "-c", _PULL, topic]
-        begun = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.PIPE)
-        assert begun.stdout is not None
-        assert b"Taking orders" in begun.stdout.readline()
-        return begun
-
-    pulling = puller()
+    pulling = start_pull(lake, feed)
     try:
         for round_ in range(rounds):
             for _ in range(4):
@@ -369,7 +317,7 @@ def test_every_message_is_in_raw_once_though_pulls_are_killed_and_runs_come_in_b
                 take(lake, source(topic))  # as a run does, while a pull goes on
             pulling.send_signal(signal.SIGKILL)
             pulling.communicate()
-            pulling = puller()
+            pulling = start_pull(lake, feed)
         ends = time.monotonic() + 60
         while new_files(lake, source(topic)):
             assert time.monotonic() < ends, "what is left is not taken"
