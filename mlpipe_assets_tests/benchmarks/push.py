@@ -39,13 +39,13 @@ def measure_push(folder: Path, workload: Workload) -> Measured:
     python("-m", __spec__.name, environment=environment)
     numbers: dict[str, Any] = {}
     lines: list[Line] = []
-    with _serving(folder, environment) as (connection, process):
+    with serving(folder, environment) as (connection, process):
         customers = iter(random.Random(7).sample(range(1, sized.customers + 1), sized.customers))
         _push(connection, [next(customers)])  # the first one has the tables of the day read
         for rows, requests in _SIZES:
-            before = _processor(process)
+            before = processor_of(process)
             found = [_push(connection, [next(customers) for _ in range(rows)]) for _ in range(requests)]
-            cpu = (_processor(process) - before) / requests
+            cpu = (processor_of(process) - before) / requests
             answered, seen = ([one[place] for one in found] for place in (0, 1))
             numbers[f"{rows}"] = {"answered": answered, "seen": seen, "cpu": cpu}
             last = _percentile(seen, 0.99)
@@ -68,12 +68,12 @@ def _push(connection: http.client.HTTPConnection, customers: Sequence[int]) -> t
     own = {"order_ts": now, "amount": 12.5, "quantity": 1, "product_id": "P00001", "channel": "web", "region": "north"}
     rows = [{"order_id": uuid.uuid4().hex, "customer_id": f"{one}", **own} for one in customers]
     began = time.perf_counter()
-    _ask(connection, "/push/orders", {"rows": rows})
+    ask(connection, "/push/orders", {"rows": rows})
     answered = time.perf_counter()
     asked = {"features": ["customer_features:orders_7d"], "entities": {"customer_id": [f"{one}" for one in customers]}}
     while any(
         at.endswith(_MIDNIGHT)
-        for at in _ask(connection, "/get-online-features", asked)["results"][1]["event_timestamps"]
+        for at in ask(connection, "/get-online-features", asked)["results"][1]["event_timestamps"]
     ):
         if time.perf_counter() - answered > _WAIT:
             raise ChildError(f"the answers do not follow {len(rows):,} rows after {_WAIT:g} s")
@@ -81,7 +81,7 @@ def _push(connection: http.client.HTTPConnection, customers: Sequence[int]) -> t
     return answered - began, time.perf_counter() - answered
 
 
-def _ask(connection: http.client.HTTPConnection, path: str, body: object) -> Any:
+def ask(connection: http.client.HTTPConnection, path: str, body: object) -> Any:
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     content = answer.read()
@@ -91,7 +91,7 @@ def _ask(connection: http.client.HTTPConnection, path: str, body: object) -> Any
 
 
 @contextmanager
-def _serving(
+def serving(
     folder: Path, environment: dict[str, str]
 ) -> Iterator[tuple[http.client.HTTPConnection, "subprocess.Popen[bytes]"]]:
     """A server of the lake, and a connection to it."""
@@ -123,7 +123,7 @@ def _wait(connection: http.client.HTTPConnection, process: "subprocess.Popen[byt
     raise ChildError("mlpipe serve does not come up")
 
 
-def _processor(process: "subprocess.Popen[bytes]") -> float:
+def processor_of(process: "subprocess.Popen[bytes]") -> float:
     """Seconds of processor a server has taken."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -14,6 +14,7 @@ import polars as pl
 
 from mlpipe_assets.catalog.aggregates import Aggregate
 from mlpipe_assets.catalog.declarations import Catalog, FeatureView
+from mlpipe_assets.catalog.feeds import Feed
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.intake.deliveries import Ledger
 from mlpipe_assets.partitions import ONE_DAY
@@ -104,11 +105,11 @@ def views() -> tuple[FeatureView, ...]:
     return (replace(known, name="known"), replace(totals, name="totals"), replace(pairs, name="pairs"), written)
 
 
-def open_catalog(folder: Path, *more: FeatureView) -> Catalog:
-    """The catalog of these views."""
+def open_catalog(folder: Path, *more: FeatureView, feed: Feed = source.feed) -> Catalog:
+    """The catalog of these views, over rows that come as files or otherwise."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "written.sql").write_text(SQL)
-    return Catalog(sources=(source,), feature_views=(*views(), *more), sql_dir=folder)
+    return Catalog(sources=(replace(source, feed=feed),), feature_views=(*views(), *more), sql_dir=folder)
 
 
 def drop(lake: Lake, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -119,8 +120,8 @@ def drop(lake: Lake, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def build(lake: Lake, catalog: Catalog, day: date) -> None:
-    """Take what lies in the drop zone, and build a day of every view."""
-    ledger = Ledger.load(lake, source.name)
+    """Take what is new of the rows, and build a day of every view."""
+    ledger, source = Ledger.load(lake, events.name), catalog.source(events.name)
     found = ingest(lake, source, ledger)
     assert found.problems == []
     build_interim(lake, DuckDBEngine(), source, ledger.days_in_partitions())

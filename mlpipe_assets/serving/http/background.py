@@ -10,8 +10,10 @@ from mlpipe_assets.serving.http.outbox import Outbox
 from mlpipe_assets.serving.http.state import ServerState
 from mlpipe_assets.serving.prediction import Champion
 from mlpipe_assets.serving.push.pushes import Pushes
+from mlpipe_assets.serving.push.stream_tail import StreamTail
 
 _LOOK_SECONDS = 0.5
+_PAUSE_SECONDS = 5.0  # after a broker could not be asked
 
 
 async def look_on(state: ServerState, counters: ServerCounters, log: RequestLog) -> None:
@@ -80,3 +82,24 @@ async def merge_on(pushes: Pushes | None, log: RequestLog) -> None:
             told = found
         else:
             told = {}
+
+
+async def follow_on(pushes: Pushes | None, log: RequestLog) -> None:
+    """Read the messages of each source as they are sent, twice a second; that they cannot be is said once."""
+    async with asyncio.TaskGroup() as group:
+        for name, tail in (pushes.following if pushes else {}).items():
+            group.create_task(_follow(name, tail, log))
+
+
+async def _follow(name: str, tail: StreamTail, log: RequestLog) -> None:
+    told: object = None
+    while True:
+        try:
+            await asyncio.to_thread(tail.look)
+            found: dict[str, object] = {"problem": tail.problem} if tail.problem else {}
+        except Exception as error:  # noqa: BLE001 (the last boundary: what can be read tomorrow must be)
+            found = spell_error(error)
+        if found and found != told:
+            log.write("messages cannot be read", source=name, **found)
+        told = found
+        await asyncio.sleep(_PAUSE_SECONDS if found else _LOOK_SECONDS)

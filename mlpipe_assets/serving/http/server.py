@@ -13,7 +13,7 @@ from fastapi import FastAPI, Response
 
 from mlpipe_assets.serving.answer_log import AnswerLog
 from mlpipe_assets.serving.answers import BadRequestError, Wanted, answer, find_features, keys_of_views
-from mlpipe_assets.serving.http.background import look_on, merge_on, send_on, write_on
+from mlpipe_assets.serving.http.background import follow_on, look_on, merge_on, send_on, write_on
 from mlpipe_assets.serving.http.counters import CONTENT_TYPE, Metric, ServerCounters, render
 from mlpipe_assets.serving.http.documentation import FEATURES, HEALTH, METRICS, PREDICT, PUSH, describe
 from mlpipe_assets.serving.http.gate import Call, Gate, Handler, Limits, RequestLog
@@ -216,6 +216,7 @@ class Server:
             look_on(self.state, self.counters, self.log),
             write_on(self.answers, self.log),
             merge_on(self.state.pushes, self.log),
+            follow_on(self.state.pushes, self.log),
             send_on(self.outbox, self.log),
         )
         tasks = [asyncio.create_task(chore) for chore in chores]

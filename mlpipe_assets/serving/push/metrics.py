@@ -1,4 +1,4 @@
-"""What Prometheus is told of pushed rows."""
+"""What Prometheus is told of pushed rows, and of messages that are followed."""
 
 from mlpipe_assets.serving.http.counters import Metric
 from mlpipe_assets.serving.push.pushes import Pushes
@@ -19,10 +19,24 @@ def push_metrics(pushes: Pushes) -> list[Metric]:
             ],
         ),
         Metric(
+            name="mlpipe_followed_rows_total",
+            kind="counter",
+            help="Rows of messages, by source, that were in the answers before raw had them.",
+            samples=[({"source": name}, tail.rows) for name, tail in sorted(pushes.following.items())],
+        ),
+        Metric(
+            name="mlpipe_follow_failed",
+            kind="gauge",
+            help="1 while the messages of a source cannot be read; what was read before answers then.",
+            samples=[
+                ({"source": name}, float(tail.problem is not None)) for name, tail in sorted(pushes.following.items())
+            ],
+        ),
+        Metric(
             name="mlpipe_push_delay_seconds",
             kind="gauge",
             help="Seconds from when the oldest rows of the last round were on the disk until they were in the answers.",
-            samples=[({}, pushes.delay)] if counted else [],
+            samples=[({}, pushes.delay)] if counted or pushes.following else [],
         ),
         Metric(
             name="mlpipe_overlay_entities",

@@ -14,7 +14,7 @@ from mlpipe_assets.partitions import ONE_DAY
 from mlpipe_assets.point_in_time.source_days import SourceDays
 from mlpipe_assets.serving.push.open_rows import OpenRows, winners
 from mlpipe_assets.serving.push.open_view import OpenView, closed_keys, open_interim
-from mlpipe_assets.serving.push.pushed_rows import why_not
+from mlpipe_assets.serving.push.pushed_rows import is_followed, why_not
 from mlpipe_assets.serving.snapshots.rows import spell_keys, spell_rows
 from mlpipe_assets.serving.snapshots.snapshot import Generation
 from mlpipe_assets.store.lake import Lake
@@ -87,7 +87,7 @@ class OpenDay:
         generation: The snapshot that they lie over.
         views: Views whose rows of the day can be computed.
         not_online: Why those of others cannot, by view.
-        sources: Sources that rows can be pushed to.
+        sources: Sources that rows can be pushed to, or that are followed.
         reading: All views of these sources.
         marks: What is another when a table changed that one of them reads.
     """
@@ -103,7 +103,7 @@ class OpenDay:
     @classmethod
     def find(cls, lake: Lake, catalog: Catalog, generation: Generation | None, day: date) -> "OpenDay":
         """The day as the lake is now."""
-        taking = [source for source in catalog.sources if why_not(source) is None]
+        taking = [source for source in catalog.sources if why_not(source) is None or is_followed(source)]
         candidates: list[OpenView] = []
         not_online: dict[str, str] = {}
         for view in catalog.online_views:

@@ -1,50 +1,44 @@
-"""Pushed rows of one source, of days that are not closed: read as they are written, by whatever server, and judged again."""
+"""Rows of one source of days that are not closed, judged again: what a day may still be made of."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Source
-from mlpipe_assets.catalog.feeds import files_of
-from mlpipe_assets.partitions import ONE_DAY
-from mlpipe_assets.serving.push.marks import WINDOW, Marks
-from mlpipe_assets.serving.push.pushed_rows import judge_rows
-from mlpipe_assets.serving.push.spool_tail import Chunk, Place, SpoolTail, TruncatedError
 from mlpipe_assets.transforms.staging import ORIGIN, latest_of_each_day, superseded
 
-_ROWS_AT_ONCE = 50_000
+Place = tuple[object, ...]
+"""Of a delivery in the order in which deliveries became known."""
 
 
 @dataclass(kw_only=True)
 class OpenRows:
-    """The rows of one source that servers have written and that a day may still be made of. One thread at a time.
+    """The rows of one source that a day may still be made of, and that interim need not have. One thread at a time.
 
     Attributes:
-        marks: The requests that they came with.
-        parts: In the columns of the contract with `event_date`; a row's delivery is the file that holds it.
+        parts: In the columns of the contract with `event_date`; a row's delivery is what it came with.
     """
 
     source: Source
-    tail: SpoolTail
-    marks: Marks = field(default_factory=Marks)
     parts: list[pl.DataFrame] = field(default_factory=list)
-    _names: dict[str, str] = field(default_factory=dict)
-    _places: dict[str, Place] = field(default_factory=dict)
 
+    @abstractmethod
     def read(self, now: datetime) -> tuple[list[pl.DataFrame], bool]:
-        """Rows that were written since the last look; and whether these are all there are, because a file lost some."""
-        since = now - max(timedelta(seconds=WINDOW), 2 * ONE_DAY + self.source.ahead_within)
-        try:
-            return [rows for chunk in self.tail.read(since) for rows in self._judge(chunk) if rows.height], False
-        except TruncatedError:
-            self.forget()
-            return self.read(now)[0], True
+        """Rows that came since the last look; and whether these are all there are, because some were lost."""
+
+    @abstractmethod
+    def contested(self) -> list[pl.DataFrame]:
+        """Rows of which another may hold now, though none of them is new."""
+
+    @abstractmethod
+    def places(self) -> Mapping[str, Place]:
+        """The place of each of their deliveries in the order of these."""
 
     def forget(self) -> None:
         """Read everything again at the next look."""
-        self.tail.forget()
         self.parts.clear()
 
     def add(self, rows: list[pl.DataFrame]) -> list[pl.DataFrame]:
@@ -63,37 +57,6 @@ class OpenRows:
         if len(self.parts) > 1:
             self.parts[:] = [pl.concat(self.parts)]
         return self.parts[0] if self.parts else None
-
-    def contested(self) -> list[pl.DataFrame]:
-        """Rows whose key is in several files, when one of these got another place since: another of them may hold now."""
-        names = {one.file: one.name for one in self.tail.files.values()}
-        moved = any(self._names.get(file, name) != name for file, name in names.items())
-        self._names = names
-        if not moved or self.rows is None:
-            return []
-        several = self.rows.group_by(self.source.key).agg(pl.col("delivery").n_unique()).filter(pl.col("delivery") > 1)
-        found = self.rows.join(several, on=list(self.source.key), how="semi")
-        return [found] if found.height else []
-
-    def places(self) -> Mapping[str, Place]:
-        """The place of each file in the order of deliveries; of one that was taken away since, the last it had."""
-        feed = files_of(self.source.feed)
-        self._places |= {one.file: one.place(feed) for one in self.tail.files.values()}
-        return self._places
-
-    def _judge(self, chunk: Chunk) -> list[pl.DataFrame]:
-        """The rows of new lines that hold, which they did when they were taken unless the contract has changed since."""
-        known_at = chunk.tailed.known_at(files_of(self.source.feed))
-        seconds = chunk.tailed.modified_ns / 1e9
-        found: list[pl.DataFrame] = []
-        for start in range(0, len(chunk.lines), _ROWS_AT_ONCE):
-            lines = chunk.lines[start : start + _ROWS_AT_ONCE]
-            for line in lines:
-                self.marks.note(line, seconds)
-            judged = judge_rows(self.source, [line.decode() for line in lines], known_at)
-            number = pl.col("record_number") + (chunk.first + start - 1)
-            found.append(judged.rows.with_columns(number, delivery=pl.lit(chunk.tailed.file)))
-        return found
 
 
 def winners(source: Source, rows: pl.DataFrame, places: Mapping[str, Place]) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from mlpipe_assets.catalog.declarations import Catalog, Source, is_snapshot
-from mlpipe_assets.catalog.feeds import Files
+from mlpipe_assets.catalog.feeds import Files, KafkaTopic, NatsStream
 from mlpipe_assets.contracts.serving_log import ServingLog
 from mlpipe_assets.errors import PrepareError, shorten
 from mlpipe_assets.intake.known_at import arrival_day
@@ -62,6 +62,12 @@ def why_not(source: Source) -> str | None:
     if source.feed.location:
         return "its files come from a bucket"
     return f"its files wrap their rows below {source.feed.records!r}" if source.feed.records else None
+
+
+def is_followed(source: Source) -> bool:
+    """Whether a server reads the rows of a source as they are sent: messages of a topic or a stream, each an event."""
+    streams = isinstance(source.feed, KafkaTopic | NatsStream)
+    return streams and not is_snapshot(source) and not issubclass(source.contract, ServingLog)
 
 
 def cut_rows(body: bytes) -> list[str]:
@@ -128,6 +134,11 @@ def judge_rows(source: Source, payloads: Sequence[str], known_at: datetime) -> J
         text=None,
         malformed=pl.DataFrame(schema=MALFORMED_SCHEMA),
     )
+    return judge_block(source, block, known_at)
+
+
+def judge_block(source: Source, block: Block, known_at: datetime) -> Judged:
+    """The same of objects that come as a block."""
     day = arrival_day(known_at)
     events, away = arrive(
         block, source, delivery=_NOTHING, source_file="", known_at=known_at, snapshot_day=day, arrived=day
@@ -139,11 +150,19 @@ def judge_rows(source: Source, payloads: Sequence[str], known_at: datetime) -> J
     events = events.filter(~ahead)
     if not events.height:  # nothing is left for the source's own function to read
         return Judged(rows=pl.DataFrame(schema={"record_number": pl.Int64()}), reasons=reasons)
-    own = own_columns(source)
-    text = decode(events["payload"], None if source.prepare else own)
-    rows, refused = judge_events(name_columns(events, text, source, own, ()), source)
+    rows, refused = judge_objects(source, events)
     reasons |= dict(refused.select("record_number", "reasons").rows())
     return Judged(rows=rows, reasons=reasons)
+
+
+def judge_objects(source: Source, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of events that are objects of JSON those that hold, in the columns of the contract, and those refused.
+
+    Raises: PrepareError as `judge_rows`.
+    """
+    own = own_columns(source)
+    text = decode(events["payload"], None if source.prepare else own)
+    return judge_events(name_columns(events, text, source, own, ()), source)
 
 
 def expect_sound(source: Source, payloads: Sequence[str], reasons: dict[int, str]) -> None:

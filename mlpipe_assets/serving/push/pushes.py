@@ -16,10 +16,13 @@ from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.serving.push.open_day import OpenDay
 from mlpipe_assets.serving.push.open_rows import OpenRows
 from mlpipe_assets.serving.push.overlay import Overlay
-from mlpipe_assets.serving.push.pushed_rows import why_not
+from mlpipe_assets.serving.push.pushed_rows import is_followed, why_not
 from mlpipe_assets.serving.push.pushed_sample import PushedSample
 from mlpipe_assets.serving.push.pushing import Pushing
 from mlpipe_assets.serving.push.spool_tail import SpoolTail
+from mlpipe_assets.serving.push.spooled_rows import SpooledRows
+from mlpipe_assets.serving.push.stream_tail import StreamTail
+from mlpipe_assets.serving.push.streamed_rows import StreamedRows
 from mlpipe_assets.serving.snapshots.snapshot import Generation
 from mlpipe_assets.serving.spool import Spool
 from mlpipe_assets.store import keys
@@ -46,7 +49,8 @@ class Pushes:
         delay: Seconds from when the oldest rows of the last look were on the disk until they were in the answers.
         merged_at: When the answers were changed last.
         has_looked: Whether what was written before is known: until then a request sent again would be taken for a new one.
-        taking: What takes the rows of each source.
+        taking: What takes the rows of each source that rows are pushed to.
+        following: What reads the messages of each source that sends them.
     """
 
     lake: Lake
@@ -61,6 +65,7 @@ class Pushes:
     wake: Callable[[], None] = lambda: None
     overlay: Overlay = field(default_factory=Overlay)
     taking: dict[str, Pushing] = field(default_factory=dict)
+    following: dict[str, StreamTail] = field(default_factory=dict)
     _rows: dict[str, OpenRows] = field(default_factory=dict)
     _open: OpenDay | None = None
     _generation: Generation | None = None
@@ -78,9 +83,13 @@ class Pushes:
         """Know the places of the rows of every source."""
         self._sample = PushedSample(lake=self.lake)
         for source in self.catalog.sources:
-            if why_not(source) is None:
+            if is_followed(source):
+                stream = self.following[source.name] = StreamTail(lake=self.lake, source=source, told=self._taken)
+                closed = self._closed_of(source.name)
+                self._rows[source.name] = StreamedRows(source=source, tail=stream, closed=closed)
+            elif why_not(source) is None:
                 tail = SpoolTail(folder=self.lake.root / keys.drop_zone(source.name))
-                rows = self._rows[source.name] = OpenRows(source=source, tail=tail)
+                rows = self._rows[source.name] = SpooledRows(source=source, tail=tail)
                 self.taking[source.name] = Pushing(
                     source=source,
                     spool=Spool(root=self.lake.root, source=source.name, seconds=self.seconds, sync=True),
@@ -90,9 +99,15 @@ class Pushes:
                 )
 
     def all_not_online(self) -> dict[str, str]:
-        """Views whose answers do not follow what is pushed to their sources, and why; none before anything is pushed."""
+        """Views whose answers do not follow what comes of their sources, and why; none before anything comes."""
         found = self._open
-        return {**found.not_online, **self.problems} if found else {}
+        unread = {
+            view.name: f"the messages of {name} cannot be read: {tail.problem}"
+            for name, tail in self.following.items()
+            for view in self.catalog.online_views
+            if tail.problem and name in view.inputs
+        }
+        return {**unread, **found.not_online, **self.problems} if found else unread
 
     def not_online(self, source: str) -> dict[str, str]:
         """The same of the views of one source."""
@@ -241,6 +256,9 @@ class Pushes:
             with suppress(MlpipeError):
                 if (entities := self._sample.entities(view)) is not None:
                     self._sample.write(view, entities, self._open.tables(view, entities, self._rows))
+
+    def _closed_of(self, name: str) -> Callable[[], date]:
+        return lambda: self._day().sources[name].closed
 
     def _late_of(self, name: str) -> Callable[[pl.DataFrame], pl.Series]:
         return lambda rows: self._day().sources[name].find_late(rows)  # noqa: PLW0108 (the day is another one tomorrow)

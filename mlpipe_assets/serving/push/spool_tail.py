@@ -12,11 +12,11 @@ from pathlib import Path
 from mlpipe_assets.catalog.feeds import Files
 from mlpipe_assets.intake.delivery import natural
 from mlpipe_assets.intake.known_at import read_known_at
+from mlpipe_assets.serving.push.open_rows import Place
 
 _OPEN = re.compile(r"\.spool-[a-z]{8}-[0-9a-f]{8}\.jsonl")
 _HANDED_OVER = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}Z)_[a-z]{8}-\d{4,}\.jsonl")
 _STEADY_NS = 2_000_000_000  # a folder that changed later than this before it was listed may have changed again unseen
-Place = tuple[object, ...]
 
 
 @dataclass(kw_only=True)
