@@ -73,34 +73,21 @@ class StreamTail:
     _handing: Lock = field(default_factory=Lock)
 
     def begin(self, closed: date) -> None:
-        """Say which day is the newest that is closed; the first time what raw has of days after it is read.
-
-        Raises: MlpipeError when it cannot be.
-        """
+        """Say which day is the newest that is closed; the first time what raw has of days after it is read."""
         first = self._closed is None
         self._closed = closed
         if first:
             with self._turn:
-                self._look_at_raw(closed)
+                self.problem = _problem_of(self._look_at_raw, closed)
 
-    def look(self) -> bool:
-        """Read what is new in raw, and at the broker; whether it could be.
-
-        Raises: MlpipeError when raw cannot be read.
-        """
+    def look(self) -> None:
+        """Read what is new in raw, and at the broker; `problem` says why it could not be."""
         with self._turn:
             if self._closed is None:  # nobody has asked for a row yet
-                return True
-            self._look_at_raw(self._closed)
-            try:
-                self.problem = self._ask(self._closed)
-            except MlpipeError as error:
-                self.problem = f"{error}"
-            except OSError as error:
-                self.problem = error.strerror or type(error).__name__
+                return
+            self.problem = _problem_of(self._look_at_raw, self._closed) or _problem_of(self._ask, self._closed)
         if self._fresh or self._gone:
             self.told()
-        return self.problem is None
 
     def take(self) -> tuple[set[str], list[Stretch]]:
         """What was read since the last time, and names of what raw has taken of what was read before."""
@@ -121,7 +108,7 @@ class StreamTail:
         changed = folder.stat().st_mtime_ns if folder.exists() else 0
         if changed == self._listed[0] and changed < self._listed[1] - _STEADY_NS:
             return
-        self._listed = (changed, time_ns())
+        listed = (changed, time_ns())
         ledger = Ledger.load(self.lake, self.source.name)
         fresh = [one for name, one in ledger.deliveries.items() if name not in self._known]
         stretches = list(_read_raw(self.source, ledger, fresh, closed))
@@ -129,6 +116,7 @@ class StreamTail:
         gone = {name for name, mark in self._ahead.items() if is_covered(mark, taken.values())}
         self._known |= {one.delivery for one in fresh}
         self._taken, self._ahead = taken, {name: mark for name, mark in self._ahead.items() if name not in gone}
+        self._listed = listed  # what could not be read is looked for again
         with self._handing:
             self._fresh += stretches
             self._gone |= gone
@@ -160,6 +148,18 @@ class StreamTail:
             place=(known_at, pending.modified_ns, natural(pending.name)),
             rows=_of_open_days([rows for rows in judged if rows.height], closed).with_columns(delivery=pl.lit(file)),
         )
+
+
+def _problem_of(work: Callable[[date], str | None], closed: date) -> str | None:
+    """Why some work cannot be done now; None when it was."""
+    try:
+        return work(closed)
+    except MlpipeError as error:
+        return f"{error}"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    except pl.exceptions.PolarsError:  # its words may quote what is in the file
+        return "a file of raw is damaged; `mlpipe verify` says which"
 
 
 def _read_raw(source: Source, ledger: Ledger, fresh: Sequence[Delivery], closed: date) -> Iterator[Stretch]:

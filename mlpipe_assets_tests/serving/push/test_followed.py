@@ -169,6 +169,22 @@ def test_a_server_that_cannot_be_asked_is_named_and_what_was_read_goes_on_answer
     assert followed.rows_of("fay") == [2]
 
 
+def test_a_file_of_raw_that_is_damaged_is_named_and_read_once_it_is_whole(followed: Followed) -> None:
+    followed.send(event("f1", "fay"))
+    followed.take()
+    [file] = followed.lake.root.glob(f"raw/_events/events/*{TODAY}*/*.parquet")
+    content = file.read_bytes()
+    file.write_bytes(b"something else")
+    followed.restart()
+    followed.look()
+    assert followed.rows_of("fay") == [None]
+    assert "a file of raw is damaged" in followed.asked.pushes.all_not_online()["known"]
+
+    file.write_bytes(content)
+    followed.look()
+    assert followed.rows_of("fay") == [1]
+
+
 def metrics_of(followed: Followed) -> dict[str, float]:
     return {one.name: one.samples[0][1] for one in push_metrics(followed.asked.pushes) if "follow" in one.name}
 
