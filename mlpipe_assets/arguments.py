@@ -53,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_status(commands)
     add_reading(commands, _command)
     _add_verify(commands)
-    add_views(commands, _command, _day)
+    add_views(commands, _command, read_day)
     add_catalog(commands, _command)
     add_versions(commands, _command)
     _add_trace(commands)
@@ -117,8 +117,8 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "ingest the drop zone and bring every stage up to date",
         "  mlpipe run\n  mlpipe run --dry-run\n  mlpipe run --from 2026-01-05 --to 2026-01-11\n  mlpipe run --sample 0.01",
     )
-    run.add_argument("--from", dest="first", type=_day, metavar="DAY", help="build no day before this one")
-    run.add_argument("--to", dest="last", type=_day, metavar="DAY", help="build no day after this one")
+    run.add_argument("--from", dest="first", type=read_day, metavar="DAY", help="build no day before this one")
+    run.add_argument("--to", dest="last", type=read_day, metavar="DAY", help="build no day after this one")
     run.add_argument("--json", action="store_true", help="print what was done as one JSON object")
     either = run.add_mutually_exclusive_group()
     either.add_argument("--dry-run", action="store_true", help="print what would be read and built; change nothing")
@@ -156,22 +156,31 @@ def _add_trace(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         commands,
         "explain-prediction",
         ("trace", "explain_prediction"),
-        "show what one prediction rests on: model, features, rows, file and line",
-        "  mlpipe explain-prediction repeat_purchase C00001 2026-04-30",
+        "show what one prediction rests on: model, training set, rows, file and line",
+        "  mlpipe explain-prediction repeat_purchase C00001 2026-04-30\n  mlpipe explain-prediction --request 5f0c2a9e",
     )
-    explain.add_argument("model", metavar="MODEL", help="a model of the catalog, such as repeat_purchase")
+    explain.usage = "mlpipe explain-prediction [-q | -v] [--json] [--at TIME] MODEL KEY DATE\n\
+       mlpipe explain-prediction [-q | -v] [--json] [--row N] --request ID"
     explain.add_argument(
-        "key",
-        metavar="KEY",
-        nargs="+",
-        help="the join key of the entity, such as C00001; its values in turn where it has several",
+        "what",
+        metavar="MODEL KEY DATE",
+        nargs="*",
+        help="a model such as repeat_purchase, the join key of the entity (its values in turn where it has several), and the day "
+        "of the prediction, as 2026-04-30",
     )
-    explain.add_argument("day", type=_day, metavar="DATE", help="the day of the prediction, such as 2026-04-30")
     explain.add_argument(
         "--at",
         type=_time,
         metavar="TIME",
         help="of a model of moments, which one of the day, as 10:30:00 in UTC (the last)",
+    )
+    explain.add_argument(
+        "--request",
+        metavar="ID",
+        help="a prediction that mlpipe serve gave: the id of its request, as the answer had it",
+    )
+    explain.add_argument(
+        "--row", type=int, default=0, metavar="N", help="which prediction of the request, from 0 (the first)"
     )
     explain.add_argument("--json", action="store_true", help="print everything as one JSON object")
 
@@ -214,7 +223,8 @@ def _add_completion(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="your shell")
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
+    """A day as it is typed. Raises: argparse.ArgumentTypeError."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

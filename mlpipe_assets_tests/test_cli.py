@@ -457,7 +457,7 @@ def test_a_call_that_does_not_parse_is_exit_2(arguments: list[str], capsys: pyte
         ("MLPIPE_CATALOG", "", ""),
         ("MLPIPE_CATALOG", ":", "MLPIPE_CATALOG=':'"),
         ("MLPIPE_SETTLE_SECONDS", "nan", "MLPIPE_SETTLE_SECONDS='nan' is not a number of seconds"),
-        ("MLPIPE_UI_URL", "http://me:secret@host:3000", "MLPIPE_UI_URL is not an address of a web page"),
+        ("MLPIPE_UI_URL", "http://me:secret@host:3000", "MLPIPE_UI_URL is not an address of the web"),
         ("MLPIPE_ENVIRONMENT", "x" * 41, "is no name"),
         ("MLPIPE_START_DATE", "01.02.2026", "MLPIPE_START_DATE='01.02.2026' is not a date"),
     ],

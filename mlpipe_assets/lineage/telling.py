@@ -17,6 +17,7 @@ from mlpipe_assets.lineage.holdings import Held, Holdings, file_key, partition_d
 from mlpipe_assets.lineage.inputs import Origins
 from mlpipe_assets.lineage.terms import DECISION, FILE, MODEL, MODEL_VERSION, TAG, Key, Told
 from mlpipe_assets.stages.flow_table import Table
+from mlpipe_assets.stages.predictions.plan import inputs_digest
 from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.tags import list_tags, read_tag
@@ -158,9 +159,7 @@ class Teller:
         hold = read_hold(self.lake.objects)
         if hold and table.key in hold.tables:
             return {held.key.partition: {"recorded": "checkout", "tag": hold.tag} for held in others}
-        days = {held.day for held in others}
-        work = table.behind(self.lake, lambda day: day in days) if table.behind and table.stage != "raw" else None
-        doubtful = {f"{day}" for day in work.days} if work else set()
+        doubtful = self._doubtful(table, others)
         return {
             held.key.partition: {
                 "recorded": "afterwards",
@@ -168,6 +167,21 @@ class Teller:
             }
             for held in others
         }
+
+    def _doubtful(self, table: Table, others: Collection[Held]) -> set[str]:
+        """Partitions that were made of something else than what is there now."""
+        model = next((one for one in self.catalog.models if table.key == f"predictions/{one.name}"), None)
+        if model:  # those of older days stay as they are, whatever their features become: no work names them
+            return {
+                held.key.partition
+                for held in others
+                if held.day
+                and held.facts.get("inputs")
+                != inputs_digest(self.lake, model, f"{held.facts.get('champion')}", held.day)
+            }
+        days = {held.day for held in others}
+        work = table.behind(self.lake, lambda day: day in days) if table.behind and table.stage != "raw" else None
+        return {f"{day}" for day in work.days} if work else set()
 
     def _tell_decisions(self, book: Book, table: Table) -> int:
         """Promotions, rollbacks and versions that were kept from leading, each once, in their order."""

@@ -17,7 +17,7 @@ from mlpipe_assets.catalog.declarations import Catalog, FeatureView, Model, Moni
 from mlpipe_assets.catalog.learners import Learner, Promotion
 from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.explain import explain
+from mlpipe_assets.explain.explaining import explain
 from mlpipe_assets.outcome import CheckResult, Outcome
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.retrieval import Retrieval, Wording

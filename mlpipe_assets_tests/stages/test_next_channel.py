@@ -12,7 +12,7 @@ from mlpipe_assets.catalog.contents import CATALOG as SHOP
 from mlpipe_assets.catalog.models import next_channel
 from mlpipe_assets.commands.feature_list import list_views
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.explain import explain
+from mlpipe_assets.explain.explaining import explain
 from mlpipe_assets.project import Project
 from mlpipe_assets.sample import write_sample
 from mlpipe_assets_tests.serving.asking import serving

@@ -14,15 +14,19 @@ from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.serving_log import serving_log
 from mlpipe_assets.commands.trace import _tree
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.explain import explain
+from mlpipe_assets.errors import MissingPartitionError, SettingsError
+from mlpipe_assets.explain.explaining import explain, explain_served
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.partitions import last_partition
 from mlpipe_assets.publish.warehouse import query
+from mlpipe_assets.stages.features.asset import build_features
 from mlpipe_assets.stages.predictions.asset import build_predictions
 from mlpipe_assets.stages.predictions.served import build_served, served_work
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets_tests.champions import crowned_lake
-from mlpipe_assets_tests.planted import day, publish_online
+from mlpipe_assets_tests.lake_copies import copy_lake
+from mlpipe_assets_tests.lineage.history import ask
+from mlpipe_assets_tests.planted import bring_in, day, drop_orders, publish_online, spend
 from mlpipe_assets_tests.serving.asking import serving
 from mlpipe_assets_tests.serving.logged import log_of, take_log, written
 
@@ -35,6 +39,7 @@ class Served:
     catalog: Catalog
     answer: dict[str, Any]
     days: list[date]
+    unrecorded: Lake  # as it was before the lineage of the answers was recorded
 
     @property
     def model(self) -> Model:
@@ -46,6 +51,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     catalog, lake, _ = crowned_lake(tmp_path_factory.mktemp("served"))
     catalog = replace(catalog, sources=(*catalog.sources, serving_log))
     publish_online(lake, catalog)
+    ask(catalog, lake).artifacts()  # records the snapshot
     asked = serving(lake, catalog, answers=log_of(lake))
     body = {"entities": {"customer_id": ["ann", "nobody"]}}
     answer = asked.post("/predict/returning", body, {"x-request-id": "mine"}).json()
@@ -54,7 +60,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     days = take_log(lake)
     build_predictions(lake, catalog, catalog.models[0], [day(6)])
     build_served(lake, serving_log, catalog.models[0], days)
-    return Served(lake=lake, catalog=catalog, answer=answer, days=days)
+    unrecorded = copy_lake(lake, tmp_path_factory.mktemp("unrecorded") / "data")
+    return Served(lake=lake, catalog=catalog, answer=answer, days=days, unrecorded=unrecorded)
 
 
 def test_each_prediction_is_there_with_its_request_and_the_types_of_the_model(served: Served) -> None:
@@ -97,9 +104,72 @@ def test_an_explanation_names_the_requests_that_were_answered_from_the_same_row(
     assert "customer_id" not in found.served[0]
     told = Console(width=200, force_terminal=False)
     with told.capture() as shown:
-        told.print(_tree(served.model, ["ann"], f"{day(6)}", found))
+        told.print(_tree(served.model, ["ann"], found))
     assert "answered online 1 time from these features" in shown.get()
     assert "request mine: " in shown.get()
+
+
+def test_a_request_leads_back_to_the_version_the_snapshot_and_the_files(served: Served) -> None:
+    asked, found = explain_served(served.lake, served.catalog, "mine")
+
+    assert (asked.entity, found.request_rows) == ({"customer_id": "ann"}, 2)
+    assert found.prediction["probability"] == served.answer["results"][0]["probability"]
+    assert found.model["version"] == served.answer["metadata"]["model_version"]
+    assert found.feature_partition["name"] == "features/spend@2026-01-06"
+    assert {one["name"] for one in found.files} == {
+        "raw/orders/orders_2026-06-30.csv",
+        "raw/customers/customers_2026-01-01.csv",
+    }
+    assert [row["record"] for row in found.rows["interim/orders"]] == [7, 6, 5]
+    told = Console(width=200, force_terminal=False)
+    with told.capture() as shown:
+        told.print(_tree(served.model, ["ann"], found))
+    assert "to request mine, row 0 of 2 (--row names another) from snapshot 000001-" in shown.get()
+
+
+def test_of_an_entity_without_features_a_request_says_so(served: Served) -> None:
+    asked, found = explain_served(served.lake, served.catalog, "mine", 1)
+
+    assert (asked.entity, found.features, found.rows) == ({"customer_id": "nobody"}, {}, {})
+    told = Console(width=200, force_terminal=False)
+    with told.capture() as shown:
+        told.print(_tree(served.model, ["nobody"], found))
+    assert "predictions/returning_served: nobody → NOT_FOUND" in shown.get()
+    assert "no row of nobody" in shown.get()
+
+
+def test_features_built_again_since_are_not_taken_for_those_that_answered(served: Served) -> None:
+    lake = served.unrecorded
+    answered = explain_served(served.lake, served.catalog, "mine")[1].feature_partition["digest"]
+    drop_orders(lake, "orders_2026-07-01.csv", [("late", "ann", day(6), "1.00", "web")])
+    bring_in(lake, replace(served.catalog, sources=served.catalog.sources[:2]))
+    build_features(lake, DuckDBEngine(), served.catalog, spend, [day(6)])
+
+    _, found = explain_served(lake, served.catalog, "mine")
+
+    assert (found.feature_partition["digest"], found.feature_partition["is_held"]) == (answered, False)
+    assert found.features_changed
+
+
+@pytest.mark.parametrize(
+    ("request_id", "row", "said"),
+    [
+        (
+            "yours",
+            0,
+            r"No request 'yours' in predictions/returning_served, which has 1 request of .*, such as 'mine' of",
+        ),
+        ("mine", 2, r"request 'mine' has no row 2; it asked for 2 predictions, rows 0 to 1"),
+    ],
+)
+def test_a_request_that_is_not_there_is_said_with_what_is(served: Served, request_id: str, row: int, said: str) -> None:
+    with pytest.raises(MissingPartitionError, match=said):
+        explain_served(served.lake, served.catalog, request_id, row)
+
+
+def test_without_a_serving_log_no_request_can_be_explained(served: Served) -> None:
+    with pytest.raises(SettingsError, match=r"none of its sources is serving_log\. Add it to SOURCES"):
+        explain_served(served.lake, replace(served.catalog, sources=served.catalog.sources[:2]), "mine")
 
 
 def test_a_day_on_which_nobody_asked_is_empty_and_no_fault(tmp_path: Path, lake: Lake) -> None:

@@ -13,7 +13,7 @@ from mlpipe_assets.catalog.sources import customers, orders
 from mlpipe_assets.commands.feature_list import list_views
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.errors import CatalogError
-from mlpipe_assets.explain import rows_behind
+from mlpipe_assets.explain.rows import rows_behind
 from mlpipe_assets.partitions import days_between
 from mlpipe_assets.point_in_time.windows import Inputs
 from mlpipe_assets.stages.features.asset import build_features

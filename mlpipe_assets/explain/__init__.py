@@ -1,0 +1,1 @@
+"""From one prediction back to everything it rests on."""

@@ -1,0 +1,1 @@
+"""Lineage: one small history, and every question about it."""
