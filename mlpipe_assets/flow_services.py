@@ -80,7 +80,7 @@ def catalog_tables(catalog: Catalog, others: Iterable[Table]) -> Iterator[Table]
             jobs=tuple(dict.fromkeys(["daily_job", *(job for table in others for job in table.jobs)])),
             upstream=tuple(table.key for table in others),
             behind=behind("data_catalog.record.catalog_work", catalog),
-            asked="never",
+            asked="last",
             follows=True,
             to_do="see what kept it from being written, then `mlpipe run`",
             healed_at_once=True,

@@ -72,7 +72,10 @@ def look_for_stale_days(lake: Lake, catalog: Catalog) -> Stale:
     """
     stages: list[list[Wish]] = []
     blocked: list[str] = []
-    for _, tables in groupby(tables_of(catalog), key=lambda table: (table.stage, table.jobs[0], table.asked)):
+    in_turn = sorted(
+        tables_of(catalog), key=lambda table: table.asked == "last"
+    )  # wherever a stage of one's own stands
+    for _, tables in groupby(in_turn, key=lambda table: (table.stage, table.jobs[0], table.asked)):
         wishes: list[Wish] = []
         for table in tables:
             work = _look(lake, catalog, table, others=bool(stages))
@@ -104,9 +107,11 @@ def _wish(lake: Lake, catalog: Catalog, table: Table, work: Work) -> Wish:
 
 
 def what_is_about_to_run(lake: Lake, catalog: Catalog, now: datetime, settle_seconds: float) -> list[str]:
-    """Tables that sensors will ask to build at their next look."""
+    """Tables that sensors will ask to build at their next look, but for those that only tell of the others."""
     arrivals = look_for_arrivals(lake, catalog, now, settle_seconds)
-    stale = [wish.table for stage in look_for_stale_days(lake, catalog).stages for wish in stage]
+    telling = {table.key for table in tables_of(catalog) if table.asked == "last"}
+    wished = [wish.table for stage in look_for_stale_days(lake, catalog).stages for wish in stage]
+    stale = [table for table in wished if table not in telling]
     return [*(wish.table for wish in arrivals.wishes), *stale, *arrivals.waiting]
 
 

@@ -13,6 +13,8 @@ from mlpipe_assets.automation.freshness_checks import with_freshness_job
 from mlpipe_assets.automation.requests import own_checks
 from mlpipe_assets.automation.sensors import sensors_of
 from mlpipe_assets.catalog.declarations import Catalog
+from mlpipe_assets.data_catalog.entries import describe
+from mlpipe_assets.data_catalog.record import write_entries
 from mlpipe_assets.definitions import defs
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
 from mlpipe_assets.partitions import days_between, last_partition
@@ -184,6 +186,8 @@ def test_a_late_file_makes_its_day_stale_and_then_the_windows_over_it(
     build_features(lake, DuckDBEngine(), catalog, catalog.feature_views[0], days_between(day(1), day(LAST)))
     assert spell(sensors.tick("stale_days_sensor")[0]) == [("daily_job", "online/features", f"{last_partition()}", "")]
     publish_online(lake, catalog)
+    assert spell(sensors.tick("stale_days_sensor")[0]) == [("daily_job", "meta/catalog", f"{last_partition()}", "")]
+    write_entries(lake, describe(lake, catalog))
     assert sensors.tick("stale_days_sensor") == ([], "every table is up to date")
 
     drop_orders(lake, f"orders_{day(LAST)}_late.csv", [("x", "eve", day(2), "5.00", "app")])
