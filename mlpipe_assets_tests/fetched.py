@@ -45,14 +45,19 @@ def fetch_jars(name: str, artifacts: Sequence[str], *, without: str = "") -> Pat
         artifacts: Each as `group:artifact:version`.
         without: A group of which nothing else is fetched.
     """
+    alone = _ALONE.format(without) if without else ""
+    found = "".join(_DEPENDENCY.format(*artifact.split(":"), alone) for artifact in artifacts)
+    return fetch_jars_of(name, _POM.format(dependencies=found))
+
+
+def fetch_jars_of(name: str, pom: str) -> Path:
+    """The folder of what a POM names, and of what this needs."""
     expect_tools("fetching jars", "mvn")
     made = _cache() / name
     if not made.is_dir():
         fresh = made.with_name(f"{name}.{os.getpid()}")
         fresh.mkdir(parents=True)
-        alone = _ALONE.format(without) if without else ""
-        found = "".join(_DEPENDENCY.format(*artifact.split(":"), alone) for artifact in artifacts)
-        (fresh / "pom.xml").write_text(_POM.format(dependencies=found))
+        (fresh / "pom.xml").write_text(pom)
         copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
         subprocess.run(["mvn", "-q", "-B", *copy], cwd=fresh, check=True, stdout=subprocess.DEVNULL)
         try:

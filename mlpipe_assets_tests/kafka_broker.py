@@ -22,7 +22,7 @@ from mlpipe_assets_tests.fetched import expect_tools, fetch_jars
 from mlpipe_assets_tests.servers import free_port
 
 VERSION = "4.4.0"
-_SECONDS = 60.0
+_SECONDS = 240.0  # a busy machine starts Java slowly
 _ARTIFACTS = (f"org.apache.kafka:kafka_2.13:{VERSION}", "org.slf4j:slf4j-nop:1.7.36")
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
@@ -62,7 +62,9 @@ class Broker:
         path = self.folder / "server.properties"
         path.write_text(_PROPERTIES.format(port=self.port, controller=free_port(), log=self.folder / "log"))
         name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", "-t", name, "-c", f"{path}")
+        self._java(
+            "kafka.tools.StorageTool", "format", f"--cluster-id={name}", "-c", f"{path}"
+        )  # a name may begin with -
         return path
 
     def start(self) -> None:
