@@ -49,11 +49,13 @@ def columns_read(sql: str, table: str) -> frozenset[str] | None:
 def _origins(scope: Scope, node: exp.Expr, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:
     """(table, column) pairs an expression of a scope reads, followed through CTEs and unions."""
     found: set[tuple[str, str]] = set()
-    for column in node.find_all(exp.Column):
+    below = [sub for sub in scope.subquery_scopes if _is_in(sub.expression, node)]
+    theirs = {id(column) for sub in below for column in sub.expression.find_all(exp.Column)}
+    for column in (one for one in node.find_all(exp.Column) if id(one) not in theirs):
         # `sources` also has the CTEs that are in sight and not read: a column without a table is none of theirs
         names = [column.table] if column.table else list(scope.selected_sources)
         for name in names:
-            source = scope.sources.get(name)
+            source = _source(scope, name)
             if isinstance(source, exp.Table):
                 if source.name in inputs and (column.table or len(names) == 1):
                     found.add((source.name, column.name))
@@ -61,7 +63,28 @@ def _origins(scope: Scope, node: exp.Expr, inputs: frozenset[str], seen: _Seen) 
                 found |= _through(source, column.name, inputs, seen)
     if any(aggregate.find(exp.Column) is None for aggregate in node.find_all(exp.AggFunc)):
         found |= _keys_read(scope, inputs, seen)
-    return found
+    return found.union(*(_origins(leaf, one, inputs, seen) for sub in below for leaf, one in _asked(sub)))
+
+
+def _asked(sub: Scope) -> list[tuple[Scope, exp.Expr]]:
+    """The expressions that the value of a subquery comes from: its outputs, and of `exists` all that decides whether there is a row."""
+    whole = isinstance(sub.expression.parent, exp.Exists)
+    return [(leaf, one) for leaf in _leaves(sub) for one in ([leaf.expression] if whole else _selects(leaf))]
+
+
+def _is_in(part: exp.Expr, node: exp.Expr) -> bool:
+    above: exp.Expr | None = part
+    while above is not None and above is not node:
+        above = above.parent
+    return above is node
+
+
+def _source(scope: Scope, name: str) -> object:
+    """What a name stands for in a scope; in a subquery also what it stands for around it."""
+    around: Scope | None = scope
+    while around is not None and name not in around.sources:
+        around = around.parent if around.is_subquery else None
+    return around.sources[name] if around else None
 
 
 def _keys_read(scope: Scope, inputs: frozenset[str], seen: _Seen) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Column lineage read off the SQL, through CTEs, joins, unions and windows."""
+"""Column lineage read off the SQL, through CTEs, joins, unions, windows and subqueries."""
 
 import pytest
 
@@ -24,6 +24,18 @@ def lineage(sql: str, *inputs: str) -> dict[str, list[str]]:
         ("with x as (select a from u), y as (select a from t) select y.a from y", {"a": ["t.a"]}),
         ("with x as (select k from u) select b from t", {"b": ["t.b"]}),
         ("select a from elsewhere", {}),
+        ("select (select max(b) from u where u.k = t.k) as m from t", {"m": ["u.b"]}),
+        ("select a in (select b from u) as x from t", {"x": ["t.a", "u.b"]}),
+        ("select exists (select 1 from u where u.k = t.k) as x from t", {"x": ["t.k", "u.k"]}),
+        (
+            "with x as (select b as c, k from u) select not exists (from x where x.k = t.k and c > 0) as y from t",
+            {"y": ["t.k", "u.b", "u.k"]},
+        ),
+        (
+            "select exists (select 1 from t as s where s.k = t.k and exists (select 1 from u where u.b = t.a)) as x from t",
+            {"x": ["t.a", "t.k", "u.b"]},
+        ),
+        ("select (select a from t union all select b from u) as x", {"x": ["t.a", "u.b"]}),
     ],
 )
 def test_each_output_column_names_the_columns_it_comes_from(sql: str, expected: dict[str, list[str]]) -> None:
