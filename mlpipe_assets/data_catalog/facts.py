@@ -95,8 +95,15 @@ def origins_of(catalog: Catalog, table: Table, declared: Declaration | None) -> 
         return found | joined
     if table.stage == "processed" and isinstance(declared, Model):
         view = declared.view
-        return {column.name: [f"features/{view.name}.{column.name}"] for column in columns(view.contract)}
+        found = {column.name: [f"features/{view.name}.{column.name}"] for column in columns(view.contract)}
+        return found | _origin_of_label(catalog, declared)
     return {}
+
+
+def _origin_of_label(catalog: Catalog, model: Model) -> dict[str, list[str]]:
+    read = column_lineage(catalog.read_sql(model.sql), ("features", *model.inputs)).get(model.label, ())
+    origins = [f"features/{model.view.name}.{c}" if t == "features" else f"interim/{t}.{c}" for t, c in read]
+    return {model.label: origins} if origins else {}
 
 
 def tags_of(

@@ -45,6 +45,18 @@ def test_a_feature_says_which_columns_it_comes_from(entries: dict[str, Entry]) -
     assert "interim/orders.amount" in made["revenue_90d"]
 
 
+def test_a_label_says_which_columns_it_comes_from(entries: dict[str, Entry]) -> None:
+    labels = {
+        model.name: next(
+            column.made_of for column in entries[f"processed/{model.name}"].columns if column.name == "label"
+        )
+        for model in CATALOG.models
+    }
+
+    assert labels["spend_28d"] == ("interim/orders.amount",)
+    assert "interim/orders.date" in labels["repeat_purchase"]  # by `exists`
+
+
 def test_tables_say_what_they_are_made_of_and_what_is_made_of_them(entries: dict[str, Entry]) -> None:
     assert entries["interim/orders"].upstream == ("raw/orders",)
     assert "features/channel_features" in entries["interim/orders"].downstream
