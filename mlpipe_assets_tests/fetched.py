@@ -80,5 +80,13 @@ def fetch_packages(name: str, *requirements: str) -> Path:
     return made / "lib" / f"python{python}" / "site-packages"
 
 
+def make_environment(folder: Path, *requirements: str) -> Path:
+    """The Python of an environment of a test's own that has some requirements, and nothing of ours."""
+    python, uv = folder / "bin" / "python", Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *requirements], check=True)
+    return python
+
+
 def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlpipe_assets_tests"

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +20,7 @@ from mlpipe_assets.settings import PROJECT_ROOT
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.transforms.splits import SPLITS
+from mlpipe_assets_tests.fetched import make_environment
 from mlpipe_assets_tests.frames import JAN_6
 
 _READERS = (  # pinned, so that a new version of one is a change of ours
@@ -100,10 +100,7 @@ def test_the_libraries_that_own_the_formats_read_them(tmp_path: Path, two_days: 
     described = describe(two_days, CATALOG)
     for kind in FORMATS:
         write_export(two_days, described, kind, tmp_path / kind)
-    python = tmp_path / "readers" / "bin" / "python"
-    uv = Path(sys.executable).parent / "uv"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, python.parent.parent], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *_READERS], check=True)
+    python = make_environment(tmp_path / "readers", *_READERS)
 
     script = PROJECT_ROOT / "mlpipe_assets_tests" / "data_catalog" / "read_exports.py"
     done = subprocess.run([python, script, tmp_path], check=True, capture_output=True, text=True)

@@ -7,9 +7,7 @@ tests are skipped, and fail where CI is set.
 import json
 import os
 import random
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +25,7 @@ from mlpipe_assets.engines.engine import Slice
 from mlpipe_assets_tests.catalog.declared import FIRST, LAST, SCHEMA, catalog_of, params_for, tables_for
 from mlpipe_assets_tests.catalog.test_view_text import BY_TWO_KEYS, EVERYTHING
 from mlpipe_assets_tests.catalog.test_view_text_as_known import BEGUN, TIME
+from mlpipe_assets_tests.fetched import expect_tools, fetch_packages
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -41,19 +40,8 @@ VIEWS = {
 
 def python_with_spark() -> Path:
     """The Python of an environment with pyspark, made once for all projects of this user."""
-    java = shutil.which("java")
-    if java is None and not os.environ.get("CI"):
-        pytest.skip("There is no java, which Spark needs. Next: apt-get install openjdk-17-jre-headless")
-    assert java, "There is no java, which Spark needs, and CI skips nothing."
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mlpipe_assets_tests"
-    made = cache / f"pyspark-{VERSION}-{sys.version_info.major}.{sys.version_info.minor}"
-    if not (made / "ready").exists():
-        shutil.rmtree(made, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", f"{made}"], check=True)
-        pip = [f"{made / 'bin' / 'python'}", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, f"pyspark=={VERSION}"], check=True)
-        (made / "ready").touch()
-    return made / "bin" / "python"
+    expect_tools("Spark", "java")
+    return fetch_packages(f"pyspark-{VERSION}", f"pyspark=={VERSION}").parents[2] / "bin" / "python"
 
 
 def rows_of_two_weeks() -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.lineage.asking import Lineage
+from mlpipe_assets_tests.fetched import make_environment
 from mlpipe_assets_tests.lineage.history import MODEL, ask, lived
 
 _READER = Path(__file__).with_name("read_mlmd.py")
@@ -50,9 +50,7 @@ def test_a_place_that_cannot_be_written_is_told_and_nothing_is_left(history: Lin
 @pytest.mark.long
 def test_the_library_of_ml_metadata_reads_it(history: Lineage, tmp_path: Path) -> None:
     counts = history.mlmd(tmp_path / "mlmd.sqlite")
-    python, uv = tmp_path / "env" / "bin" / "python", Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "env"], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "ml-metadata==1.17.1"], check=True)
+    python = make_environment(tmp_path / "env", "ml-metadata==1.17.1")
 
     done = subprocess.run(
         [python, _READER, tmp_path / "mlmd.sqlite", _NAME], capture_output=True, text=True, check=False

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -27,6 +26,7 @@ from mlpipe_assets.tagging.exports.pinned_files import Exported
 from mlpipe_assets.tagging.exports.registry import export_tag
 from mlpipe_assets.tagging.making import make_tag, remove_tag
 from mlpipe_assets.transforms.splits import SPLITS
+from mlpipe_assets_tests.fetched import make_environment
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
 from mlpipe_assets_tests.tagging.lakes import NOON, Said, publish, tag
 
@@ -333,20 +333,12 @@ def test_the_libraries_that_read_iceberg_read_what_a_project_reads_at_each_tag(
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with libraries that read Iceberg."""
-    return made_environment(tmp_path_factory.mktemp("readers"), *_READERS)
-
-
-def made_environment(folder: Path, *packages: str) -> Path:
-    python = folder / "bin" / "python"
-    uv = Path(sys.executable).parent / "uv"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
-    return python
+    return make_environment(tmp_path_factory.mktemp("readers"), *_READERS)
 
 
 @pytest.mark.long
 def test_dvc_checks_out_the_same_bytes_of_each_tag(two_days: Lake, tmp_path: Path) -> None:
-    dvc = made_environment(tmp_path / "environment", "dvc==3.67.1").with_name("dvc")
+    dvc = make_environment(tmp_path / "environment", "dvc==3.67.1").with_name("dvc")
     put_training_set(two_days)
     make_tag(two_days, CATALOG, "v1", tables=(), message="", now=NOON, root=tmp_path)
     out = tmp_path / "out"
