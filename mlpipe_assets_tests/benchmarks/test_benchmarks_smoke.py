@@ -12,10 +12,13 @@ import pytest
 
 from mlpipe_assets.gate import judge
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets_tests.benchmarks.__main__ import measure_all
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError, hold_to_yardstick, read_truth
+from mlpipe_assets_tests.benchmarks.child import ChildError
 from mlpipe_assets_tests.benchmarks.late_rows import build, prepare
 from mlpipe_assets_tests.benchmarks.mlpipe_run import run_mlpipe, stage_seconds
 from mlpipe_assets_tests.benchmarks.pipeline import drop_files, environment_of, run_yardstick
+from mlpipe_assets_tests.benchmarks.report import Measured
 from mlpipe_assets_tests.benchmarks.tags import measure_tags
 from mlpipe_assets_tests.benchmarks.validate import ArrivedOrders, arrived_orders, bare_rules, same
 from mlpipe_assets_tests.benchmarks.workload import Truth, Workload, write_workload
@@ -125,3 +128,12 @@ def test_tags_are_measured_on_what_they_do(tmp_path: Path) -> None:
     found = measure_tags(tmp_path, 2)
 
     assert [line.met for line in found.lines[1:3]] == [True, True]  # it writes its text alone; it touches three days
+
+
+def test_a_part_that_cannot_be_measured_is_named_and_the_others_count() -> None:
+    def broken() -> Measured:
+        raise ChildError("redis-server ended with 1")
+
+    tags = Measured(lines=(), numbers={"tags": 10})
+
+    assert measure_all({"serving": broken, "tags": lambda: tags}) == ([tags], ["serving"])
