@@ -11,8 +11,9 @@ _QUESTIONS = """questions:
   context KIND NAME     the graph of a run, a model or a tag
   compare A B           two versions of a model, runs or partitions: what differs
   has-run TABLE@DAY     whether it was made before of just what it would be made of now
-  export                all of it as OpenLineage events, a line each (--openlineage FILE), or
-                        as a database of ML Metadata (--mlmd FILE)
+  export                all of it as OpenLineage events, a line each (--openlineage FILE), as a
+                        database of ML Metadata (--mlmd FILE), or as the lines of the
+                        metadata log (--jsonl FILE)
 
 WHAT is a file by its name, TABLE@DAY, or MODEL@VERSION. examples:
   mlpipe lineage artifacts --type ModelVersion
@@ -69,4 +70,5 @@ def add_lineage(
     )
     lineage.add_argument("--openlineage", default="", metavar="FILE", help="of export: where to")
     lineage.add_argument("--mlmd", default="", metavar="FILE", help="of export: where to, as ML Metadata")
+    lineage.add_argument("--jsonl", default="", metavar="FILE", help="of export: where to, a line an execution")
     lineage.add_argument("--json", action="store_true", help="print the answer as one JSON object")

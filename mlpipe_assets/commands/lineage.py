@@ -143,20 +143,21 @@ def _has_run(asked: Lineage, console: Console, options: argparse.Namespace) -> i
 
 
 def _export(asked: Lineage, console: Console, options: argparse.Namespace) -> int:
-    if bool(options.openlineage) == bool(options.mlmd):
-        raise SettingsError("mlpipe lineage export needs one place: --openlineage FILE, or --mlmd FILE.")
+    places = [place for place in (options.openlineage, options.mlmd, options.jsonl) if place]
+    if len(places) != 1:
+        raise SettingsError("mlpipe lineage export needs one place: --openlineage FILE, --mlmd FILE, or --jsonl FILE.")
     if options.mlmd:
-        counts = asked.mlmd(Path(options.mlmd))
-        told = {**counts, "file": options.mlmd}
-        text = f"{spell_count(counts['artifacts'], 'artifact')}, {spell_count(counts['executions'], 'execution')}"
+        told = dict(asked.mlmd(Path(options.mlmd)))
+        text = f"{spell_count(told['artifacts'], 'artifact')}, {spell_count(told['executions'], 'execution')}"
     else:
-        events = asked.openlineage()
-        _write(Path(options.openlineage), "".join(f"{json.dumps(event)}\n" for event in events))
-        told, text = {"events": len(events), "file": options.openlineage}, spell_count(len(events), "event")
+        what = "event" if options.openlineage else "execution"
+        lines = [json.dumps(event) for event in asked.openlineage()] if options.openlineage else asked.log()
+        _write(Path(places[0]), "".join(f"{line}\n" for line in lines))
+        told, text = {f"{what}s": len(lines)}, spell_count(len(lines), what)
     if options.json:
-        print(json.dumps(told))
+        print(json.dumps({**told, "file": places[0]}))
     else:
-        console.print(f"{text} in {plain(options.mlmd or options.openlineage)}", soft_wrap=True)
+        console.print(f"{text} in {plain(places[0])}", soft_wrap=True)
     return 0
 
 

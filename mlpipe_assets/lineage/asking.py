@@ -16,6 +16,7 @@ from mlpipe_assets.lineage.book import inputs_digest
 from mlpipe_assets.lineage.database import Database, LineageError, open_database
 from mlpipe_assets.lineage.holdings import Holdings
 from mlpipe_assets.lineage.inputs import Origins
+from mlpipe_assets.lineage.metadata_log import MetadataLog, lines_of
 from mlpipe_assets.lineage.mlmd import export_mlmd
 from mlpipe_assets.lineage.openlineage import Events
 from mlpipe_assets.lineage.reading import Records
@@ -23,6 +24,7 @@ from mlpipe_assets.lineage.telling import Teller
 from mlpipe_assets.lineage.terms import MODEL, RUN, TAG, Artifact, Execution
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.lake import Lake
+from mlpipe_assets.store.objects import StoreError
 
 _ARTIFACTS = {
     "id": pl.Int64,
@@ -78,6 +80,8 @@ class Lineage:
         found = open_database(self.lake, self.address)
         with suppress(LineageError):  # who may only read sees what is on record
             Teller(lake=self.lake, catalog=self.catalog, database=found).tell_all()
+        with suppress(LineageError, StoreError):
+            MetadataLog(lake=self.lake, database=found).bring_up_to_date()
         return found
 
     @contextmanager
@@ -216,6 +220,11 @@ class Lineage:
         """Every step of every run on record as an OpenLineage run event."""
         with self.records() as records:
             return [*Events(catalog=self.catalog, tables=self.tables).of(records)]
+
+    def log(self) -> list[str]:
+        """Every execution on record as a line of JSON, as `meta/metadata_log.jsonl` has them: see `lines_of`."""
+        with self.records() as records:
+            return [*lines_of(records)]
 
     def mlmd(self, path: Path) -> Mapping[str, int]:
         """Write all of it as a database of ML Metadata; how many artifacts, executions and contexts. Raises: LakeError."""

@@ -73,6 +73,10 @@ class Records:
         """Executions recorded after the one of an id, in their order."""
         return self._executions("where e.id > ? order by e.id", [number])
 
+    def execution(self, number: int) -> Execution | None:
+        """The execution of an id."""
+        return next(iter(self._executions("where e.id = ?", [number])), None)
+
     def contexts(self, type: str = "") -> list[Context]:  # noqa: A002
         """Runs, models and tags, in the order they were recorded."""
         rows = self.connection.all(
@@ -155,6 +159,19 @@ class Records:
             "where a.id in (select artifact_id from attributions where context_id = ?) order by a.id", found[0]
         )
         return executions, artifacts
+
+    def contexts_by_execution(self, executions: Collection[Execution]) -> dict[int, list[Context]]:
+        """What each of some executions belongs to, by their ids."""
+        known = {one.id: one for one in self.contexts()}
+        found: dict[int, list[Context]] = {one.id: [] for one in executions}
+        for ids in _chunks([*found]):
+            rows = self.connection.all(
+                f"select execution_id, context_id from associations where execution_id in ({_marks(ids)}) order by 1, 2",  # noqa: S608
+                ids,
+            )
+            for execution, context in rows:
+                found[execution].append(known[context])
+        return found
 
     def contexts_of(self, artifacts: Collection[Artifact], type: str) -> dict[str, int]:  # noqa: A002
         """How many of some artifacts belong to each context of a type, by its name."""

@@ -8,8 +8,10 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.lineage.database import Database, is_kept, open_database
+from mlpipe_assets.lineage.metadata_log import MetadataLog
 from mlpipe_assets.lineage.receiver import Receiver
 from mlpipe_assets.lineage.telling import Teller
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.lake import Lake
 
 _log = logging.getLogger("mlpipe")
@@ -44,6 +46,10 @@ class Recorder:
         except MlpipeError as error:
             _log.warning("%s/%s: its lineage is not on record yet, the next run records it. %s", stage, name, error)
             return
+        try:
+            MetadataLog(lake=lake, database=database).bring_up_to_date()
+        except MlpipeError as error:
+            _log.warning("%s is behind, the next run adds what it lacks. %s", keys.LINEAGE_LOG, error)
         if self.receiver:
             self._send(lake, database, self.receiver)
 

@@ -37,7 +37,7 @@ DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"  # where refused days were on record before there were manifests
 TABLES, TAGS, CHECKOUT, BRANCH = "meta/tables", "meta/tags", "meta/checkout.json", "meta/branch.json"
 LINEAGE, LINEAGE_FILE, LINEAGE_NAME = "meta/lineage", "meta/lineage/metadata.sqlite", "meta/lineage/name.json"
-LINEAGE_LOG, LINEAGE_SENT = "meta/metadata_log.jsonl", "meta/lineage/sent.json"
+LINEAGE_LOG = "meta/metadata_log.jsonl"
 CONTENTS = ".store"  # the files of tables, by their digests
 
 _DAY = "date="

@@ -173,6 +173,17 @@ def test_an_export_has_an_openlineage_event_for_each_step(asked: Asked, tmp_path
     ]
     assert all({"_producer", "_schemaURL"} <= {*facet} for facet in facets)
     assert "needs one place: --openlineage FILE" in asked("lineage", "export", code=2)
+    assert "needs one place" in asked("lineage", "export", "--openlineage", f"{path}", "--jsonl", f"{path}", code=2)
+
+
+def test_an_export_has_a_line_for_each_execution(asked: Asked, history: Lineage, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+
+    text = asked("lineage", "export", "--jsonl", f"{path}")
+
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert text.startswith(f"{len(lines)} executions in ")
+    assert lines == history.log()
 
 
 def test_sql_sees_what_is_on_record(history: Lineage) -> None:
