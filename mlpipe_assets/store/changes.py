@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.manifest import Change, Part
+from mlpipe_assets.store.manifest import Change, Manifest, Part
 from mlpipe_assets.store.staging import Staged
 from mlpipe_assets.store.table import Table
 
@@ -55,6 +55,13 @@ class TableChange:
     def clear(self, day: date) -> None:
         """Take a refusal back: the day was written, or there is nothing to refuse any more."""
         self._change.refused[day] = None
+
+    def foresee(self) -> Manifest:
+        """What the table would hold once it is published.
+
+        Raises: BusyError, LakeError.
+        """
+        return self.table.foresee(self._change)
 
     def publish(self) -> None:
         """Make all of it visible.

@@ -36,6 +36,7 @@ REPORT_INPUTS = "meta/monitoring_report.json"
 DIGESTS = "meta/digests"
 REFUSALS = "meta/refused"  # where refused days were on record before there were manifests
 TABLES, TAGS, CHECKOUT, BRANCH = "meta/tables", "meta/tags", "meta/checkout.json", "meta/branch.json"
+SWAP = "meta/swap.json"  # what several tables hold that change in one step
 LINEAGE, LINEAGE_FILE, LINEAGE_NAME = "meta/lineage", "meta/lineage/metadata.sqlite", "meta/lineage/name.json"
 LINEAGE_LOG = "meta/metadata_log.jsonl"
 CONTENTS = ".store"  # the files of tables, by their digests

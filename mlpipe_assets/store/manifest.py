@@ -75,6 +75,16 @@ class Manifest:
         """All contents that it names, as keys below the folder of the contents of its table."""
         return {content for day, files in self.days.items() for content in _contents(day, files)}
 
+    def change_to(self, other: "Manifest") -> Change:
+        """What makes it say what another one says."""
+        days = {day: dict(files) for day, files in other.days.items() if self.days.get(day) != files}
+        refused = {
+            day: other.refused.get(day)
+            for day in {*self.refused, *other.refused}
+            if self.refused.get(day) != other.refused.get(day)
+        }
+        return Change(files=days, gone={*self.days} - {*other.days}, refused=refused)
+
     def after(self, change: Change, *, gen: int, now: float) -> tuple["Manifest", set[str]]:
         """The manifest with a change, and the contents that nobody needs any more."""
         days = {day: files for day, files in self.days.items() if day not in change.gone}

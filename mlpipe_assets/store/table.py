@@ -13,23 +13,16 @@ import polars as pl
 from mlpipe_assets.errors import BusyError, LakeError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.contents import Contents
-from mlpipe_assets.store.copies.elsewhere import elsewhere
-from mlpipe_assets.store.digest_log import forget_days
 from mlpipe_assets.store.keys import PART
 from mlpipe_assets.store.local import LocalObjects
-from mlpipe_assets.store.manifest import KEPT, Change, Manifest, parse, spell
-from mlpipe_assets.store.objects import ABSENT, Condition, ConflictError, MissingError, StoreError
+from mlpipe_assets.store.manifest import KEPT, Change, Manifest, spell
+from mlpipe_assets.store.manifest_record import ManifestRecord
+from mlpipe_assets.store.objects import ConflictError, StoreError
 from mlpipe_assets.store.pins import pinned_contents, removable
-from mlpipe_assets.store.records import UNREADABLE, spell_unreadable
-from mlpipe_assets.store.recovery import recover
 from mlpipe_assets.store.staging import Staged, spell_frame, stage_bytes
 from mlpipe_assets.store.table_state import TableState
 from mlpipe_assets.store.turns import PATIENCE, Turn
 
-_CURE = (
-    "Restore it from a copy, or delete it and run again: it is made again from the files of its days. Days that had been refused "
-    "are tried again then."
-)
 _SEEN = 4  # states beside the first one that are remembered
 
 
@@ -63,9 +56,12 @@ class Table:
     root: Path
     name: str
     turn: Callable[[float], AbstractContextManager[Turn]]
-    _known: tuple[str | Condition, Manifest] = field(default=(ABSENT, Manifest()))
     _publishing: bool = False
     seen: list[Manifest] = field(default_factory=list)
+    _record: ManifestRecord = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._record = ManifestRecord(root=self.root, name=self.name)
 
     @property
     def key(self) -> str:
@@ -86,20 +82,21 @@ class Table:
 
         Raises: LakeError when the manifest cannot be read.
         """
-        tag, manifest = self._read()
+        tag, manifest = self._record.shown()
         begun = self.contents.begun()  # after the manifest: a publication between the two must not look like damage
         if begun:
             self._finish()
-            tag, manifest = self._read()
+            tag, manifest = self._record.shown()
             begun = self.contents.begun()
+        pending = {*(begun[0] if begun else ()), *(manifest.days if self._record.swapped() else ())}
         if not self.seen or self.seen[-1] is not manifest:
             self.seen.append(manifest)
             del self.seen[1:-_SEEN]
         return TableState(
             contents=self.contents,
             manifest=manifest,
-            pending=frozenset(begun[0]) if begun else frozenset(),
-            is_newest=lambda: self._tag() == tag,
+            pending=frozenset(pending),
+            is_newest=lambda: self._record.shown_tag() == tag,
         )
 
     def gen(self) -> int:
@@ -107,7 +104,7 @@ class Table:
 
         Raises: LakeError when the manifest cannot be read.
         """
-        return self._read()[1].gen
+        return self._record.read()[1].gen
 
     def stage(self, day: date, frame: pl.DataFrame, facts: Mapping[str, Any], file: str = PART) -> Staged:
         """Write the rows of a day, to be seen once a change that has them is published.
@@ -136,15 +133,48 @@ class Table:
             change: Files of days, days taken away, refusals.
             staged: Where each new content is to be, by where it was written.
 
-        Raises: BusyError when another run has taken the table over; StoreError when the disk says no. Nothing is visible then.
+        Raises: BusyError when another run has taken the table over, or the table changes in one step with others and that has not
+            come to its end; StoreError when the disk says no. Nothing is visible then.
         """
+        if self._record.swapped():
+            raise BusyError(
+                f"{self.name} changes in one step with other tables, and that did not come to its end. Nothing was changed here; "
+                "mlpipe status says how to go on."
+            )
+        self._publish_now(change, staged)
+
+    def foresee(self, change: Change) -> Manifest:
+        """What it would hold after a change.
+
+        Raises: BusyError, LakeError.
+        """
+        with self.turn(PATIENCE) as turn:
+            return self._record.read()[1].after(change, gen=turn.gen, now=time.time())[0]
+
+    def settle(self) -> None:
+        """Hold what it is seen to hold, where that is said by the record of a step that several tables took.
+
+        Raises: as `publish`.
+        """
+        if swapped := self._record.swapped():
+            wanted = swapped[1]
+            change = self._record.read()[1].change_to(wanted)
+            lost = (
+                day
+                for day, files in wanted.days.items()
+                if not all(self.contents.face(day, f).is_file() for f in files)
+            )
+            change.files |= {day: dict(wanted.days[day]) for day in lost}
+            self._publish_now(change, {})
+
+    def _publish_now(self, change: Change, staged: Mapping[Path, Path]) -> None:
         with self.turn(PATIENCE) as turn:
             self._publishing = True
             try:
                 self._publish(change, staged, turn)
             except StoreError:
                 with suppress(BusyError, LakeError):  # what nobody can see must not fill a full disk any longer
-                    self._expect_own(turn, self._read()[1])
+                    self._expect_own(turn, self._record.read()[1])
                     self._heal()
                 raise
             finally:
@@ -162,9 +192,9 @@ class Table:
         Raises: BusyError while another run writes the table; LakeError when a tag cannot be read: nobody knows what it names.
         """
         with self.turn(PATIENCE) as turn:
-            self._expect_own(turn, self._read()[1])
+            self._expect_own(turn, self._record.read()[1])
             self._heal()
-            manifest = self._read()[1]
+            manifest = self._record.read()[1]
             waiting = {content for content, since in manifest.old.items() if now - since <= KEPT}
             unnamed = self.contents.names() - manifest.contents() - pinned_contents(self._objects, self.name)
             free = sorted(unnamed - waiting)
@@ -175,7 +205,7 @@ class Table:
 
     def _publish(self, change: Change, staged: Mapping[Path, Path], turn: Turn) -> None:
         contents = self.contents
-        _, before = self._read()
+        _, before = self._record.read()
         if not change.changes(before):
             return
         if not self.seen:
@@ -187,7 +217,7 @@ class Table:
             contents.begin(had, (turn.stage, turn.name))
             contents.place(staged)
         while True:
-            tag, manifest = self._read()
+            tag, manifest = self._record.read()
             self._expect_own(turn, manifest)
             changed, expired = manifest.after(change, gen=turn.gen, now=time.time())
             try:
@@ -205,13 +235,13 @@ class Table:
         if self._publishing:  # by another thread of this process, whose turn would pass for ours
             return
         with suppress(BusyError, StoreError), self.turn(0.0) as turn:
-            self._expect_own(turn, self._read()[1])
+            self._expect_own(turn, self._record.read()[1])
             self._heal()
 
     def _heal(self) -> None:
         """The same in our own turn."""
         if begun := self.contents.begun():
-            _, manifest = self._read()
+            _, manifest = self._record.read()
             self.contents.sweep(begun[0], manifest, self._may_go())
             self.contents.complete(begun[0], manifest)
 
@@ -225,42 +255,3 @@ class Table:
             raise BusyError(
                 f"{self.name}: another run took this table over while this one was stopped. Nothing was changed here; run again."
             )
-
-    def _tag(self) -> str | Condition:
-        there = self._objects.head(self.key)
-        return there.tag if there else ABSENT
-
-    def _read(self) -> tuple[str | Condition, Manifest]:
-        """The manifest with its tag, read again only when it was written again; made anew from the files where it is lost."""
-        tag = self._tag()
-        if tag is not ABSENT and tag == self._known[0]:
-            return self._known
-        try:
-            found = self._objects.get(self.key)
-            self._known = (found.tag, parse(found.content))
-        except MissingError:
-            self._known = self._made_again()
-        except UNREADABLE as error:
-            raise LakeError(spell_unreadable(self._objects.locate(self.key), error, _CURE)) from error
-        return self._known
-
-    def _made_again(self) -> tuple[str | Condition, Manifest]:
-        """A manifest from the files of the days: of a lake from before there were manifests, or whose manifest was lost.
-
-        Raises: LakeError in a copy of a lake in a bucket that has not all files here.
-        """
-        if (far := elsewhere(self.root)) and far.has_table(self.name):
-            raise LakeError(
-                f"{self._objects.locate(self.key)} is gone while the lake is in use. Run again: it is fetched again."
-            )
-        found = recover(self.contents)
-        if found is None:
-            return ABSENT, Manifest()
-        try:
-            tag = self._objects.put(self.key, spell(found), ABSENT)
-        except ConflictError:
-            return self._read()
-        except StoreError:  # who may only read goes by the files themselves
-            return ABSENT, found
-        forget_days(self.root, Path(self.name))
-        return tag, found

@@ -13,9 +13,11 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import SettingsError, shorten
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.stages.flow_table import Table
+from mlpipe_assets.store.changes import TableChange
 from mlpipe_assets.store.hold import Hold, end_hold, read_hold, save_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.manifest import Part
+from mlpipe_assets.store.swaps import begin_swap, end_swap, swapped_tables
 from mlpipe_assets.store.tagged import TaggedLake, TaggedState
 from mlpipe_assets.store.tags import NOW, Pinned, Tag, pin, read_tag
 from mlpipe_assets.tagging.making import choose_tables, places_of
@@ -65,6 +67,7 @@ def check_out(lake: Lake, catalog: Catalog, name: str, *, tables: Sequence[str],
         others = {place: left for place, left in held.left.items() if place not in wanted} if held else {}
         for table in _writers(catalog, {*wanted, *others}):
             turns.enter_context(lake.writing(table.stage, table.name))
+        settle_swap(lake)
         before = {place: pin(lake.state(*place.rsplit("/", 1)).manifest) for place in wanted}
         changes = [_Change.of(lake, place, pinned, name) for place, pinned in wanted.items()]
         changes += _ways_back(lake, held, others)
@@ -76,7 +79,7 @@ def check_out(lake: Lake, catalog: Catalog, name: str, *, tables: Sequence[str],
         )
         save_hold(lake.objects, hold)
         for change in changes:
-            change.publish(lake)
+            change.fill(lake).publish()
         save_hold(lake.objects, replace(hold, whole=True, left={place: hold.left[place] for place in wanted}))
     return [change.reset for change in changes]
 
@@ -96,27 +99,39 @@ def go_back(lake: Lake, catalog: Catalog) -> list[Reset]:
             )
         for table in _writers(catalog, held.left):
             turns.enter_context(lake.writing(table.stage, table.name))
+        settle_swap(lake)
         changes = _ways_back(lake, held, held.left)
         save_hold(lake.objects, replace(held, whole=False))
         for change in changes:
-            change.publish(lake)
+            change.fill(lake).publish()
         end_hold(lake.objects)
     return [change.reset for change in changes]
 
 
 def prepare_changes(lake: Lake, tag: Tag) -> Callable[[], list[Reset]]:
-    """What makes all tables of a tag hold what it pins, in the turns of whoever calls it: every content is looked at before.
+    """What makes all tables of a tag hold what it pins, in one step, in the turns of whoever calls it: every content is looked at before.
 
     Raises: DamagedError when a content is not what the tag says.
     """
     changes = [_Change.of(lake, place, pinned, tag.name) for place, pinned in tag.tables.items()]
 
     def publish() -> list[Reset]:
-        for change in changes:
-            change.publish(lake)
+        begin_swap(lake.objects, {change.reset.place: change.fill(lake).foresee() for change in changes})
+        settle_swap(lake)
         return [change.reset for change in changes]
 
     return publish
+
+
+def settle_swap(lake: Lake) -> None:
+    """Bring a step that several tables took to its end, in their turns; nothing where there is none.
+
+    Raises: BusyError; LakeError when its record cannot be read; StoreError when the disk says no.
+    """
+    if places := swapped_tables(lake.objects):
+        for place in places:
+            lake.table(*place.rsplit("/", 1)).settle()
+        end_swap(lake.objects)
 
 
 def pinned_tables(catalog: Catalog, tag: Tag, names: Sequence[str]) -> list[Table]:
@@ -169,7 +184,8 @@ class _Change:
             refused=refused,
         )
 
-    def publish(self, lake: Lake) -> None:
+    def fill(self, lake: Lake) -> TableChange:
+        """All of it, to be published."""
         change = lake.change(*self.reset.place.rsplit("/", 1))
         for day, files in self.files.items():
             change.restore(day, files)
@@ -177,7 +193,7 @@ class _Change:
             change.remove(day)
         for day, record in self.refused.items():
             change.restore_refusal(day, record)
-        change.publish()
+        return change
 
 
 def _ways_back(lake: Lake, held: Hold | None, left: Mapping[str, Pinned]) -> list[_Change]:

@@ -27,7 +27,7 @@ from mlpipe_assets.tagging.making import places_of
 
 # What belongs to this lake alone: other tables, what is served, who writes what now.
 _LEFT = (
-    *(keys.CONTENTS, keys.TABLES, keys.TAGS, keys.CHECKOUT, keys.BRANCHES, keys.BRANCH),
+    *(keys.CONTENTS, keys.TABLES, keys.TAGS, keys.CHECKOUT, keys.SWAP, keys.BRANCHES, keys.BRANCH),
     *(keys.ONLINE, keys.SNAPSHOTS, keys.PUSHED, keys.PROTOTYPE, keys.WAREHOUSE, keys.ASIDE),
     *(keys.LINEAGE, keys.LINEAGE_LOG),
 )

@@ -1,8 +1,8 @@
 """What a branch changed is brought into the lake it began from, with all writers kept out.
 
 The contents come first, under their digests; then a tag that names them, so that nothing takes them away, and what is held,
-as for a checkout; then each table by one publication. A promotion that was killed holds all its tables, so nobody builds on
-a part of it: the same command goes on with it, and `mlpipe checkout now` takes it back.
+as for a checkout; then all tables in one step. A promotion that was killed holds all its tables, so nobody builds on it: the
+same command goes on with it, and `mlpipe checkout now` takes it back.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from mlpipe_assets.store.local import explain_writing
 from mlpipe_assets.store.private_files import make_folder
 from mlpipe_assets.store.tags import Pinned, Tag, delete_tag, list_tags, read_tag, save_tag
 from mlpipe_assets.tagging.branching import Changes, differing_days, documents_of, find_changes, held_of, pins_of
-from mlpipe_assets.tagging.checkout import RECORD, Reset, prepare_changes
+from mlpipe_assets.tagging.checkout import RECORD, Reset, prepare_changes, settle_swap
 from mlpipe_assets.tagging.making import places_of
 from mlpipe_assets.tagging.own_lake import Written
 
@@ -77,6 +77,7 @@ def promote(lake: Lake, catalog: Catalog, name: str, *, now: datetime) -> Promot
         for table in tables_of(catalog):
             turns.enter_context(lake.writing(table.stage, table.name))
             turns.enter_context(branch.writing(table.stage, table.name))
+        settle_swap(lake)
         plan = _Plan.of(lake, branch, tables)
         if not held:
             plan.expect_unmoved(tables)

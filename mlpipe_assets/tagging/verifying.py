@@ -10,6 +10,7 @@ from mlpipe_assets.store.digests import content_digest
 from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.manifest import Part
+from mlpipe_assets.store.swaps import swapped_tables
 from mlpipe_assets.store.tags import Pinned, list_tags, read_tag
 
 _RESTORE = "Restore it from a copy of the lake that has it"
@@ -63,6 +64,10 @@ def _tags(lake: Lake) -> Iterator[tuple[str, dict[str, Pinned] | Looked]]:
             yield f"the way back from tag {hold.tag}", dict(hold.left)
     except LakeError as error:
         yield "", Looked(path=keys.CHECKOUT, size=0, wrong="cannot be read", to_do=f"{error}")
+    try:
+        swapped_tables(lake.objects)
+    except LakeError as error:
+        yield "", Looked(path=keys.SWAP, size=0, wrong="cannot be read", to_do=f"{error}")
 
 
 def _contents(lake: Lake, place: str, pinned: Pinned) -> Iterator[tuple[Path, Part]]:

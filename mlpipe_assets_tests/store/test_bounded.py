@@ -152,12 +152,12 @@ def test_a_content_is_let_go_of_without_having_been_here_once_neither_manifest_n
     table = lake_of(small).table("interim", "t")
     with small.writing():
         if tagged:
-            tag = Tag(name="v1", made_at="", tables={"interim/t": Pinned(days=table._read()[1].days)})
+            tag = Tag(name="v1", made_at="", tables={"interim/t": Pinned(days=table.state().manifest.days)})
             save_tag(LocalObjects(small.root), tag)
         write(small, DAYS[0], 50)
     with small.writing():  # an hour later: `old` is empty
         table.collect(now=4e9, remove=True)
-        lake_of(small).objects.put(keys.manifest("interim/t"), spell(replace(table._read()[1], old={})))
+        lake_of(small).objects.put(keys.manifest("interim/t"), spell(replace(table.state().manifest, old={})))
     monkeypatch.delenv("MLPIPE_CACHE_SIZE")
     other = machine("other")
     other.fetch()
