@@ -93,9 +93,10 @@ def test_the_libraries_that_own_the_formats_read_them(tmp_path: Path, two_days: 
     model = CATALOG.models[0]
     schema = {column.name: column.dtype for column in columns(model.contract)}
     change = two_days.change("processed", model.name)
-    for split in SPLITS:  # a training set of no rows is described like any
-        facts = {"code_version": model_version(CATALOG, model), "rows": 0}
-        change.put(change.table.stage(JAN_6, pl.DataFrame(schema=schema), facts, keys.split(split)))
+    for split, rows in zip(SPLITS, (3, 1, 0), strict=True):  # a split of no rows is described like any
+        facts = {"code_version": model_version(CATALOG, model), "rows": rows}
+        frame = pl.DataFrame({name: pl.Series([1] * rows, dtype=pl.Int64).cast(kind) for name, kind in schema.items()})
+        change.put(change.table.stage(JAN_6, frame, facts, keys.split(split)))
     change.publish()
     described = describe(two_days, CATALOG)
     for kind in FORMATS:
@@ -113,4 +114,4 @@ def test_the_libraries_that_own_the_formats_read_them(tmp_path: Path, two_days: 
     assert read["datahub"]["aspects"] == sorted(
         ["datasetProperties", "globalTags", "ownership", "schemaMetadata", "upstreamLineage"]
     )
-    assert read["croissant"]["rows"] == {model.name: {"train": 0, "validation": 0, "test": 0}}
+    assert read["croissant"]["rows"] == {model.name: {"train": 3, "validation": 1, "test": 0}}
