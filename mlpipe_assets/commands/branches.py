@@ -11,6 +11,7 @@ from typing import Any
 from mlpipe_assets.commands.console import make_console, open_lake, plain, print_lines
 from mlpipe_assets.commands.tables import print_table
 from mlpipe_assets.errors import MlpipeError, SettingsError, shorten, spell_count
+from mlpipe_assets.lineage.branches import begin_with_lineage, promote_lineage
 from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.branches import expect_branch, list_branches, read_base
@@ -27,6 +28,7 @@ def branch(options: argparse.Namespace) -> int:
     lake, catalog = open_lake(writing=True)
     started = time.monotonic()
     written = make_branch(lake, catalog, options.name, now=datetime.now(tz=UTC))
+    begin_with_lineage(lake, catalog, _branch(options.name))
     seconds = time.monotonic() - started
     if options.json:
         print(json.dumps({"branch": options.name, **asdict(written), "seconds": round(seconds, 3)}))
@@ -49,6 +51,7 @@ def promote(options: argparse.Namespace) -> int:
     lake, catalog = open_lake(writing=True)
     started = time.monotonic()
     done = promote_branch(lake, catalog, options.name, now=datetime.now(tz=UTC))
+    promote_lineage(lake, catalog, _branch(options.name))
     seconds = time.monotonic() - started
     from mlpipe_assets.automation.checked_out import note_resets  # noqa: PLC0415 (brings Dagster, which the list does without)
 
@@ -88,7 +91,7 @@ def _list(options: argparse.Namespace) -> int:
     found: list[dict[str, Any]] = []
     problems: list[str] = []
     for name in list_branches(read_settings().main_dir):
-        one = Lake(data_dir=f"{expect_branch(read_settings().main_dir, name)}")
+        one = _branch(name)
         try:
             changes = find_changes(one)
             found.append({"name": name, "made_at": read_base(one.objects).made_at, "changes": changes.spell()})
@@ -112,6 +115,10 @@ def _list(options: argparse.Namespace) -> int:
         console.print("There is no branch. To begin one: mlpipe branch NAME")
     print_lines(make_console(), "[bold red]problem:[/]", problems, whole=True)
     return int(bool(problems))
+
+
+def _branch(name: str) -> Lake:
+    return Lake(data_dir=f"{expect_branch(read_settings().main_dir, name)}")
 
 
 def _expect_main() -> None:

@@ -29,8 +29,14 @@ class Book:
         )
         return dict(found)
 
-    def record(self, told: Sequence[Told], run: str) -> list[int]:
-        """Record executions with what they were given and made; the ids of the executions, in order."""
+    def record(self, told: Sequence[Told], run: str, *, hold: bool = True) -> list[int]:
+        """Record executions with what they were given and made; the ids of the executions, in order.
+
+        Args:
+            told: What each was given and made.
+            run: Of which run they are; empty for none.
+            hold: Say that the tables hold now what was made.
+        """
         if not told:
             return []
         ids = self._ids_of(told)
@@ -53,7 +59,8 @@ class Book:
             [(*event, self.at) for event in (*events, *made)],
         )
         self._add_contexts(told, numbers, ids, run)
-        self.hold([one.made for one in told if one.made], ids)
+        if hold:
+            self.hold([one.made for one in told if one.made], ids)
         return numbers
 
     def note(self, artifacts: Mapping[Key, Mapping[str, Any]], kind: str) -> None:
