@@ -38,7 +38,7 @@ def add_versions(
     collect = command(
         commands,
         "gc",
-        ("versions", "gc"),
+        ("gc", "gc"),
         "take away contents that neither a tag nor the newest state names",
         "  mlpipe gc --dry-run\n  mlpipe gc",
     )

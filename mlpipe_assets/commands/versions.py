@@ -1,10 +1,9 @@
-"""mlpipe tag, tags and gc: versions of the lake, by name."""
+"""mlpipe tag and tags: versions of the lake, by name."""
 
 import argparse
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,6 @@ from mlpipe_assets.partitions import spell_days
 from mlpipe_assets.settings import read_settings
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.tags import Tag, list_tags, read_tag
-from mlpipe_assets.tagging.collecting import collect
 from mlpipe_assets.tagging.making import choose_tables, make_tag, remove_tag
 
 
@@ -94,35 +92,6 @@ def tags(options: argparse.Namespace) -> int:
         print_table(console, names, rows, numbers=("tables", "partitions"))
     print_lines(make_console(), "[bold red]problem:[/]", problems, whole=True)
     return int(bool(problems))
-
-
-def gc(options: argparse.Namespace) -> int:
-    """Take away contents that nothing names."""
-    if address := read_settings().lake_address:
-        raise SettingsError(
-            f"mlpipe gc works on a lake in a folder, and this one is in {address}: contents that nothing names any more stay in a bucket."
-        )
-    lake, _ = open_lake(writing=True)
-    done = list(collect(lake, time.time(), remove=not options.dry_run))
-    found = {one.table: asdict(one.found) for one in done if one.found}
-    count, size, waiting = (sum(table[name] for table in found.values()) for name in ("contents", "size", "waiting"))
-    left = [one.left for one in done if one.left]
-    if options.json:
-        total = {"contents": count, "size": size, "waiting": waiting}
-        print(json.dumps({**total, "tables": found, "left": left, "dry_run": options.dry_run}))
-        return 0
-    console = make_console(options)
-    rows = [[table, f"{of['contents']:,}", f"{of['size'] / 1e6:,.1f}"] for table, of in found.items() if of["contents"]]
-    if rows:
-        print_table(console, ("table", "contents", "MB"), rows, numbers=("contents", "MB"))
-    nobody = "that neither a tag nor the newest state names"
-    verb = "would go" if options.dry_run else "went"
-    console.print(f"{spell_count(count, 'content')} {nobody} {verb} ({size / 1e6:,.1f} MB)", soft_wrap=True)
-    if waiting:
-        kept = f"{spell_count(waiting, 'content')} replaced within the last hour"
-        console.print(f"Kept for those who still read: {kept}", soft_wrap=True)
-    print_lines(console, "[yellow]note:[/]", left, whole=True)
-    return 0
 
 
 def _delete(lake: Lake, options: argparse.Namespace) -> int:

@@ -91,6 +91,11 @@ class MemoryObjects:
         with self._guard:
             self._kept.pop(check_key(key), None)
 
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Take objects away, those that are there."""
+        for key in keys:
+            self.delete(key)
+
     def lease(self, key: str, ttl: float) -> Lease:
         """Be the only one who holds a key."""
         return take_lease(self, key, ttl)

@@ -151,6 +151,10 @@ class Objects(Protocol):
         """Take an object away; one that is not there may be gone already."""
         ...
 
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Take objects away, those that are there, in few requests where the store can; in no order, and not all at once."""
+        ...
+
     def lease(self, key: str, ttl: float) -> "Lease":
         """Be the only one who holds a key, for `ttl` seconds after each renewal.
 

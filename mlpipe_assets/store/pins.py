@@ -7,9 +7,13 @@ from mlpipe_assets.errors import LakeError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.local import LocalObjects
+from mlpipe_assets.store.manifest import parse, read_content_key
 from mlpipe_assets.store.objects import MissingError
-from mlpipe_assets.store.records import list_tags
+from mlpipe_assets.store.records import UNREADABLE, list_tags, spell_unreadable
+from mlpipe_assets.store.swaps import Swap, swapped_tables
 from mlpipe_assets.store.tags import parse_tag
+
+_CURE = "Restore it from a copy. Until then nothing that it may name is taken away."
 
 
 def pinned_contents(objects: LocalObjects, table: str) -> set[str]:
@@ -24,6 +28,28 @@ def pinned_contents(objects: LocalObjects, table: str) -> set[str]:
         found |= _of_tag(objects, name, version).get(table, frozenset())
     hold = read_hold(objects)
     return found | (hold.left[table].contents() if hold and table in hold.left else set())
+
+
+def named_digests(objects: LocalObjects) -> set[str]:
+    """The digests of all contents that a manifest, a tag, or what a checkout goes back to names.
+
+    Raises: LakeError when one of these cannot be read: nobody knows then what it names.
+    """
+    tags = [_of_tag(objects, name, version) for name, version in list_tags(objects, keys.TAGS).items()]
+    found = {content for tables in tags for contents in tables.values() for content in contents}
+    hold = read_hold(objects)
+    found |= {content for pinned in hold.left.values() for content in pinned.contents()} if hold else set()
+    for name in list_tags(objects, keys.TABLES):
+        key = f"{keys.TABLES}/{name}.json"
+        try:
+            manifest = parse(objects.get(key).content)
+        except UNREADABLE as error:
+            raise LakeError(spell_unreadable(objects.locate(key), error, _CURE)) from error
+        found |= manifest.contents()
+    for name in swapped_tables(objects):
+        if swapped := Swap(objects=objects, table=name).read():
+            found |= swapped[1].contents()
+    return {place[2] for place in map(read_content_key, found) if place}
 
 
 def removable(objects: LocalObjects, table: str) -> Callable[[str], bool]:

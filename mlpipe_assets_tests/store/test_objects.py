@@ -132,6 +132,17 @@ def test_deleting_twice_is_fine(objects: Objects) -> None:
     assert objects.list() == []
 
 
+def test_many_are_deleted_whether_they_are_there_or_not_and_others_stay(objects: Objects) -> None:
+    names = [f"a/{number}" for number in range(1100)]
+    for name in (*names[:3], names[-1], "a/other"):
+        objects.put(name, TEN)
+
+    objects.delete_many(names)
+    objects.delete_many([])
+
+    assert [head.key for head in objects.list()] == ["a/other"]
+
+
 @pytest.mark.parametrize(("first", "second"), [("a/x", "a/x/y"), ("a/x/y", "a/x"), ("a", "a/x/y")])
 def test_a_name_is_a_file_or_a_folder_never_both(objects: Objects, first: str, second: str) -> None:
     objects.put(first, TEN)
@@ -190,6 +201,7 @@ def test_a_key_that_not_every_store_can_serve_is_refused_by_every_method(objects
         lambda: objects.put(key, TEN),
         lambda: objects.put_stream(key, [TEN]),
         lambda: objects.delete(key),
+        lambda: objects.delete_many([key]),
         lambda: objects.lease(key, 1),
         lambda: objects.list(key or "/"),
         lambda: objects.locate(key) and objects.get(key),

@@ -63,13 +63,6 @@ def test_gc_says_what_would_go_what_went_and_what_stays_for_readers(two_days: La
         assert said("gc") == "0 contents that neither a tag nor the newest state names went (0.0 MB)\n"
 
 
-@pytest.mark.usefixtures("two_days")
-def test_gc_refuses_a_lake_in_a_bucket(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLPIPE_DATA_DIR", "s3://lake/shop")
-
-    assert "mlpipe gc works on a lake in a folder, and this one is in s3://lake/shop" in said("gc", code=2)
-
-
 def test_a_checkout_says_which_days_changed_and_how_it_ends(two_days: Lake, said: Said) -> None:
     said("tag", "v1", "--tables", "stg.orders")
     publish(two_days, {JAN_6: 20})

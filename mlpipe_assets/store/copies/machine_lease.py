@@ -76,6 +76,14 @@ class MachineLease:
                 f"{self.where}: another machine took this lake over while this one was stopped. Nothing more is published; run again."
             )
 
+    def expect_ours(self) -> None:
+        """The same, and that it is this process which gives the signs of life. Raises: BusyError; StoreError."""
+        self.expect_held()
+        if not self.is_ours:
+            raise BusyError(
+                f"{self.where}: another process of this machine writes to the lake. Run again when it has ended."
+            )
+
     def end(self, *, last: bool) -> None:
         """Let others in.
 

@@ -18,10 +18,13 @@ from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.settings import cache_bound
 from mlpipe_assets.store.bucket.address import read_address
 from mlpipe_assets.store.copies.elsewhere import mark
-from mlpipe_assets.store.copies.known_files import NOTE
+from mlpipe_assets.store.copies.garbage import SAFE, Garbage, find_garbage, remove_garbage
+from mlpipe_assets.store.copies.known_files import NOTE, load_known
 from mlpipe_assets.store.copies.machine_lease import MachineLease
 from mlpipe_assets.store.copies.working import WorkingCopy
+from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.objects import Objects
+from mlpipe_assets.store.pins import named_digests
 from mlpipe_assets.store.private_files import create_file
 
 _OFTEN = 30.0  # seconds between two times that a long run publishes what it has so far
@@ -143,6 +146,25 @@ class BucketLake:
         """Put what was written into the drop zone here into that of the bucket; how many files that are."""
         with self.in_turn():
             return self._copy().deliver()
+
+    def collect(self, *, remove: bool, safe: float = SAFE) -> Garbage:
+        """Find contents of the bucket that nothing names any more, and take away what may go; only between `begin` and `end`.
+
+        Args:
+            remove: Take it away, and put the rest on record; else nothing is changed.
+            safe: Seconds for which an object stays that nothing names any more.
+
+        Raises: BusyError beside another process of this machine that writes, and when another machine took over or has published;
+            LakeError when a tag or a manifest cannot be read; DamagedError when what the lake needs is gone; StoreError.
+        """
+        use = _uses[self.root]
+        with self.in_turn():
+            use.lease.expect_ours()
+            files, named = load_known(use.copy.note).inventory(), named_digests(LocalObjects(self.root))
+            garbage = find_garbage(use.copy.downloads, files, named, safe)
+            if remove:
+                remove_garbage(use.copy.objects, garbage, use.lease.expect_ours)
+        return garbage
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:

@@ -84,12 +84,13 @@ class WorkingCopy:
     _tried: bytes = b""  # the root that was put last
 
     @property
-    def _downloads(self) -> Downloads:
+    def downloads(self) -> Downloads:
+        """Fetches what the bucket has."""
         return Downloads(objects=self.objects, root=self.root, large=self.large)
 
     @property
     def _delivered(self) -> DeliveredCopy:
-        return DeliveredCopy(objects=self.objects, root=self.root, downloads=self._downloads)
+        return DeliveredCopy(objects=self.objects, root=self.root, downloads=self.downloads)
 
     def pull(self, *, deliveries: bool = True) -> None:
         """Make the files what the bucket says, those of the drop zone too; what was made here and not published goes.
@@ -217,7 +218,7 @@ class WorkingCopy:
         self._fetch(wanted, sorted({*stale} - {*faces} - {*manifests}))
         for key in faces:  # as they were where they were made: the same file under two names
             if not link_file(self.root, _content_of(key, wanted.files[key]), key):
-                self._downloads.fetch(key, wanted.files[key])
+                self.downloads.fetch(key, wanted.files[key])
         self._fetch(wanted, manifests)  # last: what they name is there
         for key in set(found) - set(wanted.files):
             remove_file(self.root, key)
@@ -231,7 +232,7 @@ class WorkingCopy:
         known.pages = dict(wanted.pages)
 
     def _fetch(self, wanted: Inventory, names: Iterable[str]) -> None:
-        self._each(lambda key: self._downloads.fetch(key, wanted.files[key]), names)
+        self._each(lambda key: self.downloads.fetch(key, wanted.files[key]), names)
 
     def _wanted(self, known: Known) -> Inventory:
         """What the bucket says now; pages that are known are not read again."""
@@ -253,7 +254,7 @@ class WorkingCopy:
             return known.inventory()
         known.tag, pages = root.tag, parse_root(root.content)
         new = [(folder, digest) for folder, digest in pages.items() if known.pages.get(folder) != digest]
-        read = dict(zip(dict(new), self._each(lambda item: self._downloads.read_page(item[1]), new), strict=True))
+        read = dict(zip(dict(new), self._each(lambda item: self.downloads.read_page(item[1]), new), strict=True))
         files: dict[str, Kept] = {}
         for folder in pages:
             files |= read.get(folder) or by_folder.get(folder, {})
