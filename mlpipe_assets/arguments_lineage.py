@@ -70,5 +70,5 @@ def add_lineage(
     )
     lineage.add_argument("--openlineage", default="", metavar="FILE", help="of export: where to")
     lineage.add_argument("--mlmd", default="", metavar="FILE", help="of export: where to, as ML Metadata")
-    lineage.add_argument("--jsonl", default="", metavar="FILE", help="of export: where to, a line an execution")
+    lineage.add_argument("--jsonl", default="", metavar="FILE", help="of export: where to, as lines of JSON")
     lineage.add_argument("--json", action="store_true", help="print the answer as one JSON object")

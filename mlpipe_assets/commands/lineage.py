@@ -16,8 +16,7 @@ from mlpipe_assets.errors import LakeError, SettingsError, shorten, spell_count
 from mlpipe_assets.lineage.asking import Lineage, lineage_of
 from mlpipe_assets.lineage.blame import Blame, Tainted
 from mlpipe_assets.lineage.drawing import draw_blame
-from mlpipe_assets.lineage.reading import read_where
-from mlpipe_assets.lineage.terms import FILE, Artifact, Execution
+from mlpipe_assets.lineage.terms import FILE, Artifact, Execution, read_where
 from mlpipe_assets.partitions import contiguous, spell_days
 
 _MOST = 40  # rows that are printed; --json has them all
@@ -150,7 +149,7 @@ def _export(asked: Lineage, console: Console, options: argparse.Namespace) -> in
         told = dict(asked.mlmd(Path(options.mlmd)))
         text = f"{spell_count(told['artifacts'], 'artifact')}, {spell_count(told['executions'], 'execution')}"
     else:
-        what = "event" if options.openlineage else "execution"
+        what = "event" if options.openlineage else "line"
         lines = [json.dumps(event) for event in asked.openlineage()] if options.openlineage else asked.log()
         _write(Path(places[0]), "".join(f"{line}\n" for line in lines))
         told, text = {f"{what}s": len(lines)}, spell_count(len(lines), what)

@@ -222,7 +222,7 @@ class Lineage:
             return [*Events(catalog=self.catalog, tables=self.tables).of(records)]
 
     def log(self) -> list[str]:
-        """Every execution on record as a line of JSON, as `meta/metadata_log.jsonl` has them: see `lines_of`."""
+        """Everything on record as lines of JSON, as `meta/metadata_log.jsonl` has them: see `lines_of`."""
         with self.records() as records:
             return [*lines_of(records)]
 

@@ -1,12 +1,11 @@
 """What is on record, read back: artifacts by name and property, what they came from, and what came of them."""
 
 import json
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlpipe_assets.errors import MissingPartitionError, SettingsError, shorten
+from mlpipe_assets.errors import MissingPartitionError, shorten
 from mlpipe_assets.lineage.database import Connection
 from mlpipe_assets.lineage.terms import INPUT, OUTPUT, Artifact, Context, Execution, read_artifact, read_execution
 
@@ -61,6 +60,10 @@ class Records:
         clause = " and ".join(f"a.{name} = ?" for name in terms)
         found = self._artifacts(f"where {clause} order by a.id" if clause else "order by a.id", [*terms.values()])
         return [one for one in found if _has(one.properties, where or {})]
+
+    def artifacts_between(self, after: int, last: int) -> list[Artifact]:
+        """Artifacts recorded after the one of an id, up to another one, in their order."""
+        return self._artifacts("where a.id > ? and a.id <= ? order by a.id", [after, last])
 
     def executions(self, *, type: str = "", run: str = "", where: Mapping[str, str] | None = None) -> list[Execution]:  # noqa: A002
         """Executions of a type and of a run, in the order they were recorded."""
@@ -266,22 +269,6 @@ class Records:
 
 
 _FILES = "files"
-
-
-def read_where(terms: Iterable[str]) -> dict[str, str]:
-    """Conditions on properties, from `NAME=VALUE`.
-
-    Raises: SettingsError for one that is spelled otherwise.
-    """
-    found: dict[str, str] = {}
-    for term in terms:
-        if not re.fullmatch(r"\w+=.*", term):
-            raise SettingsError(
-                f"{term!r} is no condition on a property. Write NAME=VALUE, such as champion=2026-04-30-c02b8090."
-            )
-        name, _, value = term.partition("=")
-        found[name] = value
-    return found
 
 
 def _has(properties: Mapping[str, Any], where: Mapping[str, str]) -> bool:

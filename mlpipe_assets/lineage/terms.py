@@ -1,9 +1,12 @@
 """The words of ML Metadata as plain values: artifacts, executions, the events between them, and contexts."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from mlpipe_assets.errors import SettingsError
 
 INPUT, OUTPUT = "INPUT", "OUTPUT"
 COMPLETE = "COMPLETE"
@@ -136,3 +139,19 @@ def read_execution(row: Sequence[Any]) -> Execution:
     return Execution(
         id=number, type=kind, name=name, run=run, state=state, at=at, inputs=inputs, properties=json.loads(properties)
     )
+
+
+def read_where(terms: Iterable[str]) -> dict[str, str]:
+    """Conditions on properties, from `NAME=VALUE`.
+
+    Raises: SettingsError for one that is spelled otherwise.
+    """
+    found: dict[str, str] = {}
+    for term in terms:
+        if not re.fullmatch(r"\w+=.*", term):
+            raise SettingsError(
+                f"{term!r} is no condition on a property. Write NAME=VALUE, such as champion=2026-04-30-c02b8090."
+            )
+        name, _, value = term.partition("=")
+        found[name] = value
+    return found

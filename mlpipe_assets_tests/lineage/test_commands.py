@@ -182,7 +182,7 @@ def test_an_export_has_a_line_for_each_execution(asked: Asked, history: Lineage,
     text = asked("lineage", "export", "--jsonl", f"{path}")
 
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert text.startswith(f"{len(lines)} executions in ")
+    assert text.startswith(f"{len(lines)} lines in ")
     assert lines == history.log()
 
 

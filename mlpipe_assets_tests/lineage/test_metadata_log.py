@@ -52,38 +52,59 @@ def lines(lake: Lake) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def executions(lake: Lake) -> list[int]:
+    return [one["id"] for one in lines(lake) if one["kind"] == "execution"]
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(data_dir=f"{tmp_path / 'data'}")
 
 
-def test_a_line_says_what_was_made_of_what_by_whom(lake: Lake) -> None:
+def test_lines_say_what_was_made_of_what_by_whom(lake: Lake) -> None:
     record(lake, 1)
 
     assert write(lake) == 1
-    assert lines(lake) == [
-        {
-            "id": 1,
-            "type": "interim",
-            "name": "interim/orders@2026-01-01",
-            "run": "run 1",
-            "state": "COMPLETE",
-            "at": MORNING,
-            "properties": {"reason": "Größe"},
-            "contexts": [{"type": "Model", "name": "returning"}],
-            "inputs": [
-                {"type": "File", "table": "raw/orders", "partition": "orders_2026-01-01.csv", "digest": "cd" * 32}
-            ],
-            "outputs": [
-                {
-                    "type": "CleanTable",
-                    "table": "interim/orders",
-                    "partition": "2026-01-01",
-                    "digest": "ab" * 32,
-                    "properties": {"rows": 2},
-                }
-            ],
-        }
+    file, orders, execution = lines(lake)
+    assert file == {
+        "kind": "artifact",
+        "id": 1,
+        "type": "File",
+        "table": "raw/orders",
+        "partition": "orders_2026-01-01.csv",
+        "digest": "cd" * 32,
+        "at": MORNING,
+        "properties": {},
+    }
+    assert (orders["table"], orders["partition"], orders["properties"]) == ("interim/orders", "2026-01-01", {"rows": 2})
+    assert execution == {
+        "kind": "execution",
+        "id": 1,
+        "type": "interim",
+        "name": "interim/orders@2026-01-01",
+        "run": "run 1",
+        "state": "COMPLETE",
+        "at": MORNING,
+        "properties": {"reason": "Größe"},
+        "contexts": [{"type": "Model", "name": "returning"}],
+        "inputs": [1],
+        "outputs": [2],
+        "artifacts": 2,
+    }
+
+
+def test_an_artifact_that_two_executions_were_given_has_one_line(lake: Lake) -> None:
+    record(lake, 1, 1)
+    write(lake)
+    record(lake, 1)
+    write(lake)
+
+    assert [(one["kind"], one["id"]) for one in lines(lake)] == [
+        ("artifact", 1),
+        ("artifact", 2),
+        ("execution", 1),
+        ("execution", 2),
+        ("execution", 3),
     ]
 
 
@@ -95,7 +116,7 @@ def test_only_what_is_new_is_added(lake: Lake) -> None:
 
     assert (write(lake), write(lake)) == (2, 0)
     assert (lake.root / keys.LINEAGE_LOG).read_bytes().startswith(before)
-    assert [one["id"] for one in lines(lake)] == [1, 2, 3]
+    assert executions(lake) == [1, 2, 3]
 
 
 def test_a_lake_without_executions_has_no_log(lake: Lake) -> None:
@@ -117,7 +138,7 @@ def test_a_log_that_was_cut_anywhere_is_whole_again(cut: int) -> None:
         write(lake)
 
         assert path.read_bytes().startswith(whole)
-        assert [one["id"] for one in lines(lake)] == [1, 2, 3]
+        assert executions(lake) == [1, 2, 3]
 
 
 def test_lines_longer_than_what_is_read_at_a_time_are_found(lake: Lake) -> None:
@@ -135,7 +156,7 @@ def test_lines_longer_than_what_is_read_at_a_time_are_found(lake: Lake) -> None:
     path.write_bytes(path.read_bytes()[:-100_000])
 
     assert write(lake) == 1
-    assert [one["id"] for one in lines(lake)] == [1, 2]
+    assert executions(lake) == [1, 2]
 
 
 def test_zeros_at_the_end_as_power_cuts_leave_them_make_it_written_again(lake: Lake) -> None:
@@ -145,7 +166,7 @@ def test_zeros_at_the_end_as_power_cuts_leave_them_make_it_written_again(lake: L
     path.write_bytes(path.read_bytes()[:-40] + bytes(40) + b"\n")
 
     assert write(lake) == 2
-    assert [one["id"] for one in lines(lake)] == [1, 2]
+    assert executions(lake) == [1, 2]
 
 
 def test_a_database_that_was_begun_anew_begins_the_log_anew(lake: Lake) -> None:
@@ -156,7 +177,7 @@ def test_a_database_that_was_begun_anew_begins_the_log_anew(lake: Lake) -> None:
     record(lake, 5, 6, 7, at="2026-02-01T06:00:00.000+00:00")
 
     assert write(lake) == 3
-    assert [one["name"][-2:] for one in lines(lake)] == ["05", "06", "07"]
+    assert [one["name"][-2:] for one in lines(lake) if one["kind"] == "execution"] == ["05", "06", "07"]
 
 
 def test_two_that_write_at_once_write_each_line_once(lake: Lake) -> None:
@@ -181,7 +202,10 @@ def test_runs_write_it_and_a_correction_is_told_of_the_days_it_changed(tmp_path:
     asked = ask(catalog, lake).log()
 
     assert [json.dumps(one, ensure_ascii=False) for one in by_runs] == asked
-    corrected = [one for one in by_runs if any(given["partition"] == BAD for given in one["inputs"])]
-    assert {given["digest"] for one in corrected for given in one["inputs"] if given["partition"] == BAD} > set()
-    assert [one["name"] for one in corrected if one["type"] == "raw"] == ["raw/orders@2026-01-03"] * 2
-    assert {one["type"] for one in by_runs} >= {"raw", "interim", "features", "processed", "models", "decision"}
+    artifacts = {one["id"]: one for one in by_runs if one["kind"] == "artifact"}
+    steps = [one for one in by_runs if one["kind"] == "execution"]
+    given = [(one["name"], artifacts[number]) for one in steps if one["type"] == "raw" for number in one["inputs"]]
+    bad = [(name, file["digest"]) for name, file in given if file["partition"] == BAD]
+    assert [name for name, _ in bad] == ["raw/orders@2026-01-03"] * 2  # the file as it was, and as corrected
+    assert len({digest for _, digest in bad}) == 2
+    assert {one["type"] for one in steps} >= {"raw", "interim", "features", "processed", "models", "decision"}
