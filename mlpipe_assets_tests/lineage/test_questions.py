@@ -8,8 +8,7 @@ import pytest
 
 from mlpipe_assets.errors import MissingPartitionError, SettingsError
 from mlpipe_assets.lineage.asking import Lineage
-from mlpipe_assets.lineage.reading import read_where
-from mlpipe_assets.lineage.terms import MODEL_VERSION
+from mlpipe_assets.lineage.terms import MODEL_VERSION, read_where
 from mlpipe_assets_tests.lineage.history import BAD, MODEL, ask, lived
 
 FIRST, SECOND = "2026-01-05-1", "2026-01-06-1"
