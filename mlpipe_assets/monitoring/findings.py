@@ -1,16 +1,19 @@
 """What the newest day of a monitored table says, as statements that hold or do not."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import polars as pl
 
-from mlpipe_assets.errors import spell_count
+from mlpipe_assets.errors import shorten, spell_count
 from mlpipe_assets.learning.tasks.registry import realised_methods
 from mlpipe_assets.monitoring.champions import OVERALL
 from mlpipe_assets.monitoring.report_parts import spell_bound, spell_number
 from mlpipe_assets.monitoring.table_history import TableHistory
 
+Row = Mapping[str, object]
+_ALIKE = ("comparison", "method", "threshold", "n_current", "n_reference", "note")  # of columns that are told together
 AGAINST = {"baseline": "the baseline", "previous": "the period before", "skew": "the training set"}
 
 
@@ -60,8 +63,8 @@ def baseline_is_complete(history: TableHistory) -> Finding:
 def _moved(history: TableHistory, comparisons: tuple[str, ...], fine: str) -> Finding:
     rows = [row for name in comparisons for row in _newest(history, name).to_dicts()]
     measured = [row for row in rows if row["value"] is not None]
-    drifted = [_spell(row) for row in measured if row["verdict"] == "drift"]
-    possible = [_spell(row) for row in measured if row["verdict"] == "possible"]
+    drifted = _spell_all([row for row in measured if row["verdict"] == "drift"])
+    possible = _spell_all([row for row in measured if row["verdict"] == "possible"])
     perhaps = f" Possible: {_some(possible, 5)}." if possible else ""
     if drifted:
         return Finding(holds=False, text=f"{_day(history)}: {_some(drifted, 8)}.{perhaps}")
@@ -82,22 +85,35 @@ def _day(history: TableHistory) -> str:
     return f"[{history.days[-1].day}]" if history.days else "[no day]"
 
 
-def _spell(row: dict[str, object]) -> str:
+def _spell_all(rows: Sequence[Row]) -> list[str]:
+    """What moved, a text for all columns that were measured alike."""
+    alike: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row[name] for name in _ALIKE), []).append(row)
+    return [_spell(found) for found in alike.values()]
+
+
+def _spell(rows: Sequence[Row]) -> str:
+    row = rows[0]
     note = f" ({row['note']})" if row["note"] else ""
-    return (
-        f"{row['column']} against {AGAINST[str(row['comparison'])]}: {row['method']} {_number(row['value'])}, threshold "
-        f"{_number(row['threshold'])}, {_rows(row)} against {row['n_reference']:,}{note}"
+    against = f"against {AGAINST[str(row['comparison'])]}: {row['method']}"
+    values = [f"{one['column']} {_number(one['value'])}" for one in rows]
+    told = (
+        f"{row['column']} {against} {_number(row['value'])}"
+        if len(rows) == 1
+        else f"{spell_count(len(rows), 'column')} {against} of {shorten(values, 8)}"
     )
+    return f"{told}, threshold {_number(row['threshold'])}, {_rows(row)} against {row['n_reference']:,}{note}"
 
 
-def _spell_ranking(row: dict[str, object]) -> str:
+def _spell_ranking(row: Row) -> str:
     holds = spell_bound(str(row["method"]))
     bound = f", {holds} {_number(row['threshold'])}" if row["threshold"] is not None else ""
     note = f" ({row['note']})" if row["note"] else ""
     return f"{row['column']}: {row['method']} {_number(row['value'])} of {_rows(row)}{bound}{note}"
 
 
-def _rows(row: dict[str, object]) -> str:
+def _rows(row: Row) -> str:
     return spell_count(cast("int", row["n_current"]), "row")
 
 
