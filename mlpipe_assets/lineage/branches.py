@@ -14,7 +14,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.lineage.asking import lineage_of
 from mlpipe_assets.lineage.book import Book
-from mlpipe_assets.lineage.database import Connection, Database, open_database
+from mlpipe_assets.lineage.database import Connection, Database, is_kept, open_database
 from mlpipe_assets.lineage.holdings import Holdings
 from mlpipe_assets.lineage.reading import Records
 from mlpipe_assets.lineage.terms import RUN, Artifact, Context, Execution, Key, Told
@@ -51,7 +51,12 @@ def begin_lineage(main: Database, branch: Database) -> int:
 
 
 def begin_with_lineage(lake: Lake, catalog: Catalog, branch: Lake) -> int:
-    """The same of a lake, brought up to date before. What keeps it from that is told, and fails no branch."""
+    """The same of a lake, brought up to date before; nothing in a bucket, where a branch keeps none.
+
+    What keeps it from that is told, and fails no branch.
+    """
+    if not is_kept(branch, ""):
+        return 0
     try:
         return begin_lineage(lineage_of(lake, catalog).database, open_database(branch))
     except MlpipeError as error:
@@ -64,6 +69,8 @@ def promote_lineage(lake: Lake, catalog: Catalog, branch: Lake) -> int:
 
     What keeps it from that is told, and fails no promotion: the tables are recorded by what they hold then.
     """
+    if not is_kept(branch, ""):
+        return 0
     try:
         main = open_database(lake, read_settings().for_lake(lake.root).metadata_url)
         own = lineage_of(branch, catalog).database
