@@ -89,8 +89,8 @@ class Settings:
 
     @property
     def lake_address(self) -> str:
-        """The bucket that the data folder is a copy of; empty where it is none."""
-        return self.bucket.address if self.bucket and self.bucket.copy == self.data_dir else ""
+        """The bucket that the data folder is a copy of, that of main for a branch; empty where it is none."""
+        return self.bucket.address if self.bucket and self.bucket.copy == self.main_dir else ""
 
     def for_lake(self, root: Path) -> "Settings":
         """The same for another data folder, whose lineage is its own."""
@@ -232,8 +232,8 @@ def _branch(env: Mapping[str, str], data_dir: Path, bucket: Bucket | None) -> st
     Raises: SettingsError where there is none of that name.
     """
     name = (env.get("MLPIPE_BRANCH") or "").strip()
-    if name and bucket:
-        raise SettingsError("MLPIPE_BRANCH is set and the lake is in a bucket, which has no branches. Unset it.")
+    if name and bucket and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+        return name  # whether there is one is found out when it is fetched
     if name and ("/" in name or not (data_dir / "branches" / name / "meta" / "branch.json").is_file()):
         raise SettingsError(
             f"MLPIPE_BRANCH={name[:60]!r}: there is no such branch of {data_dir}. Unset it, or first, without it: mlpipe branch {name[:60]}"

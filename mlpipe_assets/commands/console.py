@@ -102,6 +102,7 @@ def spell_place(lake: Lake, key: str = "") -> str:
     """Where something of the lake is for a person: below the address of the bucket, where it is in one."""
     settings = read_settings()
     own = settings.lake_address if lake.root == settings.data_dir else ""
+    own += f" (branch {settings.branch})" if own and settings.branch and not key else ""
     return plain("/".join(filter(None, (own or f"{lake.root}", key))))
 
 

@@ -21,6 +21,10 @@ def copy_lake(options: argparse.Namespace) -> int:
             "MLPIPE_DATA_DIR and TARGET are buckets. Copy into a folder first: mlpipe copy-lake FOLDER; and from there: "
             "MLPIPE_DATA_DIR=FOLDER mlpipe copy-lake TARGET"
         )
+    if address and settings.branch:
+        raise SettingsError(
+            f"This is branch {settings.branch}, by MLPIPE_BRANCH, and copy-lake takes main along. Unset it."
+        )
     if "://" in target:
         copied = _into_bucket(target)
     elif address:

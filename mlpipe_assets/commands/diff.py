@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from mlpipe_assets.commands.branches import fetch_branches
 from mlpipe_assets.commands.console import make_console, open_lake
 from mlpipe_assets.errors import spell_count
 from mlpipe_assets.partitions import spell_days
@@ -20,6 +21,7 @@ _MOST_COLUMNS = 12
 def diff(options: argparse.Namespace) -> int:
     """Print what differs, table by table, then code and models."""
     lake, catalog = open_lake()
+    fetch_branches(options.first, options.second)
     root = read_settings().project.root
     first, second = (open_state(lake, catalog, name, root) for name in (options.first, options.second))
     found = list(differences(catalog, first, second, options.tables))

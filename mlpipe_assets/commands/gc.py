@@ -27,7 +27,11 @@ def gc(options: argparse.Namespace) -> int:
     done = list(collect(lake, time.time(), remove=remove))
     left = [one.left for one in done if one.left]
     bucket = None
-    if settings.lake_address:  # what has just gone here is named there until this ends, and stays for a day from then
+    if settings.lake_address and settings.branch:
+        left.append(
+            f"{settings.lake_address}: the bucket is cleaned by mlpipe gc of main. Unset MLPIPE_BRANCH for that."
+        )
+    elif settings.lake_address:  # what has just gone here is named there until this ends, and stays for a day from then
         try:
             bucket = BucketLake(address=settings.lake_address, root=settings.data_dir).collect(remove=remove)
         except BusyError as error:

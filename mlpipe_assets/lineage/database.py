@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from mlpipe_assets.errors import MlpipeError
 from mlpipe_assets.settings import file_mode
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.copies.known_files import NOTE
+from mlpipe_assets.store.copies.known_files import NOTE, beside
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.private_files import make_folder
 
@@ -112,7 +112,7 @@ def open_database(lake: Lake, address: str = "") -> Database:
 
 def is_kept(lake: Lake, address: str) -> bool:
     """Whether there is a place to keep lineage in."""
-    return bool(address) or not (lake.root.parent / NOTE).exists()  # beside the copy of a bucket
+    return bool(address) or not (beside(lake.root) / NOTE).exists()  # beside the copy of a bucket
 
 
 @dataclass(kw_only=True)

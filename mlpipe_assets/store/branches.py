@@ -1,5 +1,6 @@
 """Branches: lakes below the one they began from, each with a record of what that one held then."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,3 +86,21 @@ def save_base(objects: Objects, base: Base) -> None:
     """Put on record what a branch has in common with the lake it began from, in place of what was."""
     document = {"name": base.name, "made_at": base.made_at, "documents": dict(base.documents)}
     objects.put(keys.BRANCH, spell_sealed(document, base.tables))
+
+
+def share_drop_zone(root: Path, branch: Path) -> None:
+    """Give a branch links to the folders of the drop zone, which others write into; those that it has stay.
+
+    Args:
+        root: The lake that it began from.
+        branch: The folder of the branch, or one beside that.
+    """
+    zone = root / keys.DROP_ZONE
+    names = (
+        [path.name for path in zone.iterdir() if path.is_dir() and path.name[0] not in "._"] if zone.is_dir() else []
+    )
+    (branch / keys.DROP_ZONE).mkdir(exist_ok=True)
+    for name in names:
+        link = branch / keys.DROP_ZONE / name
+        if not link.is_symlink():
+            link.symlink_to(os.path.relpath(zone / name, link.parent))

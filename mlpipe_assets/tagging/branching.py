@@ -6,7 +6,6 @@ renamed, so it is there whole or not at all; whatever the other lake takes away 
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -18,7 +17,15 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.errors import BusyError, SettingsError, shorten, spell_count
 from mlpipe_assets.flow import tables_of
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.branches import Base, branch_folder, expect_branch, main_folder, read_base, save_base
+from mlpipe_assets.store.branches import (
+    Base,
+    branch_folder,
+    expect_branch,
+    main_folder,
+    read_base,
+    save_base,
+    share_drop_zone,
+)
 from mlpipe_assets.store.hold import read_hold
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.local import explain_writing, sync_folder
@@ -72,7 +79,7 @@ def make_branch(lake: Lake, catalog: Catalog, name: str, *, now: datetime) -> Wr
             beside.mkdir(parents=True)
             take_the_rest(lake, beside, written)
             tables = {place: _take_table(lake, place, beside, written) for place in written.tables}
-        _share_drop_zone(lake.root, beside, folder)
+        share_drop_zone(lake.root, beside)
         objects = Lake(data_dir=f"{beside}").objects
         base = Base(name=name, made_at=now.isoformat(timespec="seconds"), tables=tables, documents=documents_of(beside))
         save_base(objects, base)
@@ -183,15 +190,3 @@ def _take_table(lake: Lake, place: str, root: Path, written: Written) -> Pinned:
     manifest = Manifest(gen=state.manifest.gen, days=days, refused=state.manifest.refused)
     Lake(data_dir=f"{root}").objects.put(keys.manifest(place), spell(manifest))
     return pin(manifest)
-
-
-def _share_drop_zone(root: Path, beside: Path, folder: Path) -> None:
-    """Links to the folders of the drop zone, which others write into."""
-    zone = root / keys.DROP_ZONE
-    names = (
-        [path.name for path in zone.iterdir() if path.is_dir() and path.name[0] not in "._"] if zone.is_dir() else []
-    )
-    (beside / keys.DROP_ZONE).mkdir(exist_ok=True)
-    for name in names:
-        target = os.path.relpath(zone / name, folder / keys.DROP_ZONE)
-        (beside / keys.DROP_ZONE / name).symlink_to(target)

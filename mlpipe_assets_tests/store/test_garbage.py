@@ -9,9 +9,9 @@ import pytest
 
 from mlpipe_assets.errors import BusyError, DamagedError
 from mlpipe_assets.store.copies.garbage import RECORD, SAFE, Garbage, find_garbage, remove_garbage
-from mlpipe_assets.store.copies.inventory import LEASE, ROOT, Inventory, Kept, content, digest_of, spell_pages
+from mlpipe_assets.store.copies.inventory import LEASE, ROOT, Kept, content, digest_of, spell_pages
 from mlpipe_assets.store.copies.inventory import spell_root as root_of
-from mlpipe_assets.store.copies.known_files import load_known
+from mlpipe_assets.store.copies.known_files import Known, load_known
 from mlpipe_assets.store.copies.working import WorkingCopy
 from mlpipe_assets.store.objects import ABSENT, Objects
 from mlpipe_assets_tests.store.clocked import ClockedBucket
@@ -32,7 +32,7 @@ class Gc:
 
     def look(self, safe: float = SAFE) -> Garbage:
         self.renew()
-        return find_garbage(self.copy.downloads, load_known(self.copy.note).inventory(), self.named, safe)
+        return find_garbage(self.copy.downloads, [load_known(self.copy.note)], self.named, safe)
 
     def run(self, hour: float) -> list[int]:
         """How many objects went at an hour, and how many wait."""
@@ -220,8 +220,9 @@ def test_a_lake_of_120_days_of_17_tables_takes_few_requests(tmp_path: Path) -> N
     bucket.put(LEASE, b"")
     bucket.asked.clear()
     copy = WorkingCopy(objects=bucket, root=tmp_path, note=tmp_path / "known.json")
+    known = Known(files={key: (kept, []) for key, kept in files.items()})
 
-    found = find_garbage(copy.downloads, Inventory(files=files), (), safe=0.0)
+    found = find_garbage(copy.downloads, [known], (), safe=0.0)
     assert len(bucket.asked) == 1 + 1 + 5  # the root, the times, and a list of 4,557
     remove_garbage(bucket, found, lambda: bucket.put(LEASE, b""))
 

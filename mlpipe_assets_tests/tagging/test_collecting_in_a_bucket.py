@@ -19,18 +19,20 @@ from mlpipe_assets.errors import BusyError
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.copies import use as lake_use
 from mlpipe_assets.store.copies.garbage import RECORD, SAFE, find_garbage, remove_garbage
-from mlpipe_assets.store.copies.inventory import LEASE, ROOT, content, digest_of
-from mlpipe_assets.store.copies.known_files import load_known
+from mlpipe_assets.store.copies.inventory import LEASE, ROOT, branches_of, content, digest_of, of_branch
+from mlpipe_assets.store.copies.known_files import beside, load_known
+from mlpipe_assets.store.copies.of_main import OfMain
 from mlpipe_assets.store.copies.use import BucketLake
 from mlpipe_assets.store.copies.working import WorkingCopy
 from mlpipe_assets.store.lake import Lake
 from mlpipe_assets.store.pins import named_digests
 from mlpipe_assets.store.tagged import TaggedLake
 from mlpipe_assets.store.tags import delete_tag, read_tag
+from mlpipe_assets.tagging.branching import make_branch
 from mlpipe_assets.tagging.collecting import collect
 from mlpipe_assets_tests.frames import JAN_5, JAN_6
 from mlpipe_assets_tests.store.clocked import ClockedBucket, Death
-from mlpipe_assets_tests.tagging.lakes import Said, held, hours_later, publish, tag
+from mlpipe_assets_tests.tagging.lakes import CATALOG, NOON, Said, held, hours_later, publish, tag
 
 DAYS = [JAN_5 + timedelta(days=n) for n in range(3)]
 ADDRESS = "s3://lake/shop"
@@ -44,16 +46,24 @@ class World:
         self.bucket = ClockedBucket(clock=lambda: time.time())  # noqa: PLW0108 (the clock is moved by a patch)
         self.values: dict[Any, int] = {}
         self.tags: dict[str, dict[Any, int]] = {}
+        self.branch: dict[Any, int] | None = None
         self.roots: list[tuple[float, set[str]]] = []
 
-    def copy(self, name: str) -> WorkingCopy:
-        root = self.folder / name / "data"
-        root.mkdir(parents=True, exist_ok=True)
-        return WorkingCopy(objects=self.bucket, root=root, note=root.parent / "known.json")
+    def copy(self, name: str, branch: str = "") -> WorkingCopy:
+        main = self.folder / name / "data"
+        root = main / keys.BRANCHES / branch if branch else main
+        for folder in (root, beside(root)):
+            folder.mkdir(parents=True, exist_ok=True)
+        of_main = OfMain(root=main) if branch else None
+        return WorkingCopy(
+            objects=self.bucket, root=root, note=beside(root) / "known.json", branch=branch, main=of_main
+        )
 
-    def use(self, name: str, work: Callable[[Lake], Any]) -> None:
+    def use(self, name: str, work: Callable[[Lake], Any], branch: str = "") -> None:
         """What a process of a machine does: fetch, work, publish."""
-        copy = self.copy(name)
+        if branch:
+            self.copy(name).pull()
+        copy = self.copy(name, branch)
         copy.pull()
         before = load_known(copy.note)
         work(Lake(data_dir=f"{copy.root}"))
@@ -61,12 +71,26 @@ class World:
         if load_known(copy.note).tag != before.tag:
             self.roots.append((time.time(), before.inventory().digests()))
 
+    def begin_branch(self, name: str) -> None:
+        """As `mlpipe branch x` does."""
+
+        def work(lake: Lake) -> None:
+            root = lake.root / keys.BRANCHES / "x"
+            shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(beside(root), ignore_errors=True)
+            make_branch(lake, CATALOG, "x", now=NOON)
+            copy = self.copy(name, "x")
+            copy.shared = frozenset(load_known(self.copy(name).note).inventory().digests())
+            copy.push(1)
+
+        self.use(name, work)
+
     def killed(self, requests: int, act: Callable[[], Any]) -> None:
         """Do something whose process dies after some requests."""
         self.bucket.left = requests
         with suppress(Death):
             act()
-        self.bucket.left = 10**9
+        self.bucket.left = ALIVE
 
     def gc(self, name: str) -> None:
         """As `mlpipe gc` does, by the steps that it takes: tables, the bucket, and what is left is published."""
@@ -76,8 +100,8 @@ class World:
             renew = partial(self.bucket.put, LEASE, b"held")
             renew()
             copy = self.copy(name)
-            files = load_known(copy.note).inventory()
-            found = find_garbage(copy.downloads, files, named_digests(lake.objects))
+            branches, named = branches_of(self.bucket), named_digests(lake.objects)
+            found = find_garbage(copy.downloads, [load_known(copy.note)], named, branches=branches)
             remove_garbage(self.bucket, found, renew)
 
         self.use(name, work)
@@ -91,6 +115,10 @@ class World:
         assert held(lake) == self.values
         for name, values in self.tags.items():
             assert held(TaggedLake(data_dir=lake.data_dir, tag=read_tag(lake.objects, name))) == values
+        if self.branch is not None:
+            copy = self.copy("new", "x")
+            copy.pull()
+            assert held(Lake(data_dir=f"{copy.root}")) == self.branch
         there = {head.key for head in self.bucket.list(keys.CONTENTS)}
         for replaced, digests in self.roots:
             if time.time() - replaced < SAFE:
@@ -98,28 +126,39 @@ class World:
 
 
 MACHINES = st.sampled_from("ab")
+ALIVE = 10**9  # requests
+DEATHS = st.one_of(st.just(ALIVE), st.integers(0, 25))
 STEPS = st.one_of(
     st.tuples(st.just("publish"), MACHINES, st.dictionaries(st.sampled_from(DAYS), st.integers(0, 3), min_size=1)),
     st.tuples(st.just("tag"), MACHINES, st.sampled_from("vw")),
     st.tuples(st.just("untag"), MACHINES, st.sampled_from("vw")),
-    st.tuples(st.just("gc"), MACHINES, st.integers(0, 40)),
+    st.tuples(st.just("gc"), MACHINES, DEATHS),
     st.tuples(st.just("killed publication"), MACHINES, st.integers(0, 12)),
-    st.tuples(st.just("wait"), MACHINES, st.integers(1, 30)),
+    st.tuples(st.just("branch"), MACHINES, DEATHS),
+    st.tuples(
+        st.just("publish in branch"), MACHINES, st.dictionaries(st.sampled_from(DAYS), st.integers(4, 6), min_size=1)
+    ),
+    st.tuples(st.just("drop"), MACHINES, st.none()),
+    st.tuples(st.just("gc a day later"), MACHINES, DEATHS),
 )
 
 
-@given(steps=st.lists(STEPS, min_size=4, max_size=14))
-@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(STEPS, min_size=8, max_size=16))
+@settings(max_examples=30, deadline=None)
 def test_whoever_is_killed_at_any_request_what_is_named_is_there(steps: list[tuple[str, str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         world, hours = World(Path(folder)), 0
         world.values = {JAN_5: 0}
         world.use("a", lambda lake: publish(lake, {JAN_5: 0}))
+        act_in_branch(world, "branch", "a", ALIVE)
         for step, machine, argument in steps:
-            hours += argument if step == "wait" else 1
+            hours += 26 if step == "gc a day later" else 1
             with hours_later(hours):
                 act(world, step, machine, argument)
+                act_in_branch(world, step, machine, argument)
                 world.expect_whole()
+        if world.branch is not None:
+            act_in_branch(world, "drop", "a", None)
         for later in (50, 100, 150):  # what only a tag or a killed writer named is seen, and has waited
             with hours_later(hours + later):
                 world.gc("a")
@@ -141,12 +180,25 @@ def act(world: World, step: str, machine: str, argument: Any) -> None:
         world.use(machine, lambda lake: tag(lake, argument))
     elif step == "untag" and world.tags.pop(argument, None) is not None:
         world.use(machine, lambda lake: delete_tag(lake.objects, argument))
-    elif step == "gc":
+    elif step.startswith("gc"):
         world.killed(argument, partial(world.gc, machine))
     elif step == "killed publication":
         values = dict.fromkeys(DAYS, 9)
         world.killed(argument, partial(world.use, machine, lambda lake: publish(lake, values)))
         world.values = newest(world)
+
+
+def act_in_branch(world: World, step: str, machine: str, argument: Any) -> None:
+    """Do something with the branch."""
+    if step == "branch" and world.branch is None:
+        world.killed(argument, partial(world.begin_branch, machine))
+        world.branch = dict(world.values) if branches_of(world.bucket) else None
+    elif step == "publish in branch" and world.branch is not None:
+        world.branch |= argument
+        world.use(machine, lambda lake: publish(lake, argument), "x")
+    elif step == "drop" and world.branch is not None:
+        world.bucket.delete(of_branch(ROOT, "x"))
+        world.branch = None
 
 
 def newest(world: World) -> dict[Any, int]:

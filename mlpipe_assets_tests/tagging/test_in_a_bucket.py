@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,31 @@ def test_gc_leaves_what_is_named_whenever_it_is_killed_and_needs_few_requests(wo
     assert new.tables() == second.tables()
     assert "Nothing new to build." in new.mlpipe("run")
     new.mlpipe("verify")
+
+
+def test_a_branch_is_made_on_one_machine_run_on_another_and_promoted_by_a_third(world: World) -> None:  # noqa: F811
+    first, second, third = world.machine("a", "branch"), world.machine("b", "branch"), world.machine("c", "branch")
+    world.copy_to_bucket("branch")
+    then, bucket = counted(first), world.bucket("branch")
+    before = {head.key: head.size for head in bucket.list(keys.CONTENTS)}
+    world.proxy.seen.clear()
+
+    assert "Next: MLPIPE_BRANCH=try-x mlpipe run" in first.mlpipe("branch", "try-x")
+
+    added = {head.key: head.size for head in bucket.list(keys.CONTENTS) if head.key not in before}
+    assert sum(added.values()) < sum(before.values()) / 3  # records alone
+    assert not [key for key in added if bucket.get(key).content.startswith(b"PAR1")]
+    world.deliver("branch", newest=True)
+    branch = replace(second, environ={**second.environ, "MLPIPE_BRANCH": "try-x"})
+    branch.mlpipe("run", "-q")
+    now = counted(branch)
+    assert (now > then, counted(second), counted(first)) == (True, then, then)
+    first.mlpipe("gc")
+    assert "interim/orders" in first.mlpipe("diff", "main", "try-x")
+    assert "has what was not promoted" in third.mlpipe("drop", "try-x", code=2)
+    assert "Branch try-x is promoted" in third.mlpipe("promote", "try-x")
+    assert (counted(first), counted(second), counted(branch)) == (now, now, now)
+    third.mlpipe("drop", "try-x")
+    first.python(COLLECT)
+    assert counted(world.machine("d", "branch")) == now
+    assert "There is no branch" in branch.mlpipe("status", code=2)

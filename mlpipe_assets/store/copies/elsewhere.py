@@ -15,7 +15,7 @@ from mlpipe_assets.concurrency import in_order
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.copies.downloads import Downloads
 from mlpipe_assets.store.copies.files import link_file
-from mlpipe_assets.store.copies.known_files import NOTE, Known, load_known
+from mlpipe_assets.store.copies.known_files import NOTE, Known, beside, load_known
 from mlpipe_assets.store.objects import Objects
 from mlpipe_assets.store.private_files import create_file
 
@@ -78,7 +78,7 @@ class Elsewhere:
             downloads.fetch(face, kept)
 
     def _note(self) -> Known:
-        note = self.root.parent / NOTE
+        note = beside(self.root) / NOTE
         try:
             found = note.stat()
         except OSError:
@@ -93,7 +93,7 @@ _found: dict[Path, Elsewhere | None] = {}
 
 def mark(root: Path, address: str | None) -> None:
     """Say of a copy whether it may lack files of days, and where its bucket is then."""
-    note = root.parent / ADDRESS
+    note = beside(root) / ADDRESS
     if address is None:
         note.unlink(missing_ok=True)
     elif not note.exists():
@@ -109,7 +109,7 @@ def elsewhere(root: Path) -> Elsewhere | None:
     """
     if root not in _found:
         try:
-            address = (root.parent / ADDRESS).read_text(encoding="utf-8").strip()
+            address = (beside(root) / ADDRESS).read_text(encoding="utf-8").strip()
         except OSError:
             _found[root] = None
             return None

@@ -13,7 +13,7 @@ from mlpipe_assets.store.local import explain_writing
 from mlpipe_assets.store.objects import is_reserved
 from mlpipe_assets.store.private_files import create_file, make_folder
 
-_OURS = ("meta/locks", keys.ASIDE, keys.PROTOTYPE, keys.BRANCHES)  # of this machine only
+_OURS = ("meta/locks", keys.ASIDE, keys.PROTOTYPE, keys.BRANCHES, ".dagster")  # of this machine only
 
 
 def files_of_lake(root: Path) -> Iterator[tuple[str, list[int]]]:
@@ -71,12 +71,17 @@ def write_file(root: Path, key: str, blocks: Iterable[bytes], mtime_ns: int, sha
 
 def link_file(root: Path, source: str, key: str) -> bool:
     """Give a file a second name; False where the file system cannot."""
+    return link_from(root / source, root, key)
+
+
+def link_from(source: Path, root: Path, key: str) -> bool:
+    """The same of a file of another copy."""
     path = root / key
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         make_folder(root, path.parent)
         temporary.unlink(missing_ok=True)
-        os.link(root / source, temporary)
+        os.link(source, temporary)
         temporary.replace(path)
     except OSError:  # no hard links here
         return False

@@ -14,7 +14,16 @@ from typing import NamedTuple
 from mlpipe_assets.errors import BusyError, DamagedError, spell_count
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.copies.downloads import Downloads
-from mlpipe_assets.store.copies.inventory import ROOT, Inventory, digest_of, parse_page, parse_root, spell_pages
+from mlpipe_assets.store.copies.inventory import (
+    ROOT,
+    content,
+    digest_of,
+    of_branch,
+    parse_page,
+    parse_root,
+    spell_pages,
+)
+from mlpipe_assets.store.copies.known_files import Known
 from mlpipe_assets.store.objects import ABSENT, Condition, ConflictError, Found, Head, MissingError, Objects
 
 RECORD = "meta/unnamed.json"  # beside the root; no file of the lake
@@ -44,7 +53,7 @@ class Garbage:
         named_size: Their bytes.
         may_go: What nothing names, and has not for long enough, by key.
         waiting: What nothing names since less than that.
-        root: The version of the root that was looked at; empty where there is none, and no lake.
+        roots: The version of each root that was looked at, of main and of branches, by key; none where there is no lake.
         record: The version of the record of what was seen before.
     """
 
@@ -52,50 +61,55 @@ class Garbage:
     named_size: int = 0
     may_go: Mapping[str, Object] = field(default_factory=dict)
     waiting: Mapping[str, Object] = field(default_factory=dict)
-    root: str = ""
+    roots: Mapping[str, str] = field(default_factory=dict)
     record: str | Condition = ABSENT
 
 
-def find_garbage(downloads: Downloads, files: Inventory, named: Iterable[str], safe: float = SAFE) -> Garbage:
-    """What the root of a lake does not name; nothing where there is no root: somebody may be copying a lake there.
+def find_garbage(
+    downloads: Downloads, known: Iterable[Known], named: Iterable[str], safe: float = SAFE, branches: Iterable[str] = ()
+) -> Garbage:
+    """What no root of a lake names; nothing where main has none: somebody may be copying a lake there.
 
     Args:
         downloads: Reads from the bucket, whose lease has just been renewed, so that there is an object with its time of now.
-        files: What the bucket is known to have: pages that this agrees with are not read again.
+        known: What copies on this machine know: pages that these agree with are not read again.
         named: Digests that stay besides: those of manifests and tags.
         safe: Seconds that an object stays.
+        branches: Each has a root of its own; the lease of each is held, too.
 
     Raises: DamagedError when an object that the root names is not there: something else is wrong, so nothing may go. StoreError.
     """
     objects = downloads.objects
     try:
-        root = objects.get(ROOT)
+        roots = {of_branch(ROOT, branch): objects.get(of_branch(ROOT, branch)) for branch in ("", *branches)}
     except MissingError:
         return Garbage()
-    needed = _names_of(root, downloads, files)
-    times = {head.key: head.modified.timestamp() for head in objects.list(keys.META)}
+    needed = _names_of(roots.values(), downloads, known)
+    heads = {head.key: head for head in objects.list(keys.META)}
+    heads |= {head.key: head for head in objects.list(keys.BRANCHES)} if len(roots) > 1 else {}
     there = {found[1]: head for head in objects.list(keys.CONTENTS) if (found := _CONTENT.fullmatch(head.key))}
     if lost := sorted(needed - there.keys()):
         more = f", and so are {spell_count(len(lost) - 1, 'more object')}" if len(lost) > 1 else ""
         raise DamagedError(
-            f"{objects.locate(f'{keys.CONTENTS}/{lost[0]}')} is gone, and the lake needs it{more}. Nothing was taken away from the "
+            f"{objects.locate(content(lost[0]))} is gone, and the lake needs it{more}. Nothing was taken away from the "
             "bucket. Restore it from a copy of the bucket."
         )
-    record, seen = _read_record(objects) if RECORD in times else (ABSENT, {})
+    record, seen = _read_record(objects) if RECORD in heads else (ABSENT, {})
     needed |= {*named}
+    put = max(head.modified for key in roots if (head := heads.get(key))).timestamp()
     free = {
-        head.key: Object(head.size, _since(head, times[ROOT], seen.get(digest)))
+        head.key: Object(head.size, _since(head, put, seen.get(digest)))
         for digest, head in there.items()
         if digest not in needed
     }
-    limit = max(times.values()) - safe
+    limit = max(head.modified for head in heads.values()).timestamp() - safe
     kept = [head.size for digest, head in there.items() if digest in needed]
     return Garbage(
         named=len(kept),
         named_size=sum(kept),
         may_go={key: one for key, one in free.items() if one.since <= limit},
         waiting={key: one for key, one in free.items() if one.since > limit},
-        root=root.tag,
+        roots={key: root.tag for key, root in roots.items()},
         record=record,
     )
 
@@ -118,18 +132,19 @@ def remove_garbage(objects: Objects, garbage: Garbage, expect_held: Callable[[],
             raise _busy(objects) from error
     for batch in _batches(sorted(garbage.may_go)):
         expect_held()
-        if objects.get_if_changed(ROOT, garbage.root) is not None:
+        if any(objects.get_if_changed(key, version) is not None for key, version in garbage.roots.items()):
             raise _busy(objects)
         objects.delete_many(batch)
 
 
-def _names_of(root: Found, downloads: Downloads, files: Inventory) -> set[str]:
-    """Every digest that a root names: its pages, and what is on them."""
-    pages, known = parse_root(root.content), spell_pages(files.files)
-    found = {*pages.values()}
-    for folder, digest in pages.items():
-        page = known.get(folder, b"")
-        rows = parse_page(page, digest) if digest_of(page) == digest else downloads.read_page(digest)
+def _names_of(roots: Iterable[Found], downloads: Downloads, known: Iterable[Known]) -> set[str]:
+    """Every digest that roots name: their pages, and what is on them."""
+    spelled = [page for one in known for page in spell_pages(one.inventory().files).values()]
+    there = {digest_of(page): page for page in spelled}
+    pages = {digest for root in roots for digest in parse_root(root.content).values()}
+    found = {*pages}
+    for digest in pages:
+        rows = parse_page(there[digest], digest) if digest in there else downloads.read_page(digest)
         found |= {kept.sha256 for kept in rows.values()}
     return found
 

@@ -7,17 +7,19 @@ published meanwhile.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mlpipe_assets.store import keys
-from mlpipe_assets.store.objects import StoreError, UnsupportedError, check_key
+from mlpipe_assets.store.objects import Objects, StoreError, UnsupportedError, check_key
 
 ROOT = "meta/root.json"
 LEASE = "meta/lease.json"
 _FORMAT = 1
+_BRANCH = re.compile(rf"{keys.BRANCHES}/([^/]+)/{re.escape(ROOT)}")
 _DIGEST = 64  # hexadecimal digits
 
 
@@ -44,6 +46,17 @@ class Inventory:
     def digests(self) -> set[str]:
         """Of all that is kept in the bucket for it."""
         return {*self.pages.values(), *(kept.sha256 for kept in self.files.values())}
+
+
+def of_branch(key: str, branch: str) -> str:
+    """Where a branch has the root or the lease; main, where none is named, has them at the top."""
+    return f"{keys.BRANCHES}/{branch}/{key}" if branch else key
+
+
+def branches_of(objects: Objects) -> list[str]:
+    """The names of the branches of a lake, in order: each has a root of its own, and shares the contents."""
+    found = (_BRANCH.fullmatch(head.key) for head in objects.list(keys.BRANCHES))
+    return [one[1] for one in found if one]
 
 
 def content(digest: str) -> str:
@@ -107,6 +120,14 @@ def folder_of(key: str) -> str:
         return keys.META
     own = key.removeprefix(f"{keys.CONTENTS}/")
     return "/".join(part for part in own.split("/")[:-1] if not keys.is_day(part)) or "."
+
+
+def content_of_face(key: str, kept: Kept) -> str:
+    """Where the same content is among the contents of the table of a file of a day."""
+    folder, _, name = key.rpartition("/")
+    stem, _, kind = name.rpartition(".")
+    table, _, day = folder.rpartition("/")
+    return f"{keys.contents(table)}/{day}/{stem}.{kept.sha256}.{kind}"
 
 
 def _damaged(what: str) -> StoreError:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlpipe_assets.store import keys
 from mlpipe_assets.store.copies.inventory import Inventory, Kept
 from mlpipe_assets.store.local import explain_writing, sync_folder
 from mlpipe_assets.store.private_files import create_file
@@ -12,6 +13,11 @@ from mlpipe_assets.store.private_files import create_file
 NOTE = "known.json"  # beside the copy
 ABSENT: list[int] = []  # the numbers of a file that the bucket has, and this machine does not
 NEW = ""  # the tag of a root that is not there yet
+
+
+def beside(root: Path) -> Path:
+    """The folder in which this machine notes what it knows of a copy; that of a branch, which lies in the copy of main, is not there."""
+    return root.parent if root.parent.name != keys.BRANCHES else root.parent.parent.parent / keys.BRANCHES / root.name
 
 
 @dataclass(kw_only=True)

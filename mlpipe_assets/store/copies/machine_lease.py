@@ -7,7 +7,8 @@ within a second, and no other machine comes in between.
 
 import fcntl
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -28,11 +29,13 @@ class MachineLease:
     Attributes:
         where: The address of the lake, for messages.
         handle: The file of the number, open to be locked.
+        key: Where the lease is; that of a branch is its own.
     """
 
     objects: Objects
     where: str
     handle: BinaryIO
+    key: str = LEASE
     _lease: Lease | None = None
     _lost: bool = False
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -123,10 +126,33 @@ class MachineLease:
         except BlockingIOError:
             return
         try:
-            self._lease = continue_lease(self.objects, LEASE, self.gen) or self.objects.lease(LEASE, TTL)
+            self._lease = continue_lease(self.objects, self.key, self.gen) or self.objects.lease(self.key, TTL)
         except BaseException:
             fcntl.flock(self.handle, fcntl.LOCK_UN)
             raise
         self.handle.seek(0)
         self.handle.write(b"%d\n" % self._lease.gen)  # numbers only grow, so what was there is overwritten
         self.handle.flush()
+
+
+@contextmanager
+def held_lease(objects: Objects, key: str) -> Iterator[Callable[[], None]]:
+    """Hold a lease for a moment; gives what renews it.
+
+    Raises: BusyError when somebody holds it; when renewed, that another took over. StoreError.
+    """
+    lease = objects.lease(key, TTL)
+
+    def expect_held() -> None:
+        try:
+            lease.renew()
+        except ConflictError as error:
+            raise BusyError(
+                f"{objects.locate(key)}: another machine took over while this one was stopped. Run again."
+            ) from error
+
+    try:
+        yield expect_held
+    finally:
+        with suppress(StoreError):  # then it expires
+            lease.release()

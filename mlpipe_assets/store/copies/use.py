@@ -9,18 +9,22 @@ import fcntl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from mlpipe_assets.errors import SettingsError
 from mlpipe_assets.settings import cache_bound
+from mlpipe_assets.store import keys
+from mlpipe_assets.store.branches import share_drop_zone
 from mlpipe_assets.store.bucket.address import read_address
 from mlpipe_assets.store.copies.elsewhere import mark
 from mlpipe_assets.store.copies.garbage import SAFE, Garbage, find_garbage, remove_garbage
-from mlpipe_assets.store.copies.known_files import NOTE, load_known
-from mlpipe_assets.store.copies.machine_lease import MachineLease
+from mlpipe_assets.store.copies.inventory import LEASE, branches_of, of_branch
+from mlpipe_assets.store.copies.known_files import NOTE, beside, load_known
+from mlpipe_assets.store.copies.machine_lease import MachineLease, held_lease
+from mlpipe_assets.store.copies.of_main import OfMain
 from mlpipe_assets.store.copies.working import WorkingCopy
 from mlpipe_assets.store.local import LocalObjects
 from mlpipe_assets.store.objects import Objects
@@ -32,7 +36,7 @@ _TURN = 0.1
 
 
 @dataclass(kw_only=True)
-class _Use:
+class Use:
     """What a process that writes has of a lake."""
 
     place: "BucketLake"
@@ -43,6 +47,7 @@ class _Use:
     times: int = 1
 
     def publish(self) -> None:
+        """Publish what was made so far. Raises: as `BucketLake.end`."""
         with self.place.in_turn():
             self.lease.expect_held()
             self.copy.push(self.lease.gen)
@@ -54,7 +59,7 @@ class _Use:
         self.handle.close()
 
 
-_uses: dict[Path, _Use] = {}
+_uses: dict[Path, Use] = {}
 _guard = threading.RLock()  # sensors are threads of one process
 
 
@@ -78,7 +83,9 @@ class BucketLake:
 
         Raises: SettingsError; StoreError.
         """
-        copy = self._copy()
+        if self.branch:
+            self.main.fetch(deliveries=deliveries)
+        copy = self.open_copy()
         with self._open("use.lock") as handle:
             if _lock_alone(handle):
                 self._pull(copy, deliveries=deliveries)
@@ -86,7 +93,7 @@ class BucketLake:
     @property
     def outbox(self) -> Path:
         """A folder beside the copy, for files that wait to be delivered."""
-        return self.root.parent / "outbox"
+        return beside(self.root) / "outbox"
 
     def begin(self) -> None:
         """Begin to write: fetch, and keep other machines out until `end`. A process may begin several times.
@@ -98,6 +105,11 @@ class BucketLake:
                 use.times += 1
             else:
                 _uses[self.root] = self._begin()
+
+    @property
+    def use(self) -> Use:
+        """What this process has between `begin` and `end`."""
+        return _uses[self.root]
 
     def end(self) -> None:
         """Publish what was made, and let others in.
@@ -126,11 +138,13 @@ class BucketLake:
         finally:
             self.end()
 
-    def _begin(self) -> _Use:
-        copy = self._copy()
+    def _begin(self) -> Use:
+        if self.branch:
+            self.main.fetch()
+        copy = self.open_copy()
         handle, number = self._open("use.lock"), self._open("lease.lock")
-        lease = MachineLease(objects=copy.objects, where=self.address, handle=number)
-        use = _Use(place=self, copy=copy, handle=handle, lease=lease)
+        lease = MachineLease(objects=copy.objects, where=self.address, handle=number, key=of_branch(LEASE, self.branch))
+        use = Use(place=self, copy=copy, handle=handle, lease=lease)
         try:
             alone = _lock_alone(handle)
             lease.begin(alone=alone)
@@ -145,26 +159,54 @@ class BucketLake:
     def deliver(self) -> int:
         """Put what was written into the drop zone here into that of the bucket; how many files that are."""
         with self.in_turn():
-            return self._copy().deliver()
+            return self.open_copy().deliver()
 
     def collect(self, *, remove: bool, safe: float = SAFE) -> Garbage:
-        """Find contents of the bucket that nothing names any more, and take away what may go; only between `begin` and `end`.
+        """Find contents of the bucket that nothing names any more, and take away what may go; of main, between `begin` and `end`.
 
         Args:
             remove: Take it away, and put the rest on record; else nothing is changed.
             safe: Seconds for which an object stays that nothing names any more.
 
-        Raises: BusyError beside another process of this machine that writes, and when another machine took over or has published;
-            LakeError when a tag or a manifest cannot be read; DamagedError when what the lake needs is gone; StoreError.
+        Raises: BusyError beside another process of this machine that writes, or while a branch is written, and when another machine
+            took over or has published; LakeError when a tag or a manifest cannot be read; DamagedError when what the lake needs is
+            gone; StoreError.
         """
-        use = _uses[self.root]
-        with self.in_turn():
+        use, objects = _uses[self.root], _uses[self.root].copy.objects
+        with self.in_turn(), ExitStack() as held:
             use.lease.expect_ours()
-            files, named = load_known(use.copy.note).inventory(), named_digests(LocalObjects(self.root))
-            garbage = find_garbage(use.copy.downloads, files, named, safe)
+            branches = branches_of(objects)
+            leases = [held.enter_context(held_lease(objects, of_branch(LEASE, branch))) for branch in branches]
+
+            def expect_held() -> None:
+                for expect in (use.lease.expect_ours, *leases):
+                    expect()
+
+            known = [load_known(beside(copy.root) / NOTE) for copy in (self, *map(self.of, branches))]
+            named = named_digests(LocalObjects(self.root))
+            garbage = find_garbage(use.copy.downloads, known, named, safe, branches)
             if remove:
-                remove_garbage(use.copy.objects, garbage, use.lease.expect_ours)
+                remove_garbage(objects, garbage, expect_held)
         return garbage
+
+    @property
+    def branch(self) -> str:
+        """The branch that this is; empty for main."""
+        return self.root.name if self.root.parent.name == keys.BRANCHES else ""
+
+    @property
+    def main(self) -> "BucketLake":
+        """The lake that a branch began from."""
+        return replace(self, root=self.root.parent.parent) if self.branch else self
+
+    @property
+    def objects(self) -> Objects:
+        """The bucket. Raises: SettingsError."""
+        return open_bucket(self.address)
+
+    def of(self, branch: str) -> "BucketLake":
+        """A branch of it."""
+        return replace(self, root=self.root / keys.BRANCHES / branch)
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
@@ -173,22 +215,29 @@ class BucketLake:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-    def _copy(self) -> WorkingCopy:
-        self.root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.root.mkdir(exist_ok=True, mode=0o700)
+    def open_copy(self) -> WorkingCopy:
+        """Its files on this machine, as they were left. Raises: SettingsError."""
+        notes = beside(self.root)
+        for folder in (notes, self.root):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         bound = cache_bound()
         if bound is not None:
             mark(self.root, self.address)
-        return WorkingCopy(objects=open_bucket(self.address), root=self.root, note=self.root.parent / NOTE, bound=bound)
+        of_main = OfMain(root=self.main.root) if self.branch else None
+        return WorkingCopy(
+            objects=self.objects, root=self.root, note=notes / NOTE, bound=bound, branch=self.branch, main=of_main
+        )
 
     def _pull(self, copy: WorkingCopy, *, deliveries: bool = True) -> None:
         with self.in_turn():
             copy.pull(deliveries=deliveries)
+            if self.branch:
+                share_drop_zone(self.main.root, self.root)
         if copy.bound is None:  # all of it is here now
             mark(self.root, None)
 
     def _open(self, name: str) -> BinaryIO:
-        path = self.root.parent / name
+        path = beside(self.root) / name
         if not path.exists():
             create_file(path)
         return path.open("r+b")
@@ -207,6 +256,12 @@ def open_bucket(address: str, said_in: str = "MLPIPE_DATA_DIR") -> Objects:
             f"{said_in} is in object storage, and its client is not installed. Next: pip install 'mlpipe-assets[objects]'"
         ) from error
     return BucketObjects(address=found)
+
+
+def leave(place: BucketLake) -> Use:
+    """End what was begun without publishing it; who calls this closes it."""
+    with _guard:
+        return _uses.pop(place.root)
 
 
 def end_all() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpipe_assets.concurrency import in_order
-from mlpipe_assets.errors import BusyError, spell_count
+from mlpipe_assets.errors import BusyError, SettingsError, spell_count
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.copies.bounded import evict, may_be_elsewhere
 from mlpipe_assets.store.copies.delivered import DeliveredCopy
@@ -34,14 +34,17 @@ from mlpipe_assets.store.copies.inventory import (
     Inventory,
     Kept,
     content,
+    content_of_face,
     digest_of,
     folder_of,
+    of_branch,
     parse_root,
     spell_pages,
     spell_root,
 )
 from mlpipe_assets.store.copies.known_files import ABSENT as NOT_HERE
 from mlpipe_assets.store.copies.known_files import NEW, Known, load_known, save_known
+from mlpipe_assets.store.copies.of_main import OfMain
 from mlpipe_assets.store.copies.whole import expect_whole, still_elsewhere
 from mlpipe_assets.store.objects import (
     ABSENT,
@@ -74,6 +77,9 @@ class WorkingCopy:
         note: The file in which is kept what was alike; outside of the folder.
         large: Bytes above which a file comes and goes in parts; sixteen times as much is what this takes of memory.
         bound: How many bytes of files of days are kept; these come when they are read then. None: all, at once.
+        branch: Of which branch this is a copy; empty for main.
+        main: The copy of main on this machine, for a branch: what both have is not fetched again.
+        shared: Digests of what is in the bucket for another root, which stays meanwhile: it is not put up again.
     """
 
     objects: Objects
@@ -81,7 +87,14 @@ class WorkingCopy:
     note: Path
     large: int = 8 << 20
     bound: int | None = None
+    branch: str = ""
+    main: OfMain | None = None
+    shared: frozenset[str] = frozenset()
     _tried: bytes = b""  # the root that was put last
+
+    @property
+    def _root(self) -> str:
+        return of_branch(ROOT, self.branch)
 
     @property
     def downloads(self) -> Downloads:
@@ -100,7 +113,7 @@ class WorkingCopy:
         known = load_known(self.note)
         self._pull_lake(known)
         save_known(self.note, known)
-        if deliveries:
+        if deliveries and not self.branch:  # a branch shares the drop zone of main
             self._delivered.pull(known)
             save_known(self.note, known)
 
@@ -113,7 +126,7 @@ class WorkingCopy:
         Raises: BusyError when another machine has published since; nothing of this was published then. StoreError.
         """
         known = load_known(self.note)
-        there = known.inventory().digests()
+        there = known.inventory().digests() | self.shared
         files: dict[str, Kept] = {}
         stats: dict[str, list[int]] = {}
         for key, stat, kept in in_order(partial(self._take, there), self._look(known), _AT_ONCE):
@@ -176,19 +189,19 @@ class WorkingCopy:
             return self._replace_root(spell_root(pages, gen), known.tag), pages
         except ConflictError as error:
             raise BusyError(
-                f"{self.objects.locate(ROOT)}: another machine has published to this lake since this run began, so nothing of this "
+                f"{self.objects.locate(self._root)}: another machine has published to this lake since this run began, so nothing of this "
                 "run was published. Run again."
             ) from error
 
     def _replace_root(self, root: bytes, tag: str) -> str:
         before, self._tried = self._tried, root
         try:
-            return self.objects.put(ROOT, root, tag or ABSENT)
+            return self.objects.put(self._root, root, tag or ABSENT)
         except ConflictError:
-            there = self.objects.get(ROOT)
+            there = self.objects.get(self._root)
             if there.content != before:
                 raise
-            return self.objects.put(ROOT, root, there.tag)  # that was ours: the answer to it was lost
+            return self.objects.put(self._root, root, there.tag)  # that was ours: the answer to it was lost
 
     def deliver(self) -> int:
         """Put files that were made in the drop zone of the copy into that of the bucket; how many those are."""
@@ -211,13 +224,17 @@ class WorkingCopy:
                     remove_file(self.root, key)
             else:
                 stale.append(key)
+        if self.main:
+            stale = [key for key in stale if not self.main.links(key, wanted.files[key], self.root)]
         faces = [
-            key for key in stale if keys.dated_table(Path(key)) and _content_of(key, wanted.files[key]) in wanted.files
+            key
+            for key in stale
+            if keys.dated_table(Path(key)) and content_of_face(key, wanted.files[key]) in wanted.files
         ]
         manifests = [key for key in stale if key.startswith(f"{keys.TABLES}/")]
         self._fetch(wanted, sorted({*stale} - {*faces} - {*manifests}))
         for key in faces:  # as they were where they were made: the same file under two names
-            if not link_file(self.root, _content_of(key, wanted.files[key]), key):
+            if not link_file(self.root, content_of_face(key, wanted.files[key]), key):
                 self.downloads.fetch(key, wanted.files[key])
         self._fetch(wanted, manifests)  # last: what they name is there
         for key in set(found) - set(wanted.files):
@@ -237,11 +254,16 @@ class WorkingCopy:
     def _wanted(self, known: Known) -> Inventory:
         """What the bucket says now; pages that are known are not read again."""
         try:
-            root = self.objects.get_if_changed(ROOT, known.tag) if known.tag else self.objects.get(ROOT)
+            root = self.objects.get_if_changed(self._root, known.tag) if known.tag else self.objects.get(self._root)
         except MissingError as error:
+            if self.branch:
+                raise SettingsError(
+                    f"There is no branch {self.branch!r} of {self.objects.locate(ROOT).removesuffix(f'/{ROOT}')}. To see those there are: "
+                    "mlpipe branch"
+                ) from error
             if known.tag != NEW:  # this copy may be the last one of what was there
                 raise StoreError(
-                    f"{self.objects.locate(ROOT)} is gone, and it was there before. Restore it from a copy of the bucket. To begin a "
+                    f"{self.objects.locate(self._root)} is gone, and it was there before. Restore it from a copy of the bucket. To begin a "
                     f"new lake there, remove {self.root.parent} first, which has what the old one held.",
                     reason="it is gone",
                 ) from error
@@ -273,11 +295,3 @@ class WorkingCopy:
 
     def _each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         return list(in_order(work, items, _AT_ONCE))
-
-
-def _content_of(key: str, kept: Kept) -> str:
-    """Where the same content is among the contents of the table of a file of a day."""
-    folder, _, name = key.rpartition("/")
-    stem, _, kind = name.rpartition(".")
-    table, _, day = folder.rpartition("/")
-    return f"{keys.contents(table)}/{day}/{stem}.{kept.sha256}.{kind}"
