@@ -39,10 +39,7 @@ def branch(options: argparse.Namespace) -> int:
     started = time.monotonic()
     with _published(options.name):
         written = make_branch(lake, catalog, options.name, now=datetime.now(tz=UTC))
-        if (
-            not read_settings().lake_address
-        ):  # SQLite cannot be written in a bucket, and PostgreSQL has the lineage of main
-            begin_with_lineage(lake, catalog, _branch(options.name))
+        begin_with_lineage(lake, catalog, _branch(options.name))
     seconds = time.monotonic() - started
     if options.json:
         print(json.dumps({"branch": options.name, **asdict(written), "seconds": round(seconds, 3)}))
@@ -69,8 +66,7 @@ def promote(options: argparse.Namespace) -> int:
         share_contents(place, options.name)
     started = time.monotonic()
     done = promote_branch(lake, catalog, options.name, now=datetime.now(tz=UTC))
-    if not place:
-        promote_lineage(lake, catalog, _branch(options.name))
+    promote_lineage(lake, catalog, _branch(options.name))
     seconds = time.monotonic() - started
     from mlpipe_assets.automation.checked_out import note_resets  # noqa: PLC0415 (brings Dagster, which the list does without)
 

@@ -51,11 +51,11 @@ def begin_lineage(main: Database, branch: Database) -> int:
 
 
 def begin_with_lineage(lake: Lake, catalog: Catalog, branch: Lake) -> int:
-    """The same of a lake, brought up to date before; nothing in a bucket, where a branch keeps none.
+    """The same of a lake, brought up to date before. What keeps it from that is told, and fails no branch.
 
-    What keeps it from that is told, and fails no branch.
+    Of a lake in a bucket a branch has none: PostgreSQL has that of main, and SQLite cannot be written there.
     """
-    if not is_kept(branch, ""):
+    if not is_kept(lake, ""):
         return 0
     try:
         return begin_lineage(lineage_of(lake, catalog).database, open_database(branch))
@@ -69,7 +69,7 @@ def promote_lineage(lake: Lake, catalog: Catalog, branch: Lake) -> int:
 
     What keeps it from that is told, and fails no promotion: the tables are recorded by what they hold then.
     """
-    if not is_kept(branch, ""):
+    if not is_kept(lake, ""):
         return 0
     try:
         main = open_database(lake, read_settings().for_lake(lake.root).metadata_url)
