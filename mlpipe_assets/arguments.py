@@ -55,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     add_views(commands, _command, read_day)
     add_catalog(commands, _command)
-    add_versions(commands, _command)
+    add_versions(commands, _command, read_day)
     _add_trace(commands)
     add_lineage(commands, _command)
     _add_duty(commands)

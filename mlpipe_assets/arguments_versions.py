@@ -2,16 +2,20 @@
 
 import argparse
 from collections.abc import Callable
+from datetime import date
 
 
 def add_versions(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    command: Callable[..., argparse.ArgumentParser],
+    day: Callable[[str], date],
 ) -> None:
     """Add `tag`, `tags`, `diff`, `checkout`, `branch`, `promote`, `drop`, `reproduce` and `gc`.
 
     Args:
         commands: Where to.
         command: Makes one, with what every command takes.
+        day: Reads a day.
     """
     _add_tag(commands, command)
     _add_tags(commands, command)
@@ -34,7 +38,7 @@ def add_versions(
     diff.add_argument("--json", action="store_true", help="print everything as one JSON object")
     _add_checkout(commands, command)
     _add_branches(commands, command)
-    _add_reproduce(commands, command)
+    _add_reproduce(commands, command, day)
     collect = command(
         commands,
         "gc",
@@ -47,17 +51,23 @@ def add_versions(
 
 
 def _add_reproduce(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Callable[..., argparse.ArgumentParser]
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    command: Callable[..., argparse.ArgumentParser],
+    day: Callable[[str], date],
 ) -> None:
     reproduce = command(
         commands,
         "reproduce",
         ("reproduce", "reproduce"),
-        "build the training set and the model of a version again, elsewhere, and say whether they are equal",
-        "  mlpipe reproduce repeat_purchase\n  mlpipe reproduce repeat_purchase 2026-04-30-1a2b3c4d --into /tmp/again",
+        "build a version of a model again, elsewhere, or predict a day again, and say whether all is equal",
+        "  mlpipe reproduce repeat_purchase\n  mlpipe reproduce repeat_purchase 2026-04-30-1a2b3c4d --into /tmp/again\n"
+        "  mlpipe reproduce repeat_purchase --day 2026-04-30",
     )
     reproduce.add_argument("model", metavar="MODEL", help="a model of the catalog")
     reproduce.add_argument("version", metavar="VERSION", nargs="?", default="champion", help="default: the champion")
+    reproduce.add_argument(
+        "--day", type=day, metavar="DAY", help="make the predictions of this day again, by the version that made them"
+    )
     reproduce.add_argument("--into", metavar="DIR", help="build it there, and leave it (default: a folder that goes)")
     reproduce.add_argument("--json", action="store_true", help="print what was found as one JSON object")
 

@@ -13,7 +13,7 @@ from mlpipe_assets.catalog.declarations import Catalog
 from mlpipe_assets.catalog.learners import Learner
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.engines.duckdb_engine import DuckDBEngine
-from mlpipe_assets.learning.fitting import fit, predict
+from mlpipe_assets.learning.fitting import FittedModel, fit, predict
 from mlpipe_assets.learning.golden import golden_version
 from mlpipe_assets.learning.store import dump_model
 from mlpipe_assets.learning.tasks.registry import task_of
@@ -129,9 +129,14 @@ def crown(
         libraries="",
     )
     store_version(lake, version, {"model.skops": content})
-    chosen = rows.filter(pl.col("as_of") == rows["as_of"].max()).select("customer_id", "as_of", *fitted.features)
-    answers = task.to_columns(predict(fitted, chosen.select(fitted.features)))
-    kept = pl.concat([chosen, answers], how="horizontal")
+    return promote_by_hand(lake, catalog, version, fitted)
+
+
+def promote_by_hand(lake: Lake, catalog: Catalog, version: ModelVersion, fitted: FittedModel) -> ModelVersion:
+    """Make a version champion, whatever it is worth, with what it says of the newest day as golden answers."""
+    task, day = task_of(catalog.models[0]), version.as_of
+    rows = lake.read("features", "spend", day).select("customer_id", "as_of", *fitted.features)
+    kept = pl.concat([rows, task.to_columns(predict(fitted, rows.select(fitted.features)))], how="horizontal")
     made = {f"{d}": (lake.facts("features", "spend", d) or {})["fingerprint"] for d in feature_days(kept)}
     golden = Golden(
         rows=kept,

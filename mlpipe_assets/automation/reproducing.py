@@ -1,18 +1,24 @@
-"""A model is built again from what it was made of, in a folder of its own, and held to the version that is on record."""
+"""A model is built again from what it was made of, in a folder of its own, and held to the version that is on record.
+
+So is what a version has predicted: the version is built again, and asked again.
+"""
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 from mlpipe_assets.catalog.declarations import Catalog, Model
 from mlpipe_assets.catalog.versions import learner_version, model_version, view_version
 from mlpipe_assets.engines.engine import Engine
-from mlpipe_assets.errors import LakeError
+from mlpipe_assets.errors import LakeError, MissingPartitionError
 from mlpipe_assets.partitions import spell_days
+from mlpipe_assets.point_in_time.proof import different
 from mlpipe_assets.stages.models.asset import build_model
 from mlpipe_assets.stages.models.plan import libraries
+from mlpipe_assets.stages.predictions.asset import predict_day
+from mlpipe_assets.stages.predictions.plan import declared, inputs_digest
 from mlpipe_assets.stages.processed.asset import build_training_sets
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.hold import end_hold
@@ -22,7 +28,7 @@ from mlpipe_assets.tagging.branching import pins_of
 from mlpipe_assets.tagging.own_lake import write_tagged
 from mlpipe_assets.training.champions import champion
 from mlpipe_assets.training.model_files import REGISTRY, ModelError
-from mlpipe_assets.training.versions import ModelVersion, find_version, versions
+from mlpipe_assets.training.versions import ModelVersion, find_version, load_as_declared, versions
 from mlpipe_assets.transforms.splits import SPLITS
 
 
@@ -32,12 +38,14 @@ class Reproduced:
 
     Attributes:
         inputs: The tag that its inputs are of; `now` where no tag names it.
-        differences: A line each, by what differs: code, library, data or model; none where all is equal.
+        differences: A line each, by what differs: code, library, data, model or predictions; none where all is equal.
+        rows: Predictions that were made again.
     """
 
     version: ModelVersion
     inputs: str
     differences: tuple[str, ...]
+    rows: int = 0
 
 
 def reproduce(
@@ -85,6 +93,55 @@ def reproduce(
     elif built.version.file_digest != known.file_digest:
         differences += _other_model(built.version, known)
     return Reproduced(version=known, inputs=_spell(tag), differences=tuple(differences))
+
+
+def reproduce_predictions(
+    lake: Lake, engine: Engine, catalog: Catalog, model: Model, day: date, folder: Path, *, now: datetime
+) -> Reproduced:
+    """Build the version again that has predicted a day, let it predict the day again, and compare every row; the lake is only read.
+
+    The features of the day are those of the tag that the version is built from, where it pins the day, else those of now.
+
+    Args:
+        lake: Where the predictions are.
+        engine: Runs the SQL of the training set.
+        catalog: What exists.
+        model: As declared now.
+        day: A day that was predicted.
+        folder: Where it is built; it must not be there.
+        now: In UTC.
+
+    Raises: as `reproduce`; MissingPartitionError for a day without predictions.
+    """
+    facts = lake.facts("predictions", model.name, day)
+    if facts is None:
+        days = lake.days("predictions", model.name)
+        raise MissingPartitionError(
+            f"predictions/{model.name} has none of {day}; there are {spell_days(days) if days else 'none at all'}."
+        )
+    found = reproduce(lake, engine, catalog, model, f"{facts['champion']}", folder, now=now)
+    own = Lake(data_dir=f"{folder}")
+    built = [row["version"] for row in versions(own, model.name)]
+    version = find_version(own, model.name, built[-1]) if built else None
+    if version is None:
+        return replace(
+            found, differences=(*found.differences, "predictions: there is no model that could be asked again")
+        )
+    source = own if own.has("features", model.view.name, day) else lake
+    lines = [*found.differences]
+    if inputs_digest(source, model, f"{facts['champion']}", day) != facts.get("inputs"):
+        lines.append(f"data: the features of {day} are not those that were predicted on")
+    change = own.change("predictions", model.name)
+    fitted = load_as_declared(own, model, version.version)
+    outcome = predict_day(source, change, catalog, model, version, fitted, day)
+    if outcome.refused:
+        return replace(found, differences=(*lines, f"predictions: {day} cannot be predicted again: {outcome.refused}"))
+    change.publish()
+    then, again = (
+        one.read("predictions", model.name, day).drop("model_version", "feature_version") for one in (lake, own)
+    )
+    others = different(then, again, model.view.row_key, declared(model)[1])
+    return replace(found, differences=(*lines, *(f"predictions: {line}" for line in others)), rows=again.height)
 
 
 def _spell(tag: Tag) -> str:

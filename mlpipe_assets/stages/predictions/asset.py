@@ -88,12 +88,12 @@ def build_predictions(lake: Lake, catalog: Catalog, model: Model, days: Sequence
         if used.version not in fitted:
             fitted[used.version] = load_as_declared(lake, model, used.version)
         _log.info("predictions/%s: %s", model.name, day)
-        outcomes.append(_predict_day(lake, change, catalog, model, used, fitted[used.version], day))
+        outcomes.append(predict_day(lake, change, catalog, model, used, fitted[used.version], day))
     change.publish()
     return sorted(outcomes, key=lambda o: o.day)
 
 
-def _predict_day(
+def predict_day(
     lake: Lake,
     change: TableChange,
     catalog: Catalog,
@@ -102,7 +102,17 @@ def _predict_day(
     fitted: "FittedModel",
     day: date,
 ) -> Outcome:
-    """One day of predictions with its export, visible when the change is published, or refused."""
+    """One day of predictions with its export, visible when the change is published, or refused.
+
+    Args:
+        lake: Has the features.
+        change: What it is added to.
+        catalog: What exists.
+        model: As declared.
+        used: The version that is asked.
+        fitted: The same, loaded.
+        day: The day.
+    """
     from mlpipe_assets.learning.fitting import predict  # noqa: PLC0415 (scikit-learn takes seconds to import)
 
     learner, contract = declared(model)
