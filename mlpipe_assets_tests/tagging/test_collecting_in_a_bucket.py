@@ -143,6 +143,7 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.fuzz
 @given(steps=st.lists(STEPS, min_size=8, max_size=16))
 @settings(max_examples=30, deadline=None)
 def test_whoever_is_killed_at_any_request_what_is_named_is_there(steps: list[tuple[str, str, Any]]) -> None:

@@ -19,7 +19,7 @@ from mlpipe_assets_tests.frames import file_digests
 from mlpipe_assets_tests.planted import ANN, START, day, drop_customers, drop_orders, one_a_day
 from mlpipe_assets_tests.tagging.lakes import Said
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 DAYS = 6
 
 
