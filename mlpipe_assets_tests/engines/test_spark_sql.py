@@ -1,5 +1,6 @@
 """Spark SQL against DuckDB, row for row: every SQL file there is, every function of declared views, and every function of the subset."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -26,6 +27,7 @@ from mlpipe_assets_tests.catalog.declared import catalog_of
 from mlpipe_assets_tests.catalog.test_view_text import BY_TWO_KEYS, EVERYTHING
 from mlpipe_assets_tests.engines.drawn_tables import FIRST, LAST, draw_tables
 from mlpipe_assets_tests.engines.local_spark import local_spark
+from mlpipe_assets_tests.engines.two_weeks import VIEWS, asked_of
 from mlpipe_assets_tests.nycflights.catalog import CATALOG as FLIGHTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -127,6 +129,34 @@ def test_an_engine_that_puts_nulls_elsewhere_would_be_seen(spark: SparkEngine, m
 
     with pytest.raises(AssertionError):
         expect_equal(spark, case_of("example, next_channel"), least=10)
+
+
+_PLAIN = {  # what Spark has to be set to for a text that nobody has spelled for it
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_written_text_of_a_view_is_spark_sql_as_it_is(spark: SparkEngine, tmp_path: Path, name: str) -> None:
+    view, session = VIEWS[name], spark.cluster.session().newSession()
+    text, tables, params = asked_of(view)
+    for setting, value in _PLAIN.items():
+        session.conf.set(setting, value)
+    for table, frame in tables.items():
+        assert isinstance(frame, pl.DataFrame)
+        frame.write_parquet(tmp_path / f"{table}.parquet")
+        session.read.parquet(f"{tmp_path / table}.parquet").createOrReplaceTempView(table)
+
+    args = {one: value for one, value in params.items() if f"${one}" in text}
+    session.sql(re.sub(r"\$([a-z_]+)", r":\1", text), args=args).coalesce(1).write.parquet(f"{tmp_path / 'answer'}")
+
+    wanted = DuckDBEngine().select(text, tables, params)
+    assert wanted.height > 30  # nothing is equal for being empty
+    found = pl.read_parquet(f"{tmp_path / 'answer'}/*.parquet", hive_partitioning=False).select(wanted.columns)
+    order = ["as_of", *view.entity.join_keys]
+    assert_frame_equal(found.sort(order), wanted.sort(order), rel_tol=1e-12, abs_tol=0)
 
 
 ROWS = pl.DataFrame(

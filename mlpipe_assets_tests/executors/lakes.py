@@ -106,11 +106,15 @@ def bring_up_to_date(lake: Lake, executor: Executor, other: Engine | None = None
     return Built(problems=tuple(problems), days=tuple(days_made))
 
 
-def files_of(lake: Lake) -> dict[str, bytes]:
-    """Every file with rows or counts, by its path."""
+def paths_of(lake: Lake) -> list[Path]:
+    """Every file with rows or counts, below the folder of the lake."""
     found = [path for path in lake.root.rglob("*") if path.is_file() and path.suffix in (".parquet", ".json")]
-    tables = [path for path in found if not _of_moments(path.relative_to(lake.root))]
-    return {str(path.relative_to(lake.root)): path.read_bytes() for path in tables}
+    return sorted(path for one in found if not _of_moments(path := one.relative_to(lake.root)))
+
+
+def files_of(lake: Lake) -> dict[str, bytes]:
+    """What is in each of them, by its path."""
+    return {f"{path}": (lake.root / path).read_bytes() for path in paths_of(lake)}
 
 
 def _of_moments(path: Path) -> bool:

@@ -48,9 +48,9 @@ class SparkServers:
     Attributes:
         packages: Where pyspark is.
         master: Its address, `spark://HOST:PORT`.
-        connect: That of its Connect server, `sc://HOST:PORT`.
+        connect: That of its Connect server, `sc://HOST:PORT`; empty where there is none.
         environment: What a process needs to reach it.
-        processes: The master, the workers and the Connect server, in this order.
+        processes: The master, the two workers and the Connect server, in this order.
     """
 
     packages: Path
@@ -66,11 +66,27 @@ class SparkServers:
 
 
 @contextmanager
-def spark_servers(folder: Path) -> Iterator[SparkServers]:
-    """Start them, and stop them in the end."""
+def spark_servers(
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    cores: int = 2,
+    memory: str = "1500m",
+    connect: bool = True,
+) -> Iterator[SparkServers]:
+    """Start them, and stop them in the end.
+
+    Args:
+        folder: For their settings, their logs, and what executors leave.
+        settings: Of Spark, instead of those that tests have, or beside them.
+        cores: Of each of the two workers.
+        memory: Of each of them, for its executors.
+        connect: Whether a Connect server is started, which takes an executor of each worker.
+    """
     packages, port, server = packages_of_spark(), free_port(), free_port()
     home = packages / "pyspark"
-    (folder / "spark-defaults.conf").write_text(_DEFAULTS)
+    own = "".join(f"{name} {value}\n" for name, value in (settings or {}).items())  # the last line of a name counts
+    (folder / "spark-defaults.conf").write_text(_DEFAULTS + own)
     environment = {
         **os.environ,
         "SPARK_HOME": f"{home}",
@@ -85,7 +101,7 @@ def spark_servers(folder: Path) -> Iterator[SparkServers]:
         packages=packages,
         folder=folder,
         master=f"spark://127.0.0.1:{port}",
-        connect=f"sc://127.0.0.1:{server}",
+        connect=f"sc://127.0.0.1:{server}" if connect else "",
         environment=environment,
     )
     runner, deploy = f"{home}/bin/spark-class", "org.apache.spark.deploy"
@@ -102,8 +118,11 @@ def spark_servers(folder: Path) -> Iterator[SparkServers]:
         start("master", runner, f"{deploy}.master.Master", *loopback, "--port", f"{port}", "--webui-port", "0")
         _wait_for(port)
         for name in ("one", "two"):
-            work = ["--cores", "2", "--memory", "1500m", "--work-dir", f"{folder / name}", "--webui-port", "0"]
-            start(name, runner, f"{deploy}.worker.Worker", *loopback, *work, found.master)
+            has = ["--cores", f"{cores}", "--memory", memory, "--work-dir", f"{folder / name}", "--webui-port", "0"]
+            start(name, runner, f"{deploy}.worker.Worker", *loopback, *has, found.master)
+        if not connect:
+            yield found
+            return
         submit = [f"{home}/bin/spark-submit", "--master", found.master, "--name", "connect"]
         submit += ["--conf", f"spark.connect.grpc.binding.port={server}", "--conf", "spark.cores.max=2"]
         start(

@@ -14,7 +14,7 @@ from mlpipe_assets.executors.dask_cluster import DaskExecutor
 from mlpipe_assets.executors.executor import Executor
 from mlpipe_assets_tests.executors import work
 from mlpipe_assets_tests.executors.conformance import Conformance
-from mlpipe_assets_tests.executors.whole_graph import run_all
+from mlpipe_assets_tests.executors.whole_graph import WholeRun, run_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -67,12 +67,8 @@ def test_a_scheduler_that_is_not_there_is_told_with_what_to_do(monkeypatch: pyte
         list(DaskExecutor(address="dask://127.0.0.1:9").map(work.double, [1]))
 
 
-def test_the_whole_graph_is_that_of_threads(executor: DaskExecutor, tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    here.mkdir()
-    there.mkdir()
+def test_the_whole_graph_is_that_of_threads(executor: DaskExecutor, run_of_threads: WholeRun, tmp_path: Path) -> None:
+    found = run_all(tmp_path, {**os.environ, "MLPIPE_EXECUTOR": executor.address})
 
-    ours, theirs = run_all(here, os.environ), run_all(there, {**os.environ, "MLPIPE_EXECUTOR": executor.address})
-
-    assert (ours.said["executor"], theirs.said["executor"]) == ("threads", executor.name)
-    assert theirs.files == ours.files
+    assert (run_of_threads.said["executor"], found.said["executor"]) == ("threads", executor.name)
+    assert found.differs_from(run_of_threads) == []

@@ -57,19 +57,24 @@ def test_the_token_of_an_address_is_not_told(executor: Executor) -> None:
     assert "s3cret" not in repr(named)
 
 
-def test_the_whole_graph_is_that_of_threads_by_connect_and_classic(servers: SparkServers, tmp_path: Path) -> None:
-    runs: dict[str, WholeRun] = {}
-    for name, address in (("threads", "threads"), ("classic", servers.master), ("connect", servers.connect)):
-        (tmp_path / name).mkdir()
-        runs[name] = run_all(tmp_path / name, {**servers.environment, "MLPIPE_EXECUTOR": address})
+def test_the_whole_graph_by_connect_is_that_of_threads(
+    servers: SparkServers, run_of_threads: WholeRun, tmp_path: Path
+) -> None:
+    found = run_all(tmp_path, {**servers.environment, "MLPIPE_EXECUTOR": servers.connect})
 
-    assert [run.said["executor"] for run in runs.values()] == [
-        "threads",
-        f"Spark at {servers.master.removeprefix('spark://')}",
-        f"Spark Connect at {servers.connect.removeprefix('sc://')}",
-    ]
-    assert runs["classic"].files == runs["threads"].files
-    assert runs["connect"].files == runs["threads"].files
+    assert found.said["executor"] == f"Spark Connect at {servers.connect.removeprefix('sc://')}"
+    assert found.differs_from(run_of_threads) == []
+
+
+def test_the_whole_graph_by_spark_sql_and_classic_is_that_of_threads_and_duckdb(
+    servers: SparkServers, run_of_threads: WholeRun, tmp_path: Path
+) -> None:
+    """Features and training sets add up decimals and whole numbers, so no order of Spark changes a digit, and models learn the same."""
+    found = run_all(tmp_path, {**servers.environment, "MLPIPE_EXECUTOR": servers.master, "MLPIPE_ENGINE": "spark"})
+
+    assert found.said["executor"] == f"Spark at {servers.master.removeprefix('spark://')}"
+    assert (found.said["engine"], run_of_threads.said["engine"]) == ("spark", "duckdb")
+    assert found.differs_from(run_of_threads) == []
 
 
 def test_features_by_spark_sql_are_those_of_duckdb(executor: Executor, tmp_path: Path) -> None:

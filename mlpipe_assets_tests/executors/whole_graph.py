@@ -1,6 +1,8 @@
 """The whole graph by `mlpipe run`, in a process of its own, and the files it leaves."""
 
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +22,26 @@ class WholeRun:
 
     said: Mapping[str, Any]
     files: Mapping[str, bytes]
+
+    def differs_from(self, other: "WholeRun") -> list[str]:
+        """Files that only one of two has, or that have other bytes."""
+        paths = self.files.keys() | other.files.keys()
+        return sorted(path for path in paths if self.files.get(path) != other.files.get(path))
+
+
+def run_once(folder: Path) -> WholeRun:
+    """The run of threads in this process's environment, made by whoever asks for it first; others wait for it."""
+    kept = folder / "threads"
+    with (folder / "threads.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            fresh = folder / f"threads.{os.getpid()}"
+            fresh.mkdir()
+            run = run_all(fresh, os.environ)
+            (fresh / "said.json").write_text(json.dumps(run.said))
+            fresh.rename(kept)
+    said = json.loads((kept / "said.json").read_text())
+    return WholeRun(said=said, files=files_of(Lake(data_dir=f"{kept / 'data'}")))
 
 
 def run_all(folder: Path, environment: Mapping[str, str]) -> WholeRun:
