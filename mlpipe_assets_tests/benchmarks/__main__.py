@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlpipe_assets_tests.benchmarks.agreement import DisagreementError
 from mlpipe_assets_tests.benchmarks.child import ROOT, ChildError, python
+from mlpipe_assets_tests.benchmarks.cluster import measure_cluster
 from mlpipe_assets_tests.benchmarks.drift_kinds import measure_drift_kinds
 from mlpipe_assets_tests.benchmarks.drift_table import measure_drift_table
 from mlpipe_assets_tests.benchmarks.false_alarms import measure_false_alarms
@@ -45,6 +46,7 @@ _NAMES = (
     "warehouse",
     "tags",
 )
+_ASKED = ("cluster", "cluster-large")  # parts that need Java and pyspark, and are measured when they are named
 _SIZES = (Workload(orders=1_000_000, more_days=1), Workload(orders=5_000_000, more_days=1))
 _QUICK_SIZES = (
     Workload(orders=100_000, customers=20_000, more_days=1),
@@ -53,6 +55,7 @@ _QUICK_SIZES = (
 _YEAR = Workload(orders=3_700_000, days=370, first=date(2025, 6, 1))
 _QUICK_YEAR = Workload(orders=74_000, customers=5_000, days=370, first=date(2025, 6, 1))
 _LATE = Workload(orders=1_000_000, customers=20_000, more_days=1)
+_LARGE = Workload(orders=20_000_000, customers=1_000_000)
 _PAGE = ROOT / "docs" / "benchmarks.md"
 
 
@@ -63,6 +66,7 @@ def main() -> int:
     year = _QUICK_YEAR if options.quick else _YEAR
     rows = 100_000 if options.quick else 1_000_000
     late = _QUICK_SIZES[0] if options.quick else _LATE
+    large = _QUICK_SIZES[1] if options.quick else _LARGE
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlpipe-bench-")))
         folder = folder.absolute()
@@ -92,6 +96,8 @@ def main() -> int:
             "serving": lambda: measure_serving(folder / "serving", options.feast, 2 if options.quick else 10),
             "push": lambda: measure_push(folder / "push", sizes[0]),
             "warehouse": lambda: measure_warehouse(folder / "warehouse", sizes[-1].orders),
+            "cluster": lambda: measure_cluster(folder / "cluster", _written(folder, sizes[-1]), sizes[-1]),
+            "cluster-large": lambda: measure_cluster(folder / "cluster", _written(folder, large), large),
             "tags": lambda: measure_tags(folder / "tags", 200 if options.quick else 10_000),
         }
         measured, failed = measure_all({name: work[name] for name in options.only or _NAMES})
@@ -122,7 +128,9 @@ def measure_all(work: Mapping[str, Callable[[], Measured | None]]) -> tuple[list
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mlpipe_assets_tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes; the page in docs/ stays as it is")
-    parser.add_argument("--only", nargs="+", choices=_NAMES, metavar="NAME", help=f"some of: {', '.join(_NAMES)}")
+    parser.add_argument(
+        "--only", nargs="+", choices=_NAMES + _ASKED, metavar="NAME", help=f"some of: {', '.join(_NAMES + _ASKED)}"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="repetitions of which the median counts (3)")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="make the workloads here, and use them again next time"
