@@ -30,6 +30,7 @@ _NOBODY_RUNS = 0o111
 _LEAST_MEMORY = 100e6
 ENGINES = ("duckdb", "spark")  # who runs SQL; the first unless MLPIPE_ENGINE says otherwise
 _LONGEST_LABEL = 40
+STATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")  # of a tag or a branch
 _BUCKETS = ("s3://", "gs://", "az://")
 _SERVERS = (
     "AWS_ENDPOINT_URL_S3",
@@ -232,7 +233,7 @@ def _branch(env: Mapping[str, str], data_dir: Path, bucket: Bucket | None) -> st
     Raises: SettingsError where there is none of that name.
     """
     name = (env.get("MLPIPE_BRANCH") or "").strip()
-    if name and bucket and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+    if name and bucket and STATE_NAME.fullmatch(name):
         return name  # whether there is one is found out when it is fetched
     if name and ("/" in name or not (data_dir / "branches" / name / "meta" / "branch.json").is_file()):
         raise SettingsError(

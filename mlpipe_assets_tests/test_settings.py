@@ -118,6 +118,13 @@ def test_a_cluster_does_not_see_the_copy_of_a_bucket() -> None:
         read_settings({"MLPIPE_DATA_DIR": "s3://lake/shop/", "MLPIPE_EXECUTOR": "dask://host:8786"})
 
 
+@pytest.mark.parametrize("name", ["x" * 101, "-x", "a/b", ".hidden"])
+def test_a_branch_in_a_bucket_is_called_as_a_branch_can_be(name: str) -> None:
+    assert read_settings({"MLPIPE_DATA_DIR": "s3://lake/shop", "MLPIPE_BRANCH": "try-x"}).branch == "try-x"
+    with pytest.raises(SettingsError, match="there is no such branch"):
+        read_settings({"MLPIPE_DATA_DIR": "s3://lake/shop", "MLPIPE_BRANCH": name})
+
+
 def test_a_lake_in_a_bucket_has_a_folder_for_its_files_on_this_machine() -> None:
     env = {"MLPIPE_DATA_DIR": "s3://lake/shop/", "MLPIPE_CACHE_DIR": "/srv/cache", "AWS_ENDPOINT_URL": "https://a"}
     found = read_settings(env)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpipe_assets.errors import LakeError
 from mlpipe_assets.store import keys
@@ -19,6 +20,19 @@ _CURE = (
     "Restore it from a copy, or delete it and run again: it is made again from the files of its days. Days that had been refused "
     "are tried again then."
 )
+
+
+class Shown(NamedTuple):
+    """What readers of a table go by.
+
+    Attributes:
+        tag: Another one when that is something else.
+        in_step: Whether a step of several tables says so: the faces of its days may be older.
+    """
+
+    tag: str | Condition
+    manifest: Manifest
+    in_step: bool
 
 
 @dataclass(kw_only=True)
@@ -50,9 +64,10 @@ class ManifestRecord:
         """
         return self._swap.read()
 
-    def shown(self) -> tuple[str | Condition, Manifest]:
+    def shown(self) -> Shown:
         """What readers go by: its manifest, or the record of a step that it takes together with others."""
-        return self.swapped() or self.read()
+        swapped = self.swapped()
+        return Shown(*swapped, in_step=True) if swapped else Shown(*self.read(), in_step=False)
 
     def shown_tag(self) -> str | Condition:
         """The tag of that: another one when readers go by something else."""

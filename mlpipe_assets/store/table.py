@@ -82,13 +82,14 @@ class Table:
 
         Raises: LakeError when the manifest cannot be read.
         """
-        tag, manifest = self._record.shown()
+        shown = self._record.shown()
         begun = self.contents.begun()  # after the manifest: a publication between the two must not look like damage
         if begun:
             self._finish()
-            tag, manifest = self._record.shown()
+            shown = self._record.shown()
             begun = self.contents.begun()
-        pending = {*(begun[0] if begun else ()), *(manifest.days if self._record.swapped() else ())}
+        manifest = shown.manifest
+        pending = {*(begun[0] if begun else ()), *(manifest.days if shown.in_step else ())}
         if not self.seen or self.seen[-1] is not manifest:
             self.seen.append(manifest)
             del self.seen[1:-_SEEN]
@@ -96,7 +97,7 @@ class Table:
             contents=self.contents,
             manifest=manifest,
             pending=frozenset(pending),
-            is_newest=lambda: self._record.shown_tag() == tag,
+            is_newest=lambda: self._record.shown_tag() == shown.tag,
         )
 
     def gen(self) -> int:

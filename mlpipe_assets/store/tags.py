@@ -6,13 +6,13 @@ a tag names them; so a tag of any number of bytes is as fast as its text is writ
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from mlpipe_assets.errors import LakeError, SettingsError, shorten
+from mlpipe_assets.settings import STATE_NAME
 from mlpipe_assets.store import keys
 from mlpipe_assets.store.manifest import Manifest, Part, content_key
 from mlpipe_assets.store.objects import ABSENT, ConflictError, MissingError, Objects
@@ -20,7 +20,6 @@ from mlpipe_assets.store.records import UNREADABLE, expect_format, list_document
 
 NOW = "now"  # the newest state; no tag is called so
 _FORMAT = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _CURE = "Restore it from a copy, such as git has. Until then nothing that a tag may name is removed."
 
 
@@ -70,7 +69,7 @@ def expect_name(name: str, kind: str = "tag", example: str = "v1.0-training-set"
 
     Raises: SettingsError.
     """
-    if name == NOW or not _NAME.fullmatch(name) or name.endswith((".tmp", ".lock")):
+    if name == NOW or not STATE_NAME.fullmatch(name) or name.endswith((".tmp", ".lock")):
         raise SettingsError(
             f"{name[:120]!r} cannot be the name of a {kind}: letters, digits and . _ + - are allowed, it begins with a letter or digit, "
             f"has up to 100 of them, and {NOW!r} is the newest state. Such as: {example}"
